@@ -1,0 +1,99 @@
+"""A made-up list of withdrawals that change by the clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from upbit_async.models import Withdrawal, WithdrawalState
+from upbit_async.policy import PollSchedule
+from upbit_async.polling import Watcher, WithdrawalPoller
+from upbit_async.region import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from upbit_async.events import Event
+
+HOST = "sg-api.upbit.com"
+
+
+def withdrawal(uuid: str, state: str = "WAITING", **members: Any) -> Withdrawal:
+    return Withdrawal(
+        uuid=uuid, currency="USDT", amount=Decimal(13), state=WithdrawalState(state), **members
+    )
+
+
+class Desk:
+    """Upbit's list, a watcher of it, and what both have seen."""
+
+    def __init__(self, schedule: PollSchedule) -> None:
+        self.histories: dict[str, list[tuple[float, str]]] = {}
+        self.requests: list[tuple[float, tuple[str, ...]]] = []
+        self.events: list[Event] = []
+        self.latency = 0.0
+        self.fault: Callable[[Sequence[str]], Exception | None] = lambda _uuids: None
+        self.strangers: list[Withdrawal] = []
+        self.watcher = Watcher[Withdrawal](
+            self.fetch,
+            schedule,
+            kind="withdrawal",
+            host=HOST,
+            emit=self.events.append,
+            rand=itertools.cycle([0.1, 0.9, 0.5, 0.3, 0.7]).__next__,
+            utc_now=lambda: dt.datetime(2025, 7, 4, tzinfo=dt.UTC) + dt.timedelta(seconds=anyio.current_time()),
+        )
+
+    def open(self, uuid: str, *history: tuple[float, str]) -> WithdrawalPoller:
+        """Let a withdrawal have the given states, each from a number of seconds from now on."""
+        began = anyio.current_time()
+        self.histories[uuid] = [(began + after, state) for after, state in history]
+        return self.poller(uuid)
+
+    def poller(self, uuid: str, last: Withdrawal | None = None) -> WithdrawalPoller:
+        return WithdrawalPoller(uuid, watcher=self.watcher, region=Region.SG, host=HOST, last=last)
+
+    def state(self, uuid: str) -> str | None:
+        """Return the state that the list shows now."""
+        now = anyio.current_time()
+        return next((state for since, state in reversed(self.histories.get(uuid, [])) if since <= now), None)
+
+    async def fetch(self, uuids: Sequence[str]) -> list[Withdrawal]:
+        assert 1 <= len(uuids) <= 100
+        assert len(set(uuids)) == len(uuids)
+        self.requests.append((anyio.current_time(), tuple(uuids)))
+        rows = [withdrawal(uuid, state) for uuid in uuids if (state := self.state(uuid))]
+        await anyio.sleep(self.latency)
+        fault = self.fault(uuids)
+        if fault is not None:
+            raise fault
+        return [*self.strangers, *rows]
+
+    def times(self) -> list[float]:
+        return [at for at, _ in self.requests]
+
+
+@pytest.fixture
+def plain() -> PollSchedule:
+    """1, 1.5, 2.25 and so on, exactly."""
+    return PollSchedule(jitter=0)
+
+
+@pytest.fixture
+def desk(plain: PollSchedule) -> Desk:
+    return Desk(plain)
+
+
+@pytest.fixture
+def desk_for() -> type[Desk]:
+    return Desk
+
+
+@pytest.fixture
+def make() -> Callable[..., Withdrawal]:
+    return withdrawal

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upbit_async.policy import PollSchedule
+from upbit_async.polling.schedule import draw_stretch, next_look, wait_after
+
+schedules = st.builds(
+    lambda first, more, factor, jitter: PollSchedule(
+        first=first, longest=first + more, factor=factor, jitter=jitter
+    ),
+    st.floats(0.01, 10),
+    st.floats(0, 100),
+    st.floats(1, 10),
+    st.floats(0, 0.99),
+)
+seconds = st.floats(0, 1e9)
+rands = st.floats(0, 1, exclude_max=True)
+
+
+def test_punctual_looks_are_spaced_by_powers_of_the_factor_up_to_the_longest() -> None:
+    schedule = PollSchedule(first=1, factor=1.5, longest=30, jitter=0)
+    now, waits = 0.0, list[float]()
+    for _ in range(12):
+        waits.append(wait_after(schedule, now))
+        now += waits[-1]
+
+    assert waits == pytest.approx([min(1.5**n, 30) for n in range(12)])
+
+
+@given(schedules, seconds)
+def test_a_wait_lies_between_the_first_and_the_longest(schedule: PollSchedule, quiet: float) -> None:
+    assert schedule.first <= wait_after(schedule, quiet) <= schedule.longest
+
+
+@given(schedules, rands)
+def test_the_stretch_stays_within_the_jitter(schedule: PollSchedule, rand: float) -> None:
+    stretch = draw_stretch(schedule, lambda: rand)
+
+    assert 0 < stretch
+    assert stretch == pytest.approx(1, abs=schedule.jitter + 1e-12)
+
+
+@given(schedules, st.floats(0, 1e6), st.floats(0, 1e6), rands)
+def test_a_look_comes_along_only_when_it_is_almost_due(
+    schedule: PollSchedule, began: float, quiet: float, rand: float
+) -> None:
+    now = began + quiet
+    look = next_look(schedule, now=now, quiet_since=began, stretch=draw_stretch(schedule, lambda: rand))
+
+    assert now <= look.ready <= look.due
+    assert look.due <= now + schedule.longest * (1 + schedule.jitter) + 1e-6
+
+
+def test_after_a_change_looks_are_fast_again() -> None:
+    schedule = PollSchedule(first=2, jitter=0)
+
+    assert next_look(schedule, now=1000, quiet_since=1000, stretch=1).due == 1002

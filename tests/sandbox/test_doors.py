@@ -1,0 +1,167 @@
+"""The ways in: within the process, on a socket, by any ASGI server."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import anyio
+import httpx
+import pytest
+from anyio.lowlevel import checkpoint
+
+from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox.clock import RunningClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from tests.sandbox.conftest import Hand
+
+# -- within the process, in virtual time -----------------------------------------------------------
+
+
+async def test_time_is_the_loops(hand_at: Callable[..., AbstractAsyncContextManager[Hand]]) -> None:
+    sandbox = Sandbox("sg", plan=Plan.after_seconds(3600.0))
+    async with hand_at(sandbox) as hand:
+        uuid = (await hand.withdraw()).json()["uuid"]
+        started = sandbox.now
+        await anyio.sleep(7200)
+        assert sandbox.now - started == timedelta(hours=2)
+        assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).json()["state"] == "DONE"
+
+
+async def test_a_silent_exchange_is_a_read_timeout(
+    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+) -> None:
+    sandbox.faults.add(Fault.slow(3600, times=2), Fault.lose_answer(how="hang"))
+    async with hand_at(sandbox) as hand:
+        hand.http.timeout = httpx.Timeout(None)
+        started = anyio.current_time()
+        assert (await hand.get("/v1/accounts")).status_code == 200
+        assert anyio.current_time() - started == pytest.approx(3600)
+        hand.http.timeout = httpx.Timeout(None, read=100)
+        for _ in range(2):
+            with pytest.raises(httpx.ReadTimeout):
+                await hand.get("/v1/accounts")
+        assert anyio.current_time() - started == pytest.approx(3800)
+
+
+async def test_the_wire_is_announced_just_before(hand: Hand, sandbox: Sandbox) -> None:
+    events: list[tuple[str, int]] = []
+
+    async def trace(event: str, _info: dict[str, Any]) -> None:
+        await checkpoint()
+        events.append((event, len(sandbox.requests)))
+
+    headers = {"Authorization": f"Bearer {hand.token()}"}
+    await hand.http.get("/v1/accounts", headers=headers, extensions={"trace": trace})
+    assert events == [("http11.send_request_headers.started", 0)]
+
+
+async def test_nothing_is_sent_by_a_caller_who_is_cancelled_already(hand: Hand, sandbox: Sandbox) -> None:
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await hand.withdraw()
+    assert len(sandbox.requests) == 0
+
+
+async def test_a_caller_who_is_cancelled_too_late_does_not_stop_the_work(
+    hand: Hand, sandbox: Sandbox
+) -> None:
+    with anyio.CancelScope() as scope:
+
+        async def trace(_event: str, _info: dict[str, Any]) -> None:
+            scope.cancel()
+
+        await hand.http.post("/v1/withdraws/coin", content=b"{}", extensions={"trace": trace})
+    assert scope.cancelled_caught
+    assert [line.status for line in sandbox.requests] == [401]
+
+
+def test_time_stands_still_outside_of_a_loop() -> None:
+    clock = RunningClock()
+    assert clock() == clock()
+    with clock.real():
+        assert clock() < clock()
+
+
+def test_a_seed_repeats_a_run() -> None:
+    first, second, other = Sandbox("sg", seed=7), Sandbox("sg", seed=7), Sandbox("sg")
+    assert first.credentials == second.credentials != other.credentials
+    assert len(other.credentials.access_key.reveal()) == 40
+
+
+# -- the bare application --------------------------------------------------------------------------
+
+
+async def test_it_speaks_http_only(sandbox: Sandbox) -> None:
+    async def nothing(*_: object) -> Any:
+        raise AssertionError
+
+    with pytest.raises(RuntimeError, match="not websocket"):
+        await sandbox.app({"type": "websocket"}, nothing, nothing)
+
+
+async def test_any_asgi_server_will_do_but_breaks_nothing(sandbox: Sandbox) -> None:
+    transport = httpx.ASGITransport(sandbox.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://any") as http:
+        assert (await http.get("/v1/accounts")).status_code == 401
+        sandbox.faults.add(Fault.reset_before())
+        with pytest.raises(RuntimeError, match="can't break connections"):
+            await http.get("/v1/accounts")
+
+
+async def test_a_client_may_leave_in_the_middle_of_its_request(sandbox: Sandbox) -> None:
+    messages = iter([{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_message: object) -> None:
+        raise AssertionError
+
+    await sandbox.app({"type": "http"}, receive, send)
+    assert len(sandbox.requests) == 0
+
+
+# -- on a socket -----------------------------------------------------------------------------------
+
+
+def test_blocking_clients_can_call_a_served_sandbox() -> None:
+    sandbox = Sandbox("sg")
+    with sandbox.serve() as url:
+        with pytest.raises(HTTPError) as raised:
+            urlopen(f"{url}/v1/accounts", timeout=5)  # noqa: S310 - it is our own URL
+        with raised.value as answer:
+            assert answer.status == 401
+    assert [thread.name for thread in threading.enumerate() if "sandbox" in thread.name] == []
+
+
+def test_a_served_sandbox_can_be_served_again_and_twice() -> None:
+    sandbox = Sandbox("sg")
+    with sandbox.serve() as first, sandbox.serve() as second:
+        assert first != second
+        with pytest.raises(OSError, match="in use"):
+            sandbox.serve(port=int(first.rpartition(":")[2])).__enter__()
+    with sandbox.serve() as url:
+        assert httpx.get(f"{url}/v1/nothing").status_code == 404
+
+
+def test_an_own_clock_is_kept_while_served() -> None:
+    started = Sandbox("sg").now
+    sandbox = Sandbox("sg", clock=lambda: started)
+    with sandbox.serve():
+        assert sandbox.now == started
+
+
+def test_plans_go_by_real_time_while_served() -> None:
+    sandbox = Sandbox("sg")
+    before = sandbox.now
+    with sandbox.serve() as url:
+        httpx.get(f"{url}/v1/nothing")
+        assert sandbox.now > before

@@ -1,0 +1,206 @@
+"""Faults look the same through both doors, and the exchange's books know the truth."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+
+from upbit_async.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Hand
+
+COIN = "/v1/withdraws/coin"
+Door = Callable[[Sandbox], AbstractAsyncContextManager["Hand"]]
+
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Real time: one of the doors is a socket."""
+    backend: str = request.param
+    return backend
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return Sandbox("sg", limits=False)
+
+
+@pytest.fixture(params=["in process", "on a socket"])
+def door(request: pytest.FixtureRequest, hand_at: Callable[..., Any]) -> Door:
+    @asynccontextmanager
+    async def on_a_socket(sandbox: Sandbox) -> AsyncGenerator[Hand]:
+        async with (
+            sandbox.serve() as url,
+            hand_at(sandbox) as hand,
+            httpx.AsyncClient(base_url=url) as http,
+        ):
+            hand.http = http
+            yield hand
+
+    return hand_at if request.param == "in process" else on_a_socket
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("reset", httpx.ReadError),
+        ("close", httpx.RemoteProtocolError),
+        ("cut", httpx.RemoteProtocolError),
+        ("hang", httpx.ReadTimeout),
+    ],
+)
+async def test_an_answer_can_be_lost(
+    sandbox: Sandbox, door: Door, how: Any, error: type[httpx.HTTPError]
+) -> None:
+    fault = Fault.lose_answer("POST", COIN, how=how)
+    sandbox.faults.add(fault)
+    async with door(sandbox) as hand:
+        hand.http.timeout = httpx.Timeout(5, read=0.2)
+        assert (await hand.get("/v1/accounts")).status_code == 200
+        assert sandbox.faults.unused == (fault,)
+        with pytest.raises(error):
+            await hand.withdraw()
+        assert sandbox.faults.unused == ()
+        assert len(sandbox.ledger.created) == 1
+        assert sandbox.requests[-1].status == (201 if how == "cut" else None)
+        assert (await hand.withdraw()).status_code == 201
+    assert len(sandbox.requests.of("POST")) == 2
+
+
+async def test_an_empty_body_can_be_cut_too(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault(ending="cut", rewrite=lambda _: _empty()))
+    async with door(sandbox) as hand:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await hand.get("/v1/accounts")
+
+
+def _empty() -> Any:
+    from upbit_async.sandbox.messages import Answer  # noqa: PLC0415 - not part of the public names
+
+    return Answer(200)
+
+
+async def test_a_connection_can_be_reset_before_any_work(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.reset_before("POST"))
+    async with door(sandbox) as hand:
+        with pytest.raises(httpx.ReadError):
+            await hand.withdraw(nonce="n")
+        assert len(sandbox.ledger) == 0
+        assert (await hand.withdraw(nonce="n")).status_code == 201
+
+
+@pytest.mark.parametrize(("before", "created"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize("status", [302, 408, 409, 418, 429, 500, 502, 503, 504])
+async def test_any_status_can_come_back(
+    sandbox: Sandbox, door: Door, status: int, *, before: bool, created: int
+) -> None:
+    sandbox.faults.add(Fault.status(status, "POST", COIN, before=before, headers={"Retry-After": "7"}))
+    async with door(sandbox) as hand:
+        response = await hand.withdraw()
+    assert response.status_code == status
+    assert set(response.json()["error"]) == {"name", "message"}
+    assert response.headers["Retry-After"] == "7"
+    assert len(sandbox.ledger.created) == created
+    assert sandbox.requests[-1].status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "told"), [("html", b"<!doctype html>"), ("empty", b""), (b"<?xml?>", b"<?xml?>")]
+)
+async def test_a_status_comes_with_any_body(sandbox: Sandbox, door: Door, body: Any, told: bytes) -> None:
+    sandbox.faults.add(Fault.status(503, body=body))
+    async with door(sandbox) as hand:
+        response = await hand.get("/v1/accounts")
+    assert response.content[: max(len(told), 1)] == told
+
+
+async def test_a_status_comes_with_any_name(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.status(400, name="thirdparty_agreement_required"))
+    async with door(sandbox) as hand:
+        error = (await hand.get("/v1/accounts")).json()["error"]
+    assert error == {"name": "thirdparty_agreement_required", "message": "Thirdparty agreement required."}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("text", b"OK"),
+        ("html", b"<!doctype html>"),
+        ("wrong json", b'{"result":"ok"}'),
+        ("empty", b""),
+        (b"\xff\xfe", b"\xff\xfe"),
+    ],
+)
+async def test_the_body_can_be_garbage(sandbox: Sandbox, door: Door, body: Any, told: bytes) -> None:
+    sandbox.faults.add(Fault.garbage("POST", COIN, body=body))
+    async with door(sandbox) as hand:
+        response = await hand.withdraw()
+    assert response.status_code == 201
+    assert response.content[: max(len(told), 1)] == told
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_the_body_can_be_huge(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.garbage(body="huge"))
+    async with door(sandbox) as hand:
+        response = await hand.get("/v1/accounts")
+    assert len(response.content) > 2**25
+
+
+async def test_the_body_can_be_compressed(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.garbage(body="gzip"))
+    async with door(sandbox) as hand, hand.http.stream("GET", "/v1/status/wallet") as response:
+        raw = b"".join([part async for part in response.aiter_raw()])
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert b"no_authorization_token" in gzip.decompress(raw)
+
+
+async def test_an_answer_can_be_late(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.slow(0.05), Fault.slow(60))
+    async with door(sandbox) as hand:
+        assert (await hand.get("/v1/accounts")).status_code == 200
+        hand.http.timeout = httpx.Timeout(5, read=0.05)
+        with pytest.raises(httpx.ReadTimeout):
+            await hand.withdraw()
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_a_caller_may_leave_but_the_work_is_done(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.lose_answer("POST", how="hang"))
+    async with door(sandbox) as hand:
+        hand.http.timeout = httpx.Timeout(None)
+        with anyio.move_on_after(0.2):
+            await hand.withdraw()
+        assert len(sandbox.ledger.created) == 1
+
+
+async def test_faults_strike_those_they_name_as_often_as_they_say(sandbox: Sandbox, door: Door) -> None:
+    endless = Fault.status(500, path="/v1/withdraw", times=None)
+    late = Fault.status(503, "GET", times=2, skip=1)
+    sandbox.faults.add(endless, late)
+    assert sandbox.faults.unused == (endless, late)
+    async with door(sandbox) as hand:
+        statuses = [(await hand.get("/v1/accounts")).status_code for _ in range(4)]
+        assert statuses == [200, 503, 503, 200]
+        assert [(await hand.get("/v1/withdraw")).status_code for _ in range(3)] == [500] * 3
+        assert sandbox.faults.unused == ()
+        sandbox.faults.clear()
+        assert (await hand.get("/v1/withdraw")).status_code == 200
+
+
+async def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault.reset_before())
+    async with sandbox.serve() as url:
+        host, port = url.removeprefix("http://").split(":")
+        async with await anyio.connect_tcp(host, int(port)) as stream:
+            await stream.send(b"GET /v1/accounts HTTP/1.1\r\nHost: sandbox\r\n\r\n")
+            with pytest.raises(anyio.BrokenResourceError) as raised:
+                await stream.receive()
+    assert isinstance(raised.value.__cause__, ConnectionResetError)

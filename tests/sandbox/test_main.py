@@ -1,0 +1,69 @@
+"""``python -m upbit_async.sandbox`` serves until it is told to stop."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from upbit_async.sandbox import Plan
+from upbit_async.sandbox.__main__ import _parser, _plan, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-W", "error", "-m", "upbit_async.sandbox", "--port", "0"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_greets_serves_and_stops(pytestconfig: pytest.Config, number: signal.Signals) -> None:
+    root: Path = pytestconfig.rootpath
+    with subprocess.Popen(  # noqa: S603 - our own command
+        COMMAND, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        greeting = dict(line.strip().split("=") for line in lines)
+        assert list(greeting) == ["UPBIT_BASE_URL", "UPBIT_ACCESS_KEY", "UPBIT_SECRET_KEY"]
+        assert httpx.get(f"{greeting['UPBIT_BASE_URL']}/v1/accounts").status_code == 401
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=10)
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_the_keys_can_be_given(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(threading.Event, "wait", lambda _: signal.raise_signal(signal.SIGTERM))
+    try:
+        assert main(["--port", "0", "--access-key", "a" * 40, "--secret-key", "s" * 40, "--no-limits"]) == 0
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    assert re.search("^UPBIT_ACCESS_KEY=a{40}\nUPBIT_SECRET_KEY=s{40}$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_the_keys_belong_together(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--access-key", "a"])
+    assert "belong together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "plan"),
+    [
+        ([], Plan.after_seconds(3.0)),
+        (["--every", "0.5", "--end", "FAILED"], Plan.after_seconds(0.5, path=("PROCESSING", "FAILED"))),
+        (["--progress", "looks"], Plan.after_looks(1)),
+        (["--progress", "looks", "--every", "3"], Plan.after_looks(3)),
+        (["--progress", "at-once", "--end", "REJECTED"], Plan.at_once("REJECTED")),
+        (["--progress", "never"], Plan.by_hand()),
+    ],
+)
+def test_the_progress_is_an_option(arguments: list[str], plan: Plan) -> None:
+    assert _plan(_parser().parse_args(arguments)) == plan

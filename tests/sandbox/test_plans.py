@@ -1,0 +1,224 @@
+"""How withdrawals progress, and that the books stay right whatever they do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upbit_async.region import Region
+from upbit_async.sandbox import Knobs, Plan, Sandbox, Step
+from upbit_async.sandbox.exchange.defaults import default_account, default_wallets
+from upbit_async.sandbox.exchange.errors import Refusal
+from upbit_async.sandbox.exchange.exchange import Exchange, Order
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Hand, Watch
+
+
+async def look(hand: Hand, uuid: str) -> str:
+    state: str = (await hand.get("/v1/withdraw", f"uuid={uuid}")).json()["state"]
+    return state
+
+
+async def ordered(hand: Hand) -> str:
+    uuid: str = (await hand.withdraw()).json()["uuid"]
+    return uuid
+
+
+@pytest.mark.parametrize("end", ["DONE", "FAILED", "CANCELLED", "REJECTED"])
+async def test_at_once(hand: Hand, sandbox: Sandbox, end: str) -> None:
+    sandbox.plan = Plan.at_once(end, first="PROCESSING")
+    response = await hand.withdraw()
+    assert response.json()["state"] == "PROCESSING"
+    assert sandbox.withdrawals[response.json()["uuid"]].state == end
+    assert sandbox.ledger[-1].kind == ("settled" if end == "DONE" else "released")
+    assert (sandbox.withdrawals[response.json()["uuid"]].done_at is None) is (end == "CANCELLED")
+
+
+async def test_already_done_in_the_answer(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.plan = Plan.by_hand(first="DONE")
+    told = (await hand.withdraw()).json()
+    assert (told["state"], told["done_at"] is None, told["txid"] is None) == ("DONE", False, False)
+    assert sandbox.ledger.moved("USDT") == 14
+
+
+async def test_after_looks(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.plan = Plan.after_looks(2, path=("PROCESSING", "DONE"))
+    uuid = await ordered(hand)
+    await hand.get("/v1/withdraws", f"uuids[]={uuid}")
+    states = [await look(hand, uuid) for _ in range(5)]
+    assert states == ["WAITING", "PROCESSING", "PROCESSING", "DONE", "DONE"]
+
+
+async def test_a_path_may_be_as_strange_as_one_likes(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    path = ("PROCESSING", "WAITING", "ON_THE_MOON", "DONE", "PROCESSING", "DONE")
+    sandbox.plan = Plan.after_seconds(1.0, path=path)
+    uuid = await ordered(hand)
+    states: list[str] = []
+    for _ in path:
+        watch.tick(1)
+        states.append(await look(hand, uuid))
+    assert tuple(states) == path
+    assert [entry.kind for entry in sandbox.ledger] == ["created", "settled"]
+
+
+async def test_time_passes_faster_by_plan(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    sandbox.plan = Plan.after_seconds(10.0, speed=100.0)
+    uuid = await ordered(hand)
+    watch.tick(0.15)
+    assert await look(hand, uuid) == "PROCESSING"
+    watch.tick(0.05)
+    assert await look(hand, uuid) == "DONE"
+
+
+async def test_steps_may_be_of_every_kind(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    steps = (Step("A", seconds=1), Step("B", looks=1), Step("C"), Step("D", seconds=0))
+    sandbox.plan = Plan(steps=steps, txid_at=frozenset({"A"}), cancelable=frozenset({"C"}))
+    uuid = await ordered(hand)
+    watch.tick(1)
+    assert [await look(hand, uuid) for _ in range(3)] == ["A", "B", "B"]
+    assert sandbox.withdrawals[uuid].txid is not None
+    assert sandbox.withdrawals.advance(uuid, "C").is_cancelable
+    watch.tick(100)
+    assert await look(hand, uuid) == "C"
+
+
+async def test_several_come_due_in_their_order(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    sandbox.plan = Plan.after_seconds(2.0)
+    first = await ordered(hand)
+    watch.tick(1)
+    sandbox.plan = Plan.after_seconds(1.0, path=("DONE",))
+    second, third = await ordered(hand), await ordered(hand)
+    watch.tick(10)
+    assert [entry.uuid for entry in sandbox.ledger.settled] == [second, third, first]
+    assert [(entry.at - sandbox.now).total_seconds() for entry in sandbox.ledger.settled] == [-9, -9, -7]
+
+
+async def test_a_cancellation_may_lose_the_race(hand: Hand, sandbox: Sandbox) -> None:
+    uuid = await ordered(hand)
+    await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+    sandbox.withdrawals.advance(uuid, "DONE")
+    assert [entry.kind for entry in sandbox.ledger] == ["created", "released", "settled"]
+    assert sandbox.account.balance("USDT").available == 9986
+
+
+async def test_records_can_be_kept_as_they_were(hand: Hand, sandbox: Sandbox) -> None:
+    uuid = await ordered(hand)
+    before = sandbox.withdrawals.snapshot()[-1]
+    sandbox.withdrawals.advance(uuid, "DONE")
+    assert (before.state, sandbox.withdrawals[uuid].state) == ("WAITING", "DONE")
+    assert list(sandbox.withdrawals)[-1] == uuid
+    assert len(sandbox.withdrawals) == 7
+    assert uuid in sandbox.withdrawals
+    with pytest.raises(KeyError):
+        sandbox.withdrawals.advance("unknown", "DONE")
+
+
+async def test_the_ledger_is_a_sequence(hand: Hand, sandbox: Sandbox) -> None:
+    uuid = await ordered(hand)
+    sandbox.withdrawals.advance(uuid, "REJECTED")
+    assert len(sandbox.ledger) == 2
+    assert sandbox.ledger[0] == next(iter(sandbox.ledger)) == sandbox.ledger.created[0]
+    assert [entry.kind for entry in sandbox.ledger[:2]] == ["created", "released"]
+    assert sandbox.ledger.released[0].uuid == uuid
+
+
+def test_a_plan_does_not_stand_still() -> None:
+    with pytest.raises(ValueError, match="speed"):
+        Plan(speed=0)
+
+
+# -- the books -------------------------------------------------------------------------------------
+
+AMOUNTS = st.decimals(Decimal("0.1"), Decimal(4000), places=6)
+STATES = st.sampled_from(["WAITING", "PROCESSING", "DONE", "FAILED", "CANCELLED", "REJECTED", "ELSEWHERE"])
+STEPS = st.builds(
+    Step,
+    STATES,
+    seconds=st.none() | st.floats(0, 5),
+    looks=st.none() | st.integers(1, 3),
+)
+PLANS = st.builds(Plan, steps=st.lists(STEPS, max_size=5).map(tuple), first=STATES)
+ACTIONS = st.one_of(
+    st.tuples(st.just("order"), AMOUNTS, PLANS),
+    st.tuples(st.just("cancel"), st.integers(0, 9)),
+    st.tuples(st.just("look"), st.integers(0, 9)),
+    st.tuples(st.just("advance"), st.integers(0, 9), STATES),
+    st.tuples(st.just("wait"), st.floats(0, 5)),
+)
+
+
+class Books:
+    """An exchange, and what has to be true of it after everything that happens."""
+
+    def __init__(self, *, fee_on_top: bool) -> None:
+        numbers = count()
+        self.now = datetime(2026, 11, 20, tzinfo=UTC)
+        self.exchange = Exchange(
+            Region.SG,
+            account=default_account(Region.SG),
+            wallets=default_wallets(),
+            knobs=Knobs(fee_on_top=fee_on_top),
+            plan=Plan.by_hand(),
+            new_uuid=lambda: f"{next(numbers)}",
+        )
+
+    def do(self, action: tuple[object, ...]) -> None:
+        exchange = self.exchange
+        records = list(exchange.withdrawals.values())
+        match action:
+            case ("order", Decimal() as amount, Plan() as plan):
+                exchange.plan = plan
+                exchange.withdraw(
+                    Order(
+                        currency="USDT",
+                        net_type="TRX",
+                        amount=amount,
+                        amount_text=str(amount),
+                        address="TFakeTronWithdrawAddressFakeFakeFa",
+                    ),
+                    self.now,
+                )
+            case ("wait", float() as seconds):
+                self.now += timedelta(seconds=seconds)
+            case (verb, int() as index, *rest) if index < len(records):
+                self.touch(str(verb), records[index].uuid, [str(item) for item in rest])
+            case _:
+                pass
+        exchange.catch_up(self.now)
+
+    def touch(self, verb: str, uuid: str, rest: list[str]) -> None:
+        if verb == "cancel":
+            self.exchange.cancel(uuid, self.now)
+        elif verb == "look":
+            self.exchange.look_at(self.exchange.withdrawals[uuid], self.now)
+        else:
+            self.exchange.advance(uuid, rest[0], self.now)
+
+    def check(self) -> None:
+        balance = self.exchange.account.balance("USDT")
+        records = list(self.exchange.withdrawals.values())
+        assert balance.available + balance.locked + self.exchange.ledger.moved("USDT") == 10_000
+        assert balance.locked == sum(record.total for record in records if record.money == "held")
+        settled = [entry.uuid for entry in self.exchange.ledger.settled]
+        assert len(settled) == len(set(settled))
+        assert set(settled) == {record.uuid for record in records if record.money == "settled"}
+        assert {entry.uuid for entry in self.exchange.ledger.created} == set(self.exchange.withdrawals)
+
+
+@given(actions=st.lists(ACTIONS, max_size=30), fee_on_top=st.booleans())
+def test_no_money_appears_or_vanishes(actions: list[tuple[object, ...]], *, fee_on_top: bool) -> None:
+    books = Books(fee_on_top=fee_on_top)
+    for action in actions:
+        before = list(books.exchange.ledger)
+        try:
+            books.do(action)
+        except Refusal:
+            assert list(books.exchange.ledger) == before
+        books.check()

@@ -1,0 +1,312 @@
+"""Each route answers in the published shape."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from upbit_async.region import Region
+from upbit_async.sandbox import Knobs, Plan, Sandbox, Wallet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    import httpx
+
+    from tests.sandbox.conftest import Hand, Watch
+
+HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["name"]
+
+
+def shape_of(value: Any) -> Any:
+    """The members' names in order and their kinds of value; null is of any kind."""
+    if isinstance(value, dict):
+        return {name: shape_of(member) for name, member in value.items()}
+    return [shape_of(item) for item in value[:1]] if isinstance(value, list) else type(value).__name__
+
+
+def assert_like(answer: Any, example: Any) -> None:
+    assert list(answer) == list(example)
+    for name, value in example.items():
+        if answer[name] is not None and value is not None:
+            assert shape_of(answer[name]) == shape_of(value), name
+
+
+async def test_wallet_rows_look_like_the_example(hand: Hand, example: Callable[[str], Any]) -> None:
+    response = await hand.get("/v1/status/wallet")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json;charset=UTF-8"
+    rows = {(row["currency"], row["net_type"]): row for row in response.json()}
+    assert set(rows) >= {("BTC", "BTC"), ("USDT", "ETH"), ("USDT", "TRX"), ("USDT", "APT")}
+    assert_like(rows["BTC", "BTC"], example("status_wallet_get")[0])
+    assert rows["BTC", "BTC"]["block_updated_at"] == "2026-11-20T11:44:36.000+00:00"
+    assert rows["BTC", "BTC"]["block_elapsed_minutes"] == 15
+    assert rows["XYZ", "XYZ"] == example("status_wallet_get_null_block")[0]
+
+
+async def test_accounts_look_like_the_example(hand: Hand, example: Callable[[str], Any]) -> None:
+    rows = (await hand.get("/v1/accounts")).json()
+    assert rows[:2] == example("accounts_get")
+    assert [row["currency"] for row in rows] == ["SGD", "BTC", "ETH", "XRP", "USDT"]
+    assert rows[3]["locked"] == "22.0"  # the two old withdrawals that are still open
+
+
+async def test_the_chance_looks_like_the_example(hand: Hand, example: Callable[[str], Any]) -> None:
+    answer = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
+    assert_like(answer, example("withdraws_chance_get"))
+    for part, members in example("withdraws_chance_get").items():
+        assert_like(answer[part], members)
+    assert answer["currency"] == example("withdraws_chance_get")["currency"]
+    assert answer["withdraw_limit"]["minimum"] == "0.00001"
+
+
+@pytest.mark.parametrize(
+    ("state", "support", "told"),
+    [
+        ("working", ["deposit", "withdraw"], "working"),
+        ("withdraw_only", ["withdraw"], "working"),
+        ("deposit_only", ["deposit"], "working"),
+        ("paused", [], "working"),
+        ("unsupported", [], "unsupported"),
+    ],
+)
+async def test_the_chance_tells_what_the_wallet_can_do(
+    hand: Hand, sandbox: Sandbox, state: str, support: list[str], told: str
+) -> None:
+    sandbox.wallets["BTC", "BTC"].wallet_state = state
+    answer = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
+    assert answer["currency"]["wallet_support"] == support
+    assert answer["currency"]["wallet_state"] == told
+
+
+async def test_the_chance_needs_both_names_of_a_wallet(hand: Hand) -> None:
+    response = await hand.get("/v1/withdraws/chance")
+    assert error_of(response) == (400, "validation_error")
+    assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
+    response = await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=ETH")
+    assert error_of(response) == (400, "invalid_parameter")
+
+
+async def test_wallets_can_be_listed_and_delisted(hand: Hand, sandbox: Sandbox) -> None:
+    new = Wallet(
+        currency="NEW", net_type="NEW", network_name="New", withdraw_fee=Decimal(1), minimum=Decimal(2)
+    )
+    sandbox.wallets.add(new)
+    sandbox.wallets.remove("XYZ", "XYZ")
+    assert len(sandbox.wallets) == 7
+    rows = (await hand.get("/v1/status/wallet")).json()
+    assert [row["currency"] for row in rows][-1] == "NEW"
+
+
+@pytest.mark.parametrize("region", Region)
+async def test_counterparties_are_told_in_singapore_and_korea_only(
+    region: Region,
+    example: Callable[[str], Any],
+    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+) -> None:
+    sandbox = Sandbox(region)
+    async with hand_at(sandbox) as hand:
+        rows = (await hand.get("/v1/withdraws/coin_addresses")).json()
+        chance = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
+    if region in {Region.SG, Region.KR}:
+        assert rows[:2] == example("withdraws_coin_addresses_get") or rows[0]["exchange_name"] == "Binance"
+        assert_like(rows[0], example("withdraws_coin_addresses_get")[0])
+    else:
+        assert rows[-1:] == example("withdraws_coin_addresses_get_id_th")
+    assert ("two_factor_auth_verified" in chance["member_level"]) is (region is Region.KR)
+    assert chance["withdraw_limit"]["fiat_currency"] == region.fiat
+
+
+async def test_a_withdrawal_as_in_the_tutorial(
+    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+) -> None:
+    response = await hand.withdraw()
+    told = response.json()
+    assert response.status_code == 201
+    assert_like(told, example("withdraws_coin_post_tutorial_waiting"))
+    assert told["state"] == "WAITING"
+    assert (told["amount"], told["fee"], told["txid"]) == ("13.0", "1.0", None)
+    assert told["created_at"] == "2026-11-20T12:00:00"
+    assert sandbox.account.balance("USDT").locked == 14
+    watch.tick(3)
+    assert (await hand.get("/v1/withdraw", f"uuid={told['uuid']}")).json()["state"] == "PROCESSING"
+    watch.tick(3)
+    done = (await hand.get("/v1/withdraw", f"uuid={told['uuid']}")).json()
+    assert_like(done, example("withdraw_get_tutorial_done"))
+    assert (done["state"], done["done_at"]) == ("DONE", "2026-11-20T12:00:06")
+    assert (await hand.get("/v1/withdraw", f"txid={done['txid']}")).json() == done
+    assert sandbox.ledger.moved("USDT") == 14
+    assert sandbox.account.balance("USDT").available == 9986
+
+
+async def test_without_an_id_the_latest_withdrawal_is_told(hand: Hand) -> None:
+    uuid = (await hand.withdraw()).json()["uuid"]
+    assert (await hand.get("/v1/withdraw")).json()["uuid"] == uuid
+    assert (await hand.get("/v1/withdraw", "uuid=&currency=XRP")).json()["uuid"] == HISTORY[-1]
+
+
+@pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
+async def test_an_unknown_withdrawal_is_not_found(hand: Hand, query: str) -> None:
+    assert error_of(await hand.get("/v1/withdraw", query)) == (404, "withdraw_not_found")
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("", [6, 5, 4, 3, 2, 1]),
+        ("order_by=asc", [1, 2, 3, 4, 5, 6]),
+        ("state=DONE", [1]),
+        ("currency=BTC", []),
+        ("limit=2", [6, 5]),
+        ("limit=2&page=2", [4, 3]),
+        ("limit=2&page=4", []),
+        (f"from={HISTORY[1]}", [6, 5, 4, 3]),
+        (f"to={HISTORY[2]}", [2, 1]),
+        (f"from={HISTORY[1]}&to={HISTORY[4]}&order_by=asc", [3, 4]),
+        (f"uuids[]={HISTORY[4]}&uuids[]={HISTORY[1]}&uuids[]=unknown", [5, 2]),
+        (f"uuids[]={HISTORY[4]}&uuids[]={HISTORY[1]}&order_by=asc&to={HISTORY[2]}", [2]),
+        ("txids[]=unknown", []),
+    ],
+)
+async def test_listings_filter_page_and_order(hand: Hand, query: str, numbers: list[int]) -> None:
+    rows = (await hand.get("/v1/withdraws", query)).json()
+    assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
+
+
+async def test_listings_find_by_txid(hand: Hand) -> None:
+    txid = (await hand.get("/v1/withdraw", f"uuid={HISTORY[0]}")).json()["txid"]
+    rows = (await hand.get("/v1/withdraws", f"txids[]={txid}")).json()
+    assert [row["uuid"] for row in rows] == HISTORY[:1]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("state=done", "state does not have a valid value"),
+        ("limit=101", "limit does not have a valid value"),
+        ("limit=0&page=x", "limit does not have a valid value, page does not have a valid value"),
+        ("order_by=newest", "order_by does not have a valid value"),
+        ("uuids[]=a&txids[]=b", "txids[] can not be used together with uuids[]"),
+        ("&".join(f"uuids[]={n}" for n in range(101)), "uuids[] does not have a valid value"),
+    ],
+)
+async def test_listings_refuse_what_is_not_allowed(hand: Hand, query: str, message: str) -> None:
+    response = await hand.get("/v1/withdraws", query)
+    assert error_of(response) == (400, "validation_error")
+    assert response.json()["error"]["message"] == message
+
+
+async def test_cursors_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.knobs.cursors = "inclusive"
+    rows = (await hand.get("/v1/withdraws", f"from={HISTORY[1]}&to={HISTORY[2]}")).json()
+    assert [row["uuid"] for row in rows] == [HISTORY[2], HISTORY[1]]
+    assert error_of(await hand.get("/v1/withdraws", "to=unknown")) == (400, "invalid_parameter")
+    sandbox.knobs.unknown_cursor = "ignored"
+    assert len((await hand.get("/v1/withdraws", "to=unknown")).json()) == 6
+
+
+async def test_a_new_withdrawal_may_show_late(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
+    uuid = (await hand.withdraw()).json()["uuid"]
+    assert (await hand.get("/v1/withdraws", "currency=USDT")).json() == []
+    assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).status_code == 404
+    assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")).status_code == 404
+    watch.tick(1)
+    assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).status_code == 200
+    assert (await hand.get("/v1/withdraws", "currency=USDT")).json() == []
+    watch.tick(1)
+    assert len((await hand.get("/v1/withdraws", "currency=USDT")).json()) == 1
+
+
+async def test_cancelling_gives_the_money_back(
+    hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]
+) -> None:
+    uuid = (await hand.withdraw()).json()["uuid"]
+    response = await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+    assert response.status_code == 200
+    assert_like(response.json(), example("withdraws_coin_delete"))
+    assert (response.json()["state"], response.json()["is_cancelable"]) == ("CANCELLED", True)
+    assert sandbox.account.balance("USDT").available == 10_000
+    assert [entry.kind for entry in sandbox.ledger] == ["created", "released"]
+    again = await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+    assert error_of(again) == (400, "withdraw_not_cancelable")
+
+
+async def test_a_cancelled_withdrawal_stays_off_its_plan(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    uuid = (await hand.withdraw()).json()["uuid"]
+    await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+    watch.tick(100)
+    assert sandbox.withdrawals[uuid].state == "CANCELLED"
+
+
+async def test_cancelling_needs_a_known_id(hand: Hand) -> None:
+    assert error_of(await hand.delete("/v1/withdraws/coin")) == (400, "validation_error")
+    missing = await hand.delete("/v1/withdraws/coin", "uuid=unknown")
+    assert error_of(missing) == (404, "withdraw_not_found")
+
+
+async def test_unknown_paths_are_json_errors(hand: Hand, sandbox: Sandbox) -> None:
+    assert error_of(await hand.get("/v1/nothing")) == (404, "not_found")
+    assert error_of(await hand.query("PATCH", "/v1/accounts")) == (404, "not_found")
+    sandbox.knobs.language = "ko"
+    assert (await hand.get("/v1/nothing")).json()["error"]["message"] == "존재하지 않는 경로입니다."
+
+
+async def test_the_log_tells_what_came_in_but_no_token(
+    hand: Hand, sandbox: Sandbox, watch: Watch
+) -> None:
+    await hand.get("/v1/withdraws", "limit=1", nonce="first")
+    await hand.withdraw()
+    listing, order = sandbox.requests
+    assert (listing.method, listing.path, listing.query, listing.nonce) == (
+        "GET",
+        "/v1/withdraws",
+        "limit=1",
+        "first",
+    )
+    assert (order.status, order.at) == (201, watch.now)
+    assert '"amount": "13"' in order.body
+    assert sandbox.requests.of("POST") == (order,) == sandbox.requests.of("POST", "/v1/withdraws/coin")
+    assert sandbox.requests[-1:] == (order,)
+    assert "Bearer" not in repr(sandbox.requests[0])
+    sandbox.requests.clear()
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize(
+    ("knobs", "created_at"),
+    [
+        (Knobs(time_format="naive"), "2026-11-20T12:00:00"),
+        (Knobs(time_format="Z"), "2026-11-20T12:00:00Z"),
+        (Knobs(time_format="offset"), "2026-11-20T21:00:00+09:00"),
+    ],
+)
+async def test_times_by_knob(
+    knobs: Knobs,
+    created_at: str,
+    watch: Watch,
+    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+) -> None:
+    async with hand_at(Sandbox("sg", knobs=knobs, clock=watch)) as hand:
+        assert (await hand.withdraw()).json()["created_at"] == created_at
+
+
+async def test_answers_by_knob(hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]) -> None:
+    sandbox.plan = Plan.by_hand()
+    sandbox.knobs.nulls = "dropped"
+    sandbox.knobs.post_status = 200
+    sandbox.knobs.amounts = "as sent"
+    response = await hand.withdraw(amount="13.500")
+    assert response.status_code == 200
+    assert list(response.json()) == list(example("withdraws_coin_delete_kr_2026"))
+    assert response.json()["amount"] == "13.500"
+    sandbox.knobs.nulls = "present"
+    sandbox.knobs.single_get_net_type = False
+    assert_like((await hand.get("/v1/withdraw")).json(), example("withdraw_get"))

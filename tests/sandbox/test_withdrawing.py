@@ -1,0 +1,163 @@
+"""A withdrawal is accepted only if everything about it is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from upbit_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    import httpx
+
+    from tests.sandbox.conftest import Hand
+
+COIN = "/v1/withdraws/coin"
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"currency": ""}, "currency is empty"),
+        ({"amount": "", "address": ""}, "amount is empty, address is empty"),
+        ({"amount": "abc"}, "amount does not have a valid value"),
+        ({"amount": "-1"}, "amount does not have a valid value"),
+        ({"amount": "0.0"}, "amount does not have a valid value"),
+        ({"amount": "1e3"}, "amount does not have a valid value"),
+        ({"amount": "٣"}, "amount does not have a valid value"),
+        ({"transaction_type": "instant"}, "transaction_type does not have a valid value"),
+        ({"secondary_address": ""}, "secondary_address is empty"),
+    ],
+)
+async def test_malformed_members_are_named(
+    hand: Hand, sandbox: Sandbox, changes: dict[str, str], message: str
+) -> None:
+    response = await hand.withdraw(**changes)
+    assert error_of(response) == (400, "validation_error")
+    assert response.json()["error"]["message"] == message
+    assert len(sandbox.ledger) == 0
+
+
+async def test_missing_members_are_named(hand: Hand) -> None:
+    response = await hand.post(COIN, {"currency": "USDT", "address": True}, text="currency=USDT&address=true")
+    assert response.json()["error"]["message"] == (
+        "net_type is missing, amount is missing, address does not have a valid value"
+    )
+    response = await hand.post(COIN, {})
+    assert error_of(response) == (400, "validation_error")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"currency": "USDTz"}, "invalid_parameter"),
+        ({"net_type": "BTC"}, "invalid_parameter"),
+        ({"address": "TSomeoneElse"}, "withdraw_address_not_registered"),
+        ({"net_type": "ETH"}, "withdraw_address_not_registered"),
+        ({"secondary_address": "1"}, "withdraw_address_not_registered"),
+        ({"amount": "4.9"}, "withdraw_amount_below_minimum"),
+        ({"amount": "13.0000001"}, "withdraw_decimal_places_exceeded"),
+        ({"amount": "9999.000001"}, "withdraw_insufficient_balance"),
+    ],
+)
+async def test_orders_that_break_a_rule_are_refused(
+    hand: Hand, sandbox: Sandbox, changes: dict[str, str], name: str
+) -> None:
+    assert error_of(await hand.withdraw(**changes)) == (400, name)
+    assert len(sandbox.ledger) == 0
+    assert sandbox.account.balance("USDT").locked == 0
+
+
+async def test_idle_zeros_are_not_decimals(hand: Hand) -> None:
+    assert (await hand.withdraw(amount="13.00000000")).json()["amount"] == "13.0"
+
+
+async def test_the_whole_balance_less_the_fee_can_go(hand: Hand, sandbox: Sandbox) -> None:
+    assert (await hand.withdraw(amount="9999")).status_code == 201
+    assert sandbox.account.balance("USDT").available == 0
+
+
+async def test_a_fee_inside_the_amount_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.knobs.fee_on_top = False
+    assert (await hand.withdraw(amount="10000")).status_code == 201
+
+
+async def test_an_internal_transfer_costs_no_fee(hand: Hand, sandbox: Sandbox) -> None:
+    response = await hand.withdraw(transaction_type="internal", amount="10000")
+    assert (response.json()["fee"], response.json()["transaction_type"]) == ("0.0", "internal")
+    assert sandbox.account.balance("USDT").locked == 10_000
+
+
+@pytest.mark.parametrize("state", ["deposit_only", "paused", "unsupported", "some_new_state"])
+async def test_a_suspended_wallet_pays_nothing_out(hand: Hand, sandbox: Sandbox, state: str) -> None:
+    sandbox.wallets["USDT", "TRX"].wallet_state = state
+    assert error_of(await hand.withdraw()) == (400, "withdraw_maintain")
+    sandbox.wallets["USDT", "TRX"].wallet_state = "withdraw_only"
+    assert (await hand.withdraw()).status_code == 201
+
+
+async def test_a_locked_account_pays_nothing_out(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.account.lock()
+    assert error_of(await hand.withdraw()) == (400, "request_fail")
+    sandbox.account.unlock()
+    sandbox.account.member_level.locked = True
+    assert error_of(await hand.withdraw()) == (400, "request_fail")
+
+
+async def test_addresses_can_be_registered_and_struck_off(hand: Hand, sandbox: Sandbox) -> None:
+    registered = sandbox.account.allow_address("USDT", "TRX", "TNew", exchange_name="Bybit")
+    assert (registered.network_name, registered.beneficiary_type) == ("Tron", "individual")
+    assert sandbox.account.addresses[-1] == registered
+    assert (await hand.withdraw(address="TNew")).status_code == 201
+    sandbox.account.disallow_address("TNew")
+    assert error_of(await hand.withdraw(address="TNew")) == (400, "withdraw_address_not_registered")
+    assert sandbox.account.allow_address("AAA", "BBB", "C", wallet_type="MetaMask").network_name == "BBB"
+
+
+async def test_a_memo_has_to_be_sent_along(hand: Hand) -> None:
+    ripple = {
+        "currency": "XRP",
+        "net_type": "XRP",
+        "amount": "10.0",
+        "address": "rFakeXrpWithdrawAddressFakeFakeFak",
+    }
+    assert error_of(await hand.post(COIN, ripple)) == (400, "withdraw_address_not_registered")
+    assert (await hand.post(COIN, {**ripple, "secondary_address": "123456789"})).status_code == 201
+
+
+async def test_unknown_members_are_ignored(hand: Hand) -> None:
+    assert (await hand.withdraw(beneficiary_name="Jane")).status_code == 201
+
+
+async def test_indonesia_may_ask_for_the_beneficiary(
+    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+) -> None:
+    sandbox = Sandbox("id")
+    async with hand_at(sandbox) as hand:
+        assert (await hand.withdraw()).status_code == 201
+        sandbox.knobs.beneficiary_required = True
+        response = await hand.withdraw(beneficiary_name="Jane")
+        assert response.json()["error"]["message"] == (
+            "beneficiary_residential_country_code is missing, beneficiary_residential_address is missing"
+        )
+
+
+async def test_a_number_counts_by_its_text(hand: Hand) -> None:
+    body = {"currency": "USDT", "net_type": "TRX", "amount": 13.5, "address": "TFakeTronWithdrawAddressFakeFakeFa"}
+    assert (await hand.post(COIN, body)).json()["amount"] == "13.5"
+
+
+async def test_fresh_money_is_welcome(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.account.fund("USDT", "500.5")
+    assert str(sandbox.account.balance("USDT").available) == "10500.5"
+    assert sandbox.account.balance("DOGE").available == 0
+    rows = (await hand.get("/v1/accounts")).json()
+    assert "DOGE" not in [row["currency"] for row in rows]

@@ -1,0 +1,88 @@
+"""An asyncio client for the Upbit exchange that never pays twice, never jams and never loses track.
+
+::
+
+    from upbit_async import UpbitClient
+
+    async with UpbitClient("sg") as client:
+        poller = await client.withdraws.send(
+            currency="USDT", net_type="TRX", amount="13", exchange_name="Binance"
+        )
+        done = await poller.result(timeout=3600)
+
+Names are imported when they are first used, so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from upbit_async._version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from upbit_async import errors, events, models
+    from upbit_async.checks import Preflight, Reconciliation
+    from upbit_async.client import UpbitClient
+    from upbit_async.credentials import Credentials
+    from upbit_async.events import Observer
+    from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
+    from upbit_async.polling import StateChange, WithdrawalPoller
+    from upbit_async.region import Region
+    from upbit_async.transport.limiter import LocalLimiter, NoLimiter, RateLimiter
+
+__all__ = [
+    "Credentials",
+    "LocalLimiter",
+    "NoLimiter",
+    "Observer",
+    "PollSchedule",
+    "Preflight",
+    "RateLimiter",
+    "Reconciliation",
+    "Region",
+    "RetryPolicy",
+    "Safety",
+    "StateChange",
+    "Timeouts",
+    "UpbitClient",
+    "WithdrawalPoller",
+    "__version__",
+    "errors",
+    "events",
+    "models",
+]
+
+_HOMES = {
+    "Credentials": "credentials",
+    "LocalLimiter": "transport.limiter",
+    "NoLimiter": "transport.limiter",
+    "Observer": "events",
+    "PollSchedule": "policy",
+    "Preflight": "checks",
+    "RateLimiter": "transport.limiter",
+    "Reconciliation": "checks",
+    "Region": "region",
+    "RetryPolicy": "policy",
+    "Safety": "policy",
+    "StateChange": "polling",
+    "Timeouts": "policy",
+    "UpbitClient": "client",
+    "WithdrawalPoller": "polling",
+}
+_ROOMS = frozenset({"errors", "events", "models"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"upbit_async.{name}")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'upbit_async' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"upbit_async.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

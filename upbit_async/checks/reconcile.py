@@ -1,0 +1,99 @@
+"""What became of a withdrawal whose answer was lost. Pure.
+
+Upbit knows no key against repetition and shows no destination, so all that can be done is to look for a new
+withdrawal of the same kind. See https://global-docs.upbit.com/reference/list-withdrawals.
+"""
+
+from __future__ import annotations
+
+from decimal import Context
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from upbit_async.models import TransactionType, Withdrawal
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection, Iterable
+    from decimal import Decimal
+
+    from upbit_async.models import Intent
+
+__all__ = ["Reconciliation", "conclude", "matches"]
+
+_EXACT = Context(prec=200)
+
+
+@attrs.frozen(kw_only=True)
+class Reconciliation:
+    """What became of a withdrawal whose answer was lost.
+
+    Attributes:
+        status: ``found``: exactly one withdrawal fits. ``not_found``: none does, which is no proof that none
+            will appear. ``ambiguous``: several do, and Upbit does not tell which is it; a person must look.
+        withdrawal: The one that fits, if ``found``.
+        candidates: All that fit.
+    """
+
+    status: Literal["found", "not_found", "ambiguous"]
+    withdrawal: Withdrawal | None
+    candidates: tuple[Withdrawal, ...]
+
+
+def matches(
+    intent: Intent, rows: Iterable[Withdrawal], *, known_uuids: Collection[str], slack: dt.timedelta
+) -> tuple[Withdrawal, ...]:
+    """Return the withdrawals that may be the one that was meant, each once.
+
+    What Upbit leaves out excludes nothing. It is undocumented whether a withdrawal's amount contains its fee,
+    so an amount that differs by exactly the fee fits as well, unless another row has the very amount.
+
+    Args:
+        intent: What the lost request meant to do.
+        rows: Upbit's newest withdrawals, of any currency.
+        known_uuids: Withdrawals that are known to be others.
+        slack: By how much Upbit's clock may be behind ours.
+
+    Raises:
+        ValueError: The intent is not a withdrawal's.
+    """
+    amount = intent.amount
+    if amount is None or intent.currency is None:
+        raise ValueError(f"{intent.endpoint} is no withdrawal: there is nothing to look for")
+    known = {uuid.casefold() for uuid in known_uuids}
+    earliest = intent.started_at - slack
+    alike = {
+        row.uuid.casefold(): row
+        for row in rows
+        if row.uuid.casefold() not in known and _is_alike(intent, row, earliest)
+    }
+    exact = tuple(row for row in alike.values() if row.amount == amount)
+    return exact or tuple(row for row in alike.values() if _differs_by_fee(row, amount))
+
+
+def conclude(candidates: tuple[Withdrawal, ...]) -> Reconciliation:
+    """Return what the candidates amount to."""
+    match candidates:
+        case ():
+            return Reconciliation(status="not_found", withdrawal=None, candidates=())
+        case (only,):
+            return Reconciliation(status="found", withdrawal=only, candidates=candidates)
+        case _:
+            return Reconciliation(status="ambiguous", withdrawal=None, candidates=candidates)
+
+
+def _is_alike(intent: Intent, row: Withdrawal, earliest: dt.datetime) -> bool:
+    meant_type = TransactionType(intent.transaction_type or TransactionType.DEFAULT)
+    return (
+        row.currency == intent.currency
+        and row.net_type in {None, intent.net_type}
+        and row.transaction_type in {None, meant_type}
+        and (row.created_at is None or row.created_at >= earliest)
+    )
+
+
+def _differs_by_fee(row: Withdrawal, amount: Decimal) -> bool:
+    if row.fee is None:
+        return False
+    return row.amount in {_EXACT.add(amount, row.fee), _EXACT.subtract(amount, row.fee)}

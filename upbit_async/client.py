@@ -1,0 +1,202 @@
+"""`UpbitClient`: one region's namespaces, and what they stand on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from upbit_async import settings
+from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
+from upbit_async.protocol.endpoint import Endpoint, Param
+from upbit_async.protocol.endpoints import ENDPOINTS
+from upbit_async.region import Region
+from upbit_async.resources.status import Status
+from upbit_async.resources.withdraws import Withdraws
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import httpx
+    import httpx2
+
+    from upbit_async.credentials import Credentials
+    from upbit_async.events import Observer
+    from upbit_async.transport.carrier import Carrier
+    from upbit_async.transport.limiter import RateLimiter
+
+__all__ = ["UpbitClient"]
+
+CONNECTIONS = 10
+"""Connections at once. At 30 calls a second more would only cost."""
+_BODILESS = frozenset({"GET", "DELETE"})
+_METHODS = frozenset({*_BODILESS, "POST", "PUT", "PATCH"})
+
+
+class UpbitClient:
+    """One account in one region of Upbit.
+
+    Make one and keep it: it holds connections and limits. It can be made outside an event loop and used in one
+    after another; it starts no task of its own. Use it as an async context manager, or call `aclose`.
+
+    Args:
+        region: ``sg``, ``id``, ``th`` or ``kr``; there is no default, because keys and addresses differ.
+        credentials: The keys. Without them ``UPBIT_<REGION>_ACCESS_KEY`` and ``_SECRET_KEY`` are read from the
+            environment, then ``UPBIT_ACCESS_KEY`` and ``UPBIT_SECRET_KEY``, then ``UPBIT_OPEN_API_ACCESS_KEY`` and
+            ``UPBIT_OPEN_API_SECRET_KEY``. A client without keys can be made, and says so at the first call.
+        base_url: Another server, such as a sandbox: https, or http on this machine. Without it
+            ``UPBIT_BASE_URL``, then ``UPBIT_OPEN_API_SERVER_URL``, then the region's own.
+        retry: How often and how patiently calls are repeated.
+        timeouts: How long calls may take, in seconds.
+        poll: When transfers are looked at.
+        limiter: Keeps calls inside Upbit's limits. Without it all clients of this process that use the same key
+            share one; give clients with two keys of one account the same one by hand.
+        http: An `httpx.AsyncClient` or `httpx2.AsyncClient` to send with (through a proxy, say). It stays yours
+            to close; its headers, authentication and redirects are not used.
+        observer: Is told what happens; see `upbit_async.events`.
+        algorithm: How tokens are signed: ``HS256``, as Upbit's own SDK does, or ``HS512``.
+        hash_space_as_plus: Hash a space as ``+``, as the recipe in Upbit's documents does. Only values with a
+            space are concerned, such as names of beneficiaries; Upbit's documents disagree about them.
+
+    Raises:
+        ConfigurationError: The base URL would send keys in the open, or a key can't be one.
+        ValueError: There is no such region or algorithm.
+    """
+
+    def __init__(
+        self,
+        region: Region | str,
+        *,
+        credentials: Credentials | None = None,
+        base_url: str | None = None,
+        retry: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+        poll: PollSchedule | None = None,
+        limiter: RateLimiter | None = None,
+        http: httpx.AsyncClient | httpx2.AsyncClient | None = None,
+        observer: Observer | None = None,
+        algorithm: Literal["HS256", "HS512"] = "HS256",
+        hash_space_as_plus: bool = False,
+    ) -> None:
+        from upbit_async.transport.assembly import assemble  # noqa: PLC0415 - brings httpx and jwt
+
+        place = settings.region_of(region)
+        keys = credentials if credentials is not None else settings.credentials_for(place)
+        carrier = assemble(
+            region=place,
+            base_url=settings.base_url_for(place, base_url),
+            credentials=keys,
+            connections=CONNECTIONS,
+            limiter=limiter,
+            http=http,
+            algorithm=algorithm,
+            space_as_plus=hash_space_as_plus,
+            retry=retry or RetryPolicy(),
+            timeouts=timeouts or Timeouts(),
+            observer=observer,
+        )
+        self._set_up(carrier, poll or PollSchedule(), owner=True)
+
+    def _set_up(self, carrier: Carrier, poll: PollSchedule, *, owner: bool) -> None:
+        self._carrier = carrier
+        self._poll = poll
+        self._owner = owner
+        self.status = Status(carrier)
+        self.withdraws = Withdraws(carrier, poll)
+
+    @property
+    def region(self) -> Region:
+        """The region that is talked to."""
+        return self._carrier.region
+
+    @property
+    def host(self) -> str:
+        """The host that is talked to, with its port if it has one."""
+        return self._carrier.host
+
+    def with_options(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+        poll: PollSchedule | None = None,
+        observer: Observer | None = None,
+    ) -> UpbitClient:
+        """Return a sibling that shares connections and limits; what is not given stays as it is.
+
+        Closing a sibling closes nothing; closing the original closes all.
+        """
+        sibling = object.__new__(type(self))
+        carrier = self._carrier.sibling(retry=retry, timeouts=timeouts, observer=observer)
+        sibling._set_up(carrier, poll or self._poll, owner=False)  # noqa: SLF001 - of the same class
+        return sibling
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Param] | None = None,
+        json: Mapping[str, Param] | None = None,
+        safety: Safety | None = None,
+    ) -> Any:
+        """Sign and send anything, such as an endpoint that is younger than this library.
+
+        Args:
+            method: The HTTP method.
+            path: The path, such as ``/v1/accounts``.
+            params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values.
+            json: The members of another method's body; they are sent as text.
+            safety: What may happen if the answer is lost: by default GET may be repeated and nothing else may. An
+                endpoint that this library knows keeps its own class, whatever is said here.
+
+        Returns:
+            The decoded JSON; numbers with a fraction are `Decimal`. None if the answer has no content.
+
+        Raises:
+            OutcomeUnknown: The answer to something that must not happen twice was lost.
+            UpbitError: See `upbit_async.errors`.
+        """
+        verb = method.upper() if isinstance(method, str) else ""
+        if verb not in _METHODS:
+            raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}, not {method!r}")
+        if not isinstance(path, str) or not path.startswith("/") or set("?#% ") & set(path):
+            raise ValueError(
+                f"path must begin with / and hold no query, not {path!r}: parameters go into params"
+            )
+        if (json if verb in _BODILESS else params) is not None:
+            raise ValueError(f"{verb} takes {'params' if verb in _BODILESS else 'json'}")
+        if safety is not None and not isinstance(safety, Safety):
+            raise TypeError(f"safety is a Safety, not {type(safety).__name__}")
+        endpoint = _endpoint(verb, path, safety)
+        return await self._carrier.call(endpoint, params if verb in _BODILESS else json)
+
+    async def aclose(self) -> None:
+        """Close the connections. Calls are refused from now on; what is on the wire is finished."""
+        if self._owner:
+            await self._carrier.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<UpbitClient {self.region} at {self.host}>"
+
+
+@functools.lru_cache(maxsize=256)
+def _endpoint(method: str, path: str, safety: Safety | None) -> Endpoint[Any]:
+    known = ENDPOINTS.get((method, path.rstrip("/") or path))
+    if known is not None:
+        safety = known.safety
+    elif safety is None:
+        safety = Safety.READ if method == "GET" else Safety.ONCE
+    group = known.group if known is not None else "default"
+    return Endpoint(method=method, path=path, returns=object, safety=safety, group=group, docs="")

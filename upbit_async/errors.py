@@ -1,0 +1,302 @@
+"""Everything that can go wrong in operation.
+
+::
+
+    UpbitError              .may_have_executed  .resume_token
+    ├─ ConfigurationError   keys, region or base URL are missing or wrong; nothing was sent
+    ├─ PreflightFailed      .reasons  a withdrawal was not even tried
+    ├─ TransportError       no usable answer; safe to repeat
+    │   └─ NotSent          the request provably never left
+    ├─ OutcomeUnknown       .intent .raw  it must not be repeated: find out first
+    ├─ DecodeError          .path .raw  the answer is not what Upbit documents
+    ├─ APIError             .status .name .message .endpoint  Upbit said no
+    │   ├─ AuthenticationError
+    │   ├─ PermissionDenied
+    │   ├─ NotFound
+    │   ├─ ValidationError
+    │   ├─ RateLimited      .retry_after
+    │   ├─ Banned           .until
+    │   └─ ServerError
+    ├─ RepeatTooSoon        .retry_after  refused by this library
+    ├─ PollTimeout          .record  the transfer goes on without us
+    ├─ WithdrawalNotDone    .record  it ended, and not with DONE
+    │   ├─ WithdrawalFailed
+    │   ├─ WithdrawalCancelled
+    │   └─ WithdrawalRejected
+    ├─ PayoutConflict       the key is taken by another payment
+    └─ PayoutBlocked        .by_key  another payment must be settled first
+
+Programming mistakes (a wrong type, a ``float`` amount, an empty id) are `TypeError` and `ValueError`.
+Every error can be pickled. None shows a key, a token, a whole address or a body.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from upbit_async.models.reason import Reason
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from upbit_async.models import Intent, Withdrawal
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "Banned",
+    "ConfigurationError",
+    "DecodeError",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "PayoutBlocked",
+    "PayoutConflict",
+    "PermissionDenied",
+    "PollTimeout",
+    "PreflightFailed",
+    "RateLimited",
+    "Reason",
+    "RepeatTooSoon",
+    "ServerError",
+    "TransportError",
+    "UpbitError",
+    "ValidationError",
+    "WithdrawalCancelled",
+    "WithdrawalFailed",
+    "WithdrawalNotDone",
+    "WithdrawalRejected",
+]
+
+RAW_CAP = 64 * 1024
+
+
+def _restore(cls: type[UpbitError], text: str, state: dict[str, Any]) -> UpbitError:
+    error = cls.__new__(cls, text)
+    error.args = (text,)
+    error.__dict__.update(state)
+    return error
+
+
+class UpbitError(Exception):
+    """The base of all errors of this library.
+
+    Attributes:
+        may_have_executed: Whether Upbit may have carried out what was asked although the call failed.
+        resume_token: Where the error ended a wait: what `resume` takes to go on waiting.
+    """
+
+    _not_pickled: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, text: str, *, may_have_executed: bool = False) -> None:
+        super().__init__(text)
+        self.may_have_executed = may_have_executed
+        self.resume_token: str | None = None
+
+    def with_resume_token(self, token: str) -> Self:
+        """Return a copy for one waiter, which carries what it needs to go on waiting."""
+        copy = _restore(type(self), str(self.args[0]), self.__dict__)
+        copy.resume_token = token
+        copy.__cause__ = self.__cause__
+        return copy  # type: ignore[return-value]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in self.__dict__.items() if name not in self._not_pickled}
+        state |= dict.fromkeys(self._not_pickled, "")
+        return _restore, (type(self), str(self.args[0]), state)
+
+
+class ConfigurationError(UpbitError):
+    """Keys, region or base URL are missing or wrong. Nothing was sent."""
+
+
+class PreflightFailed(UpbitError):
+    """A withdrawal was refused by our own checks, before money moved.
+
+    Attributes:
+        reasons: Everything that stands in the way, each with a code and a text.
+    """
+
+    def __init__(self, text: str, *, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(f"{text}: {'; '.join(reason.text for reason in reasons)}")
+        self.reasons = reasons
+
+
+class TransportError(UpbitError):
+    """No usable answer came. The request may be repeated safely."""
+
+
+class NotSent(TransportError):
+    """The request provably never left this machine."""
+
+
+class OutcomeUnknown(UpbitError):
+    """A request that must not happen twice has lost its answer.
+
+    Do not send it again. For a withdrawal, hand this error to `client.withdraws.reconcile`; for a
+    travel-rule verification, read the deposit.
+
+    Attributes:
+        intent: What the request meant to do.
+        raw: What came back, if anything did, up to 64 KiB; in no str, repr or pickle.
+    """
+
+    _not_pickled = frozenset({"raw"})
+
+    def __init__(self, text: str, *, intent: Intent, raw: str = "") -> None:
+        super().__init__(text, may_have_executed=True)
+        self.intent = intent
+        self.raw = raw[:RAW_CAP]
+
+
+class DecodeError(UpbitError):
+    """An answer is not what Upbit documents.
+
+    Attributes:
+        path: Where in the answer, such as ``$[3].amount``.
+        raw: The answer, up to 64 KiB; in no str, repr or pickle.
+    """
+
+    _not_pickled = frozenset({"raw"})
+
+    def __init__(self, text: str, *, path: str = "$", raw: str = "", may_have_executed: bool = False) -> None:
+        super().__init__(text, may_have_executed=may_have_executed)
+        self.path = path
+        self.raw = raw[:RAW_CAP]
+
+
+class APIError(UpbitError):
+    """Upbit said no.
+
+    See https://global-docs.upbit.com/reference/rest-api-guide.
+
+    Attributes:
+        status: The HTTP status.
+        name: Upbit's code for the error; unknown codes are normal. Empty if the answer had none.
+        message: Upbit's text, meant for people: English, Korean or both.
+        endpoint: The method and path that were asked.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status: int,
+        name: str = "",
+        message: str = "",
+        endpoint: str = "",
+        may_have_executed: bool = False,
+    ) -> None:
+        super().__init__(text, may_have_executed=may_have_executed)
+        self.status = status
+        self.name = name
+        self.message = message
+        self.endpoint = endpoint
+
+
+class AuthenticationError(APIError):
+    """The token or the key was refused (401)."""
+
+
+class PermissionDenied(APIError):
+    """The key lacks a permission, or a security setting forbids the call."""
+
+
+class NotFound(APIError):
+    """There is no such thing (404, or an answer that does not hold what was asked for)."""
+
+
+class ValidationError(APIError):
+    """The request was refused as it stands (400, and refusals with other statuses)."""
+
+
+class RateLimited(APIError):
+    """The second's budget is spent (429).
+
+    Attributes:
+        retry_after: How long to wait at least, in seconds.
+    """
+
+    def __init__(self, text: str, *, retry_after: float, **rest: Any) -> None:
+        super().__init__(text, **rest)
+        self.retry_after = retry_after
+
+
+class Banned(APIError):
+    """Upbit has blocked this key or address for a while (418). Nothing is sent to it before it ends.
+
+    Attributes:
+        until: When the block is believed to end, UTC.
+    """
+
+    def __init__(self, text: str, *, until: dt.datetime, **rest: Any) -> None:
+        super().__init__(text, **rest)
+        self.until = until
+
+
+class ServerError(APIError):
+    """Upbit's own fault or maintenance (5xx)."""
+
+
+class RepeatTooSoon(UpbitError):
+    """Refused by this library, because Upbit allows the call only once in a while.
+
+    Attributes:
+        retry_after: How long to wait, in seconds.
+    """
+
+    def __init__(self, text: str, *, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class PollTimeout(UpbitError):
+    """The time for waiting is over. The transfer goes on: `resume` with `resume_token` waits again.
+
+    Attributes:
+        record: The transfer as it was last seen, or None.
+    """
+
+    def __init__(self, text: str, *, record: object = None) -> None:
+        super().__init__(text)
+        self.record = record
+
+
+class WithdrawalNotDone(UpbitError):
+    """A withdrawal ended without being paid.
+
+    Attributes:
+        record: The withdrawal.
+    """
+
+    def __init__(self, text: str, *, record: Withdrawal) -> None:
+        super().__init__(text)
+        self.record = record
+
+
+class WithdrawalFailed(WithdrawalNotDone):
+    """The withdrawal ended in ``FAILED``."""
+
+
+class WithdrawalCancelled(WithdrawalNotDone):
+    """The withdrawal ended in ``CANCELLED``."""
+
+
+class WithdrawalRejected(WithdrawalNotDone):
+    """The withdrawal ended in ``REJECTED``."""
+
+
+class PayoutConflict(UpbitError):
+    """The payout's key is taken by a payment with other parameters."""
+
+
+class PayoutBlocked(UpbitError):
+    """A payment of the same amount, currency and network must be settled by a person first.
+
+    Attributes:
+        by_key: The key of the payment that stands in the way.
+    """
+
+    def __init__(self, text: str, *, by_key: str) -> None:
+        super().__init__(text)
+        self.by_key = by_key

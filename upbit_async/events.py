@@ -1,0 +1,161 @@
+"""What an observer is told.
+
+An observer is any callable that takes one event; it is called in the task in which things happen, so it
+should be quick. If it raises, that is logged once and the call goes on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from upbit_async.errors import UpbitError
+    from upbit_async.models import Intent
+
+__all__ = [
+    "AttemptFinished",
+    "AttemptStarted",
+    "ConnectionReplaced",
+    "Event",
+    "LateResult",
+    "LimitWaited",
+    "LookFailed",
+    "Observer",
+    "RetryPlanned",
+    "StateSeen",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """Something happened.
+
+    Attributes:
+        host: The host that is talked to.
+        at: When, UTC.
+    """
+
+    host: str
+    at: dt.datetime = attrs.field(factory=lambda: dt.datetime.now(dt.UTC))
+
+
+@attrs.frozen(kw_only=True)
+class AttemptStarted(Event):
+    """A request is about to leave.
+
+    Attributes:
+        endpoint: The method and path.
+        attempt: 1 for the first.
+    """
+
+    endpoint: str
+    attempt: int
+
+
+@attrs.frozen(kw_only=True)
+class AttemptFinished(Event):
+    """A request has its answer, or never will.
+
+    Attributes:
+        endpoint: The method and path.
+        attempt: 1 for the first.
+        seconds: How long it took.
+        status: The HTTP status, or None if no whole answer came.
+        fault: What went wrong, in a word, or None.
+        remaining: What ``Remaining-Req`` says is left of the second, or None.
+    """
+
+    endpoint: str
+    attempt: int
+    seconds: float
+    status: int | None
+    fault: str | None
+    remaining: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RetryPlanned(Event):
+    """A request will be repeated.
+
+    Attributes:
+        endpoint: The method and path.
+        attempt: The number of the attempt that failed.
+        seconds: How long is waited before the next.
+        fault: What went wrong, in a word.
+    """
+
+    endpoint: str
+    attempt: int
+    seconds: float
+    fault: str
+
+
+@attrs.frozen(kw_only=True)
+class LimitWaited(Event):
+    """A request was held back by the rate limiter.
+
+    Attributes:
+        group: The rate group.
+        seconds: For how long.
+    """
+
+    group: str
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionReplaced(Event):
+    """A connection was thrown away because an attempt on it did not end cleanly."""
+
+
+@attrs.frozen(kw_only=True)
+class LateResult(Event):
+    """The answer to a request that must not be repeated came after its caller had gone.
+
+    Attributes:
+        intent: What the request meant to do.
+        result: The decoded answer, or None.
+        error: Why there is no answer, or None.
+    """
+
+    intent: Intent
+    result: object
+    error: UpbitError | None
+
+
+@attrs.frozen(kw_only=True)
+class StateSeen(Event):
+    """A watched transfer is in another state than before.
+
+    Attributes:
+        uuid: The transfer's id.
+        previous: The state before, or None at the first look.
+        state: The state now.
+    """
+
+    uuid: str
+    previous: str | None
+    state: str
+
+
+@attrs.frozen(kw_only=True)
+class LookFailed(Event):
+    """A look at watched transfers failed; the next one will come.
+
+    Attributes:
+        uuids: The transfers that were to be looked at.
+        error: Why it failed.
+    """
+
+    uuids: tuple[str, ...]
+    error: UpbitError
+
+
+class Observer(Protocol):
+    """Whoever wants to be told."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take note of one event."""

@@ -1,0 +1,45 @@
+"""What Upbit says: frozen classes with Upbit's own field names.
+
+Amounts are `decimal.Decimal`, times are aware `datetime.datetime`, and states are open enums: a word that
+is younger than this library is a value whose ``known`` is False. Null and absent read alike.
+"""
+
+from __future__ import annotations
+
+from upbit_async.models._base import OpenEnum
+from upbit_async.models.account import Account
+from upbit_async.models.intent import Intent
+from upbit_async.models.states import (
+    BlockState,
+    DepositState,
+    TransactionType,
+    WalletState,
+    WithdrawalState,
+)
+from upbit_async.models.wallet import WalletStatus
+from upbit_async.models.withdrawal import (
+    MemberLevel,
+    Withdrawal,
+    WithdrawalAddress,
+    WithdrawalChance,
+    WithdrawalCurrency,
+    WithdrawalLimit,
+)
+
+__all__ = [
+    "Account",
+    "BlockState",
+    "DepositState",
+    "Intent",
+    "MemberLevel",
+    "OpenEnum",
+    "TransactionType",
+    "WalletState",
+    "WalletStatus",
+    "Withdrawal",
+    "WithdrawalAddress",
+    "WithdrawalChance",
+    "WithdrawalCurrency",
+    "WithdrawalLimit",
+    "WithdrawalState",
+]

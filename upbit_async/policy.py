@@ -1,0 +1,111 @@
+"""What a user can tune, and the classes that say what may be repeated."""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Any
+
+import attrs
+
+__all__ = ["PollSchedule", "RetryPolicy", "Safety", "Timeouts"]
+
+
+class Safety(enum.Enum):
+    """What may happen to a request whose answer was lost. A property of the endpoint, not of the verb."""
+
+    READ = "read"
+    """It changes nothing: repeated freely."""
+    REPEATABLE = "repeatable"
+    """It changes something, and doing so twice is the same as once: repeated freely."""
+    ONCE = "once"
+    """It must not happen twice: repeated only if it provably never left, or was refused unprocessed."""
+
+
+def _finite(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{field.name} is a number of seconds, not {type(value).__name__}")
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{field.name} must be finite and not negative, not {value}")
+
+
+def _positive(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    _finite(instance, field, value)
+    if not value:
+        raise ValueError(f"{field.name} must be greater than zero")
+
+
+@attrs.frozen
+class Timeouts:
+    """How long a call may take, in seconds.
+
+    Attributes:
+        connect: For a connection, including TLS.
+        read: For each piece of the answer.
+        write: For each piece of the request.
+        total: For everything together: limiter, attempts and the waits between them.
+    """
+
+    connect: float = attrs.field(default=5.0, validator=_positive)
+    read: float = attrs.field(default=10.0, validator=_positive)
+    write: float = attrs.field(default=10.0, validator=_positive)
+    total: float = attrs.field(default=60.0, validator=_positive)
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How often and how patiently a call that may be repeated is repeated, with full jitter.
+
+    Attributes:
+        attempts: Attempts in all; 1 switches repetition off.
+        base: Ceiling of the first wait after a passing fault, in seconds; it doubles each time.
+        throttled_base: The same after 429, on top of the second for which the group stands still.
+        cap: No wait of ours is longer, in seconds (a server's hint may be).
+    """
+
+    attempts: int = attrs.field(default=3)
+    base: float = attrs.field(default=0.05, validator=_finite)
+    throttled_base: float = attrs.field(default=1.0, validator=_finite)
+    cap: float = attrs.field(default=20.0, validator=_finite)
+
+    @attempts.validator
+    def _check_attempts(self, _field: attrs.Attribute[int], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"attempts is a whole number, not {type(value).__name__}")
+        if value < 1:
+            raise ValueError(f"attempts must be at least 1, not {value}")
+
+
+@attrs.frozen
+class PollSchedule:
+    """When a transfer is looked at, in seconds.
+
+    Attributes:
+        first: From the start, and from every change, to the next look.
+        factor: Each further wait is so many times longer ...
+        longest: ... up to this.
+        jitter: Each wait is varied by so much of itself, up or down (0.2 is ±20 %).
+        grace: For so long after the start "not found" means that Upbit's list lags behind.
+    """
+
+    first: float = attrs.field(default=1.0, validator=_positive)
+    factor: float = attrs.field(default=1.5)
+    longest: float = attrs.field(default=30.0, validator=_positive)
+    jitter: float = attrs.field(default=0.2)
+    grace: float = attrs.field(default=30.0, validator=_finite)
+
+    @factor.validator
+    def _check_factor(self, field: attrs.Attribute[float], value: float) -> None:
+        _finite(self, field, value)
+        if value < 1:
+            raise ValueError(f"factor must be at least 1, not {value}")
+
+    @jitter.validator
+    def _check_jitter(self, field: attrs.Attribute[float], value: float) -> None:
+        _finite(self, field, value)
+        if value >= 1:
+            raise ValueError(f"jitter must be below 1, not {value}")
+
+    def __attrs_post_init__(self) -> None:
+        if self.longest < self.first:
+            raise ValueError(f"longest ({self.longest}) must not be shorter than first ({self.first})")

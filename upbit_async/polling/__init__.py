@@ -1,0 +1,14 @@
+"""Waiting for a transfer.
+
+`poller` is what a user holds; `watcher` looks for all who wait, in `sweep`s that one of the waiters' `circle`
+leads; `progress` and `schedule` are the pure rules; `resume` writes and reads the token with which to go on.
+"""
+
+from __future__ import annotations
+
+from upbit_async.polling.poller import TransferPoller, WithdrawalPoller
+from upbit_async.polling.progress import StateChange
+from upbit_async.polling.resume import ResumePoint, read_token
+from upbit_async.polling.watcher import Watcher
+
+__all__ = ["ResumePoint", "StateChange", "TransferPoller", "Watcher", "WithdrawalPoller", "read_token"]

@@ -1,0 +1,237 @@
+"""Handles for transfers: what a user waits with."""
+
+from __future__ import annotations
+
+import abc
+import datetime as dt
+import math
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, final
+
+import anyio
+
+from upbit_async.errors import (
+    PollTimeout,
+    WithdrawalCancelled,
+    WithdrawalFailed,
+    WithdrawalNotDone,
+    WithdrawalRejected,
+)
+from upbit_async.models import Withdrawal, WithdrawalState
+from upbit_async.polling.progress import Progress, StateChange, Transfer
+from upbit_async.polling.resume import write_token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from upbit_async.errors import UpbitError
+    from upbit_async.polling.watcher import Watcher
+    from upbit_async.region import Region
+
+__all__ = ["TransferPoller", "WithdrawalPoller"]
+
+R = TypeVar("R", bound=Transfer)
+
+
+def _checked_timeout(timeout: float | None) -> float:
+    if timeout is None:
+        return math.inf
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"timeout is a number of seconds or None, not {type(timeout).__name__}")
+    if math.isnan(timeout) or timeout < 0:
+        raise ValueError(f"timeout must not be negative, nor NaN: {timeout}")
+    return timeout
+
+
+class TransferPoller(abc.ABC, Generic[R]):
+    """A handle for one transfer. Making one costs nothing: no task, no request.
+
+    It may be waited with many times and from many tasks at once; all waits of a client share their requests.
+    Two pollers are equal if they stand for the same transfer of the same host.
+
+    Args:
+        uuid: The transfer's id.
+        watcher: Looks at the transfer.
+        region: The client's region.
+        host: The host that knows the transfer.
+        last: The transfer as it is known already.
+
+    Raises:
+        TypeError: The id is not text.
+        ValueError: The id is empty, or `last` is another transfer.
+    """
+
+    __slots__ = ("_host", "_last", "_region", "_uuid", "_watcher")
+
+    _kind: ClassVar[str]
+
+    def __init__(
+        self, uuid: str, *, watcher: Watcher[R], region: Region, host: str, last: R | None = None
+    ) -> None:
+        if not isinstance(uuid, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a uuid is text, not {type(uuid).__name__}")
+        if not uuid:
+            raise ValueError(f"a {self._kind} without a uuid")
+        if last is not None and last.uuid.casefold() != uuid.casefold():
+            raise ValueError(f"{self._kind} {last.uuid} is not {uuid}")
+        self._uuid = uuid
+        self._watcher = watcher
+        self._region = region
+        self._host = host
+        self._last = last
+
+    @property
+    def uuid(self) -> str:
+        """The transfer's id."""
+        return self._uuid
+
+    @property
+    def last(self) -> R | None:
+        """The transfer as this poller has last seen it, or None."""
+        return self._last
+
+    @property
+    def resume_token(self) -> str:
+        """What `resume` takes to go on waiting elsewhere: short text without a secret."""
+        return write_token(kind=self._kind, region=self._region, host=self._host, uuid=self._uuid)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by host, kind of transfer, and id in any case."""
+        if not isinstance(other, TransferPoller):
+            return NotImplemented
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(self._identity)
+
+    def __repr__(self) -> str:
+        """Show the id, the host and the last state."""
+        state = "never seen" if self._last is None else self._last.state.value
+        return f"<{type(self).__name__} {self._uuid} at {self._host}: {state}>"
+
+    async def changes(self) -> AsyncGenerator[StateChange[R], None]:
+        """Yield each change of state, and end after the final one.
+
+        What is known already comes first and costs no request. States that passed between two looks show as
+        ``skipped``; a failed look is an event for the observer and does not end the iteration.
+
+        Yields:
+            The changes, in the order in which they were seen.
+
+        Raises:
+            NotFound: Upbit does not know the id, though ``poll.grace`` seconds have passed.
+            AuthenticationError: The key was refused. This and the next two end every wait of the client.
+            PermissionDenied: The key may not read transfers.
+            Banned: Upbit has blocked the key for a while.
+            ConfigurationError: There is no key.
+            ValidationError: Upbit refuses the id.
+        """
+        if self._last is not None and self._last.state.is_final:
+            change = Progress[R]().feed(self._last, dt.datetime.now(dt.UTC))
+            if change is not None:
+                yield change
+            return
+        with self._watcher.subscribe(
+            self._uuid, last=self._last, resume_token=self.resume_token
+        ) as subscription:
+            while change := await subscription.next():
+                self._note(subscription.record)
+                yield change
+                if change.state.is_final:
+                    return
+
+    async def wait(self, *, timeout: float | None = None) -> R:  # noqa: ASYNC109 - it ends with one last look
+        """Return the transfer once its state is final, whichever that is.
+
+        Args:
+            timeout: For how many seconds at most. Exactly then a last look is taken, which may itself take as
+                long as a call may; 0 means one look. A deadline of anyio's around this call simply cancels.
+
+        Raises:
+            PollTimeout: The time is over, and the transfer goes on. It carries `record` and `resume_token`.
+            TypeError: The timeout is not a number.
+            ValueError: The timeout is negative or NaN.
+            UpbitError: As for `changes`.
+        """
+        seconds = _checked_timeout(timeout)
+        if self._last is not None and self._last.state.is_final:
+            return self._last
+        with self._watcher.subscribe(
+            self._uuid,
+            last=self._last,
+            resume_token=self.resume_token,
+            deadline=anyio.current_time() + seconds,
+        ) as subscription:
+            try:
+                while change := await subscription.next():
+                    if change.state.is_final:
+                        return change.record
+            finally:
+                self._note(subscription.record)
+            raise self._timed_out(seconds) from subscription.failure
+
+    @abc.abstractmethod
+    async def result(self, *, timeout: float | None = None) -> R:  # noqa: ASYNC109 - as `wait`
+        """Return the transfer if it ended well."""
+
+    @property
+    def _identity(self) -> tuple[str, str, str]:
+        return self._host, self._kind, self._uuid.casefold()
+
+    def _note(self, record: R | None) -> None:
+        if record is not None and not (self._last is not None and self._last.state.is_final):
+            self._last = record
+
+    def _timed_out(self, seconds: float) -> PollTimeout:
+        state = "was not seen" if self._last is None else f"is {self._last.state.value}"
+        text = (
+            f"{self._kind} {self._uuid} {state} after {seconds:g} s. It goes on all the same: "
+            f"hand this error's resume_token to client.{self._kind}s.resume to wait again"
+        )
+        error = PollTimeout(text, record=self._last)
+        error.resume_token = self.resume_token
+        return error
+
+
+_NOT_DONE: dict[str, type[WithdrawalNotDone]] = {
+    WithdrawalState.FAILED: WithdrawalFailed,
+    WithdrawalState.CANCELLED: WithdrawalCancelled,
+    WithdrawalState.REJECTED: WithdrawalRejected,
+}
+
+
+@final
+class WithdrawalPoller(TransferPoller[Withdrawal]):
+    """A handle for one withdrawal. See https://global-docs.upbit.com/docs/digital-asset-withdrawal."""
+
+    __slots__ = ()
+
+    _kind = "withdrawal"
+
+    async def result(self, *, timeout: float | None = None) -> Withdrawal:  # noqa: ASYNC109 - as `wait`
+        """Return the withdrawal once it is ``DONE``.
+
+        Args:
+            timeout: For how many seconds at most; see `wait`.
+
+        Raises:
+            WithdrawalFailed: It ended in ``FAILED``; this and the next two carry `record`.
+            WithdrawalCancelled: It ended in ``CANCELLED``.
+            WithdrawalRejected: It ended in ``REJECTED``.
+            WithdrawalNotDone: It ended otherwise, and not with ``DONE``.
+            PollTimeout: The time is over; the withdrawal goes on.
+            UpbitError: As for `changes`.
+        """
+        record = await self.wait(timeout=timeout)
+        if record.state is not WithdrawalState.DONE:
+            raise self._not_done(record)
+        return record
+
+    def _not_done(self, record: Withdrawal) -> UpbitError:
+        kind = _NOT_DONE.get(record.state, WithdrawalNotDone)
+        text = (
+            f"withdrawal {record.uuid} of {record.amount:f} {record.currency} ended as {record.state.value}"
+        )
+        error = kind(f"{text}; whether to try again is yours to decide", record=record)
+        error.resume_token = self.resume_token
+        return error

@@ -1,0 +1,99 @@
+"""The resume token: what to store to go on waiting in another process, or on another day.
+
+It is JSON text with a version, such as
+``{"v":1,"kind":"withdrawal","region":"sg","host":"sg-api.upbit.com","uuid":"9f43…"}``.
+It holds no secret, so it may lie in a job table. Whoever reads one trusts nothing in it but its types.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import attrs
+
+if TYPE_CHECKING:
+    from upbit_async.region import Region
+
+__all__ = ["ResumePoint", "read_token", "write_token"]
+
+_VERSION = 1
+_LONGEST = 2048
+
+
+@attrs.frozen(kw_only=True)
+class ResumePoint:
+    """What a resume token says.
+
+    Attributes:
+        kind: ``withdrawal`` or ``deposit``.
+        region: The client's region, such as ``sg``.
+        host: The host that knows the transfer.
+        uuid: The transfer's id.
+    """
+
+    kind: str
+    region: str
+    host: str
+    uuid: str
+
+
+def write_token(*, kind: str, region: Region, host: str, uuid: str) -> str:
+    """Return the token for a transfer."""
+    members = {"v": _VERSION, "kind": kind, "region": region.value, "host": host, "uuid": uuid}
+    return json.dumps(members, separators=(",", ":"))
+
+
+def read_token(token: str, *, kind: str, region: Region, host: str) -> ResumePoint:
+    """Return what a token says, if it was made for such a transfer and such a client.
+
+    Args:
+        token: The text from `resume_token`.
+        kind: The kind of transfer that is expected.
+        region: The region of the client that is asked.
+        host: The host of the client that is asked.
+
+    Raises:
+        TypeError: The token is not text.
+        ValueError: It is no token, or one for something else; the text says what to do.
+    """
+    point = _parse(token)
+    if point.kind != kind:
+        raise ValueError(
+            f"this resume token is for a {point.kind}, not for a {kind}: resume it with client.{point.kind}s"
+        )
+    if (point.region, point.host) != (region.value, host):
+        raise ValueError(
+            f"this resume token is for region {point.region!r} at {point.host}, and this client talks "
+            f"to region {region.value!r} at {host}: resume with a client for the former"
+        )
+    return point
+
+
+def _parse(token: str) -> ResumePoint:
+    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a resume token is text, not {type(token).__name__}")
+    if len(token) > _LONGEST:
+        raise ValueError(f"this is no resume token: it is longer than {_LONGEST} characters")
+    try:
+        members = json.loads(token)
+    except (ValueError, RecursionError):
+        raise ValueError("this is no resume token: it is not JSON") from None
+    if not isinstance(members, dict):
+        raise ValueError("this is no resume token: it is not a JSON object")  # noqa: TRY004 - its value is wrong
+    return _point(cast("dict[str, Any]", members))
+
+
+def _point(members: dict[str, Any]) -> ResumePoint:
+    version = members.get("v")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ValueError("this is no resume token: it has no version")
+    if version > _VERSION:
+        raise ValueError(
+            f"this resume token was made by a newer version of upbit_async (format {version}): update"
+        )
+    texts = {name: members.get(name) for name in ("kind", "region", "host", "uuid")}
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text:
+            raise ValueError(f"this is no resume token: its {name} is missing")
+    return ResumePoint(**cast("dict[str, str]", texts))

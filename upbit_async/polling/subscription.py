@@ -1,0 +1,145 @@
+"""What is watched, and who waits for it."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import attrs
+
+from upbit_async.polling.progress import Progress, StateChange, Transfer
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from upbit_async.errors import UpbitError
+    from upbit_async.polling.schedule import Look
+
+__all__ = ["Entry", "Subscription"]
+
+R = TypeVar("R", bound=Transfer)
+
+
+class _Home(Protocol[R]):
+    async def serve(self, subscription: Subscription[R], /) -> None: ...
+
+
+class Subscription(Generic[R]):
+    """One waiter's interest in one transfer, from its first look to its end.
+
+    Attributes:
+        uuid: The transfer's id.
+        resume_token: What errors that end the wait carry.
+        deadline: When the last look takes place, by the loop's clock; infinity for never.
+        record: The transfer as it was last seen, or None.
+        failure: Why the last look failed, if it did.
+    """
+
+    def __init__(
+        self,
+        home: _Home[R],
+        uuid: str,
+        *,
+        last: R | None,
+        resume_token: str,
+        deadline: float,
+        at: dt.datetime,
+    ) -> None:
+        self.uuid = uuid
+        self.resume_token = resume_token
+        self.deadline = deadline
+        self.record: R | None = None
+        self.failure: UpbitError | None = None
+        self._home = home
+        self._progress = Progress[R]()
+        self._changes: deque[StateChange[R]] = deque()
+        self._error: UpbitError | None = None
+        self._expired = False
+        if last is not None:
+            self.see(last, at)
+
+    async def next(self) -> StateChange[R] | None:
+        """Return the next change of state, or None once the deadline's look has brought none.
+
+        Raises:
+            UpbitError: The wait is over; the error carries the resume token.
+        """
+        await self._home.serve(self)
+        if self._changes:
+            return self._changes.popleft()
+        if self._error is not None:
+            raise self._error.with_resume_token(self.resume_token)
+        return None
+
+    @property
+    def served(self) -> bool:
+        """Whether `next` has something to return or to raise."""
+        return bool(self._changes) or self._error is not None or self._expired
+
+    def see(self, record: R, at: dt.datetime) -> None:
+        """Take note of how the transfer looks."""
+        self.record, self.failure = record, None
+        change = self._progress.feed(record, at)
+        if change is not None:
+            self._changes.append(change)
+
+    def looked(self, began: float, failure: UpbitError | None) -> None:
+        """Take note of a look that is over; the one at the deadline ends the wait."""
+        self.failure = failure
+        self._expired = self.deadline <= began
+
+    def end(self, error: UpbitError) -> None:
+        """End the wait."""
+        self._error = error
+
+
+@attrs.define(eq=False, kw_only=True)
+class Entry(Generic[R]):
+    """One transfer under watch.
+
+    Attributes:
+        uuid: Its id, as the first who asked has spelled it.
+        started: Since when it is watched, by the loop's clock.
+        quiet_since: When it last changed.
+        ready: From when on it may come along with a look at others.
+        due: When it is looked at in any case.
+        looked_at: When the last look began.
+        deadline: When the first of its subscriptions has its last look.
+        record: The transfer as it was last seen, or as the first who asked knew it.
+        progress: Its way through the states.
+        subscriptions: Who waits, in the order of their coming.
+    """
+
+    uuid: str
+    started: float
+    quiet_since: float
+    ready: float
+    due: float
+    looked_at: float = -math.inf
+    deadline: float = math.inf
+    record: R | None = None
+    progress: Progress[R] = attrs.field(factory=Progress[R])
+    subscriptions: dict[Subscription[R], None] = attrs.field(factory=dict["Subscription[R]", None])
+
+    @property
+    def key(self) -> str:
+        """The id, as ids compare."""
+        return self.uuid.casefold()
+
+    def see(self, record: R, at: dt.datetime) -> StateChange[R] | None:
+        """Take note of how the transfer looks; return the change of its state, if it is one."""
+        self.record = record
+        return self.progress.feed(record, at)
+
+    def plan(self, look: Look) -> None:
+        """Set the next look after the one at `looked_at`, not later than the first deadline to come."""
+        deadlines = (one.deadline for one in self.subscriptions if one.deadline > self.looked_at)
+        self.deadline = min(deadlines, default=math.inf)
+        self.ready, self.due = look.ready, look.due
+        self.hasten(self.deadline)
+
+    def hasten(self, when: float) -> None:
+        """Have the next look not later than a moment."""
+        self.due = min(self.due, when)
+        self.ready = min(self.ready, self.due)

@@ -1,0 +1,284 @@
+"""The looks at everything that is watched in one event loop, up to a hundred transfers at a time.
+
+A sweep begins when some transfer is due. It takes along those that are almost due, so that transfers which
+were begun together stay together, and fills its last request with the soonest others.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from upbit_async.errors import (
+    APIError,
+    AuthenticationError,
+    Banned,
+    ConfigurationError,
+    DecodeError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    UpbitError,
+    ValidationError,
+)
+from upbit_async.events import LookFailed, StateSeen
+from upbit_async.polling.circle import Circle
+from upbit_async.polling.progress import StateChange, Transfer, goes_back
+from upbit_async.polling.schedule import Look, draw_stretch, next_look
+from upbit_async.polling.subscription import Entry, Subscription
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from upbit_async.events import Event
+    from upbit_async.policy import PollSchedule
+
+__all__ = ["BATCH", "Sweep", "WatchSettings"]
+
+BATCH: Final = 100
+"""How many ids Upbit takes in one request."""
+
+R = TypeVar("R", bound=Transfer)
+
+_log = logging.getLogger("upbit_async.polling")
+_ENDS_EVERYTHING = (AuthenticationError, PermissionDenied, Banned, ConfigurationError)
+_REQUEST_TIMEOUT = 408
+
+
+@attrs.frozen(kw_only=True)
+class WatchSettings(Generic[R]):
+    """How one kind of transfer is watched.
+
+    Attributes:
+        fetch: Returns the records for up to a hundred ids; never called with none.
+        schedule: When it is looked.
+        kind: ``withdrawal`` or ``deposit``.
+        host: The host that is talked to, for the events.
+        emit: Is told the events; it must not raise.
+        rand: Returns numbers from 0 (included) to 1 (excluded).
+        utc_now: Returns the time of day.
+    """
+
+    fetch: Callable[[Sequence[str]], Awaitable[Sequence[R]]]
+    schedule: PollSchedule
+    kind: str
+    host: str
+    emit: Callable[[Event], None]
+    rand: Callable[[], float]
+    utc_now: Callable[[], dt.datetime]
+
+
+def _may_be_one(error: UpbitError) -> bool:
+    """Whether a single transfer of several may have caused the failure of all."""
+    return _is_refusal(error) or (isinstance(error, DecodeError) and error.path.startswith("$["))
+
+
+def _is_refusal(error: UpbitError) -> bool:
+    """Whether Upbit has judged the ids and will judge them so again."""
+    if isinstance(error, (ValidationError, NotFound)):
+        return True
+    if isinstance(error, (RateLimited, ServerError)) or not isinstance(error, APIError):
+        return False
+    # Without a name it is not Upbit that spoke, and what a proxy says may be otherwise at the next look.
+    return bool(error.name) and 400 <= error.status < 500 and error.status != _REQUEST_TIMEOUT  # noqa: PLR2004
+
+
+class Sweep(Generic[R]):
+    """Everything that is watched in one event loop."""
+
+    def __init__(self, settings: WatchSettings[R]) -> None:
+        self._settings = settings
+        self._circle = Circle()
+        self._entries: dict[str, Entry[R]] = {}
+        self._began: float | None = None
+        self._stretch = draw_stretch(settings.schedule, settings.rand)
+
+    @property
+    def loop(self) -> object:
+        """The event loop for which this works."""
+        return self._circle.loop
+
+    @property
+    def watched(self) -> int:
+        """How many transfers are watched now."""
+        return len(self._entries)
+
+    def join(self, subscription: Subscription[R]) -> None:
+        """Watch a transfer for a waiter."""
+        entry = self._entries.get(subscription.uuid.casefold())
+        if entry is None:
+            entry = self._begin(subscription)
+        else:
+            self._welcome(entry, subscription)
+        entry.subscriptions[subscription] = None
+        entry.deadline = min(entry.deadline, subscription.deadline)
+        entry.hasten(subscription.deadline)
+        self._circle.rouse(entry.due)
+
+    def leave(self, subscription: Subscription[R]) -> None:
+        """Forget a waiter, and its transfer if nobody else waits for it."""
+        entry = self._entries.get(subscription.uuid.casefold())
+        if entry is not None:
+            entry.subscriptions.pop(subscription, None)
+            if not entry.subscriptions:
+                del self._entries[entry.key]
+
+    async def serve(self, subscription: Subscription[R]) -> None:
+        """Wait until there is something to tell the waiter; look for everybody, if nobody else does."""
+        await self._circle.wait(subscription, self._turn)
+
+    def _begin(self, subscription: Subscription[R]) -> Entry[R]:
+        now = anyio.current_time()
+        look = Look(ready=now, due=now)
+        if subscription.record is not None:
+            look = next_look(self._settings.schedule, now=now, quiet_since=now, stretch=self._stretch)
+        entry = Entry[R](uuid=subscription.uuid, started=now, quiet_since=now, ready=look.ready, due=look.due)
+        if subscription.record is not None:
+            entry.see(subscription.record, self._settings.utc_now())
+        self._entries[entry.key] = entry
+        return entry
+
+    def _welcome(self, entry: Entry[R], subscription: Subscription[R]) -> None:
+        if subscription.record is None and entry.record is not None:
+            subscription.see(entry.record, self._settings.utc_now())
+        elif subscription.record is not None and entry.record is None:
+            entry.see(subscription.record, self._settings.utc_now())
+        entry.hasten(max(anyio.current_time(), entry.looked_at + self._settings.schedule.first))
+
+    async def _turn(self) -> None:
+        await anyio.lowlevel.checkpoint()  # whoever begins to wait in this very tick comes along
+        batch = self._pick(anyio.current_time())
+        if batch:
+            await self._look(batch)
+        else:
+            await self._circle.pause_until(min(entry.due for entry in self._entries.values()))
+
+    def _pick(self, now: float) -> list[Entry[R]]:
+        """Return who is looked at next, last looks first; nobody, if nobody is due."""
+        entries = self._entries.values()
+        if self._began is None and any(entry.due <= now for entry in entries):
+            self._began = now
+            self._stretch = draw_stretch(self._settings.schedule, self._settings.rand)
+        began = self._began
+        if began is None or not any(entry.ready <= now for entry in entries):
+            self._began = None
+            return []
+        candidates = (entry for entry in entries if entry.ready <= now or entry.looked_at < began)
+        return heapq.nsmallest(
+            BATCH, candidates, key=lambda entry: (entry.ready > now, entry.deadline > now, entry.due)
+        )
+
+    async def _look(self, batch: Sequence[Entry[R]]) -> None:
+        began = anyio.current_time()
+        try:
+            rows = await self._settings.fetch([entry.uuid for entry in batch])
+        except UpbitError as error:
+            if len(batch) == 1 or not _may_be_one(error):
+                self._take_failure(batch, error, began)
+                return
+        else:
+            self._take_rows(batch, rows, began)
+            return
+        # One bad transfer must not starve the others: halve until it stands alone.
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            watched = [entry for entry in half if self._watches(entry)]
+            if watched:
+                await self._look(watched)
+
+    def _take_failure(self, batch: Sequence[Entry[R]], error: UpbitError, began: float) -> None:
+        if isinstance(error, _ENDS_EVERYTHING):
+            for entry in tuple(self._entries.values()):
+                self._end(entry, error)
+        elif isinstance(error, NotFound):
+            for entry in filter(self._watches, batch):
+                self._take_absence(entry, began)
+        elif _is_refusal(error):
+            for entry in batch:
+                self._end(entry, error)
+        else:
+            self._take_failed_look(batch, error, began)
+
+    def _take_rows(self, batch: Sequence[Entry[R]], rows: Sequence[R], began: float) -> None:
+        found = {row.uuid.casefold(): row for row in rows}
+        at = self._settings.utc_now()
+        for entry in filter(self._watches, batch):
+            row = found.get(entry.key)
+            if row is None:
+                self._take_absence(entry, began)
+            else:
+                self._take_row(entry, row, began, at)
+
+    def _take_row(self, entry: Entry[R], row: R, began: float, at: dt.datetime) -> None:
+        change = entry.see(row, at)
+        for subscription in entry.subscriptions:
+            subscription.see(row, at)
+        if row.state.is_final:
+            self._drop(entry)
+        else:
+            if change is not None:
+                entry.quiet_since = anyio.current_time()
+            self._plan(entry, began, None)
+        if change is not None:
+            self._announce(entry, change)
+
+    def _take_absence(self, entry: Entry[R], began: float) -> None:
+        kind, grace = self._settings.kind, self._settings.schedule.grace
+        if entry.record is not None:
+            error = NotFound(
+                f"Upbit's answer lacks {kind} {entry.uuid}, which it has shown before", status=200
+            )
+            self._take_failed_look([entry], error, began)
+        elif began < entry.started + grace:
+            self._plan(entry, began, None)
+        else:
+            text = f"Upbit knows no {kind} {entry.uuid}, {began - entry.started:.0f} s after the first look"
+            self._end(entry, NotFound(f"{text}; check the id, the region and the account", status=200))
+
+    def _take_failed_look(self, batch: Sequence[Entry[R]], error: UpbitError, began: float) -> None:
+        for entry in filter(self._watches, batch):
+            self._plan(entry, began, error)
+        uuids = tuple(entry.uuid for entry in batch)
+        self._settings.emit(LookFailed(host=self._settings.host, uuids=uuids, error=error))
+
+    def _plan(self, entry: Entry[R], began: float, failure: UpbitError | None) -> None:
+        """Close a look that leaves the transfer under watch, and set the next."""
+        entry.looked_at = began
+        for subscription in entry.subscriptions:
+            subscription.looked(began, failure)
+            if subscription.served:
+                self._circle.tell(subscription)
+        now, schedule = anyio.current_time(), self._settings.schedule
+        entry.plan(next_look(schedule, now=now, quiet_since=entry.quiet_since, stretch=self._stretch))
+
+    def _announce(self, entry: Entry[R], change: StateChange[R]) -> None:
+        kind, state = self._settings.kind, change.state.value
+        previous = None if change.previous is None else change.previous.value
+        if not change.state.known:
+            _log.warning("%s %s is in the unknown state %s; the wait goes on", kind, entry.uuid, state)
+        if goes_back(change):
+            _log.warning("%s %s went back from %s to %s", kind, entry.uuid, previous, state)
+        self._settings.emit(
+            StateSeen(host=self._settings.host, uuid=entry.uuid, previous=previous, state=state)
+        )
+
+    def _end(self, entry: Entry[R], error: UpbitError) -> None:
+        for subscription in entry.subscriptions:
+            subscription.end(error)
+        self._drop(entry)
+
+    def _drop(self, entry: Entry[R]) -> None:
+        if self._watches(entry):
+            del self._entries[entry.key]
+        for subscription in entry.subscriptions:
+            self._circle.tell(subscription)
+
+    def _watches(self, entry: Entry[R]) -> bool:
+        return self._entries.get(entry.key) is entry

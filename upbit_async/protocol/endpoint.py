@@ -1,0 +1,83 @@
+"""Endpoints as typed data, and what resources see of whoever carries their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import attrs
+
+from upbit_async.policy import Safety
+from upbit_async.region import Region
+
+if TYPE_CHECKING:
+    from upbit_async.events import Event
+
+__all__ = ["Caller", "Endpoint", "Param", "Params"]
+
+T = TypeVar("T")
+
+Param = str | int | bool | Decimal | Sequence[str] | None
+Params = Mapping[str, Param]
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint(Generic[T]):
+    """One method and path of Upbit's, with everything that is known of it.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, from the root.
+        returns: What a good answer decodes to.
+        safety: What may happen to it if its answer is lost.
+        docs: Upbit's page about it.
+        permission: The permission that a key needs, in Upbit's words; None if any key will do.
+        group: The rate group it counts against.
+        regions: Where it exists; None is everywhere.
+    """
+
+    method: str
+    path: str
+    returns: type[T]
+    safety: Safety
+    docs: str
+    permission: str | None = None
+    group: str = "default"
+    regions: frozenset[Region] | None = None
+
+    @property
+    def label(self) -> str:
+        """The endpoint as people write it: ``GET /v1/withdraw``."""
+        return f"{self.method} {self.path}"
+
+
+class Caller(Protocol):
+    """Whoever carries a call to Upbit and back."""
+
+    @property
+    def region(self) -> Region:
+        """The region that is talked to."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """The host that is talked to, with its port if it is unusual."""
+        ...
+
+    @property
+    def claimed(self) -> Collection[str]:
+        """The ids that good answers to requests which must not happen twice have carried."""
+        ...
+
+    async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
+        """Send one request, repeat it where that is safe, and return the decoded answer.
+
+        Raises:
+            UpbitError: See `upbit_async.errors`.
+        """
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Tell the observer, if there is one; what it raises breaks nothing."""
+        ...

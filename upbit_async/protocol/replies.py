@@ -1,0 +1,187 @@
+"""Answers into faults and errors: what Upbit's statuses and error names mean.
+
+See https://global-docs.upbit.com/reference/rest-api-guide. Upbit advises to go by ``error.name``, since 401 and
+403 are not used uniformly; not every name is documented.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import msgspec
+
+from upbit_async.errors import (
+    APIError,
+    AuthenticationError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    ValidationError,
+)
+from upbit_async.protocol.rates import Remaining, parse_remaining, parse_retry_after
+
+__all__ = ["Answer", "Fault", "api_error", "classify"]
+
+_ADVICE = {
+    "invalid_query_payload": "the query and its hash disagree: report this as a bug of the client",
+    "jwt_verification": "check the secret key, and that key and secret belong together",
+    "invalid_access_key": "check the access key, and that it was issued in this region",
+    "expired_access_key": "issue a new key on the website",
+    "no_authorization_ip": "add this machine's public address to the key's IP allowlist",
+    "no_authorization_i_p": "add this machine's public address to the key's IP allowlist",
+    "out_of_scope": "the key lacks the permission for this call: issue one that has it",
+    "open_api_withdraw_locked": "release the withdrawal lock of this key in the mobile app",
+    "withdraw_address_not_registered": "register the address on the website first",
+    "withdraw_address_not_registerd": "register the address on the website first",
+    "nonce_used": "the same token arrived twice",
+    "thirdparty_agreement_required": "give the consent that the website asks for",
+}
+_LONGEST_MESSAGE = 500
+
+
+class Fault(enum.Enum):
+    """What came of an attempt, if not a good answer."""
+
+    NOT_SENT = "not sent"
+    """It provably never left."""
+    NETWORK = "network fault"
+    """It left, or may have left, and no whole answer came."""
+    THROTTLED = "throttled"
+    """429 of Upbit's own: refused before it was executed."""
+    BARE_THROTTLED = "throttled by somebody"
+    """429 that nothing shows to be Upbit's own, such as a proxy's."""
+    BANNED = "banned"
+    """418."""
+    NONCE_USED = "nonce used"
+    """Upbit has seen this very token before."""
+    UNAVAILABLE = "unavailable"
+    """408 or 5xx."""
+    REFUSED = "refused"
+    """A 4xx that names its reason."""
+    ODD = "odd answer"
+    """Any other status: a redirect, 409, a 4xx that does not name its reason."""
+    UNREADABLE = "unreadable answer"
+    """A good status with a body that is not what Upbit documents."""
+
+
+@attrs.frozen
+class Answer:
+    """A whole HTTP answer.
+
+    Attributes:
+        status: The status.
+        headers: The headers, by lower-case name.
+        body: The body as it came; for a bad status perhaps cut short.
+        defect: Why the body can't be trusted (too large, compressed), or None.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    defect: str | None = None
+
+    @property
+    def remaining(self) -> Remaining | None:
+        """What ``Remaining-Req`` says."""
+        return parse_remaining(self.headers.get("remaining-req"))
+
+    def retry_after(self, now: dt.datetime) -> float | None:
+        """What ``Retry-After`` says, in seconds."""
+        return parse_retry_after(self.headers.get("retry-after"), now)
+
+    def text(self) -> str:
+        """The body as text, whatever it is."""
+        return self.body.decode(errors="replace")
+
+    def error(self) -> tuple[str, str] | None:
+        """Upbit's name and message of the error, or None if the body has no readable name."""
+        try:
+            found: Any = msgspec.json.decode(self.body)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(found, dict) or not isinstance(found.get("error"), dict):
+            return None
+        error: dict[str, Any] = found["error"]
+        name = error.get("name")
+        if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name):
+            return None
+        message = error.get("message")
+        return str(name), message if isinstance(message, str) else ""
+
+
+def classify(answer: Answer) -> Fault | None:
+    """Say what an answer means for the request; None if its status is good."""
+    status = answer.status
+    if 200 <= status < 300:
+        return None if answer.defect is None else Fault.UNREADABLE
+    if status == 418:
+        return Fault.BANNED
+    if status == 408 or status >= 500:
+        return Fault.UNAVAILABLE
+    error = answer.error()
+    if status == 429:
+        return Fault.BARE_THROTTLED if error is None and answer.remaining is None else Fault.THROTTLED
+    if error is None or status == 409 or not 400 <= status < 500:
+        return Fault.ODD
+    return Fault.NONCE_USED if status == 401 and error[0] == "nonce_used" else Fault.REFUSED
+
+
+def api_error(
+    answer: Answer, *, asked: str, name: str, message: str, may_have_executed: bool, retry_after: float = 0.0
+) -> APIError:
+    """Make the error for an answer with a bad status.
+
+    Args:
+        answer: The answer.
+        asked: The method and path that were asked.
+        name: Upbit's name for the error, cleaned; empty if it has none.
+        message: Upbit's message, cleaned.
+        may_have_executed: Whether this attempt or an earlier one may have been carried out.
+        retry_after: How long to wait after 429, in seconds.
+    """
+    kind = _kind(answer.status, name)
+    text = f"{asked}: Upbit answered {answer.status}"
+    text += f" {name}" if name else " without a readable error name"
+    if message:
+        text += f" ({message[:_LONGEST_MESSAGE]})"
+    if advice := _ADVICE.get(name) or _general_advice(kind, retry_after):
+        text += f"; {advice}"
+    about: dict[str, Any] = {
+        "status": answer.status,
+        "name": name,
+        "message": message[:_LONGEST_MESSAGE],
+        "endpoint": asked,
+        "may_have_executed": may_have_executed,
+    }
+    if kind is RateLimited:
+        return RateLimited(text, retry_after=retry_after, **about)
+    return kind(text, **about)
+
+
+def _kind(status: int, name: str) -> type[APIError]:
+    if status == 429:
+        return RateLimited
+    if status >= 500:
+        return ServerError
+    if name in {"out_of_scope", "open_api_withdraw_locked"} or status == 403:
+        return PermissionDenied
+    if status == 401:
+        return AuthenticationError
+    if status == 404 or name.endswith("_not_found"):
+        return NotFound
+    return ValidationError if 400 <= status < 500 else APIError
+
+
+def _general_advice(kind: type[APIError], retry_after: float) -> str:
+    if kind is RateLimited:
+        return f"wait {retry_after:.1f} s; other programs may be spending the same account's budget"
+    if kind is ServerError:
+        return "Upbit may be under maintenance; try again later"
+    if kind is APIError:
+        return "something between here and Upbit may be answering in its place; check the base URL"
+    return ""

@@ -1,0 +1,108 @@
+"""Whether a request may be repeated, and when. One table for all calls.
+
+==================  ===========================  ===========================================
+what happened       READ, REPEATABLE             ONCE
+==================  ===========================  ===========================================
+not sent            again                        again
+throttled           again, the group waits       again: it was refused before it was executed
+throttled, bare     again, the group waits       outcome unknown
+banned              stop                         stop
+nonce used          once more                    outcome unknown
+network, 408, 5xx   again                        outcome unknown
+odd answer          stop                         outcome unknown
+unreadable answer   stop                         outcome unknown
+refused             stop                         stop
+==================  ===========================  ===========================================
+
+Waits have full jitter (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html), and a budget
+turns an outage into quick failures rather than a storm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from upbit_async.policy import RetryPolicy, Safety
+from upbit_async.protocol.replies import Fault
+
+__all__ = ["RetryBudget", "Situation", "is_unknown", "wait_before_retry"]
+
+STANDSTILL = 1.0
+"""After 429 a whole group stops for at least so long, in seconds."""
+
+_AGAIN = {
+    Safety.READ: {Fault.NOT_SENT, Fault.NETWORK, Fault.UNAVAILABLE, Fault.THROTTLED, Fault.BARE_THROTTLED},
+    Safety.ONCE: {Fault.NOT_SENT, Fault.THROTTLED},
+}
+_AGAIN[Safety.REPEATABLE] = _AGAIN[Safety.READ]
+_KNOWN_NOT_DONE = {Fault.NOT_SENT, Fault.THROTTLED, Fault.BANNED, Fault.REFUSED}
+_THROTTLINGS = {Fault.THROTTLED, Fault.BARE_THROTTLED}
+
+
+def is_unknown(safety: Safety, fault: Fault) -> bool:
+    """Whether a request that must not happen twice may have happened in spite of the fault."""
+    return safety is Safety.ONCE and fault not in _KNOWN_NOT_DONE
+
+
+@attrs.define
+class RetryBudget:
+    """How much repeating a client may do: tokens, spent by repetitions and won back by successes."""
+
+    capacity: int = 500
+    tokens: int = 500
+
+    def spend(self, fault: Fault) -> int | None:
+        """Take what a repetition costs; None if there is not enough left."""
+        cost = 5 if fault in _THROTTLINGS else 14
+        if cost > self.tokens:
+            return None
+        self.tokens -= cost
+        return cost
+
+    def succeed(self, last_cost: int | None) -> None:
+        """Give back what the repetition cost that led to a success, or one token for a clean one."""
+        self.tokens = min(self.capacity, self.tokens + (1 if last_cost is None else last_cost))
+
+
+@attrs.frozen
+class Situation:
+    """Where a call stands after an attempt that went wrong.
+
+    Attributes:
+        safety: The endpoint's class.
+        fault: What went wrong.
+        attempt: The number of the attempt, from 1.
+        nonce_retried: Whether the call was repeated for a used nonce already.
+        hint: How long the server asks to wait, in seconds, or None.
+    """
+
+    safety: Safety
+    fault: Fault
+    attempt: int
+    nonce_retried: bool = False
+    hint: float | None = None
+
+
+def wait_before_retry(
+    policy: RetryPolicy, situation: Situation, *, rand: Callable[[], float]
+) -> float | None:
+    """Say how long to wait before the next attempt, in seconds; None if there must be none.
+
+    Args:
+        policy: What the user allows.
+        situation: What happened.
+        rand: A number from 0 up to 1.
+    """
+    if situation.attempt >= policy.attempts:
+        return None
+    if situation.fault is Fault.NONCE_USED:
+        return None if situation.safety is Safety.ONCE or situation.nonce_retried else 0.0
+    if situation.fault not in _AGAIN[situation.safety]:
+        return None
+    doubled = 2 ** min(situation.attempt - 1, 32)
+    if situation.fault in _THROTTLINGS:
+        floor = max(STANDSTILL, situation.hint or 0.0)
+        return floor + rand() * min(policy.cap, policy.throttled_base * doubled)
+    return max(situation.hint or 0.0, rand() * min(policy.cap, policy.base * doubled))

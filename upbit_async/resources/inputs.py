@@ -1,0 +1,120 @@
+"""What may be handed in. A wrong type is a `TypeError`, a wrong value a `ValueError`: both before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from upbit_async.models import TransactionType
+from upbit_async.protocol.endpoint import Param
+
+__all__ = [
+    "added",
+    "amount",
+    "amount_text",
+    "choice",
+    "count",
+    "id_list",
+    "optional_text",
+    "seconds",
+    "text",
+    "transaction_type",
+]
+
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
+_MOST_IDS = 100
+_LONGEST_AMOUNT = 64
+
+
+def text(name: str, value: object) -> str:
+    """Return a code, id or address as it is; it is opaque, so only emptiness is refused."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is text, not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} must not be empty")
+    return str(value)
+
+
+def optional_text(name: str, value: object) -> str | None:
+    """Return the same, or None for None."""
+    return None if value is None else text(name, value)
+
+
+def amount_text(value: object) -> str:
+    """Return an amount as it is sent: decimal text without sign, exponent or white space."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        hint = (
+            ": a float can't hold most amounts exactly, write it as text" if isinstance(value, float) else ""
+        )
+        raise TypeError(f"amount is text, a whole number or a Decimal, not {type(value).__name__}{hint}")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError(f"amount must be a finite number, not {value}")
+    written = format(value, "f") if isinstance(value, Decimal) else str(value)
+    if len(written) > _LONGEST_AMOUNT or not _AMOUNT.fullmatch(written):
+        raise ValueError(f"amount must be a positive decimal number such as 13.241, not {written[:80]!r}")
+    if not Decimal(written):
+        raise ValueError("amount must be greater than zero")
+    return written
+
+
+def amount(value: object) -> Decimal:
+    """Return an amount as a number."""
+    return Decimal(amount_text(value))
+
+
+def transaction_type(value: object) -> TransactionType:
+    """Return the way that a transfer takes."""
+    kind = TransactionType(text("transaction_type", value))
+    if not kind.known:
+        raise ValueError(f"transaction_type must be 'default' or 'internal', not {value!r}")
+    return kind
+
+
+def choice(name: str, value: object, allowed: Sequence[str]) -> str:
+    """Return one of a few words."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+    return str(value)
+
+
+def count(name: str, value: object, *, most: int | None = None) -> int:
+    """Return a whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is a whole number, not {type(value).__name__}")
+    if value < 1 or (most is not None and value > most):
+        raise ValueError(f"{name} must be {f'from 1 to {most}' if most else 'at least 1'}, not {value}")
+    return value
+
+
+def seconds(name: str, value: object) -> float:
+    """Return a positive, finite number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be finite and not negative, not {value}")
+    return float(value)
+
+
+def id_list(name: str, value: object) -> list[str] | None:
+    """Return up to a hundred ids; None for None."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
+        raise TypeError(f"{name} is a list of ids, not {type(value).__name__}")
+    ids = [text(name, item) for item in value]
+    if len(ids) > _MOST_IDS:
+        raise ValueError(f"{name} takes at most {_MOST_IDS} ids at once, not {len(ids)}; ask in parts")
+    return ids
+
+
+def added(known: Mapping[str, Param], extra: Mapping[str, Param] | None) -> dict[str, Param]:
+    """Return the members of a body with extra ones behind; they are signed like the others."""
+    if extra is None:
+        return dict(known)
+    if not isinstance(extra, Mapping):
+        raise TypeError(f"extra is a mapping of members, not {type(extra).__name__}")
+    for name in extra:
+        if text("a name in extra", name) in known:
+            raise ValueError(f"extra must not hold {name}: it is a parameter of its own")
+    return {**known, **extra}

@@ -1,0 +1,65 @@
+"""Walking a whole history with uuid cursors.
+
+Upbit's page numbers shift when a new row arrives, so they are no way to see everything once
+(https://global-docs.upbit.com/reference/list-withdrawals). ``to`` leads on in descending order, ``from`` in
+ascending; whether they include the row they name is undocumented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Literal, Protocol, TypeVar
+
+from upbit_async.errors import DecodeError
+from upbit_async.protocol.endpoint import Param
+
+__all__ = ["Order", "walk"]
+
+Order = Literal["asc", "desc"]
+_PAGE = 100
+
+
+class _Row(Protocol):
+    @property
+    def uuid(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Row)
+
+
+async def walk(
+    fetch: Callable[[dict[str, Param]], Awaitable[list[R]]], *, order: Order, most: int | None, asked: str
+) -> AsyncIterator[R]:
+    """Yield every row once, in the order asked for.
+
+    Args:
+        fetch: Returns one page for the parameters of paging.
+        order: Newest first or oldest first.
+        most: How many rows at most; None is all.
+        asked: What is walked through, for the error.
+
+    Raises:
+        DecodeError: The cursor stands still: Upbit answers with the same rows again and again.
+    """
+    seen: set[str] = set()
+    cursor: str | None = None
+    size = _PAGE if most is None else min(_PAGE, most)
+    while most is None or len(seen) < most:
+        cursor_name = "to" if order == "desc" else "from"
+        page = await fetch({"limit": size, "order_by": order, cursor_name: cursor})
+        fresh = [row for row in page if row.uuid.casefold() not in seen]
+        if not fresh:
+            if all(row.uuid == cursor for row in page):
+                return
+            raise DecodeError(
+                f"{asked}: the list does not go on behind {cursor}; what was read so far may not be all"
+            )
+        for row in fresh:
+            if row.uuid.casefold() in seen:
+                continue
+            seen.add(row.uuid.casefold())
+            yield row
+            if len(seen) == most:
+                return
+        cursor = page[-1].uuid
+        size = _PAGE

@@ -1,0 +1,122 @@
+"""The withdrawal tutorial as a procedure: what is read before money moves, and what is read after an answer was lost.
+
+See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Collection
+
+import anyio
+
+from upbit_async.checks import (
+    Preflight,
+    PreflightRequest,
+    Reconciliation,
+    conclude,
+    judge,
+    matches,
+)
+from upbit_async.errors import APIError, NotFound, PreflightFailed, UpbitError, ValidationError
+from upbit_async.models import Intent, Withdrawal, WithdrawalChance
+from upbit_async.models.intent import shortened
+from upbit_async.protocol.endpoint import Caller
+from upbit_async.protocol.endpoints import (
+    GET_WITHDRAWAL_CHANCE,
+    LIST_WALLETS,
+    LIST_WITHDRAWAL_ADDRESSES,
+)
+
+__all__ = ["preflight", "reconcile"]
+
+CLOCK_SLACK = dt.timedelta(minutes=10)
+"""By how much Upbit's clock may be behind ours."""
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 10.0
+_FACTOR = 1.5
+
+
+async def preflight(caller: Caller, request: PreflightRequest) -> Preflight:
+    """Read the address, the wallet and the limits, and judge them.
+
+    Raises:
+        PreflightFailed: Something stands in the way; all of it is told.
+        UpbitError: Something could not be read.
+    """
+    addresses = await caller.call(LIST_WITHDRAWAL_ADDRESSES)
+    wallets = await caller.call(LIST_WALLETS)
+    chance, refusal = await _chance(caller, request)
+    result = judge(
+        request,
+        region=caller.region,
+        addresses=addresses,
+        wallets=wallets,
+        chance=chance,
+        chance_refusal=refusal,
+    )
+    if not result.ok:
+        where = f" to {shortened(request.address)}" if request.address else ""
+        raise PreflightFailed(
+            f"withdrawal of {result.amount:f} {request.currency} on {request.net_type}{where} was not tried",
+            reasons=result.reasons,
+        )
+    return result
+
+
+async def _chance(caller: Caller, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
+    """Return the limits; or None, and why Upbit does not tell them, if it does not know such a thing."""
+    try:
+        asked = {"currency": request.currency, "net_type": request.net_type}
+        return await caller.call(GET_WITHDRAWAL_CHANCE, asked), ""
+    except (NotFound, ValidationError) as refusal:
+        return None, _reason(refusal)
+
+
+def _reason(refusal: APIError) -> str:
+    return f"{refusal.name or refusal.status} {refusal.message}".strip()
+
+
+async def reconcile(
+    intent: Intent,
+    newest: Callable[[str], AsyncIterator[Withdrawal]],
+    *,
+    known_uuids: Collection[str],
+    timeout: float,  # noqa: ASYNC109 - it ends with one last look
+) -> Reconciliation:
+    """Look for the withdrawal until it is found or the time is over.
+
+    Args:
+        intent: What the lost request meant to do.
+        newest: Walks through the withdrawals of a currency, newest first.
+        known_uuids: Withdrawals that are known to be others.
+        timeout: How long to look before saying ``not_found``, in seconds.
+
+    Raises:
+        UpbitError: The last look failed, so nothing can be said.
+    """
+    deadline = anyio.current_time() + timeout
+    wait = _FIRST_WAIT
+    while True:
+        last = anyio.current_time() >= deadline
+        try:
+            rows = await _rows_since(intent, newest)
+        except UpbitError:
+            if last:
+                raise
+        else:
+            result = conclude(matches(intent, rows, known_uuids=known_uuids, slack=CLOCK_SLACK))
+            if last or result.candidates:
+                return result
+        await anyio.sleep(max(0.0, min(wait, deadline - anyio.current_time())))
+        wait = min(_LONGEST_WAIT, wait * _FACTOR)
+
+
+async def _rows_since(intent: Intent, newest: Callable[[str], AsyncIterator[Withdrawal]]) -> list[Withdrawal]:
+    """Return the withdrawals of the intent's currency back to its time."""
+    rows: list[Withdrawal] = []
+    async for row in newest(intent.currency or ""):
+        if row.created_at is not None and row.created_at < intent.started_at - CLOCK_SLACK:
+            break
+        rows.append(row)
+    return rows

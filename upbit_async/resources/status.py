@@ -1,0 +1,153 @@
+"""`client.status`: whether wallets work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import anyio
+import attrs
+
+from upbit_async.errors import (
+    AuthenticationError,
+    Banned,
+    ConfigurationError,
+    NotFound,
+    PermissionDenied,
+    UpbitError,
+)
+from upbit_async.events import LookFailed
+from upbit_async.models import WalletStatus
+from upbit_async.protocol.endpoint import Caller
+from upbit_async.protocol.endpoints import LIST_WALLETS
+from upbit_async.resources import inputs
+
+__all__ = ["Status", "WalletChange"]
+
+_HOPELESS = (AuthenticationError, PermissionDenied, Banned, ConfigurationError)
+
+
+@attrs.frozen(kw_only=True)
+class WalletChange:
+    """A wallet looks different from before.
+
+    Attributes:
+        previous: How it looked before; None if it was not there.
+        current: How it looks now; None if it is gone.
+    """
+
+    previous: WalletStatus | None
+    current: WalletStatus | None
+
+
+class Status:
+    """The state of the wallets.
+
+    What Upbit says here may lag behind by minutes and is for reference only. Before money moves, consult the
+    region's wallet-status page as well (`Region.wallet_status_page`), and `client.withdraws.chance`.
+    See https://global-docs.upbit.com/reference/get-service-status.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def wallets(self, currency: str | None = None, net_type: str | None = None) -> list[WalletStatus]:
+        """Return the wallets' states; they may lag behind by minutes.
+
+        Upbit always tells all of them; the choice is made here.
+
+        Args:
+            currency: Only this currency.
+            net_type: Only this network.
+
+        Raises:
+            UpbitError: See `upbit_async.errors`.
+        """
+        currency = inputs.optional_text("currency", currency)
+        net_type = inputs.optional_text("net_type", net_type)
+        return [
+            wallet
+            for wallet in await self._caller.call(LIST_WALLETS)
+            if currency in {None, wallet.currency} and net_type in {None, wallet.net_type}
+        ]
+
+    async def wallet(self, currency: str, net_type: str) -> WalletStatus:
+        """Return the state of one wallet; it may lag behind by minutes.
+
+        Args:
+            currency: The currency's code.
+            net_type: The network's identifier.
+
+        Raises:
+            NotFound: Upbit has no such wallet.
+            UpbitError: See `upbit_async.errors`.
+        """
+        found = await self.wallets(inputs.text("currency", currency), inputs.text("net_type", net_type))
+        if not found:
+            raise NotFound(
+                f"{LIST_WALLETS.label}: {self._caller.region} has no wallet for {currency} on {net_type}; "
+                "client.status.wallets() lists those there are",
+                status=200,
+                endpoint=LIST_WALLETS.label,
+            )
+        return found[0]
+
+    async def watch(
+        self, currency: str | None = None, net_type: str | None = None, *, interval: float = 60
+    ) -> AsyncIterator[WalletChange]:
+        """Yield how the wallets look, then every change of a wallet's or its chain's state.
+
+        A failed look is an event for the observer and does not end the watch, unless there is no hope: a refused
+        key, a ban.
+
+        Args:
+            currency: Only this currency.
+            net_type: Only this network.
+            interval: Seconds between looks. Upbit's own data is minutes old, so a shorter one brings little.
+
+        Raises:
+            AuthenticationError: The key was refused.
+            PermissionDenied: The key may not do this.
+            Banned: Upbit has blocked the key for a while.
+        """
+        interval = inputs.seconds("interval", interval)
+        known: dict[tuple[str, str | None], WalletStatus] = {}
+        while True:
+            for change in _changes(known, await self._look(currency, net_type, known)):
+                yield change
+            await anyio.sleep(interval)
+
+    async def _look(
+        self,
+        currency: str | None,
+        net_type: str | None,
+        known: dict[tuple[str, str | None], WalletStatus],
+    ) -> list[WalletStatus]:
+        try:
+            return await self.wallets(currency, net_type)
+        except _HOPELESS:
+            raise
+        except UpbitError as error:
+            self._caller.emit(LookFailed(host=self._caller.host, uuids=(), error=error))
+            return list(known.values())
+
+
+def _changes(
+    known: dict[tuple[str, str | None], WalletStatus], now: list[WalletStatus]
+) -> list[WalletChange]:
+    """Return what differs, and remember it."""
+    current = {(wallet.currency, wallet.net_type): wallet for wallet in now}
+    changes = [
+        WalletChange(previous=known.get(place), current=wallet)
+        for place, wallet in current.items()
+        if place not in known or _state(known[place]) != _state(wallet)
+    ]
+    changes += [
+        WalletChange(previous=wallet, current=None) for place, wallet in known.items() if place not in current
+    ]
+    known.clear()
+    known.update(current)
+    return changes
+
+
+def _state(wallet: WalletStatus) -> tuple[object, object]:
+    return wallet.wallet_state, wallet.block_state

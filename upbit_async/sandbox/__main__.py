@@ -1,0 +1,98 @@
+"""``python -m upbit_async.sandbox``: a local Upbit on a socket."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+from upbit_async.credentials import Credentials
+from upbit_async.region import Region
+from upbit_async.sandbox import Plan, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+__all__ = ["main"]
+
+_ENDS: Final = ("DONE", "FAILED", "CANCELLED", "REJECTED")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves a sandbox until it is told to stop by SIGINT or SIGTERM.
+
+    Args:
+        arguments: The command line without the command; that of the process if absent.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.access_key is None) != (options.secret_key is None):
+        parser.error("--access-key and --secret-key belong together")
+    sandbox = Sandbox(
+        options.region,
+        plan=_plan(options),
+        limits=not options.no_limits,
+        credentials=Credentials(options.access_key, options.secret_key) if options.access_key else None,
+    )
+    told_to_stop = _on_signals()
+    with sandbox.serve(host=options.host, port=options.port) as base_url:
+        sys.stdout.write(_greeting(base_url, sandbox.credentials))
+        sys.stdout.flush()
+        told_to_stop.wait()
+    return 0
+
+
+def _greeting(base_url: str, credentials: Credentials) -> str:
+    """Lines that a shell can evaluate; the keys open nothing but this sandbox."""
+    return (
+        f"UPBIT_BASE_URL={base_url}\n"
+        f"UPBIT_ACCESS_KEY={credentials.access_key.reveal()}\n"
+        f"UPBIT_SECRET_KEY={credentials.secret_key.reveal()}\n"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m upbit_async.sandbox", description="Serve a local Upbit.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8787, help="port, 0 for any (default: %(default)s)")
+    parser.add_argument("--region", choices=[region.value for region in Region], default="sg")
+    parser.add_argument("--access-key", help="access key of the account (default: made up)")
+    parser.add_argument("--secret-key", help="its secret key")
+    parser.add_argument("--no-limits", action="store_true", help="do not count calls")
+    parser.add_argument(
+        "--progress",
+        choices=["seconds", "looks", "at-once", "never"],
+        default="seconds",
+        help="what moves a withdrawal on: time, being read, nothing more is needed, or nothing at all",
+    )
+    parser.add_argument("--every", type=float, help="seconds or reads between two states (default: 3, 1)")
+    parser.add_argument("--end", choices=_ENDS, default="DONE", help="how withdrawals end")
+    return parser
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    path = ("PROCESSING", options.end)
+    if options.progress == "seconds":
+        return Plan.after_seconds(3.0 if options.every is None else options.every, path=path)
+    if options.progress == "looks":
+        return Plan.after_looks(1 if options.every is None else int(options.every), path=path)
+    return Plan.at_once(options.end) if options.progress == "at-once" else Plan.by_hand()
+
+
+def _on_signals() -> threading.Event:
+    """An event that is set by the first SIGINT or SIGTERM."""
+    told_to_stop = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        told_to_stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return told_to_stop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

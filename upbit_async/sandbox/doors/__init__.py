@@ -1,0 +1,1 @@
+"""The ways into the sandbox: within the process, and through a socket."""

@@ -1,0 +1,1 @@
+"""A pure exchange in memory: time, ids and keys come in as arguments."""

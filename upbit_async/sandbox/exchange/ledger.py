@@ -1,0 +1,93 @@
+"""What really happened to the money, as opposed to what any client was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, overload
+
+import attrs
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["Entry", "Ledger"]
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One movement of money.
+
+    Attributes:
+        kind: ``created`` (money held for a withdrawal), ``settled`` (it left the exchange) or ``released``
+            (it was given back).
+        uuid: The withdrawal.
+        currency: The currency's code.
+        net_type: The network's identifier.
+        amount: What the withdrawal was asked for.
+        fee: Its fee.
+        total: What it takes from the account: the amount, with the fee where that comes on top.
+        address: Where it goes.
+        secondary_address: The memo that goes with it.
+        at: When (aware, UTC).
+    """
+
+    kind: Literal["created", "settled", "released"]
+    uuid: str
+    currency: str
+    net_type: str
+    amount: Decimal
+    fee: Decimal
+    total: Decimal
+    address: str
+    secondary_address: str | None
+    at: datetime
+
+
+class Ledger(Sequence[Entry]):
+    """Every movement of money since the sandbox was made, oldest first; nothing is ever taken back."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        """One entry, or a copy of several."""
+        return self._entries[index]
+
+    def __len__(self) -> int:
+        """How many entries there are."""
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """The entries as of now, oldest first."""
+        return iter(tuple(self._entries))
+
+    def append(self, entry: Entry) -> None:
+        """Writes one more entry."""
+        self._entries.append(entry)
+
+    @property
+    def created(self) -> tuple[Entry, ...]:
+        """The withdrawals that were accepted."""
+        return self._of("created")
+
+    @property
+    def settled(self) -> tuple[Entry, ...]:
+        """The withdrawals whose money left the exchange."""
+        return self._of("settled")
+
+    @property
+    def released(self) -> tuple[Entry, ...]:
+        """The withdrawals whose money was given back."""
+        return self._of("released")
+
+    def moved(self, currency: str) -> Decimal:
+        """How much of a currency left the account in all, fees included."""
+        return sum((entry.total for entry in self.settled if entry.currency == currency), Decimal(0))
+
+    def _of(self, kind: str) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self._entries if entry.kind == kind)

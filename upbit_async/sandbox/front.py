@@ -1,0 +1,137 @@
+"""The front of the exchange: from a request to what is delivered, in one synchronous piece of work."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, overload
+
+from upbit_async.sandbox.exchange.errors import Refusal, message_for
+from upbit_async.sandbox.faults import Delivery, FaultPlan
+from upbit_async.sandbox.guard import Guard, Pass
+from upbit_async.sandbox.knobs import Named
+from upbit_async.sandbox.messages import Answer, Received, Request
+from upbit_async.sandbox.routes import ROUTES, Call, Route
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from upbit_async.sandbox.engine import Engine
+
+__all__ = ["Front", "RequestLog"]
+
+_NO_ROUTE: Final = Named(404, "not_found")
+_KEPT: Final = 100_000
+
+
+class RequestLog(Sequence[Received]):
+    """The requests that came in, oldest first; only the last hundred thousand are kept."""
+
+    def __init__(self) -> None:
+        self._lines: deque[Received] = deque(maxlen=_KEPT)
+
+    @overload
+    def __getitem__(self, index: int) -> Received: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Received]: ...
+    def __getitem__(self, index: int | slice) -> Received | Sequence[Received]:
+        """One line, or a copy of several."""
+        return tuple(self._lines)[index] if isinstance(index, slice) else self._lines[index]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Received]:
+        """The lines as of now, oldest first."""
+        return iter(tuple(self._lines))
+
+    def append(self, line: Received) -> None:
+        """Writes one more line."""
+        self._lines.append(line)
+
+    def clear(self) -> None:
+        """Forgets all lines."""
+        self._lines.clear()
+
+    def of(self, method: str, path: str | None = None) -> tuple[Received, ...]:
+        """The requests of one method, and to one path if it is given."""
+        return tuple(line for line in self if line.method == method and path in {None, line.path})
+
+
+class Front:
+    """Answers requests one after the other.
+
+    A call of ``serve`` never awaits: whoever handed a request over may go away, but can't make the exchange
+    do half of it.
+
+    Args:
+        engine: The exchange at work.
+        guard: What is checked first.
+    """
+
+    def __init__(self, engine: Engine, guard: Guard) -> None:
+        self.faults = FaultPlan()
+        self.requests = RequestLog()
+        self._engine = engine
+        self._guard = guard
+
+    def serve(self, request: Request) -> Delivery:
+        """Does what a request asks for, unless a fault prevents it, and says what is to be delivered."""
+        with self._engine.at_work() as now:
+            fault = self.faults.strike(request)
+            sender = self._sender(request)
+            if fault is None:
+                delivery = Delivery(self._answer(request, sender, now))
+            elif fault.before:
+                delivery = fault.deliver(Answer(500))
+            else:
+                delivery = fault.deliver(self._answer(request, sender, now))
+            self._log(request, sender, delivery, now)
+            return delivery
+
+    def _sender(self, request: Request) -> Pass | Refusal:
+        try:
+            return self._guard.identify(request)
+        except Refusal as refusal:
+            return refusal
+
+    def _answer(self, request: Request, sender: Pass | Refusal, now: datetime) -> Answer:
+        route = ROUTES.get((request.method, request.path))
+        if route is None:
+            return self._refuse(Refusal(_NO_ROUTE))
+        if isinstance(sender, Refusal):
+            return self._refuse(sender)
+        too_many = self._guard.charge(now)
+        if too_many is not None:
+            return too_many
+        return self._work(route, request, sender, now).with_headers(*self._guard.headers(now))
+
+    def _work(self, route: Route, request: Request, sender: Pass, now: datetime) -> Answer:
+        try:
+            self._guard.admit(request, sender, route.permission, now)
+            answer = route.answer(Call(request=request, exchange=self._engine.exchange, now=now))
+        except Refusal as refusal:
+            return self._refuse(refusal)
+        self._guard.accept(sender, now)
+        return answer
+
+    def _refuse(self, refusal: Refusal) -> Answer:
+        korean = self._engine.exchange.knobs.language == "ko"
+        message = refusal.message or message_for(refusal.name, korean=korean)
+        return Answer.of_error(refusal.status, refusal.name, message)
+
+    def _log(self, request: Request, sender: Pass | Refusal, delivery: Delivery, now: datetime) -> None:
+        token = sender.token if isinstance(sender, Pass) else None
+        self.requests.append(
+            Received(
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                body=request.body.decode(errors="replace"),
+                access_key=token.access_key if token else None,
+                nonce=token.nonce if token else None,
+                status=delivery.status_sent,
+                at=now,
+            )
+        )

@@ -1,0 +1,109 @@
+"""The checks in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from upbit_async.sandbox.exchange.errors import Refusal
+from upbit_async.sandbox.guard.limits import Limits
+from upbit_async.sandbox.guard.nonces import Nonces
+from upbit_async.sandbox.guard.query_hash import check_query_hash
+from upbit_async.sandbox.guard.token import Token
+from upbit_async.sandbox.knobs import Knobs, Named
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from upbit_async.sandbox.exchange.keys import ApiKey, Keys
+    from upbit_async.sandbox.messages import Answer, Request
+
+__all__ = ["Guard", "Pass"]
+
+_NO_TOKEN: Final = Named(401, "no_authorization_token")
+_UNKNOWN_KEY: Final = Named(401, "invalid_access_key")
+_EXPIRED_KEY: Final = Named(401, "expired_access_key")
+_WRONG_IP: Final = Named(401, "no_authorization_ip")
+_WITHDRAW_LOCKED: Final = Named(403, "open_api_withdraw_locked")
+
+
+@attrs.frozen(kw_only=True)
+class Pass:
+    """A request whose sender is known.
+
+    Attributes:
+        token: Its token.
+        key: The key that signed it, as the token claims; ``admit`` proves it.
+    """
+
+    token: Token
+    key: ApiKey
+
+
+class Guard:
+    """Lets a request through, or refuses it with the documented status and name.
+
+    Which check comes first is not documented. The budget is the account's, so it is charged as soon as the
+    account is known, and before anything that costs the server work.
+
+    Args:
+        keys: The keys of the account.
+        knobs: The undocumented choices.
+        limited: Whether calls are counted at all.
+    """
+
+    def __init__(self, keys: Keys, knobs: Knobs, *, limited: bool) -> None:
+        self.limits = Limits(knobs)
+        self._keys = keys
+        self._knobs = knobs
+        self._limited = limited
+        self._nonces = Nonces(knobs)
+
+    def identify(self, request: Request) -> Pass:
+        """Who sent a request, before anything is verified.
+
+        Raises:
+            Refusal: There is no token, it cannot be read, or its key is unknown.
+        """
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text:
+            raise Refusal(_NO_TOKEN)
+        token = Token.read(text.strip())
+        key = self._keys.find(token.access_key)
+        if key is None:
+            raise Refusal(_UNKNOWN_KEY)
+        return Pass(token=token, key=key)
+
+    def charge(self, now: datetime) -> Answer | None:
+        """Charges the account for one call; the answer of one that is too many."""
+        return self.limits.charge(now) if self._limited else None
+
+    def headers(self, now: datetime) -> tuple[tuple[str, str], ...]:
+        """The headers that tell what is left; none when nothing is counted."""
+        return (self.limits.header(now),) if self._limited else ()
+
+    def admit(self, request: Request, sender: Pass, permission: str | None, now: datetime) -> None:
+        """Verifies all that the token claims, and that the key may make this call.
+
+        Raises:
+            Refusal: One of it does not hold.
+        """
+        token, key = sender.token, sender.key
+        token.verify(key.secret_key, self._knobs.algorithms)
+        if key.expires_at is not None and key.expires_at <= now:
+            raise Refusal(_EXPIRED_KEY)
+        if key.ips is not None and request.client_ip not in key.ips:
+            raise Refusal(_WRONG_IP)
+        self._nonces.check(key.access_key, token.nonce, now)
+        if self._knobs.rejected_burns_nonce:
+            self._nonces.burn(key.access_key, token.nonce, now)
+        check_query_hash(request, token, self._knobs)
+        if permission is not None and permission not in key.permissions:
+            raise Refusal(self._knobs.out_of_scope)
+        if permission == "withdraw" and key.withdraw_locked:
+            raise Refusal(_WITHDRAW_LOCKED)
+
+    def accept(self, sender: Pass, now: datetime) -> None:
+        """Notes that a request was carried out, which uses up its nonce in any case."""
+        self._nonces.burn(sender.key.access_key, sender.token.nonce, now)

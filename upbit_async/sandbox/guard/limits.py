@@ -1,0 +1,90 @@
+"""How many calls an account may make, and what happens to those who go on.
+
+See https://global-docs.upbit.com/reference/rate-limits: 30 calls per second for everything about wallets, 429
+above that, and 418 for a time for clients that do not stop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from upbit_async.sandbox.messages import Answer
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox.knobs import Knobs
+
+__all__ = ["Limits"]
+
+_TOO_MANY = Answer.of_error(429, "too_many_requests", "Too many API requests.")
+_SECOND = timedelta(seconds=1)
+
+
+class Limits:
+    """The budget of one account in the group ``default``."""
+
+    def __init__(self, knobs: Knobs) -> None:
+        self._knobs = knobs
+        self._calls: deque[datetime] = deque()
+        self._strikes: deque[datetime] = deque()
+        self._bans = 0
+        self._banned_until: datetime | None = None
+
+    @property
+    def banned_until(self) -> datetime | None:
+        """When the present or the last ban ends (aware), or ``None`` before the first."""
+        return self._banned_until
+
+    def charge(self, now: datetime) -> Answer | None:
+        """Charges one call; the answer of a call that is refused, ``None`` for one that may go on."""
+        if self._banned_until is not None and now < self._banned_until:
+            return self._ban_answer(self._banned_until - now)
+        self._forget(now)
+        if len(self._calls) < self._knobs.limit:
+            self._calls.append(now)
+            return None
+        if self._knobs.rejected_count:
+            self._calls.append(now)
+        return self._strike(now)
+
+    def header(self, now: datetime) -> tuple[str, str]:
+        """What is left of the present second."""
+        self._forget(now)
+        limit = self._knobs.limit
+        left = max(0, limit - len(self._calls))
+        return "Remaining-Req", f"group=default; min={60 * limit}; sec={left}"
+
+    def _forget(self, now: datetime) -> None:
+        """Drops the calls that no longer count."""
+        start = now.replace(microsecond=0) if self._knobs.window == "fixed" else now - _SECOND
+        fixed = self._knobs.window == "fixed"
+        while self._calls and (self._calls[0] < start if fixed else self._calls[0] <= start):
+            self._calls.popleft()
+
+    def _strike(self, now: datetime) -> Answer:
+        """A call beyond the budget: 429, or a ban for a client that was told often enough."""
+        knobs = self._knobs
+        oldest = now - timedelta(seconds=knobs.ban_memory)
+        while self._strikes and self._strikes[0] <= oldest:
+            self._strikes.popleft()
+        if knobs.ban_after is not None and len(self._strikes) >= knobs.ban_after:
+            return self._ban(now)
+        self._strikes.append(now)
+        return _TOO_MANY.with_headers(self.header(now)) if knobs.remaining_on_429 else _TOO_MANY
+
+    def _ban(self, now: datetime) -> Answer:
+        length = timedelta(seconds=self._knobs.ban_seconds * self._knobs.ban_escalation**self._bans)
+        self._bans += 1
+        self._strikes.clear()
+        self._banned_until = now + length
+        return self._ban_answer(length)
+
+    def _ban_answer(self, left: timedelta) -> Answer:
+        knobs = self._knobs
+        seconds = math.ceil(left.total_seconds())
+        if knobs.ban_body is not None:
+            text = knobs.ban_body.replace("{seconds}", str(seconds))
+            return Answer(418, text.encode(), (("Content-Type", "text/plain;charset=UTF-8"),))
+        return Answer.of_error(418, knobs.ban_name, knobs.ban_message.replace("{seconds}", str(seconds)))

@@ -1,0 +1,109 @@
+"""JSON Web Tokens, read and verified by hand.
+
+See https://global-docs.upbit.com/reference/auth and RFC 7519.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+import attrs
+
+from upbit_async.sandbox.exchange.errors import Refusal
+from upbit_async.sandbox.knobs import Named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["JWT_VERIFICATION", "Token"]
+
+JWT_VERIFICATION: Final = Named(401, "jwt_verification")
+_DIGESTS: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+
+
+@attrs.frozen(kw_only=True)
+class Token:
+    """A token that could be read; whether its signature is right is another question.
+
+    Attributes:
+        algorithm: The header's ``alg``.
+        access_key: The key that it names.
+        nonce: The request's nonce.
+        query_hash: The hash over the parameters, if there is one.
+        query_hash_alg: The algorithm of that hash.
+        signed_text: What the signature is over.
+        signature: The signature.
+    """
+
+    algorithm: str
+    access_key: str
+    nonce: str
+    query_hash: str | None
+    query_hash_alg: str
+    signed_text: bytes
+    signature: bytes
+
+    @classmethod
+    def read(cls, text: str) -> Token:
+        """Reads a token's text.
+
+        Raises:
+            Refusal: It is no token, or lacks a claim.
+        """
+        try:
+            header_part, payload_part, signature_part = text.split(".")
+            header, payload = _json_object(header_part), _json_object(payload_part)
+            return cls(
+                algorithm=_text(header, "alg"),
+                access_key=_text(payload, "access_key"),
+                nonce=_text(payload, "nonce"),
+                query_hash=_text(payload, "query_hash") if "query_hash" in payload else None,
+                query_hash_alg=_text(payload, "query_hash_alg") if "query_hash_alg" in payload else "SHA512",
+                signed_text=f"{header_part}.{payload_part}".encode(),
+                signature=_decoded(signature_part),
+            )
+        except ValueError:  # also the parent of what base64, json and bad UTF-8 raise
+            raise Refusal(JWT_VERIFICATION) from None
+
+    def verify(self, secret_key: str, algorithms: frozenset[str]) -> None:
+        """Checks the signature.
+
+        Raises:
+            Refusal: The algorithm is not accepted, or the signature is wrong.
+        """
+        digest = _DIGESTS.get(self.algorithm)
+        if digest is None or self.algorithm not in algorithms:
+            raise Refusal(JWT_VERIFICATION)
+        expected = hmac.digest(secret_key.encode(), self.signed_text, digest)
+        if not hmac.compare_digest(expected, self.signature):
+            raise Refusal(JWT_VERIFICATION)
+
+
+def _decoded(part: str) -> bytes:
+    try:
+        return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
+
+
+def _json_object(part: str) -> Mapping[str, object]:
+    value: object = json.loads(_decoded(part))
+    if not _is_object(value):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)  # JSON has no other keys than text
+
+
+def _text(claims: Mapping[str, object], name: str) -> str:
+    """A claim as text; old clients send their nonce as a number."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise ValueError(f"{name} is missing")
+    return str(value)

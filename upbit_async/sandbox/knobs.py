@@ -1,0 +1,114 @@
+"""What Upbit's documents leave open, each as a named knob with a default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+import attrs
+
+__all__ = ["Knobs", "Named"]
+
+
+@attrs.frozen
+class Named:
+    """How one kind of refusal is answered.
+
+    Attributes:
+        status: The HTTP status.
+        name: The ``error.name`` in the body.
+    """
+
+    status: int
+    name: str
+
+
+@attrs.define(kw_only=True)
+class Knobs:
+    """The server's undocumented choices; every one may be changed while the sandbox runs.
+
+    The defaults follow the published samples where there are any and are the gentler choice elsewhere, so
+    that a correct client of any make works unchanged. Times are in seconds.
+
+    Attributes:
+        algorithms: The JWT ``alg`` values that are accepted.
+        nonce_memory: How long a nonce is remembered; ``None`` means for ever.
+        rejected_burns_nonce: Whether a well signed request that is then refused still uses up its nonce.
+        space: How a space is expected in the text under ``query_hash``; the documents disagree.
+        encoded_brackets: Whether ``uuids%5B%5D=`` is taken like ``uuids[]=``.
+        null_members: Whether a JSON null is left out of the hashed text, or stands there as such a word.
+        limit: Calls per second and account in the group ``default``.
+        window: Whether the second is the clock's (``fixed``) or the last one (``sliding``).
+        rejected_count: Whether calls answered 429 use up the budget too.
+        remaining_on_429: Whether a 429 carries ``Remaining-Req``.
+        ban_after: How many 429 within ``ban_memory`` lead to 418; ``None`` switches bans off.
+        ban_memory: How long a 429 is held against the account.
+        ban_seconds: How long the first ban lasts.
+        ban_escalation: By how much each further ban is longer.
+        ban_name: The ``error.name`` of a 418.
+        ban_message: The ``error.message`` of a 418; ``{seconds}`` is the time left, rounded up.
+        ban_body: The whole body of a 418 where it is not to be a JSON error; ``{seconds}`` as above.
+        post_status: The status of a POST that succeeded.
+        time_format: Whether times carry no zone, ``Z``, or an offset.
+        time_offset: The offset of ``time_format="offset"``.
+        nulls: Whether members without a value are there as null, or dropped.
+        single_get_net_type: Whether ``GET /v1/withdraw`` tells ``net_type`` (one published sample does not).
+        amounts: Whether ``amount`` comes back with at least one decimal and no idle zeros, or as it was sent.
+        fee_on_top: Whether the fee is taken beside the amount, or out of it.
+        list_delay: How long a new withdrawal is missing in ``GET /v1/withdraws``.
+        get_delay: How long a new withdrawal is missing in ``GET /v1/withdraw``.
+        cursors: Whether ``from`` and ``to`` include the withdrawal they name.
+        unknown_cursor: Whether a cursor that names no withdrawal is refused or ignored.
+        beneficiary_required: Whether Indonesia asks for the three ``beneficiary_*`` members.
+        language: The language of ``error.message``.
+        out_of_scope: Refusal of a key without the permission (401 in older tables).
+        unknown_wallet: Refusal of an unknown currency or network.
+        insufficient_balance: Refusal of more than there is.
+        below_minimum: Refusal of an amount below the minimum.
+        too_many_decimals: Refusal of an amount that is too fine.
+        wallet_suspended: Refusal while the wallet does not pay out.
+        account_locked: Refusal while the account or its withdrawals are locked.
+        not_cancelable: Refusal to cancel what can no longer be cancelled.
+    """
+
+    algorithms: frozenset[str] = frozenset({"HS256", "HS512"})
+    nonce_memory: float | None = None
+    rejected_burns_nonce: bool = True
+    space: Literal["plus", "space", "either"] = "either"
+    encoded_brackets: bool = True
+    null_members: Literal["left out", "null", "None"] = "left out"
+
+    limit: int = 30
+    window: Literal["fixed", "sliding"] = "fixed"
+    rejected_count: bool = False
+    remaining_on_429: bool = True
+    ban_after: int | None = 60
+    ban_memory: float = 10.0
+    ban_seconds: float = 60.0
+    ban_escalation: float = 2.0
+    ban_name: str = "too_many_requests"
+    ban_message: str = "Too many API requests. You are blocked for {seconds} seconds."
+    ban_body: str | None = None
+
+    post_status: int = 201
+    time_format: Literal["naive", "Z", "offset"] = "naive"
+    time_offset: timedelta = timedelta(hours=9)
+    nulls: Literal["present", "dropped"] = "present"
+    single_get_net_type: bool = True
+    amounts: Literal["normalised", "as sent"] = "normalised"
+    fee_on_top: bool = True
+    list_delay: float = 0.0
+    get_delay: float = 0.0
+    cursors: Literal["exclusive", "inclusive"] = "exclusive"
+    unknown_cursor: Literal["refused", "ignored"] = "refused"
+    beneficiary_required: bool = False
+
+    language: Literal["en", "ko"] = "en"
+    out_of_scope: Named = Named(403, "out_of_scope")
+    unknown_wallet: Named = Named(400, "invalid_parameter")
+    insufficient_balance: Named = Named(400, "withdraw_insufficient_balance")
+    below_minimum: Named = Named(400, "withdraw_amount_below_minimum")
+    too_many_decimals: Named = Named(400, "withdraw_decimal_places_exceeded")
+    wallet_suspended: Named = Named(400, "withdraw_maintain")
+    account_locked: Named = Named(400, "request_fail")
+    not_cancelable: Named = Named(400, "withdraw_not_cancelable")

@@ -1,0 +1,105 @@
+"""A request as it came over the wire, and the answer as it goes back."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote_plus
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+__all__ = ["Answer", "Json", "Received", "Request"]
+
+Json: TypeAlias = "str | int | bool | Mapping[str, Json] | Sequence[Json] | None"
+
+_JSON_HEADERS = (
+    ("Content-Type", "application/json;charset=UTF-8"),
+    ("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate"),
+)
+
+
+@attrs.define(kw_only=True, slots=False)
+class Request:
+    """One request, complete with its body.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, without the query.
+        query: The query string exactly as it was sent.
+        body: The body's bytes.
+        headers: The headers by lower-case name.
+        client_ip: Where it came from.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes = b""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    client_ip: str = "127.0.0.1"
+
+    @cached_property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The query's parameters, decoded, in wire order."""
+        pairs = (part.partition("=") for part in self.query.split("&") if part)
+        return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
+
+
+@attrs.frozen
+class Answer:
+    """One answer.
+
+    Attributes:
+        status: The HTTP status.
+        body: The body's bytes.
+        headers: The headers, in order.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of_json(cls, status: int, value: Json) -> Answer:
+        """An answer as the Exchange API gives it."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return cls(status, text.encode(), _JSON_HEADERS)
+
+    @classmethod
+    def of_error(cls, status: int, name: str, message: str) -> Answer:
+        """A refusal as the Exchange API gives it."""
+        return cls.of_json(status, {"error": {"name": name, "message": message}})
+
+    def with_headers(self, *headers: tuple[str, str]) -> Answer:
+        """The same answer with more headers."""
+        return attrs.evolve(self, headers=self.headers + headers)
+
+
+@attrs.frozen(kw_only=True)
+class Received:
+    """One line of the log of requests; the token is never kept.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path.
+        query: The query string exactly as it was sent.
+        body: The body as text.
+        access_key: The key that the token named, if it could be read.
+        nonce: The nonce in the token, if it could be read.
+        status: The status that went back, or ``None`` when no answer did.
+        at: When it came in (aware, UTC).
+    """
+
+    method: str
+    path: str
+    query: str
+    body: str
+    access_key: str | None
+    nonce: str | None
+    status: int | None
+    at: datetime

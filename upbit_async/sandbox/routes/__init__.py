@@ -1,0 +1,19 @@
+"""What the exchange answers, one file for each family of paths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from upbit_async.sandbox.routes import accounts, status, withdraw_order, withdraws
+from upbit_async.sandbox.routes.route import Call, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ROUTES", "Call", "Route"]
+
+ROUTES: Final[Mapping[tuple[str, str], Route]] = {
+    (route.method, route.path): route
+    for route in (*status.ROUTES, *accounts.ROUTES, *withdraws.ROUTES, *withdraw_order.ROUTES)
+}
+"""Every route by (method, path)."""

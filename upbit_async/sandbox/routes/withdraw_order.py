@@ -1,0 +1,65 @@
+"""The two calls that move money: ordering a withdrawal and cancelling one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from upbit_async.region import Region
+from upbit_async.sandbox.body import Body
+from upbit_async.sandbox.exchange.exchange import Order
+from upbit_async.sandbox.messages import Answer
+from upbit_async.sandbox.routes.parameters import Members, Query
+from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.views import withdrawal_view
+
+__all__ = ["ROUTES"]
+
+_BENEFICIARY: Final = (
+    "beneficiary_name",
+    "beneficiary_residential_country_code",
+    "beneficiary_residential_address",
+)
+
+
+def _withdraw(call: Call) -> Answer:
+    """https://global-docs.upbit.com/reference/withdraw."""
+    exchange = call.exchange
+    record = exchange.withdraw(_order(call), call.now)
+    return Answer.of_json(exchange.knobs.post_status, withdrawal_view(record, exchange.knobs))
+
+
+def _order(call: Call) -> Order:
+    exchange = call.exchange
+    members = Members(Body.of(call.request))
+    currency, net_type = members.text("currency"), members.text("net_type")
+    amount, amount_text = members.amount("amount")
+    order = Order(
+        currency=currency,
+        net_type=net_type,
+        amount=amount,
+        amount_text=amount_text,
+        address=members.text("address"),
+        secondary_address=members.text("secondary_address", required=False) or None,
+        transaction_type=members.choice("transaction_type", ("default", "internal"), "default"),
+    )
+    if exchange.region is Region.ID and exchange.knobs.beneficiary_required:
+        for name in _BENEFICIARY:
+            members.text(name)
+    members.refuse_faults()
+    return order
+
+
+def _cancel(call: Call) -> Answer:
+    """https://global-docs.upbit.com/reference/cancel-withdrawal."""
+    exchange, query = call.exchange, Query(call.request.parameters)
+    uuid = query.required("uuid")
+    query.refuse_faults()
+    record = exchange.cancel(uuid, call.now)
+    # the published answer says true beside CANCELLED: what held when the call was made
+    return Answer.of_json(200, withdrawal_view(record, exchange.knobs, is_cancelable=True))
+
+
+ROUTES: Final = (
+    Route("POST", "/v1/withdraws/coin", "withdraw", _withdraw),
+    Route("DELETE", "/v1/withdraws/coin", "withdraw", _cancel),
+)

@@ -1,0 +1,245 @@
+"""The sandbox: a local Upbit with one account."""
+
+from __future__ import annotations
+
+import string
+import uuid
+from contextlib import AsyncExitStack, nullcontext
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from upbit_async.credentials import Credentials
+from upbit_async.region import Region
+from upbit_async.sandbox.app import App
+from upbit_async.sandbox.clock import RunningClock
+from upbit_async.sandbox.controls import AccountControl, WithdrawalControl
+from upbit_async.sandbox.engine import Engine
+from upbit_async.sandbox.exchange.defaults import default_account, default_wallets, write_history
+from upbit_async.sandbox.exchange.exchange import Exchange
+from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS, ApiKey, Keys
+from upbit_async.sandbox.exchange.plan import Plan
+from upbit_async.sandbox.front import Front
+from upbit_async.sandbox.guard import Guard
+from upbit_async.sandbox.knobs import Knobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+    from types import TracebackType
+
+    from upbit_async.client import UpbitClient
+    from upbit_async.sandbox.doors.in_process import InProcessTransport
+    from upbit_async.sandbox.doors.on_socket import Serving
+    from upbit_async.sandbox.exchange.ledger import Ledger
+
+__all__ = ["Sandbox"]
+
+_KEY_ALPHABET: Final = string.ascii_letters + string.digits
+_KEY_LENGTH: Final = 40
+
+
+class Sandbox:
+    """A local Upbit that speaks the documented API and keeps honest books.
+
+    It starts with an account as in Upbit's examples: BTC, ETH, XRP and USDT on three networks, registered
+    addresses, and one old withdrawal in each state. New withdrawals go from WAITING to PROCESSING to DONE,
+    three seconds each, unless ``plan`` says otherwise.
+
+    Within the process, ``client`` gives a client of this library and ``transport`` carries any httpx client;
+    both need nothing but the library itself. ``serve`` opens a socket for everybody else and needs
+    ``upbit_async[sandbox]``.
+
+    Args:
+        region: Which of Upbit's exchanges it is.
+        knobs: What the documents leave open; may be changed at any time.
+        plan: How new withdrawals progress; may be changed at any time.
+        limits: Whether calls are counted, with 429 and 418 for those beyond the budget.
+        credentials: The key to the account; made up if absent.
+        clock: Tells the time (aware, UTC); by default UTC that goes by the event loop's clock, or by the
+            machine's while the sandbox is served.
+        seed: Makes keys and ids the same in every run.
+
+    Attributes:
+        region: Which exchange it is.
+        credentials: A key with all permissions.
+        knobs: What the documents leave open.
+        keys: All keys of the account.
+        account: The account: money, addresses, locks.
+        wallets: What is listed, by (currency, net_type); live records that may be changed.
+        withdrawals: The withdrawals, by uuid.
+        faults: What is to go wrong.
+        requests: The requests that came in.
+        app: The whole as an ASGI application.
+    """
+
+    def __init__(
+        self,
+        region: Region | str,
+        *,
+        knobs: Knobs | None = None,
+        plan: Plan | None = None,
+        limits: bool = True,
+        credentials: Credentials | None = None,
+        clock: Callable[[], datetime] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._chance = SystemRandom() if seed is None else Random(seed)  # noqa: S311 - a seed repeats a run
+        self.region = Region(region)
+        self.knobs = knobs or Knobs()
+        self.keys = Keys()
+        self.credentials = self._issue(credentials or self._made_up_credentials())
+        self._exchange = Exchange(
+            self.region,
+            account=default_account(self.region),
+            wallets=default_wallets(),
+            knobs=self.knobs,
+            plan=plan or Plan.after_seconds(),
+            new_uuid=self._new_uuid,
+        )
+        self._running_clock = RunningClock() if clock is None else None
+        self._engine = Engine(self._exchange, clock or self._running_clock or RunningClock())
+        self._front = Front(self._engine, Guard(self.keys, self.knobs, limited=limits))
+        self._closing = AsyncExitStack()
+        self.account = AccountControl(self._engine)
+        self.withdrawals = WithdrawalControl(self._engine)
+        self.wallets = self._exchange.wallets
+        self.faults = self._front.faults
+        self.requests = self._front.requests
+        self.app = App(self._front)
+        with self._engine.at_work() as now:
+            write_history(self._exchange, now)
+
+    async def __aenter__(self) -> Self:
+        """The sandbox itself; without ``async with`` call ``aclose`` when clients were made."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the clients that ``client`` made."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the clients that ``client`` made."""
+        await self._closing.aclose()
+
+    # -- what it is doing --------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """How new withdrawals progress; those under way keep theirs."""
+        return self._exchange.plan
+
+    @plan.setter
+    def plan(self, plan: Plan) -> None:
+        self._exchange.plan = plan
+
+    @property
+    def ledger(self) -> Ledger:
+        """What really moved, up to this moment."""
+        with self._engine.at_work():
+            return self._exchange.ledger
+
+    @property
+    def now(self) -> datetime:
+        """The sandbox's time (aware, UTC)."""
+        with self._engine.at_work() as now:
+            return now
+
+    def issue_key(
+        self,
+        *,
+        permissions: Iterable[str] = ALL_PERMISSIONS,
+        ips: Iterable[str] | None = None,
+        expires_at: datetime | None = None,
+    ) -> Credentials:
+        """Issues one more key to the account; ``keys.find`` gives its live record.
+
+        Args:
+            permissions: What it may do, by machine name such as ``view_withdrawals``.
+            ips: The addresses it may be used from; ``None`` means from everywhere.
+            expires_at: When it expires (aware).
+        """
+        credentials = self._made_up_credentials()
+        return self._issue(
+            credentials,
+            permissions=frozenset(permissions),
+            ips=None if ips is None else frozenset(ips),
+            expires_at=expires_at,
+        )
+
+    # -- ways in -----------------------------------------------------------------------------------
+
+    @property
+    def base_url(self) -> str:
+        """The base URL of requests within the process; it leads nowhere outside of it."""
+        return f"https://{self.region}.sandbox.invalid"
+
+    def transport(self, *, client_ip: str = "127.0.0.1") -> InProcessTransport:
+        """An httpx transport into the sandbox, for ``httpx.AsyncClient(transport=…, base_url=…)``.
+
+        Args:
+            client_ip: Where the requests seem to come from.
+        """
+        from upbit_async.sandbox.doors.in_process import InProcessTransport  # noqa: PLC0415 - httpx may be unused
+
+        return InProcessTransport(self.app, client_ip=client_ip)
+
+    def client(self, **options: Any) -> UpbitClient:  # noqa: ANN401 - they are the client's own, and checked there
+        """A client of this library within the process, closed together with the sandbox.
+
+        Args:
+            options: Options of ``UpbitClient``, such as ``retry`` or ``timeouts``.
+        """
+        # the client may be unused, and is built from rooms that know nothing of this one
+        from upbit_async.client import UpbitClient  # noqa: PLC0415
+        from upbit_async.sandbox.doors.in_process import http_client  # noqa: PLC0415
+
+        http = http_client(self.transport())
+        settings = {"credentials": self.credentials, "base_url": self.base_url, "http": http} | options
+        client = UpbitClient(self.region, **settings)
+        self._closing.push_async_callback(http.aclose)
+        self._closing.push_async_callback(client.aclose)
+        return client
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> Serving:
+        """Opens a socket while a ``with`` or ``async with`` block runs, which gets the base URL.
+
+        Args:
+            host: The address to listen on.
+            port: The port to listen on; 0 chooses a free one.
+        """
+        from upbit_async.sandbox.doors.on_socket import Serving  # noqa: PLC0415 - uvicorn is an extra
+
+        real_time = nullcontext() if self._running_clock is None else self._running_clock.real()
+        return Serving(self.app, real_time, host=host, port=port)
+
+    # -- making things up --------------------------------------------------------------------------
+
+    def _issue(
+        self,
+        credentials: Credentials,
+        *,
+        permissions: frozenset[str] = ALL_PERMISSIONS,
+        ips: frozenset[str] | None = None,
+        expires_at: datetime | None = None,
+    ) -> Credentials:
+        self.keys.add(
+            ApiKey(
+                access_key=credentials.access_key.reveal(),
+                secret_key=credentials.secret_key.reveal(),
+                permissions=permissions,
+                ips=ips,
+                expires_at=expires_at,
+            )
+        )
+        return credentials
+
+    def _made_up_credentials(self) -> Credentials:
+        return Credentials(self._new_key(), self._new_key())
+
+    def _new_key(self) -> str:
+        return "".join(self._chance.choices(_KEY_ALPHABET, k=_KEY_LENGTH))
+
+    def _new_uuid(self) -> str:
+        return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))

@@ -1,0 +1,165 @@
+"""How the exchange's records look as JSON: amounts as text, times as text, members in the published order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from upbit_async.region import Region
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from upbit_async.sandbox.exchange.accounts import Account, Balance, MemberLevel, RegisteredAddress
+    from upbit_async.sandbox.exchange.assets import Wallet
+    from upbit_async.sandbox.exchange.exchange import Exchange
+    from upbit_async.sandbox.exchange.withdrawals import Withdrawal
+    from upbit_async.sandbox.knobs import Knobs
+    from upbit_async.sandbox.messages import Json
+
+__all__ = [
+    "account_view",
+    "address_view",
+    "amount_text",
+    "chance_view",
+    "time_text",
+    "wallet_view",
+    "withdrawal_view",
+]
+
+
+def amount_text(amount: Decimal) -> str:
+    """An amount as Upbit writes most of them: positional, no idle zeros, but at least one decimal."""
+    whole, _, fraction = format(amount, "f").partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}"
+
+
+def time_text(moment: datetime, knobs: Knobs) -> str:
+    """A time in full seconds, in the form that ``Knobs.time_format`` asks for."""
+    moment = moment.replace(microsecond=0)
+    if knobs.time_format == "naive":
+        return moment.replace(tzinfo=None).isoformat()
+    if knobs.time_format == "Z":
+        return moment.replace(tzinfo=None).isoformat() + "Z"
+    return moment.astimezone(timezone(knobs.time_offset)).isoformat()
+
+
+def wallet_view(wallet: Wallet, now: datetime) -> dict[str, Json]:
+    """A row of ``GET /v1/status/wallet``."""
+    age = wallet.block_age
+    block_at = None if age is None else now - timedelta(seconds=age)
+    return {
+        "currency": wallet.currency,
+        "wallet_state": wallet.wallet_state,
+        "block_state": wallet.block_state,
+        "block_height": wallet.block_height,
+        "block_updated_at": None if block_at is None else block_at.isoformat(timespec="milliseconds"),
+        "block_elapsed_minutes": None if age is None else int(age // 60),
+        "net_type": wallet.net_type,
+        "network_name": wallet.network_name,
+    }
+
+
+def account_view(currency: str, balance: Balance, region: Region) -> dict[str, Json]:
+    """A row of ``GET /v1/accounts``."""
+    return {
+        "currency": currency,
+        "balance": amount_text(balance.available),
+        "locked": amount_text(balance.locked),
+        "avg_buy_price": balance.avg_buy_price,
+        "avg_buy_price_modified": balance.avg_buy_price_modified,
+        "unit_currency": region.fiat,
+    }
+
+
+def address_view(address: RegisteredAddress, region: Region) -> dict[str, Json]:
+    """A row of ``GET /v1/withdraws/coin_addresses``."""
+    view: dict[str, Json] = {
+        "currency": address.currency,
+        "net_type": address.net_type,
+        "network_name": address.network_name,
+        "withdraw_address": address.withdraw_address,
+        "secondary_address": address.secondary_address,
+    }
+    if region in {Region.SG, Region.KR}:
+        view |= {
+            "beneficiary_name": address.beneficiary_name,
+            "beneficiary_company_name": address.beneficiary_company_name,
+            "beneficiary_type": address.beneficiary_type,
+            "exchange_name": address.exchange_name,
+            "wallet_type": address.wallet_type,
+        }
+    return view
+
+
+def withdrawal_view(
+    record: Withdrawal, knobs: Knobs, *, is_cancelable: bool | None = None
+) -> dict[str, Json]:
+    """A withdrawal; ``is_cancelable`` overrides what the record says."""
+    view: dict[str, Json] = {
+        "type": "withdraw",
+        "uuid": record.uuid,
+        "currency": record.currency,
+        "net_type": record.net_type,
+        "txid": record.txid,
+        "state": record.state,
+        "created_at": time_text(record.created_at, knobs),
+        "done_at": None if record.done_at is None else time_text(record.done_at, knobs),
+        "amount": record.amount_text if knobs.amounts == "as sent" else amount_text(record.amount),
+        "fee": amount_text(record.fee),
+        "transaction_type": record.transaction_type,
+        "is_cancelable": record.is_cancelable if is_cancelable is None else is_cancelable,
+    }
+    if knobs.nulls == "dropped":
+        return {name: value for name, value in view.items() if value is not None}
+    return view
+
+
+def chance_view(exchange: Exchange, wallet: Wallet) -> dict[str, Json]:
+    """The answer of ``GET /v1/withdraws/chance``."""
+    account, region = exchange.account, exchange.region
+    return {
+        "member_level": _member_level_view(account.member_level, region),
+        "currency": {
+            "code": wallet.currency,
+            "withdraw_fee": amount_text(wallet.withdraw_fee),
+            "is_coin": True,
+            # documented as "was ever supported"; what can be done now stands in wallet_support
+            "wallet_state": "unsupported" if wallet.wallet_state == "unsupported" else "working",
+            "wallet_support": list(wallet.support),
+        },
+        "account": account_view(wallet.currency, account.balance(wallet.currency), region),
+        "withdraw_limit": _limit_view(account, wallet, region),
+    }
+
+
+def _member_level_view(level: MemberLevel, region: Region) -> dict[str, Json]:
+    view: dict[str, Json] = {
+        "security_level": level.security_level,
+        "fee_level": level.fee_level,
+        "email_verified": level.email_verified,
+        "identity_auth_verified": level.identity_auth_verified,
+        "bank_account_verified": level.bank_account_verified,
+    }
+    if region is Region.KR:
+        view["two_factor_auth_verified"] = level.two_factor_auth_verified
+    return view | {"locked": level.locked, "wallet_locked": level.wallet_locked}
+
+
+def _limit_view(account: Account, wallet: Wallet, region: Region) -> dict[str, Json]:
+    remaining = amount_text(account.remaining_daily_fiat)
+    view: dict[str, Json] = {
+        "currency": wallet.currency,
+        "onetime": "50.0",
+        "daily": None,
+        "remaining_daily": "0.0",
+        "remaining_daily_fiat": remaining,
+        "fiat_currency": region.fiat,
+        "minimum": amount_text(wallet.minimum),
+        "fixed": wallet.decimals,
+        "withdraw_delayed_fiat": amount_text(account.withdraw_delayed_fiat),
+        "can_withdraw": wallet.wallet_state != "unsupported",
+    }
+    if region in {Region.SG, Region.KR}:  # the deprecated predecessor of remaining_daily_fiat
+        view[f"remaining_daily_{region.fiat.lower()}"] = remaining
+    return view

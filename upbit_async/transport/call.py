@@ -1,0 +1,158 @@
+"""What the parts of the transport hand each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attrs
+
+from upbit_async.errors import ConfigurationError
+from upbit_async.events import Event
+from upbit_async.models import Intent
+from upbit_async.policy import Safety
+from upbit_async.protocol.endpoint import Endpoint
+from upbit_async.protocol.message import Message
+from upbit_async.protocol.replies import Answer, Fault
+from upbit_async.protocol.retry import RetryBudget
+from upbit_async.protocol.token import Signer
+from upbit_async.region import Region
+from upbit_async.transport.gate import Gate, Pass
+from upbit_async.transport.http_port import Lane, Lost
+from upbit_async.transport.limiter import RateLimiter, Ticket
+from upbit_async.transport.once import OwnedTasks
+from upbit_async.transport.penalty import PenaltyBox
+
+__all__ = ["Call", "Held", "Outcome", "Shared", "Teller"]
+
+_MOST_CLAIMED = 10_000
+
+
+class Teller(Protocol):
+    """Makes an event and tells it, if there is an observer."""
+
+    def __call__(self, event: type[Event], /, **about: Any) -> None:
+        """Tell it."""
+        ...
+
+
+@attrs.define(eq=False)
+class Shared:
+    """What siblings made by `with_options` have in common.
+
+    Attributes:
+        region: The region that is talked to.
+        host: The host that is talked to.
+        signer: Signs requests; None if there are no keys.
+        gate: Hands out connections.
+        fresh_lane: Makes a lane for one request that must not happen twice; None if a client was injected.
+        limiter: Says when a call may leave.
+        box: Holds whoever was banned.
+        space_as_plus: How a space is hashed.
+        budget: How much repeating is left.
+        tasks: Requests that outlive their callers.
+        closed: Whether the client was closed.
+        claimed: The ids that answers to requests which must not happen twice have carried, oldest first.
+    """
+
+    region: Region
+    host: str
+    signer: Signer | None
+    gate: Gate
+    fresh_lane: Callable[[], Lane] | None
+    limiter: RateLimiter
+    box: PenaltyBox
+    space_as_plus: bool = False
+    budget: RetryBudget = attrs.field(factory=RetryBudget)
+    tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
+    closed: bool = False
+    claimed: dict[str, None] = attrs.field(factory=dict)
+
+    def claim(self, uuid: str) -> None:
+        """Remember that an id belongs to a request whose answer came."""
+        self.claimed[uuid] = None
+        if len(self.claimed) > _MOST_CLAIMED:
+            del self.claimed[next(iter(self.claimed))]
+
+    def token(self, nonce: str, query_hash: str | None) -> str:
+        """Sign one request."""
+        if self.signer is None:
+            raise ConfigurationError("there are no keys to sign with")
+        return self.signer.token(nonce, query_hash)
+
+    def scrub(self, text: str) -> str:
+        """Take keys and tokens out of a text that came from outside."""
+        return text if self.signer is None else self.signer.scrub(text)
+
+
+@attrs.define(eq=False)
+class Call:
+    """One call on its way: what was asked, and what has happened so far.
+
+    Attributes:
+        endpoint: What is asked.
+        message: The request.
+        intent: The same, for the error if its answer is lost.
+        deadline: When the time for it is over, by the running loop's clock.
+        attempt: The number of the attempt under way, from 1.
+        nonce_retried: Whether it was repeated for a used nonce.
+        answer_was_lost: Whether an earlier attempt may have been carried out.
+        retry_cost: What the last repetition took from the retry budget.
+    """
+
+    endpoint: Endpoint[Any]
+    message: Message
+    intent: Intent
+    deadline: float
+    attempt: int = 0
+    nonce_retried: bool = False
+    answer_was_lost: bool = False
+    retry_cost: int | None = None
+
+    @property
+    def asked(self) -> str:
+        """The endpoint, for people."""
+        return self.endpoint.label
+
+    @property
+    def once(self) -> bool:
+        """Whether it must not happen twice."""
+        return self.endpoint.safety is Safety.ONCE
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.endpoint.safety is Safety.READ
+
+
+@attrs.frozen
+class Outcome:
+    """What one attempt came to.
+
+    Attributes:
+        fault: What went wrong; None if the status is good.
+        answer: The answer, if a whole one came.
+        lost: Why none came.
+        hint: How long the server asks to wait, in seconds.
+        banned_for: How long it blocks us, in seconds.
+    """
+
+    fault: Fault | None
+    answer: Answer | None = None
+    lost: Lost | None = None
+    hint: float | None = None
+    banned_for: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the connection is known to be in order."""
+        return self.answer is not None and self.answer.defect is None
+
+
+@attrs.define(eq=False)
+class Held:
+    """What an attempt holds while it lasts, to be handed back exactly once."""
+
+    lane_pass: Pass
+    ticket: Ticket
+    started: bool = False  # whether the attempt has begun, and so will hand it back by itself

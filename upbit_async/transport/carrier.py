@@ -1,0 +1,182 @@
+"""The loop that ties it together: attempt, verdict, wait, and again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import random
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+import anyio
+
+from upbit_async import errors, events
+from upbit_async.models import Intent, Withdrawal
+from upbit_async.policy import RetryPolicy, Timeouts
+from upbit_async.protocol.decode import decode
+from upbit_async.protocol.endpoint import Endpoint, Params
+from upbit_async.protocol.message import compose
+from upbit_async.protocol.replies import Answer, Fault
+from upbit_async.protocol.retry import Situation, wait_before_retry
+from upbit_async.region import Region
+from upbit_async.transport.attempt import Attempter
+from upbit_async.transport.call import Call, Outcome, Shared
+from upbit_async.transport.verdict import error_for, unreadable
+
+__all__ = ["Carrier"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("upbit_async.http")
+_LEAVES_DOUBT = frozenset({Fault.NETWORK, Fault.UNAVAILABLE, Fault.NONCE_USED})
+
+
+class Carrier:
+    """Carries calls for one client; see `upbit_async.protocol.endpoint.Caller`.
+
+    Args:
+        shared: What all siblings share.
+        retry: How often and how patiently calls are repeated.
+        timeouts: How long calls may take.
+        observer: Is told what happens.
+    """
+
+    def __init__(
+        self, shared: Shared, *, retry: RetryPolicy, timeouts: Timeouts, observer: events.Observer | None
+    ) -> None:
+        self.shared = shared
+        self.retry = retry
+        self.timeouts = timeouts
+        self.observer = observer
+        self._observer_failed = False
+        self._attempter = Attempter(shared, timeouts, self.tell)
+
+    @property
+    def region(self) -> Region:
+        """The region that is talked to."""
+        return self.shared.region
+
+    @property
+    def host(self) -> str:
+        """The host that is talked to, with its port if it is unusual."""
+        return self.shared.host
+
+    @property
+    def claimed(self) -> Collection[str]:
+        """The ids that good answers to requests which must not happen twice have carried."""
+        return self.shared.claimed.keys()
+
+    def emit(self, event: events.Event) -> None:
+        """Tell the observer, if there is one; what it raises breaks nothing."""
+        if self.observer is None:
+            return
+        try:
+            self.observer(event)
+        except Exception:
+            if not self._observer_failed:
+                self._observer_failed = True
+                _log.exception("the observer raised; this is reported once")
+
+    def tell(self, event: type[events.Event], /, **about: Any) -> None:
+        """Make an event and tell it, if there is an observer."""
+        if self.observer is not None:
+            self.emit(event(host=self.host, **about))
+
+    def sibling(
+        self, *, retry: RetryPolicy | None, timeouts: Timeouts | None, observer: events.Observer | None
+    ) -> Carrier:
+        """Return a carrier that shares everything but what is given."""
+        return Carrier(
+            self.shared,
+            retry=retry or self.retry,
+            timeouts=timeouts or self.timeouts,
+            observer=observer or self.observer,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections, and refuse calls from now on."""
+        self.shared.closed = True
+        await self.shared.tasks.aclose()
+        await self.shared.gate.aclose()
+
+    async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
+        """Send one request, repeat it where that is safe, and return the decoded answer."""
+        call = self._begin(endpoint, params)
+        while True:
+            call.attempt += 1
+            outcome = await self._attempter.attempt(call, lambda outcome: self._late(call, outcome))
+            if outcome.fault is None and outcome.answer is not None:
+                return self._value(endpoint, call, outcome.answer)
+            wait = self._wait(call, outcome)
+            if wait is None:
+                raise error_for(self.shared, call, outcome)
+            await anyio.sleep(wait)
+
+    def _begin(self, endpoint: Endpoint[Any], params: Params | None) -> Call:
+        region = self.shared.region
+        if endpoint.regions is not None and region not in endpoint.regions:
+            raise errors.ConfigurationError(
+                f"{endpoint.label} exists only in {', '.join(sorted(endpoint.regions))}, and this client is for {region}"
+            )
+        if self.shared.signer is None:
+            names = f"UPBIT_{region.upper()}_ACCESS_KEY and UPBIT_{region.upper()}_SECRET_KEY"
+            raise errors.ConfigurationError(
+                f"{endpoint.label} must be signed, and there are no keys: pass credentials, or set {names}"
+            )
+        if self.shared.closed:
+            raise errors.ConfigurationError(f"{endpoint.label}: this client was closed; make a new one")
+        message = compose(endpoint.method, endpoint.path, params, space_as_plus=self.shared.space_as_plus)
+        intent = Intent(
+            endpoint=endpoint.label,
+            host=self.shared.host,
+            members=dict(message.members),
+            started_at=dt.datetime.now(dt.UTC),
+        )
+        return Call(endpoint, message, intent, anyio.current_time() + self.timeouts.total)
+
+    def _wait(self, call: Call, outcome: Outcome) -> float | None:
+        """Say how long to wait before the next attempt, in seconds; None if there must be none."""
+        fault = outcome.fault
+        if fault is None:
+            return None
+        situation = Situation(call.endpoint.safety, fault, call.attempt, call.nonce_retried, outcome.hint)
+        wait = wait_before_retry(self.retry, situation, rand=random.random)
+        deadline = min(call.deadline, anyio.current_effective_deadline())
+        if wait is None or anyio.current_time() + wait >= deadline:
+            return None
+        call.retry_cost = self.shared.budget.spend(fault)
+        if call.retry_cost is None:
+            return None
+        call.nonce_retried |= fault is Fault.NONCE_USED
+        call.answer_was_lost |= fault in _LEAVES_DOUBT
+        self.tell(
+            events.RetryPlanned, endpoint=call.asked, attempt=call.attempt, seconds=wait, fault=fault.value
+        )
+        return wait
+
+    def _value(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> T:
+        self.shared.budget.succeed(call.retry_cost)
+        try:
+            value = decode(endpoint.returns, answer.body, asked=call.asked)
+        except errors.DecodeError as misfit:
+            raise unreadable(self.shared, call, answer, misfit.path, str(misfit)) from None
+        if call.once and isinstance(value, Withdrawal):
+            self.shared.claim(value.uuid)
+        return value
+
+    def _late(self, call: Call, outcome: Outcome) -> None:
+        """Take the answer of a request that must not happen twice, after its caller has gone."""
+        result: object = None
+        error: errors.UpbitError | None = None
+        try:
+            if outcome.answer is None or outcome.fault is not None:
+                raise error_for(self.shared, call, outcome)
+            result = self._value(call.endpoint, call, outcome.answer)
+        except errors.UpbitError as failure:
+            error = failure
+        _log.warning(
+            "%s: its caller was cancelled while it was under way; it ended with: %s",
+            call.intent,
+            error or f"uuid {getattr(result, 'uuid', None)}",
+        )
+        self.tell(events.LateResult, intent=call.intent, result=result, error=error)

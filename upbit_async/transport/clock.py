@@ -1,0 +1,34 @@
+"""One clock for limits that several event loops share.
+
+Each loop has a clock of its own (trio's even starts at a random number, and a test's may run ahead). Its offset
+to the process's monotonic clock is measured once; after that the loop's own clock counts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import anyio
+import anyio.lowlevel
+
+__all__ = ["now"]
+
+
+class _Offset(threading.local):
+    """The offset of the loop that runs in this thread; a thread runs one loop at a time."""
+
+    loop: object = None
+    seconds: float = 0.0
+
+
+_offset = _Offset()
+
+
+def now() -> float:
+    """Return the time in seconds, comparable between the loops of this process."""
+    loop = anyio.lowlevel.current_token()
+    if loop != _offset.loop:
+        _offset.loop = loop
+        _offset.seconds = time.monotonic() - anyio.current_time()
+    return anyio.current_time() + _offset.seconds

@@ -1,0 +1,86 @@
+"""So many connections at once, and no more.
+
+A caller that gets through the gate holds a lane until it comes back. Lanes are reused newest first, so few stay
+open. A lane on which something did not end cleanly is closed and made anew at the next need: that is cheaper than
+finding out what state it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from upbit_async.transport.http_port import Lane
+
+__all__ = ["Gate", "Pass"]
+
+
+@attrs.define(eq=False)
+class _Yard:
+    """The lanes of one event loop; connections can't move to another."""
+
+    loop: object
+    places: anyio.Semaphore
+    idle: list[Lane] = attrs.field(factory=list)
+    closed: bool = False
+
+
+@attrs.define(eq=False)
+class Pass:
+    """The right to use one lane."""
+
+    lane: Lane
+    _yard: _Yard
+
+    async def hand_back(self, *, clean: bool) -> None:
+        """Leave the lane to others, or close it if its last request did not end cleanly."""
+        try:
+            if clean and not self._yard.closed:
+                self._yard.idle.append(self.lane)
+            else:
+                await self.lane.aclose()
+        finally:
+            self._yard.places.release()
+
+
+class Gate:
+    """Hands out lanes.
+
+    Args:
+        size: Lanes at once.
+        make_lane: Makes a lane.
+    """
+
+    def __init__(self, size: int, make_lane: Callable[[], Lane]) -> None:
+        self._size = size
+        self._make_lane = make_lane
+        self._yard: _Yard | None = None
+
+    async def enter(self) -> Pass:
+        """Wait for a free lane."""
+        yard = self._yard_here()
+        await yard.places.acquire()
+        try:
+            return Pass(yard.idle.pop() if yard.idle else self._make_lane(), yard)
+        except BaseException:
+            yard.places.release()
+            raise
+
+    async def aclose(self) -> None:
+        """Close all lanes: the idle ones now, the others when they come back."""
+        yard, self._yard = self._yard, None
+        if yard is None or yard.loop != anyio.lowlevel.current_token():
+            return
+        yard.closed = True
+        while yard.idle:
+            await yard.idle.pop().aclose()
+
+    def _yard_here(self) -> _Yard:
+        loop = anyio.lowlevel.current_token()
+        if self._yard is None or self._yard.loop != loop:
+            # What a loop that has ended left open can't be closed any more; its sockets went with it.
+            self._yard = _Yard(loop, anyio.Semaphore(self._size, fast_acquire=True))
+        return self._yard

@@ -1,0 +1,287 @@
+"""The only place that knows httpx. It sends one request on one connection, and says what became of it.
+
+httpx 0.28 loses connections of a pool for good when requests on it are cancelled
+(https://github.com/encode/httpcore/issues/658), so there is no pool here: each lane owns a transport of one
+connection, and a lane whose request did not end cleanly is thrown away. An injected client, of httpx or of
+httpx2, keeps its own pool.
+
+Nothing here is raised but cancellation: what went wrong is returned, and the token is taken out of every
+foreign request before anybody can see it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+import attrs
+import httpx
+
+from upbit_async._version import VERSION
+from upbit_async.protocol.replies import Answer
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from upbit_async.policy import Timeouts
+    from upbit_async.protocol.message import Message
+
+__all__ = ["ClientLane", "Lane", "Lost", "OwnLane", "Wire", "library_of"]
+
+MAX_BODY = 32 * 1024 * 1024
+"""The largest answer that is read, in bytes; Upbit's own are thousands of times smaller."""
+_MAX_ERROR_BODY = 64 * 1024
+_KEEPALIVE = 60.0
+"""How long an idle connection is kept, in seconds: longer than the longest wait between two looks."""
+_CLOSING = 1.0
+_USER_AGENT = f"upbit_async/{VERSION}"
+_HEADERS_KEPT = frozenset({"remaining-req", "retry-after"})
+
+
+@attrs.frozen
+class Lost:
+    """No whole answer came.
+
+    Attributes:
+        sent: Whether the request left, or may have left.
+        what: What went wrong, for people.
+        cause: What the HTTP library raised, cleaned of request and frames.
+    """
+
+    sent: bool
+    what: str
+    cause: Exception | None
+
+
+@attrs.define(eq=False)
+class Wire:
+    """What is known of a request under way.
+
+    Attributes:
+        departing: Called when the first byte is about to leave; it may raise to stop it.
+        begun: Whether the HTTP library was asked to send it.
+        heard: Whether the HTTP library tells anything of what it does; not all do.
+        departed: Whether the first byte may have left.
+        abandoned: Whether the caller has gone; nothing may leave any more.
+    """
+
+    departing: Callable[[], Awaitable[None]] | None = None
+    begun: bool = False
+    heard: bool = False
+    departed: bool = False
+    abandoned: bool = False
+
+    @property
+    def certainly_here(self) -> bool:
+        """Whether nothing of the request can have left."""
+        return not self.begun or (self.heard and not self.departed)
+
+    async def trace(self, event: str, _info: dict[str, Any]) -> None:
+        """Follow httpcore's events."""
+        self.heard = True
+        if event.endswith("send_request_headers.started"):
+            if self.departing is not None:
+                await self.departing()
+            self.departed = True
+
+
+class Lane(Protocol):
+    """Carries one request at a time."""
+
+    async def send(
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire | None
+    ) -> Answer | Lost:
+        """Send one request and read its answer; never raises but on cancellation."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+class OwnLane:
+    """A lane with a connection of its own, opened when it is first needed."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=_tls_context() if base_url.startswith("https:") else _no_tls_context(),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE),
+        )
+
+    async def send(
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire | None
+    ) -> Answer | Lost:
+        """Send one request and read its answer; never raises but on cancellation."""
+        if wire is not None:
+            wire.begun = wire.heard = True  # httpcore is known to tell
+        request = _request(httpx, self._base_url, message, token, timeouts, wire)
+        return await _exchange(httpx, self._transport.handle_async_request, request, wire)
+
+    async def aclose(self) -> None:
+        """Close the connection, whatever state it is in."""
+        with anyio.move_on_after(_CLOSING, shield=True), contextlib.suppress(Exception):
+            await self._transport.aclose()
+
+
+class ClientLane:
+    """A lane over a client that the user has injected. The client stays the user's: it is never closed here."""
+
+    def __init__(self, base_url: str, client: Any) -> None:
+        self._base_url = base_url
+        self._client = client
+        self._library = library_of(client)
+
+    async def send(
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire | None
+    ) -> Answer | Lost:
+        """Send one request and read its answer; never raises but on cancellation."""
+        if self._client.is_closed:
+            return Lost(sent=False, what="the injected HTTP client is closed", cause=None)
+        wire = Wire() if wire is None else wire
+        if wire.departing is not None:
+            await wire.departing()  # already here: not every transport tells when the first byte leaves
+        wire.begun = True
+        request = _request(self._library, self._base_url, message, token, timeouts, wire)
+        return await _exchange(self._library, self._send, request, wire)
+
+    async def aclose(self) -> None:
+        """Leave the client alone."""
+
+    async def _send(self, request: Any) -> Any:
+        return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
+
+
+def library_of(client: object) -> ModuleType:
+    """Return the module, httpx or httpx2, that a client belongs to.
+
+    Raises:
+        TypeError: It belongs to neither.
+    """
+    for kind in type(client).__mro__:
+        package = kind.__module__.partition(".")[0]
+        if kind.__name__ == "AsyncClient" and package in {"httpx", "httpx2"}:
+            import sys  # noqa: PLC0415 - only for injected clients
+
+            return sys.modules[package]
+    raise TypeError(f"http takes an httpx.AsyncClient or an httpx2.AsyncClient, not {type(client).__name__}")
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    """Return the one TLS context of the process; making one takes tens of milliseconds."""
+    context = httpx.create_ssl_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+@functools.cache
+def _no_tls_context() -> ssl.SSLContext:
+    """Return a context for plain loopback connections, which never use it."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _request(
+    library: Any,
+    base_url: str,
+    message: Message,
+    token: Callable[[], str],
+    timeouts: Timeouts,
+    wire: Wire | None,
+) -> Any:
+    extensions: dict[str, Any] = {
+        "timeout": {
+            "connect": timeouts.connect,
+            "read": timeouts.read,
+            "write": timeouts.write,
+            "pool": timeouts.connect,
+        }
+    }
+    if wire is not None:
+        extensions["trace"] = wire.trace
+    headers = [
+        ("Host", _host(base_url)),
+        ("Accept", "application/json"),
+        ("Accept-Encoding", "identity"),
+        ("User-Agent", _USER_AGENT),
+        ("Authorization", f"Bearer {token()}"),
+    ]
+    if message.body:
+        headers += [
+            ("Content-Type", "application/json; charset=utf-8"),
+            ("Content-Length", str(len(message.body))),
+        ]
+    return library.Request(
+        message.method,
+        base_url + message.target,
+        headers=headers,
+        content=message.body or None,
+        extensions=extensions,
+    )
+
+
+async def _exchange(
+    library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, wire: Wire | None
+) -> Answer | Lost:
+    try:
+        response = await send(request)
+        try:
+            return await _read(response)
+        finally:
+            await response.aclose()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
+        return _lost(library, error, wire)
+    finally:
+        request.headers.pop("Authorization", None)
+
+
+async def _read(response: Any) -> Answer:
+    headers = {
+        name.lower(): value for name, value in response.headers.items() if name.lower() in _HEADERS_KEPT
+    }
+    good = 200 <= response.status_code < 300
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        # It could unfold to any size; Upbit sends nothing compressed here.
+        return Answer(response.status_code, headers, b"", f"it is compressed ({encoding[:20]})")
+    body, whole = await _read_body(response.stream, MAX_BODY if good else _MAX_ERROR_BODY)
+    defect = None if whole else f"it is larger than {MAX_BODY // 1024**2} MiB"
+    return Answer(response.status_code, headers, body, defect if good else None)
+
+
+async def _read_body(stream: AsyncIterator[bytes], cap: int) -> tuple[bytes, bool]:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in stream:
+        pieces.append(piece)
+        size += len(piece)
+        if size > cap:
+            return b"".join(pieces)[:cap], False
+    return b"".join(pieces), True
+
+
+def _lost(library: Any, error: Exception, wire: Wire | None) -> Lost:
+    before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
+    # Some transports call a connection that broke after the request a ConnectTimeout (httpx-aiohttp does), so
+    # the name alone is believed only of a library that told what it was doing.
+    here = isinstance(error, before) and (wire is None or wire.certainly_here)
+    here = here or isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Lost(sent=not here, what=what, cause=_cleaned(error))
+
+
+def _cleaned(error: Exception) -> Exception:
+    """Take request and frames out of a foreign exception: both hold the token."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    if hasattr(error, "_request"):
+        error._request = None  # noqa: SLF001 - its public property has no deleter
+    return error
+
+
+@functools.cache
+def _host(base_url: str) -> str:
+    return httpx.URL(base_url).netloc.decode("ascii")

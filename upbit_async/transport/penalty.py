@@ -1,0 +1,55 @@
+"""The box for who was banned: after 418 nothing goes to that host for that key until the ban is over.
+
+It is shared by all clients of the process and obeys no limiter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from upbit_async.transport import clock
+
+__all__ = ["PenaltyBox", "penalty_box"]
+
+
+class PenaltyBox:
+    """When one key may talk to one host again. Times are the process's monotonic clock, in seconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0.0
+        self._bans = 0
+
+    def seconds_left(self) -> float:
+        """Return for how long nothing may be sent; 0 if all is well."""
+        return 0.0 if not self._until else max(0.0, self._until - clock.now())
+
+    def ban(self, seconds: Callable[[int], float]) -> float:
+        """Take note of a ban.
+
+        Args:
+            seconds: Says how long it is, given how many came before.
+
+        Returns:
+            How long it is, in seconds.
+        """
+        with self._lock:
+            length = seconds(self._bans)
+            self._bans += 1
+            self._until = max(self._until, clock.now() + length)
+            return length
+
+    def forgive(self) -> None:
+        """Take note that a call went through: the next ban counts as the first again."""
+        self._bans = 0
+
+
+_boxes: dict[tuple[str, str], PenaltyBox] = {}
+_boxes_lock = threading.Lock()
+
+
+def penalty_box(host: str, key: str) -> PenaltyBox:
+    """Return the box of one key (told by its fingerprint) at one host."""
+    with _boxes_lock:
+        return _boxes.setdefault((host, key), PenaltyBox())

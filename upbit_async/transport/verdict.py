@@ -1,0 +1,105 @@
+"""What the caller is told when a call fails: the one place that makes the errors of calls."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from upbit_async import errors
+from upbit_async.protocol.replies import Answer, Fault, api_error
+from upbit_async.protocol.retry import STANDSTILL, is_unknown
+from upbit_async.transport.call import Call, Outcome, Shared
+from upbit_async.transport.http_port import Lost
+
+__all__ = ["banned", "error_for", "unreadable"]
+
+
+def error_for(shared: Shared, call: Call, outcome: Outcome) -> errors.UpbitError:
+    """Make the error for an attempt that failed and is not repeated."""
+    fault, answer, lost = outcome.fault, outcome.answer, outcome.lost
+    if fault is Fault.UNREADABLE and answer is not None:
+        return unreadable(
+            shared, call, answer, "$", f"{call.asked}: the answer can't be read: {answer.defect}"
+        )
+    if fault is not None and is_unknown(call.endpoint.safety, fault):
+        return _unknown(shared, call, answer or lost)
+    if answer is None:
+        return _no_answer(shared, call, lost)
+    return _refusal(shared, call, outcome, answer)
+
+
+def banned(shared: Shared, call: Call, seconds: float, name: str = "", message: str = "") -> errors.Banned:
+    """Make the error for a call while the key or address is blocked."""
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+    told = f" ({message})" if message else ""
+    return errors.Banned(
+        f"{call.asked}: Upbit has blocked this key or address{told}; nothing is sent to {shared.host} before "
+        f"{until:%Y-%m-%d %H:%M:%S} UTC; let all programs that share the account send less",
+        until=until,
+        status=418,
+        name=name,
+        message=message,
+        endpoint=call.asked,
+        may_have_executed=call.answer_was_lost and not call.reads,
+    )
+
+
+def unreadable(shared: Shared, call: Call, answer: Answer, path: str, text: str) -> errors.UpbitError:
+    """Make the error for an answer with a good status and a body that is not what Upbit documents."""
+    if call.once:
+        return _unknown(shared, call, answer)
+    return errors.DecodeError(
+        shared.scrub(text),
+        path=path,
+        raw=shared.scrub(answer.text()[: errors.RAW_CAP]),
+        may_have_executed=not call.reads,
+    )
+
+
+def _unknown(shared: Shared, call: Call, came: Answer | Lost | None) -> errors.OutcomeUnknown:
+    is_withdrawal = call.intent.currency is not None and call.intent.amount is not None
+    step = (
+        "client.withdraws.reconcile(error) finds out"
+        if is_withdrawal
+        else "read what it was about to find out"
+    )
+    if isinstance(came, Answer):
+        what, raw = f"status {came.status}, {came.defect or 'unusable'}", came.text()[: errors.RAW_CAP]
+    else:
+        what, raw = came.what if came is not None else "no answer", ""
+    error = errors.OutcomeUnknown(
+        f"{call.intent}: the answer was lost ({shared.scrub(what)}), so it may or may not have been carried out; "
+        f"do not send it again: {step}",
+        intent=call.intent,
+        raw=shared.scrub(raw),
+    )
+    error.__cause__ = came.cause if isinstance(came, Lost) else None
+    return error
+
+
+def _no_answer(shared: Shared, call: Call, lost: Lost | None) -> errors.TransportError:
+    what = shared.scrub(lost.what) if lost is not None else "no answer"
+    error: errors.TransportError
+    if call.answer_was_lost or lost is None or lost.sent:
+        error = errors.TransportError(
+            f"{call.asked}: no usable answer after {call.attempt} attempt(s) ({what}); try again later",
+            may_have_executed=not call.reads,
+        )
+    else:
+        error = errors.NotSent(f"{call.asked} was not sent ({what}); check the network, then try again")
+    error.__cause__ = lost.cause if lost is not None else None
+    return error
+
+
+def _refusal(shared: Shared, call: Call, outcome: Outcome, answer: Answer) -> errors.APIError:
+    name, message = (shared.scrub(text) for text in answer.error() or ("", ""))
+    if outcome.fault is Fault.BANNED:
+        return banned(shared, call, outcome.banned_for, name, message)
+    unclear = outcome.fault in {Fault.UNAVAILABLE, Fault.ODD, Fault.NONCE_USED}
+    return api_error(
+        answer,
+        asked=call.asked,
+        name=name,
+        message=message,
+        may_have_executed=not call.reads and (unclear or call.answer_was_lost),
+        retry_after=max(STANDSTILL, outcome.hint or 0.0),
+    )
