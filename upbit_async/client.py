@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import attrs
+
 from upbit_async import settings
+from upbit_async.credentials import Credentials
 from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
 from upbit_async.protocol.endpoint import Endpoint, Param
 from upbit_async.protocol.endpoints import ENDPOINTS
 from upbit_async.region import Region
+from upbit_async.resources import inputs
 from upbit_async.resources.status import Status
 from upbit_async.resources.withdraws import Withdraws
 
@@ -20,7 +25,6 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
-    from upbit_async.credentials import Credentials
     from upbit_async.events import Observer
     from upbit_async.transport.carrier import Carrier
     from upbit_async.transport.limiter import RateLimiter
@@ -31,6 +35,7 @@ CONNECTIONS = 10
 """Connections at once. At 30 calls a second more would only cost."""
 _BODILESS = frozenset({"GET", "DELETE"})
 _METHODS = frozenset({*_BODILESS, "POST", "PUT", "PATCH"})
+_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
 
 
 class UpbitClient:
@@ -60,6 +65,7 @@ class UpbitClient:
 
     Raises:
         ConfigurationError: The base URL would send keys in the open, or a key can't be one.
+        TypeError: An option is of the wrong type.
         ValueError: There is no such region or algorithm.
     """
 
@@ -80,6 +86,9 @@ class UpbitClient:
     ) -> None:
         from upbit_async.transport.assembly import assemble  # noqa: PLC0415 - brings httpx and jwt
 
+        _check(credentials=(credentials, Credentials), poll=(poll, PollSchedule))
+        _check(retry=(retry, RetryPolicy), timeouts=(timeouts, Timeouts))
+        _check_observer(observer)
         place = settings.region_of(region)
         keys = credentials if credentials is not None else settings.credentials_for(place)
         carrier = assemble(
@@ -126,6 +135,8 @@ class UpbitClient:
 
         Closing a sibling closes nothing; closing the original closes all.
         """
+        _check(retry=(retry, RetryPolicy), timeouts=(timeouts, Timeouts), poll=(poll, PollSchedule))
+        _check_observer(observer)
         sibling = object.__new__(type(self))
         carrier = self._carrier.sibling(retry=retry, timeouts=timeouts, observer=observer)
         sibling._set_up(carrier, poll or self._poll, owner=False)  # noqa: SLF001 - of the same class
@@ -145,7 +156,8 @@ class UpbitClient:
         Args:
             method: The HTTP method.
             path: The path, such as ``/v1/accounts``.
-            params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values.
+            params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values; an empty
+                one is refused, because without it Upbit may answer with everything.
             json: The members of another method's body; they are sent as text.
             safety: What may happen if the answer is lost: by default GET may be repeated and nothing else may. An
                 endpoint that this library knows keeps its own class, whatever is said here.
@@ -155,21 +167,24 @@ class UpbitClient:
 
         Raises:
             OutcomeUnknown: The answer to something that must not happen twice was lost.
+            TypeError: Something is of a type that can't be sent.
+            ValueError: The method or path can't be one, or parameters are not where they belong.
             UpbitError: See `upbit_async.errors`.
         """
         verb = method.upper() if isinstance(method, str) else ""
         if verb not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}, not {method!r}")
-        if not isinstance(path, str) or not path.startswith("/") or set("?#% ") & set(path):
+        if not isinstance(path, str) or not _PATH.fullmatch(path):
             raise ValueError(
-                f"path must begin with / and hold no query, not {path!r}: parameters go into params"
+                f"path must look like /v1/accounts and hold no query, not {path!r}: parameters go into params"
             )
         if (json if verb in _BODILESS else params) is not None:
             raise ValueError(f"{verb} takes {'params' if verb in _BODILESS else 'json'}")
         if safety is not None and not isinstance(safety, Safety):
             raise TypeError(f"safety is a Safety, not {type(safety).__name__}")
-        endpoint = _endpoint(verb, path, safety)
-        return await self._carrier.call(endpoint, params if verb in _BODILESS else json)
+        given = params if verb in _BODILESS else json
+        sent = None if given is None else inputs.members("params" if verb in _BODILESS else "json", given)
+        return await self._carrier.call(_endpoint(verb, path, safety), sent)
 
     async def aclose(self) -> None:
         """Close the connections. Calls are refused from now on; what is on the wire is finished."""
@@ -191,12 +206,21 @@ class UpbitClient:
         return f"<UpbitClient {self.region} at {self.host}>"
 
 
+def _check(**options: tuple[object, type]) -> None:
+    for name, (value, kind) in options.items():
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} is a {kind.__name__}, not {type(value).__name__}")
+
+
+def _check_observer(observer: object) -> None:
+    if observer is not None and not callable(observer):
+        raise TypeError(f"observer is something that takes an event, not {type(observer).__name__}")
+
+
 @functools.lru_cache(maxsize=256)
 def _endpoint(method: str, path: str, safety: Safety | None) -> Endpoint[Any]:
-    known = ENDPOINTS.get((method, path.rstrip("/") or path))
-    if known is not None:
-        safety = known.safety
-    elif safety is None:
-        safety = Safety.READ if method == "GET" else Safety.ONCE
-    group = known.group if known is not None else "default"
-    return Endpoint(method=method, path=path, returns=object, safety=safety, group=group, docs="")
+    known = ENDPOINTS.get((method, path.rstrip("/").lower()))
+    if known is not None:  # by whatever spelling, it is never less than it is
+        return attrs.evolve(known, returns=object, regions=None)
+    safety = safety or (Safety.READ if method == "GET" else Safety.ONCE)
+    return Endpoint(method=method, path=path, returns=object, safety=safety, docs="")

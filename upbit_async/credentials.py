@@ -21,18 +21,15 @@ class Secret:
 
     Raises:
         TypeError: The value is not text.
-        ValueError: The value is empty or has white space around it (a copy-and-paste mistake).
+        ValueError: The value is empty, has white space around it (a copy-and-paste mistake) or is no Unicode text.
     """
 
     __slots__ = ("__weakref__", "_reveal")
 
     def __init__(self, value: str) -> None:
-        if not isinstance(value, str):
-            raise TypeError(f"a key is text, not {type(value).__name__}")
-        if not value:
-            raise ValueError("a key must not be empty")
-        if value != value.strip():
-            raise ValueError("a key must not begin or end with white space; copy it again")
+        if problem := _problem_with(value):
+            del value  # a traceback may be shown with the locals of its frames
+            raise problem
         # A closure, so that no attribute holds the text: walking an object's attributes does not find it.
         self._reveal: Callable[[], str] = lambda: value
 
@@ -72,11 +69,25 @@ class Secret:
         raise TypeError("a secret can't be pickled; hand the name of an environment variable over instead")
 
 
+def _problem_with(value: object) -> TypeError | ValueError | None:
+    if not isinstance(value, str):
+        return TypeError(f"a key is text, not {type(value).__name__}")
+    if not value:
+        return ValueError("a key must not be empty")
+    if value != value.strip():
+        return ValueError("a key must not begin or end with white space; copy it again")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return ValueError("a key must be text that can be written as UTF-8; copy it again")
+    return None
+
+
 def _secret(value: str | Secret) -> Secret:
     return value if isinstance(value, Secret) else Secret(value)
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, init=False)
 class Credentials:
     """The access key and secret key of one account in one region.
 
@@ -88,11 +99,20 @@ class Credentials:
 
     Raises:
         TypeError: A key is not text.
-        ValueError: A key is empty or has white space around it.
+        ValueError: A key is empty, has white space around it or is no Unicode text.
     """
 
-    access_key: Secret = attrs.field(converter=_secret)
-    secret_key: Secret = attrs.field(converter=_secret)
+    access_key: Secret
+    secret_key: Secret
+
+    def __init__(self, access_key: str | Secret, secret_key: str | Secret) -> None:
+        try:
+            pair = _secret(access_key), _secret(secret_key)
+        except (TypeError, ValueError) as problem:
+            del access_key, secret_key  # a traceback may be shown with the locals of its frames
+            raise problem.with_traceback(None) from None
+        object.__setattr__(self, "access_key", pair[0])
+        object.__setattr__(self, "secret_key", pair[1])
 
     def __repr__(self) -> str:
         return f"Credentials(#{self.access_key.fingerprint})"

@@ -27,12 +27,13 @@
     └─ PayoutBlocked        .by_key  another payment must be settled first
 
 Programming mistakes (a wrong type, a ``float`` amount, an empty id) are `TypeError` and `ValueError`.
-Every error can be pickled. None shows a key, a token, a whole address or a body.
+Every error can be copied and pickled. None shows a key, a token, a whole address or a body.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from upbit_async.models.reason import Reason
 
@@ -70,8 +71,10 @@ __all__ = [
 
 RAW_CAP = 64 * 1024
 
+_E = TypeVar("_E", bound="UpbitError")
 
-def _restore(cls: type[UpbitError], text: str, state: dict[str, Any]) -> UpbitError:
+
+def _restore(cls: type[_E], text: str, state: dict[str, Any]) -> _E:
     error = cls.__new__(cls, text)
     error.args = (text,)
     error.__dict__.update(state)
@@ -95,10 +98,16 @@ class UpbitError(Exception):
 
     def with_resume_token(self, token: str) -> Self:
         """Return a copy for one waiter, which carries what it needs to go on waiting."""
-        copy = _restore(type(self), str(self.args[0]), self.__dict__)
-        copy.resume_token = token
-        copy.__cause__ = self.__cause__
-        return copy  # type: ignore[return-value]
+        twin = copy.copy(self)
+        twin.resume_token = token
+        twin.__cause__ = self.__cause__
+        return twin
+
+    def __copy__(self) -> Self:
+        return _restore(type(self), str(self.args[0]), self.__dict__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return _restore(type(self), str(self.args[0]), copy.deepcopy(self.__dict__, memo))
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {name: value for name, value in self.__dict__.items() if name not in self._not_pickled}

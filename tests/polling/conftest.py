@@ -24,9 +24,7 @@ HOST = "sg-api.upbit.com"
 
 
 def withdrawal(uuid: str, state: str = "WAITING", **members: Any) -> Withdrawal:
-    return Withdrawal(
-        uuid=uuid, currency="USDT", amount=Decimal(13), state=WithdrawalState(state), **members
-    )
+    return Withdrawal(uuid=uuid, currency="USDT", amount=Decimal(13), state=WithdrawalState(state), **members)
 
 
 class Desk:
@@ -46,7 +44,9 @@ class Desk:
             host=HOST,
             emit=self.events.append,
             rand=itertools.cycle([0.1, 0.9, 0.5, 0.3, 0.7]).__next__,
-            utc_now=lambda: dt.datetime(2025, 7, 4, tzinfo=dt.UTC) + dt.timedelta(seconds=anyio.current_time()),
+            utc_now=lambda: (
+                dt.datetime(2025, 7, 4, tzinfo=dt.UTC) + dt.timedelta(seconds=anyio.current_time())
+            ),
         )
 
     def open(self, uuid: str, *history: tuple[float, str]) -> WithdrawalPoller:
@@ -67,7 +67,8 @@ class Desk:
         assert 1 <= len(uuids) <= 100
         assert len(set(uuids)) == len(uuids)
         self.requests.append((anyio.current_time(), tuple(uuids)))
-        rows = [withdrawal(uuid, state) for uuid in uuids if (state := self.state(uuid))]
+        states = {uuid: self.state(uuid) for uuid in uuids}
+        rows = [withdrawal(uuid, state) for uuid, state in states.items() if state and state != "GONE"]
         await anyio.sleep(self.latency)
         fault = self.fault(uuids)
         if fault is not None:

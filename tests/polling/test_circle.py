@@ -52,13 +52,17 @@ class Kitchen:
 
 @pytest.mark.parametrize("victims", [{0}, {1}, {2}, {0, 1}, {1, 3}, {0, 1, 2}, {0, 3}])
 @pytest.mark.parametrize("moment", [0.0, 0.5, 1.0, 1.5, 2.0])
-async def test_whoever_leaves_at_whatever_tick_the_others_are_served(moment: float, victims: set[int]) -> None:
+async def test_whoever_leaves_at_whatever_tick_the_others_are_served(
+    moment: float, victims: set[int]
+) -> None:
     for late in range(9):
         kitchen = Kitchen()
         guests = [Guest() for _ in range(4)]
         scopes = [anyio.CancelScope() for _ in guests]
 
-        async def eat(index: int, kitchen: Kitchen, guests: list[Guest], scopes: list[anyio.CancelScope]) -> None:
+        async def eat(
+            index: int, kitchen: Kitchen, guests: list[Guest], scopes: list[anyio.CancelScope]
+        ) -> None:
             with scopes[index]:
                 await kitchen.eat(guests[index])
 

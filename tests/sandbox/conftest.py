@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import json
 import uuid
-import warnings
-from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import httpx
-import jwt
 import pytest
 
-from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from upbit_async.credentials import Credentials
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 
@@ -53,9 +56,11 @@ class Hand:
         if text:
             payload["query_hash"] = hashlib.sha512(text.encode()).hexdigest()
             payload["query_hash_alg"] = "SHA512"
-        with warnings.catch_warnings():  # Upbit's keys are shorter than RFC 7518 likes them for HS384 and HS512
-            warnings.simplefilter("ignore")
-            return jwt.encode(payload | dict(claims or {}), self.credentials.secret_key.reveal(), algorithm)
+        header = {"alg": algorithm, "typ": "JWT"}
+        signed = f"{_base64(header)}.{_base64(payload | dict(claims or {}))}"
+        digest = f"sha{algorithm.removeprefix('HS')}"
+        signature = hmac.digest(self.credentials.secret_key.reveal().encode(), signed.encode(), digest)
+        return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
     async def get(
         self, path: str, text: str = "", *, query: str | None = None, **token: Any
@@ -89,6 +94,10 @@ class Hand:
 
     async def withdraw(self, *, nonce: str | None = None, **changes: str) -> httpx.Response:
         return await self.post("/v1/withdraws/coin", {**TRON, **changes}, nonce=nonce)
+
+
+def _base64(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
 @attrs.define

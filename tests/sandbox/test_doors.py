@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
@@ -13,6 +16,7 @@ import httpx
 import pytest
 from anyio.lowlevel import checkpoint
 
+from upbit_async.errors import ConfigurationError
 from upbit_async.sandbox import Fault, Plan, Sandbox
 from upbit_async.sandbox.clock import RunningClock
 
@@ -90,10 +94,38 @@ def test_time_stands_still_outside_of_a_loop() -> None:
         assert clock() < clock()
 
 
+def test_nothing_heavy_is_loaded_before_a_door_is_opened() -> None:
+    code = "import sys, upbit_async.sandbox; print({'httpx', 'jwt', 'msgspec', 'uvicorn'} & {*sys.modules})"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    assert told.stdout.strip() == "set()"
+
+
 def test_a_seed_repeats_a_run() -> None:
     first, second, other = Sandbox("sg", seed=7), Sandbox("sg", seed=7), Sandbox("sg")
     assert first.credentials == second.credentials != other.credentials
     assert len(other.credentials.access_key.reveal()) == 40
+
+
+async def test_a_client_of_this_library_is_closed_with_the_sandbox() -> None:
+    async with Sandbox("sg", plan=Plan.after_seconds(60.0)) as sandbox:
+        client = sandbox.client(algorithm="HS512")
+        assert [wallet.currency for wallet in await client.status.wallets("USDT")] == ["USDT"] * 3
+        record = await client.withdraws.create(
+            currency="USDT", net_type="TRX", amount="13", address="TFakeTronWithdrawAddressFakeFakeFa"
+        )
+        assert (await client.withdraws.wait(record.uuid)).state == "DONE"
+        assert sandbox.ledger.moved("USDT") == 14
+        # what a client remembers of a host must not reach the next sandbox
+        assert sandbox.base_url != Sandbox("sg").base_url
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.status.wallets()
+
+
+async def test_the_plan_may_change(hand: Hand, sandbox: Sandbox) -> None:
+    assert sandbox.plan == Plan.after_seconds(3.0)
+    sandbox.plan = Plan.by_hand()
+    await hand.withdraw()
+    assert sandbox.withdrawals.snapshot()[-1].journey.plan == sandbox.plan
 
 
 # -- the bare application --------------------------------------------------------------------------
@@ -129,6 +161,22 @@ async def test_a_client_may_leave_in_the_middle_of_its_request(sandbox: Sandbox)
     assert len(sandbox.requests) == 0
 
 
+async def test_what_a_client_still_sends_is_no_good_bye(sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault.lose_answer(how="hang"))
+    kinds = iter(["http.request", "http.request", "http.disconnect"])
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+
+    async def receive() -> Any:
+        return {"type": next(kinds)}
+
+    async def send(_message: object) -> None:
+        raise AssertionError
+
+    await sandbox.app(scope, receive, send)
+    assert list(kinds) == []
+    assert sandbox.requests[0].status is None
+
+
 # -- on a socket -----------------------------------------------------------------------------------
 
 
@@ -150,6 +198,20 @@ def test_a_served_sandbox_can_be_served_again_and_twice() -> None:
             sandbox.serve(port=int(first.rpartition(":")[2])).__enter__()
     with sandbox.serve() as url:
         assert httpx.get(f"{url}/v1/nothing").status_code == 404
+
+
+def test_requests_that_hang_are_cut_when_serving_ends(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "uvicorn")
+    sandbox = Sandbox("sg")
+    sandbox.faults.add(Fault.lose_answer(how="hang"), Fault.slow(3600))
+    with ThreadPoolExecutor(2) as pool:
+        with sandbox.serve() as url:
+            calls = [pool.submit(httpx.get, f"{url}/v1/accounts", timeout=30) for _ in range(2)]
+            while len(sandbox.requests) < 2:
+                assert not any(call.done() for call in calls)
+        for call in calls:
+            assert isinstance(call.exception(timeout=5), httpx.TransportError)
+    assert caplog.records == []
 
 
 def test_an_own_clock_is_kept_while_served() -> None:

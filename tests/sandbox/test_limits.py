@@ -76,9 +76,7 @@ async def test_all_keys_share_the_accounts_budget(
         assert await statuses(hand, 20) + await statuses(other, 11) == [200] * 30 + [429]
 
 
-async def test_who_goes_on_is_banned_for_longer_each_time(
-    hand: Hand, sandbox: Sandbox, watch: Watch
-) -> None:
+async def test_who_goes_on_is_banned_for_longer_each_time(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
     sandbox.knobs.ban_after = 3
     assert (await statuses(hand, 35))[30:] == [429, 429, 429, 418, 418]
     watch.tick(59.5)

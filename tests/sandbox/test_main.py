@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from upbit_async.sandbox import Plan
-from upbit_async.sandbox.__main__ import _parser, _plan, main
+from upbit_async.sandbox.__main__ import command_line, main, plan_from, stop_event
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,20 +38,32 @@ def test_the_command_greets_serves_and_stops(pytestconfig: pytest.Config, number
 
 
 def test_the_keys_can_be_given(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    monkeypatch.setattr(threading.Event, "wait", lambda _: signal.raise_signal(signal.SIGTERM))
-    try:
-        assert main(["--port", "0", "--access-key", "a" * 40, "--secret-key", "s" * 40, "--no-limits"]) == 0
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-    assert re.search("^UPBIT_ACCESS_KEY=a{40}\nUPBIT_SECRET_KEY=s{40}$", capsys.readouterr().out, re.MULTILINE)
+    told_to_stop = threading.Event()
+    told_to_stop.set()
+    monkeypatch.setattr("upbit_async.sandbox.__main__.stop_event", lambda: told_to_stop)
+    assert main(["--port", "0", "--access-key", "a" * 40, "--secret-key", "s" * 40, "--no-limits"]) == 0
+    assert re.search(
+        "^UPBIT_ACCESS_KEY=a{40}\nUPBIT_SECRET_KEY=s{40}$", capsys.readouterr().out, re.MULTILINE
+    )
 
 
 def test_the_keys_belong_together(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--access-key", "a"])
     assert "belong together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_a_request_to_stop(number: signal.Signals) -> None:
+    kept = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        told_to_stop = stop_event()
+        assert not told_to_stop.is_set()
+        signal.raise_signal(number)
+        assert told_to_stop.is_set()
+    finally:
+        for each, handler in kept.items():
+            signal.signal(each, handler)
 
 
 @pytest.mark.parametrize(
@@ -66,4 +78,4 @@ def test_the_keys_belong_together(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_the_progress_is_an_option(arguments: list[str], plan: Plan) -> None:
-    assert _plan(_parser().parse_args(arguments)) == plan
+    assert plan_from(command_line().parse_args(arguments)) == plan

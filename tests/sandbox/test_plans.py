@@ -108,6 +108,14 @@ async def test_a_cancellation_may_lose_the_race(hand: Hand, sandbox: Sandbox) ->
     assert sandbox.account.balance("USDT").available == 9986
 
 
+async def test_what_has_left_does_not_come_back(hand: Hand, sandbox: Sandbox) -> None:
+    uuid = await ordered(hand)
+    for state in ("DONE", "FAILED", "DONE", "CANCELLED"):
+        sandbox.withdrawals.advance(uuid, state)
+    assert [entry.kind for entry in sandbox.ledger] == ["created", "settled"]
+    assert sandbox.account.balance("USDT").available == 9986
+
+
 async def test_records_can_be_kept_as_they_were(hand: Hand, sandbox: Sandbox) -> None:
     uuid = await ordered(hand)
     before = sandbox.withdrawals.snapshot()[-1]

@@ -51,7 +51,7 @@ async def test_missing_members_are_named(hand: Hand) -> None:
     assert response.json()["error"]["message"] == (
         "net_type is missing, amount is missing, address does not have a valid value"
     )
-    response = await hand.post(COIN, {})
+    response = await hand.http.post(COIN, headers={"Authorization": f"Bearer {hand.token()}"})
     assert error_of(response) == (400, "validation_error")
 
 
@@ -151,7 +151,12 @@ async def test_indonesia_may_ask_for_the_beneficiary(
 
 
 async def test_a_number_counts_by_its_text(hand: Hand) -> None:
-    body = {"currency": "USDT", "net_type": "TRX", "amount": 13.5, "address": "TFakeTronWithdrawAddressFakeFakeFa"}
+    body = {
+        "currency": "USDT",
+        "net_type": "TRX",
+        "amount": 13.5,
+        "address": "TFakeTronWithdrawAddressFakeFakeFa",
+    }
     assert (await hand.post(COIN, body)).json()["amount"] == "13.5"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import attrs
 
@@ -46,9 +46,12 @@ class Intent:
 
     @property
     def amount(self) -> Decimal | None:
-        """The amount, if one was sent."""
-        text = self.members.get("amount")
-        return None if text is None else Decimal(text)
+        """The amount, if a number was sent as one."""
+        try:
+            amount = Decimal(self.members.get("amount", "NaN"))
+        except InvalidOperation:
+            return None
+        return amount if amount.is_finite() else None
 
     @property
     def address(self) -> str | None:

@@ -17,7 +17,7 @@ from upbit_async.errors import (
     WithdrawalRejected,
 )
 from upbit_async.models import Withdrawal, WithdrawalState
-from upbit_async.polling.progress import Progress, StateChange, Transfer
+from upbit_async.polling.progress import StateChange, Transfer
 from upbit_async.polling.resume import write_token
 
 if TYPE_CHECKING:
@@ -127,9 +127,8 @@ class TransferPoller(abc.ABC, Generic[R]):
             ValidationError: Upbit refuses the id.
         """
         if self._last is not None and self._last.state.is_final:
-            change = Progress[R]().feed(self._last, dt.datetime.now(dt.UTC))
-            if change is not None:
-                yield change
+            state, at = self._last.state, dt.datetime.now(dt.UTC)
+            yield StateChange(previous=None, state=state, record=self._last, skipped=False, at=at)
             return
         with self._watcher.subscribe(
             self._uuid, last=self._last, resume_token=self.resume_token

@@ -14,35 +14,21 @@ The rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
+
+from upbit_async.models import DepositState, WithdrawalState
 
 if TYPE_CHECKING:
     import datetime as dt
 
 __all__ = ["Progress", "StateChange", "Transfer", "TransferState", "goes_back"]
 
+TransferState: TypeAlias = WithdrawalState | DepositState
+"""How far a transfer is."""
+
 _ROAD = {"WAITING": 0, "PROCESSING": 1, "DONE": 2, "FAILED": 2, "ACCEPTED": 2}
-
-
-class TransferState(Protocol):
-    """What the states of withdrawals and deposits have in common."""
-
-    @property
-    def value(self) -> str:
-        """Upbit's word."""
-        ...
-
-    @property
-    def known(self) -> bool:
-        """Whether this library has heard of the state."""
-        ...
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more will happen."""
-        ...
 
 
 class Transfer(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import anyio
@@ -84,7 +85,7 @@ def _is_refusal(error: UpbitError) -> bool:
     """Whether Upbit has judged the ids and will judge them so again."""
     if isinstance(error, (ValidationError, NotFound)):
         return True
-    if isinstance(error, (RateLimited, ServerError)) or not isinstance(error, APIError):
+    if isinstance(error, (RateLimited, ServerError, *_ENDS_EVERYTHING)) or not isinstance(error, APIError):
         return False
     # Without a name it is not Upbit that spoke, and what a proxy says may be otherwise at the next look.
     return bool(error.name) and 400 <= error.status < 500 and error.status != _REQUEST_TIMEOUT  # noqa: PLR2004
@@ -97,7 +98,7 @@ class Sweep(Generic[R]):
         self._settings = settings
         self._circle = Circle()
         self._entries: dict[str, Entry[R]] = {}
-        self._began: float | None = None
+        self._began = -math.inf
         self._stretch = draw_stretch(settings.schedule, settings.rand)
 
     @property
@@ -163,17 +164,19 @@ class Sweep(Generic[R]):
     def _pick(self, now: float) -> list[Entry[R]]:
         """Return who is looked at next, last looks first; nobody, if nobody is due."""
         entries = self._entries.values()
-        if self._began is None and any(entry.due <= now for entry in entries):
+        # What gets almost due while a sweep is under way is left to the next, or a sweep might never end.
+        if not any(entry.ready <= self._began for entry in entries):
+            if not any(entry.due <= now for entry in entries):
+                return []
             self._began = now
             self._stretch = draw_stretch(self._settings.schedule, self._settings.rand)
         began = self._began
-        if began is None or not any(entry.ready <= now for entry in entries):
-            self._began = None
-            return []
-        candidates = (entry for entry in entries if entry.ready <= now or entry.looked_at < began)
-        return heapq.nsmallest(
-            BATCH, candidates, key=lambda entry: (entry.ready > now, entry.deadline > now, entry.due)
-        )
+
+        def rank(entry: Entry[R]) -> tuple[bool, bool, float]:
+            return entry.deadline > now, entry.ready > began and entry.due > now, entry.due
+
+        candidates = (entry for entry in entries if entry.due <= now or entry.looked_at < began)
+        return heapq.nsmallest(BATCH, candidates, key=rank)
 
     async def _look(self, batch: Sequence[Entry[R]]) -> None:
         began = anyio.current_time()

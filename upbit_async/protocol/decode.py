@@ -12,8 +12,9 @@ import functools
 import re
 import types
 import typing
+from collections.abc import Hashable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 import msgspec
@@ -25,17 +26,19 @@ __all__ = ["decode", "decode_untyped"]
 
 T = TypeVar("T")
 
-_AMOUNT = re.compile(r"-?[0-9]{1,48}(\.[0-9]{1,48})?([eE][+-]?[0-9]{1,2})?")
-_PATH = re.compile(r" - at `(\$[^`]*)`$")
-# What msgspec is seen to raise: its own errors, and those of the parts it calls on hostile input.
-_MISFITS = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError)
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,48}(\.[0-9]{1,48})?([eE][+-]?[0-9]{1,2})?")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+_PATH: Final = re.compile(r" - at `(\$[^`]*)`\Z")
+# What msgspec is seen to raise: its own errors, and those of the parts it calls on hostile input. An exponent
+# beyond all bounds is an ArithmeticError.
+_MISFITS: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
 def decode(kind: type[T], body: bytes, *, asked: str) -> T:
     """Decode the JSON text of an answer.
 
     Args:
-        kind: What it should be: a model or a list of models.
+        kind: What it should be: a model or a list of models; `object` for anything.
         body: The JSON text.
         asked: The method and path that were asked, for the error.
 
@@ -43,16 +46,16 @@ def decode(kind: type[T], body: bytes, *, asked: str) -> T:
         DecodeError: It is something else.
     """
     if kind is object:
-        return typing.cast("T", decode_untyped(body, asked=asked))
+        return cast("T", decode_untyped(body, asked=asked))
     try:
-        return typing.cast("T", _decoder(kind).decode(body))
+        return cast("T", _decoder(cast("Hashable", kind)).decode(body))
     except msgspec.ValidationError:
         return _decode_leniently(kind, body, asked)
     except _MISFITS as misfit:
         raise _error(misfit, body, asked) from None
 
 
-def decode_untyped(body: bytes, *, asked: str) -> Any:
+def decode_untyped(body: bytes, *, asked: str) -> object:
     """Decode any JSON text; numbers with a fraction become `Decimal`.
 
     Raises:
@@ -65,8 +68,8 @@ def decode_untyped(body: bytes, *, asked: str) -> Any:
 
 
 @functools.cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, dec_hook=_read_amount, float_hook=Decimal)
+def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(cast("Any", kind), dec_hook=_read_amount, float_hook=Decimal)
 
 
 @functools.cache
@@ -74,7 +77,7 @@ def _untyped_decoder() -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(float_hook=Decimal)
 
 
-def _read_amount(kind: Any, value: Any) -> Any:
+def _read_amount(kind: type, value: object) -> Decimal:
     if kind is not Amount:
         raise NotImplementedError(f"no reading for {kind}")
     if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
@@ -86,58 +89,55 @@ def _read_amount(kind: Any, value: Any) -> Any:
 
 def _decode_leniently(kind: type[T], body: bytes, asked: str) -> T:
     raw = decode_untyped(body, asked=asked)
+    row_kind = _row_kind(kind)
     try:
-        row_kind = _row_kind(kind)
         if row_kind is None or not isinstance(raw, list):
-            return typing.cast("T", _convert(kind, _mended(kind, raw)))
-        return typing.cast("T", [_convert_row(row_kind, row, number) for number, row in enumerate(raw)])
+            return cast("T", _convert(kind, _mended(kind, raw)))
+        rows = cast("list[object]", raw)
+        return cast("T", [_convert_row(row_kind, row, number) for number, row in enumerate(rows)])
     except _MISFITS as misfit:
         raise _error(misfit, body, asked) from None
 
 
-class _RowMisfit(ValueError):
-    """A row that could not be mended, with its place in the list."""
-
-
-def _convert_row(kind: Any, row: Any, number: int) -> Any:
+def _convert_row(kind: object, row: object, number: int) -> object:
     try:
         return _convert(kind, _mended(kind, row))
     except _MISFITS as misfit:
         text, path = _text_and_path(misfit)
-        raise _RowMisfit(f"{text} - at `$[{number}]{path[1:]}`") from None
+        raise ValueError(f"{text} - at `$[{number}]{path[1:]}`") from None
 
 
-def _convert(kind: Any, value: Any) -> Any:
-    return msgspec.convert(value, kind, dec_hook=_read_amount)
+def _convert(kind: object, value: object) -> object:
+    return msgspec.convert(value, cast("Any", kind), dec_hook=_read_amount)
 
 
-def _row_kind(kind: Any) -> Any:
+def _row_kind(kind: object) -> object:
     return typing.get_args(kind)[0] if typing.get_origin(kind) is list else None
 
 
-def _mended(kind: Any, row: Any) -> Any:
+def _mended(kind: object, row: object) -> object:
     """Return a row with its known oddities put right; what is not known stays and is reported."""
     if not (isinstance(row, dict) and isinstance(kind, type) and attrs.has(kind)):
         return row
-    row = dict(row)
+    members = dict(cast("dict[str, object]", row))
     for name, wanted in _fields(kind).items():
-        if name in row:
-            row[name] = _mended_value(wanted, row[name])
-    return row
+        if name in members:
+            members[name] = _mended_value(wanted, members[name])
+    return members
 
 
-def _mended_value(wanted: Any, value: Any) -> Any:
-    kinds = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
+def _mended_value(wanted: object, value: object) -> object:
+    kinds: tuple[object, ...] = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
     if str in kinds and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return str(value)
     if dt.datetime in kinds and type(None) in kinds and not _is_time(value):
         return None
-    if int in kinds and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+    if int in kinds and isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
     return _mended(kinds[0], value)
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: object) -> bool:
     try:
         msgspec.convert(value, dt.datetime)
     except _MISFITS:
@@ -146,7 +146,7 @@ def _is_time(value: Any) -> bool:
 
 
 @functools.cache
-def _fields(kind: Any) -> dict[str, Any]:
+def _fields(kind: type) -> dict[str, object]:
     return typing.get_type_hints(kind)
 
 

@@ -11,16 +11,19 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import attrs
 
-from upbit_async.protocol.endpoint import Param, Params
+if TYPE_CHECKING:
+    from upbit_async.protocol.endpoint import Param, Params
 
 __all__ = ["Message", "compose"]
 
-_LONGEST_TARGET = 32 * 1024
-_BODILESS = frozenset({"GET", "DELETE", "HEAD"})
+_LONGEST_TARGET: Final = 32 * 1024
+_MOST_DIGITS: Final = 1000
+_BODILESS: Final = frozenset({"GET", "DELETE", "HEAD"})
 
 
 @attrs.frozen
@@ -53,7 +56,8 @@ def compose(method: str, path: str, params: Params | None = None, *, space_as_pl
 
     Raises:
         TypeError: A value is neither text, whole number, decimal, bool nor a sequence of texts.
-        ValueError: A decimal is not finite, or the query is too long.
+        ValueError: A decimal is not finite or absurdly long, a sequence is empty (what it meant to choose would
+            not be chosen), a text is no Unicode, or the query is too long.
     """
     fields = (
         []
@@ -80,26 +84,33 @@ def compose(method: str, path: str, params: Params | None = None, *, space_as_pl
 def _expanded(name: str, texts: str | list[str]) -> list[tuple[str, str]]:
     if isinstance(texts, str):
         return [(name, texts)]
-    return [(f"{name}[]", text) for text in texts]
+    return [(f"{name.removesuffix('[]')}[]", text) for text in texts]
 
 
 def _texts(name: str, value: Param) -> str | list[str]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        if not value:
+            raise ValueError(f"{name} must not be an empty list: leave it out")
         return [_text(name, item) for item in value]
     return _text(name, value)
 
 
 def _text(name: str, value: object) -> str:
-    """Write one value the way Upbit reads it: everything travels as text."""
+    """Write one value the way Upbit reads it: everything travels as text.
+
+    An enum's member is written as its value, whatever its class makes of ``str``.
+    """
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return int.__repr__(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError(f"{name} must be a finite number, not {value}")
+        if abs(value.adjusted()) > _MOST_DIGITS or len(value.as_tuple().digits) > _MOST_DIGITS:
+            raise ValueError(f"{name} must be a number of at most {_MOST_DIGITS} digits")
         return format(value, "f")
     hint = "; write it as text or as a Decimal" if isinstance(value, float) else ""
     kind = "a nested object" if isinstance(value, Mapping) else type(value).__name__

@@ -5,29 +5,41 @@ from __future__ import annotations
 import datetime as dt
 import re
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["DEFAULT_BUDGET", "Remaining", "ban_seconds", "budget", "parse_remaining", "parse_retry_after"]
 
-DEFAULT_BUDGET = 30
+DEFAULT_BUDGET: Final = 30
 # Calls a second by group. Only a start: Upbit changes them without notice, and its answers correct us.
-_BUDGETS = {"default": 30, "order": 8, "order-test": 8}
+_BUDGETS: Final = {"default": 30, "order": 8, "order-test": 8}
 
-_REMAINING = re.compile(r"group=([^;\s]+)\s*;.*?\bsec=(\d{1,9})\b")
-_UNIT_SECONDS = {
+_COUNT: Final = re.compile(r"[0-9]{1,9}")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_UNIT_SECONDS: Final = {
     "ms": 0.001, "millisecond": 0.001, "milliseconds": 0.001, "밀리초": 0.001,
     "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1, "초": 1,
     "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "분": 60,
     "h": 3600, "hour": 3600, "hours": 3600, "시간": 3600,
 }  # fmt: skip
-_DURATION = re.compile(
-    r"(\d{1,9}(?:\.\d+)?)\s*(" + "|".join(sorted(_UNIT_SECONDS, key=len, reverse=True)) + r")(?![a-z])",
+_DURATION: Final = re.compile(
+    r"(?<![0-9a-z_.])([0-9]{1,9}(?:\.[0-9]{1,9})?)\s{0,3}("
+    + "|".join(sorted(_UNIT_SECONDS, key=len, reverse=True))
+    + r")(?![0-9a-z_])",
     re.IGNORECASE,
 )
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
-_SHORTEST_BAN = 60.0
-_LONGEST_BAN = 24 * 3600.0
+_BETWEEN_PARTS: Final = re.compile(r"[\s,]*(?:and)?[\s,]*", re.IGNORECASE)
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
+_LONGEST_HEADER: Final = 200
+_LONGEST_TEXT: Final = 16 * 1024
+_SHORTEST_BAN: Final = 60.0
+_LONGEST_BAN: Final = 24 * 3600.0
 
 
 @attrs.frozen
@@ -50,19 +62,22 @@ def budget(group: str) -> int:
 
 def parse_remaining(header: str | None) -> Remaining | None:
     """Read ``Remaining-Req``; None if it is missing or unreadable."""
-    found = _REMAINING.search(header) if header else None
-    return Remaining(found[1], int(found[2])) if found else None
+    if not header or len(header) > _LONGEST_HEADER:
+        return None
+    said = {name.strip().lower(): value.strip() for name, _, value in map(_split, header.split(";"))}
+    group, sec = said.get("group"), said.get("sec", "")
+    return Remaining(group, int(sec)) if group and _COUNT.fullmatch(sec) else None
 
 
 def parse_retry_after(header: str | None, now: dt.datetime) -> float | None:
     """Read ``Retry-After`` (seconds or a date); None if it is missing or unreadable."""
-    if not header:
+    if not header or len(header) > _LONGEST_HEADER:
         return None
-    if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", header):
+    if _SECONDS.fullmatch(header.strip()):
         return float(header)
     try:
         then = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if then.tzinfo is None:
         then = then.replace(tzinfo=dt.UTC)
@@ -81,13 +96,29 @@ def ban_seconds(text: str, retry_after: float | None, *, bans_before: int, now: 
         bans_before: How many bans came before this one.
         now: The time, UTC.
     """
-    told = [retry_after] if retry_after is not None else []
-    told += [float(number) * _UNIT_SECONDS[unit.lower()] for number, unit in _DURATION.findall(text)]
+    text = text[:_LONGEST_TEXT]
+    told = [retry_after or 0.0, *_durations(text)]
     told += [_seconds_until(instant, now) for instant in _INSTANT.findall(text)]
-    told = [seconds for seconds in told if seconds > 0]
-    if told:
-        return min(max(told), _LONGEST_BAN)
-    return min(_SHORTEST_BAN * 2 ** min(bans_before, 10), _LONGEST_BAN)
+    longest = max(told)
+    if longest <= 0:
+        longest = _SHORTEST_BAN * 2.0 ** min(bans_before, 20)
+    return min(longest, _LONGEST_BAN)
+
+
+def _split(part: str) -> tuple[str, str, str]:
+    return part.partition("=")
+
+
+def _durations(text: str) -> Iterator[float]:
+    """Find durations, in seconds; parts that follow each other ("1 minute 30 seconds") are one."""
+    total, end = 0.0, 0
+    for found in _DURATION.finditer(text):
+        if not _BETWEEN_PARTS.fullmatch(text, end, found.start()):
+            yield total
+            total = 0.0
+        total += float(found[1]) * _UNIT_SECONDS[found[2].lower()]
+        end = found.end()
+    yield total
 
 
 def _seconds_until(instant: str, now: dt.datetime) -> float:

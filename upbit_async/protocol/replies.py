@@ -1,7 +1,7 @@
 """Answers into faults and errors: what Upbit's statuses and error names mean.
 
-See https://global-docs.upbit.com/reference/rest-api-guide. Upbit advises to go by ``error.name``, since 401 and
-403 are not used uniformly; not every name is documented.
+See https://global-docs.upbit.com/reference/rest-api-guide. Upbit advises to go by ``error.name``, since 401
+and 403 are not used uniformly; not every name is documented.
 """
 
 from __future__ import annotations
@@ -9,25 +9,27 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Mapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final, cast
 
 import attrs
-import msgspec
 
 from upbit_async.errors import (
     APIError,
     AuthenticationError,
+    DecodeError,
     NotFound,
     PermissionDenied,
     RateLimited,
     ServerError,
     ValidationError,
 )
+from upbit_async.protocol.decode import decode_untyped
 from upbit_async.protocol.rates import Remaining, parse_remaining, parse_retry_after
 
 __all__ = ["Answer", "Fault", "api_error", "classify"]
 
-_ADVICE = {
+_ADVICE: Final = {
     "invalid_query_payload": "the query and its hash disagree: report this as a bug of the client",
     "jwt_verification": "check the secret key, and that key and secret belong together",
     "invalid_access_key": "check the access key, and that it was issued in this region",
@@ -41,7 +43,8 @@ _ADVICE = {
     "nonce_used": "the same token arrived twice",
     "thirdparty_agreement_required": "give the consent that the website asks for",
 }
-_LONGEST_MESSAGE = 500
+_LONGEST_MESSAGE: Final = 500
+_LONGEST_NAME: Final = 100
 
 
 class Fault(enum.Enum):
@@ -101,34 +104,44 @@ class Answer:
     def error(self) -> tuple[str, str] | None:
         """Upbit's name and message of the error, or None if the body has no readable name."""
         try:
-            found: Any = msgspec.json.decode(self.body)
-        except (ValueError, RecursionError):
+            found = decode_untyped(self.body, asked="")
+        except DecodeError:
             return None
-        if not isinstance(found, dict) or not isinstance(found.get("error"), dict):
-            return None
-        error: dict[str, Any] = found["error"]
-        name = error.get("name")
+        error = _member(found, "error")
+        name, message = _member(error, "name"), _member(error, "message")
         if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name):
             return None
-        message = error.get("message")
         return str(name), message if isinstance(message, str) else ""
+
+
+def _member(found: object, name: str) -> object:
+    return cast("dict[str, object]", found).get(name) if isinstance(found, dict) else None
 
 
 def classify(answer: Answer) -> Fault | None:
     """Say what an answer means for the request; None if its status is good."""
-    status = answer.status
-    if 200 <= status < 300:
-        return None if answer.defect is None else Fault.UNREADABLE
-    if status == 418:
-        return Fault.BANNED
-    if status == 408 or status >= 500:
-        return Fault.UNAVAILABLE
-    error = answer.error()
-    if status == 429:
-        return Fault.BARE_THROTTLED if error is None and answer.remaining is None else Fault.THROTTLED
-    if error is None or status == 409 or not 400 <= status < 500:
+    match answer.status // 100, answer.status:
+        case 2, _:
+            return None if answer.defect is None else Fault.UNREADABLE
+        case (5, _) | (_, 408):
+            return Fault.UNAVAILABLE
+        case _, 418:
+            return Fault.BANNED
+        case _, 429:
+            is_upbits_own = answer.error() is not None or answer.remaining is not None
+            return Fault.THROTTLED if is_upbits_own else Fault.BARE_THROTTLED
+        case 4, status:
+            return _classify_refusal(answer.error(), named_is_enough=status != HTTPStatus.CONFLICT)
+        case _:
+            return Fault.ODD
+
+
+def _classify_refusal(error: tuple[str, str] | None, *, named_is_enough: bool) -> Fault:
+    if error is None:
         return Fault.ODD
-    return Fault.NONCE_USED if status == 401 and error[0] == "nonce_used" else Fault.REFUSED
+    if error[0] == "nonce_used":
+        return Fault.NONCE_USED
+    return Fault.REFUSED if named_is_enough else Fault.ODD
 
 
 def api_error(
@@ -145,16 +158,17 @@ def api_error(
         retry_after: How long to wait after 429, in seconds.
     """
     kind = _kind(answer.status, name)
+    shown, message = name[:_LONGEST_NAME], message[:_LONGEST_MESSAGE]
     text = f"{asked}: Upbit answered {answer.status}"
-    text += f" {name}" if name else " without a readable error name"
+    text += f" {shown}" if shown else " without a readable error name"
     if message:
-        text += f" ({message[:_LONGEST_MESSAGE]})"
+        text += f" ({message})"
     if advice := _ADVICE.get(name) or _general_advice(kind, retry_after):
         text += f"; {advice}"
     about: dict[str, Any] = {
         "status": answer.status,
-        "name": name,
-        "message": message[:_LONGEST_MESSAGE],
+        "name": shown,
+        "message": message,
         "endpoint": asked,
         "may_have_executed": may_have_executed,
     }
@@ -164,17 +178,19 @@ def api_error(
 
 
 def _kind(status: int, name: str) -> type[APIError]:
-    if status == 429:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited
-    if status >= 500:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServerError
-    if name in {"out_of_scope", "open_api_withdraw_locked"} or status == 403:
+    if name in {"out_of_scope", "open_api_withdraw_locked"} or status == HTTPStatus.FORBIDDEN:
         return PermissionDenied
-    if status == 401:
+    if status == HTTPStatus.UNAUTHORIZED:
         return AuthenticationError
-    if status == 404 or name.endswith("_not_found"):
-        return NotFound
-    return ValidationError if 400 <= status < 500 else APIError
+    if status == HTTPStatus.BAD_REQUEST and not name.endswith("_not_found"):
+        return ValidationError
+    if not name or not HTTPStatus.BAD_REQUEST <= status or status == HTTPStatus.REQUEST_TIMEOUT:
+        return APIError  # it need not be Upbit that spoke
+    return NotFound if status == HTTPStatus.NOT_FOUND or name.endswith("_not_found") else ValidationError
 
 
 def _general_advice(kind: type[APIError], retry_after: float) -> str:

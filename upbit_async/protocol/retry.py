@@ -4,7 +4,7 @@
 what happened       READ, REPEATABLE             ONCE
 ==================  ===========================  ===========================================
 not sent            again                        again
-throttled           again, the group waits       again: it was refused before it was executed
+throttled           again, the group waits       again: it was refused unprocessed
 throttled, bare     again, the group waits       outcome unknown
 banned              stop                         stop
 nonce used          once more                    outcome unknown
@@ -14,22 +14,25 @@ unreadable answer   stop                         outcome unknown
 refused             stop                         stop
 ==================  ===========================  ===========================================
 
-Waits have full jitter (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html), and a budget
-turns an outage into quick failures rather than a storm.
+Waits have full jitter (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html), and a
+budget turns an outage into quick failures rather than a storm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from upbit_async.policy import RetryPolicy, Safety
 from upbit_async.protocol.replies import Fault
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["RetryBudget", "Situation", "is_unknown", "wait_before_retry"]
 
-STANDSTILL = 1.0
+STANDSTILL: Final = 1.0
 """After 429 a whole group stops for at least so long, in seconds."""
 
 _AGAIN = {
@@ -98,10 +101,11 @@ def wait_before_retry(
     if situation.attempt >= policy.attempts:
         return None
     if situation.fault is Fault.NONCE_USED:
-        return None if situation.safety is Safety.ONCE or situation.nonce_retried else 0.0
+        known_twice = situation.safety is Safety.ONCE or situation.nonce_retried
+        return None if known_twice else situation.hint or 0.0
     if situation.fault not in _AGAIN[situation.safety]:
         return None
-    doubled = 2 ** min(situation.attempt - 1, 32)
+    doubled = 2.0 ** min(situation.attempt - 1, 32)
     if situation.fault in _THROTTLINGS:
         floor = max(STANDSTILL, situation.hint or 0.0)
         return floor + rand() * min(policy.cap, policy.throttled_base * doubled)

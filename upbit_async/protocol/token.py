@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
@@ -17,7 +17,8 @@ __all__ = ["Algorithm", "Signer"]
 
 Algorithm = Literal["HS256", "HS512"]
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
+# Possessive and tied to the beginning of a run of such characters, so that it takes one pass over any text.
+_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+){2,}+")
 
 
 class _QuietHMAC(HMACAlgorithm):
@@ -38,7 +39,8 @@ class Signer:
     """Makes the tokens of one key pair.
 
     Raises:
-        ConfigurationError: The secret key can't be a key for HMAC (it looks like a PEM file, say).
+        ConfigurationError: The secret key can't be a key for HMAC (it looks like a PEM file, say), or the
+            access key holds characters that none of Upbit's has.
     """
 
     __slots__ = ("_access_key", "_algorithm", "_jws", "_secret_key")
@@ -53,7 +55,8 @@ class Signer:
         self._jws = jwt.PyJWS(algorithms=[])
         self._jws.register_algorithm("HS256", _QuietHMAC(HMACAlgorithm.SHA256))
         self._jws.register_algorithm("HS512", _QuietHMAC(HMACAlgorithm.SHA512))
-        _check_key(credentials)
+        if problem := _problem_with(credentials):
+            raise ConfigurationError(f"{problem}; copy it again from the key management page")
 
     def token(self, nonce: str, query_hash: str | None) -> str:
         """Return the token for one request.
@@ -76,14 +79,13 @@ class Signer:
         return _TOKEN.sub("***", text)
 
 
-def _check_key(credentials: Credentials) -> None:
-    problem = ""
-    try:
-        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(credentials.secret_key.reveal())
-    except jwt.exceptions.PyJWTError:
-        problem = "the secret key is of another kind than the text that Upbit issues"
-    access_key = credentials.access_key.reveal()
+def _problem_with(credentials: Credentials) -> str:
+    """Say what is wrong with a key; the frame that raises the error holds neither of them in its locals."""
+    access_key, secret_key = credentials.access_key.reveal(), credentials.secret_key.reveal()
     if not access_key.isascii() or not access_key.isprintable() or set('"\\') & set(access_key):
-        problem = "the access key holds characters that none of Upbit's has"
-    if problem:
-        raise ConfigurationError(f"{problem}; copy it again from the key management page")
+        return "the access key holds characters that none of Upbit's has"
+    try:
+        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret_key)
+    except jwt.exceptions.PyJWTError:
+        return "the secret key is of another kind than the text that Upbit issues"
+    return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from upbit_async.models import TransactionType
@@ -15,7 +15,10 @@ __all__ = [
     "amount_text",
     "choice",
     "count",
+    "flag",
     "id_list",
+    "id_set",
+    "members",
     "optional_text",
     "seconds",
     "text",
@@ -50,6 +53,8 @@ def amount_text(value: object) -> str:
         raise TypeError(f"amount is text, a whole number or a Decimal, not {type(value).__name__}{hint}")
     if isinstance(value, Decimal) and not value.is_finite():
         raise ValueError(f"amount must be a finite number, not {value}")
+    if isinstance(value, Decimal) and not -_LONGEST_AMOUNT < value.adjusted() < _LONGEST_AMOUNT:
+        raise ValueError(f"amount is out of all bounds: {value}")  # written out it might fill the memory
     written = format(value, "f") if isinstance(value, Decimal) else str(value)
     if len(written) > _LONGEST_AMOUNT or not _AMOUNT.fullmatch(written):
         raise ValueError(f"amount must be a positive decimal number such as 13.241, not {written[:80]!r}")
@@ -88,7 +93,7 @@ def count(name: str, value: object, *, most: int | None = None) -> int:
 
 
 def seconds(name: str, value: object) -> float:
-    """Return a positive, finite number of seconds."""
+    """Return a finite number of seconds, which may be none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
     if not 0 <= value < float("inf"):
@@ -96,25 +101,54 @@ def seconds(name: str, value: object) -> float:
     return float(value)
 
 
+def flag(name: str, value: object) -> bool:
+    """Return True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
+    return value
+
+
 def id_list(name: str, value: object) -> list[str] | None:
     """Return up to a hundred ids; None for None."""
     if value is None:
         return None
-    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
-        raise TypeError(f"{name} is a list of ids, not {type(value).__name__}")
-    ids = [text(name, item) for item in value]
+    ids = _ids(name, value)
     if len(ids) > _MOST_IDS:
         raise ValueError(f"{name} takes at most {_MOST_IDS} ids at once, not {len(ids)}; ask in parts")
     return ids
+
+
+def id_set(name: str, value: object) -> frozenset[str]:
+    """Return any number of ids, without order."""
+    return frozenset(_ids(name, value))
+
+
+def _ids(name: str, value: object) -> list[str]:
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} is a list of ids, not {type(value).__name__}")
+    return [text(name, item) for item in value]
+
+
+def members(name: str, value: object) -> dict[str, Param]:
+    """Return the members of a query or body, which the caller has named himself."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is a mapping of members, not {type(value).__name__}")
+    for key, item in value.items():
+        text(f"a name in {name}", key)
+        if isinstance(item, (list, tuple)) and not item:
+            raise ValueError(
+                f"{name} must not hold an empty list as {key}: nothing of it would be sent, and without a "
+                "filter Upbit answers with everything; leave it out if that is meant"
+            )
+    return dict(value)
 
 
 def added(known: Mapping[str, Param], extra: Mapping[str, Param] | None) -> dict[str, Param]:
     """Return the members of a body with extra ones behind; they are signed like the others."""
     if extra is None:
         return dict(known)
-    if not isinstance(extra, Mapping):
-        raise TypeError(f"extra is a mapping of members, not {type(extra).__name__}")
-    for name in extra:
-        if text("a name in extra", name) in known:
+    further = members("extra", extra)
+    for name in further:
+        if name in known:
             raise ValueError(f"extra must not hold {name}: it is a parameter of its own")
-    return {**known, **extra}
+    return {**known, **further}

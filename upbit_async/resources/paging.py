@@ -7,7 +7,7 @@ ascending; whether they include the row they name is undocumented.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal, Protocol, TypeVar
 
 from upbit_async.errors import DecodeError
@@ -29,7 +29,7 @@ R = TypeVar("R", bound=_Row)
 
 async def walk(
     fetch: Callable[[dict[str, Param]], Awaitable[list[R]]], *, order: Order, most: int | None, asked: str
-) -> AsyncIterator[R]:
+) -> AsyncGenerator[R, None]:
     """Yield every row once, in the order asked for.
 
     Args:
@@ -49,7 +49,7 @@ async def walk(
         page = await fetch({"limit": size, "order_by": order, cursor_name: cursor})
         fresh = [row for row in page if row.uuid.casefold() not in seen]
         if not fresh:
-            if all(row.uuid == cursor for row in page):
+            if all(row.uuid.casefold() == (cursor or "").casefold() for row in page):
                 return
             raise DecodeError(
                 f"{asked}: the list does not go on behind {cursor}; what was read so far may not be all"

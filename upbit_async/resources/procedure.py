@@ -5,8 +5,9 @@ See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 
 import anyio
 
@@ -27,6 +28,7 @@ from upbit_async.protocol.endpoints import (
     LIST_WALLETS,
     LIST_WITHDRAWAL_ADDRESSES,
 )
+from upbit_async.resources.hopeless import HOPELESS
 
 __all__ = ["preflight", "reconcile"]
 
@@ -79,9 +81,9 @@ def _reason(refusal: APIError) -> str:
 
 async def reconcile(
     intent: Intent,
-    newest: Callable[[str], AsyncIterator[Withdrawal]],
+    newest: Callable[[str], AsyncGenerator[Withdrawal, None]],
     *,
-    known_uuids: Collection[str],
+    others: Callable[[], Collection[str]],
     timeout: float,  # noqa: ASYNC109 - it ends with one last look
 ) -> Reconciliation:
     """Look for the withdrawal until it is found or the time is over.
@@ -89,11 +91,11 @@ async def reconcile(
     Args:
         intent: What the lost request meant to do.
         newest: Walks through the withdrawals of a currency, newest first.
-        known_uuids: Withdrawals that are known to be others.
+        others: Tells the withdrawals that are known to be others; there may be more at every look.
         timeout: How long to look before saying ``not_found``, in seconds.
 
     Raises:
-        UpbitError: The last look failed, so nothing can be said.
+        UpbitError: The last look failed, or looking is hopeless, so nothing can be said.
     """
     deadline = anyio.current_time() + timeout
     wait = _FIRST_WAIT
@@ -101,22 +103,28 @@ async def reconcile(
         last = anyio.current_time() >= deadline
         try:
             rows = await _rows_since(intent, newest)
+        except HOPELESS:
+            raise
         except UpbitError:
             if last:
                 raise
         else:
-            result = conclude(matches(intent, rows, known_uuids=known_uuids, slack=CLOCK_SLACK))
-            if last or result.candidates:
+            result = conclude(matches(intent, rows, known_uuids=others(), slack=CLOCK_SLACK))
+            # One that fits but for the fee is taken only if no better one turns up in time.
+            if last or any(row.amount == intent.amount for row in result.candidates):
                 return result
         await anyio.sleep(max(0.0, min(wait, deadline - anyio.current_time())))
         wait = min(_LONGEST_WAIT, wait * _FACTOR)
 
 
-async def _rows_since(intent: Intent, newest: Callable[[str], AsyncIterator[Withdrawal]]) -> list[Withdrawal]:
+async def _rows_since(
+    intent: Intent, newest: Callable[[str], AsyncGenerator[Withdrawal, None]]
+) -> list[Withdrawal]:
     """Return the withdrawals of the intent's currency back to its time."""
     rows: list[Withdrawal] = []
-    async for row in newest(intent.currency or ""):
-        if row.created_at is not None and row.created_at < intent.started_at - CLOCK_SLACK:
-            break
-        rows.append(row)
+    async with contextlib.aclosing(newest(intent.currency or "")) as walk:
+        async for row in walk:
+            if row.created_at is not None and row.created_at < intent.started_at - CLOCK_SLACK:
+                break
+            rows.append(row)
     return rows

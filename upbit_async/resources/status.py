@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import anyio
 import attrs
 
-from upbit_async.errors import (
-    AuthenticationError,
-    Banned,
-    ConfigurationError,
-    NotFound,
-    PermissionDenied,
-    UpbitError,
-)
+from upbit_async.errors import NotFound, UpbitError
 from upbit_async.events import LookFailed
 from upbit_async.models import WalletStatus
 from upbit_async.protocol.endpoint import Caller
 from upbit_async.protocol.endpoints import LIST_WALLETS
 from upbit_async.resources import inputs
+from upbit_async.resources.hopeless import HOPELESS
 
 __all__ = ["Status", "WalletChange"]
-
-_HOPELESS = (AuthenticationError, PermissionDenied, Banned, ConfigurationError)
 
 
 @attrs.frozen(kw_only=True)
@@ -91,10 +83,10 @@ class Status:
             )
         return found[0]
 
-    async def watch(
+    def watch(
         self, currency: str | None = None, net_type: str | None = None, *, interval: float = 60
-    ) -> AsyncIterator[WalletChange]:
-        """Yield how the wallets look, then every change of a wallet's or its chain's state.
+    ) -> AsyncGenerator[WalletChange, None]:
+        """Tell how the wallets look, then every change of a wallet's or its chain's state.
 
         A failed look is an event for the observer and does not end the watch, unless there is no hope: a refused
         key, a ban.
@@ -104,17 +96,29 @@ class Status:
             net_type: Only this network.
             interval: Seconds between looks. Upbit's own data is minutes old, so a shorter one brings little.
 
+        Returns:
+            What is iterated over with ``async for``; it never ends by itself.
+
         Raises:
             AuthenticationError: The key was refused.
             PermissionDenied: The key may not do this.
             Banned: Upbit has blocked the key for a while.
+            ConfigurationError: There is no key, or the client was closed.
         """
-        interval = inputs.seconds("interval", interval)
+        wanted = inputs.optional_text("currency", currency), inputs.optional_text("net_type", net_type)
+        pause = inputs.seconds("interval", interval)
+        if not pause:
+            raise ValueError("interval must be greater than zero: looking all the time eats the limits up")
+        return self._watch(*wanted, pause)
+
+    async def _watch(
+        self, currency: str | None, net_type: str | None, pause: float
+    ) -> AsyncGenerator[WalletChange, None]:
         known: dict[tuple[str, str | None], WalletStatus] = {}
         while True:
             for change in _changes(known, await self._look(currency, net_type, known)):
                 yield change
-            await anyio.sleep(interval)
+            await anyio.sleep(pause)
 
     async def _look(
         self,
@@ -124,7 +128,7 @@ class Status:
     ) -> list[WalletStatus]:
         try:
             return await self.wallets(currency, net_type)
-        except _HOPELESS:
+        except HOPELESS:
             raise
         except UpbitError as error:
             self._caller.emit(LookFailed(host=self._caller.host, uuids=(), error=error))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from decimal import Decimal
 
 from upbit_async.checks import Preflight, PreflightRequest, Reconciliation
-from upbit_async.errors import APIError, DecodeError, OutcomeUnknown
+from upbit_async.errors import APIError, DecodeError, OutcomeUnknown, UpbitError
 from upbit_async.models import (
     TransactionType,
     Withdrawal,
@@ -15,7 +15,7 @@ from upbit_async.models import (
     WithdrawalChance,
     WithdrawalState,
 )
-from upbit_async.policy import PollSchedule
+from upbit_async.policy import PollSchedule, Safety
 from upbit_async.polling import Watcher, WithdrawalPoller, read_token
 from upbit_async.protocol.endpoint import Caller, Endpoint, Param
 from upbit_async.protocol.endpoints import (
@@ -26,6 +26,7 @@ from upbit_async.protocol.endpoints import (
     LIST_WITHDRAWAL_ADDRESSES,
     LIST_WITHDRAWALS,
 )
+from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs, procedure
 from upbit_async.resources.paging import Order, walk
 
@@ -33,6 +34,7 @@ __all__ = ["Withdraws"]
 
 _MOST = 100
 _ORDERS = ("asc", "desc")
+_MEMBERS = ("currency", "net_type", "amount", "address", "secondary_address", "transaction_type")
 _Amount = Decimal | int | str
 
 
@@ -86,33 +88,31 @@ class Withdraws:
         transactions = inputs.id_list("txids", txids)
         if wanted is not None and transactions is not None:
             raise ValueError("uuids and txids exclude each other")
+        most = inputs.count("limit", limit, most=_MOST)
+        asked: dict[str, Param] = {
+            "currency": inputs.optional_text("currency", currency),
+            "state": None if state is None else WithdrawalState(inputs.text("state", state)),
+            "uuids": wanted,
+            "txids": transactions,
+            "limit": most,
+            "page": None if page is None else inputs.count("page", page),
+            "order_by": inputs.choice("order_by", order_by, _ORDERS),
+            "from": inputs.optional_text("from_", from_),
+            "to": inputs.optional_text("to", to),
+        }
         if wanted == [] or transactions == []:
             return []  # without ids Upbit would answer with everybody's
-        most = inputs.count("limit", limit, most=_MOST)
-        rows = await self._caller.call(
-            LIST_WITHDRAWALS,
-            {
-                "currency": inputs.optional_text("currency", currency),
-                "state": None if state is None else WithdrawalState(inputs.text("state", state)),
-                "uuids": wanted,
-                "txids": transactions,
-                "limit": most,
-                "page": None if page is None else inputs.count("page", page),
-                "order_by": inputs.choice("order_by", order_by, _ORDERS),
-                "from": inputs.optional_text("from_", from_),
-                "to": inputs.optional_text("to", to),
-            },
-        )
+        rows = await self._caller.call(LIST_WITHDRAWALS, asked)
         return rows[:most]
 
-    async def iter(
+    def iter(
         self,
         *,
         currency: str | None = None,
         state: WithdrawalState | str | None = None,
         order_by: Order = "desc",
         max_items: int | None = None,
-    ) -> AsyncIterator[Withdrawal]:
+    ) -> AsyncGenerator[Withdrawal, None]:
         """Walk through the whole history, each withdrawal once, with as many requests as it takes.
 
         Args:
@@ -120,6 +120,9 @@ class Withdraws:
             state: Only this state.
             order_by: ``desc`` for the newest first, or ``asc``.
             max_items: How many at most; None is all.
+
+        Returns:
+            What is iterated over with ``async for``.
 
         Raises:
             DecodeError: Upbit's cursor stands still, so the rest can't be had.
@@ -134,8 +137,7 @@ class Withdraws:
         async def fetch(paging: dict[str, Param]) -> builtins.list[Withdrawal]:
             return await self._caller.call(LIST_WITHDRAWALS, chosen | paging)
 
-        async for row in walk(fetch, order=order_by, most=most, asked=LIST_WITHDRAWALS.label):
-            yield row
+        return walk(fetch, order=order_by, most=most, asked=LIST_WITHDRAWALS.label)
 
     async def get(self, uuid: str | None = None, *, txid: str | None = None) -> Withdrawal:
         """Return one withdrawal.
@@ -167,10 +169,11 @@ class Withdraws:
 
         Raises:
             NotFound: There is none.
+            DecodeError: Upbit answered with a withdrawal of another currency.
         """
-        return await self._caller.call(
-            GET_WITHDRAWAL, {"currency": inputs.optional_text("currency", currency)}
-        )
+        wanted = inputs.optional_text("currency", currency)
+        record = await self._caller.call(GET_WITHDRAWAL, {"currency": wanted})
+        return record if wanted is None else _same(GET_WITHDRAWAL, "currency", wanted, record)
 
     async def chance(self, currency: str, net_type: str) -> WithdrawalChance:
         """Return whether and how much can be withdrawn.
@@ -286,7 +289,10 @@ class Withdraws:
             if not refusal.may_have_executed:
                 raise
             # It was repeated, so the refusal may only mean that an earlier copy has done it.
-            record = await self.get(wanted)
+            try:
+                record = await self.get(wanted)
+            except UpbitError as blindness:
+                raise refusal from blindness
             if record.state != WithdrawalState.CANCELLED:
                 raise refusal from None
         return _same(CANCEL_WITHDRAWAL, "uuid", wanted, record)
@@ -309,7 +315,8 @@ class Withdraws:
             net_type: The network's identifier.
             amount: How much, as decimal text, a whole number or a Decimal.
             address: The destination, which must be registered.
-            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea).
+            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without either
+                it is the only address that is registered for the currency and network.
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             round_down: Cut off decimals that the currency does not have, rather than refuse them.
 
@@ -326,7 +333,7 @@ class Withdraws:
             address=inputs.optional_text("address", address),
             exchange_name=inputs.optional_text("exchange_name", exchange_name),
             transaction_type=inputs.transaction_type(transaction_type),
-            round_down=round_down,
+            round_down=inputs.flag("round_down", round_down),
         )
         return await procedure.preflight(self._caller, request)
 
@@ -351,7 +358,8 @@ class Withdraws:
             net_type: The network's identifier.
             amount: How much, as decimal text, a whole number or a Decimal.
             address: The destination, which must be registered.
-            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea).
+            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without either
+                it is the only address that is registered for the currency and network.
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             round_down: Cut off decimals that the currency does not have, rather than refuse them.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
@@ -364,6 +372,10 @@ class Withdraws:
             OutcomeUnknown: The answer was lost. Do not try again: `reconcile` finds out.
             APIError: Upbit refused it.
         """
+        # What can't be sent is refused now, rather than when all has been read.
+        compose(
+            CREATE_WITHDRAWAL.method, CREATE_WITHDRAWAL.path, inputs.added(dict.fromkeys(_MEMBERS), extra)
+        )
         checked = await self.check(
             currency=currency,
             net_type=net_type,
@@ -406,22 +418,23 @@ class Withdraws:
 
         Raises:
             ValueError: The error is not a withdrawal's, or is another host's.
-            UpbitError: The list could not be read in time, so nothing can be said.
+            UpbitError: The list could not be read in time, or never will be (a refused key, a ban), so nothing
+                can be said.
         """
         if not isinstance(unknown, OutcomeUnknown):
             raise TypeError(f"reconcile takes an OutcomeUnknown, not {type(unknown).__name__}")
-        if unknown.intent.endpoint != CREATE_WITHDRAWAL.label:
-            raise ValueError(f"{unknown.intent.endpoint} is no withdrawal: there is nothing to reconcile")
-        if unknown.intent.host != self._caller.host:
+        about = unknown.intent
+        if about.endpoint != CREATE_WITHDRAWAL.label or about.currency is None or about.amount is None:
+            raise ValueError(f"{about.endpoint} is no withdrawal: there is nothing to reconcile")
+        if about.host != self._caller.host:
             raise ValueError(
-                f"that withdrawal was sent to {unknown.intent.host}, and this client talks to {self._caller.host}"
+                f"that withdrawal was sent to {about.host}, and this client talks to {self._caller.host}"
             )
-        if isinstance(known_uuids, str):
-            raise TypeError("known_uuids is a collection of ids, not one id")
+        known = inputs.id_set("known_uuids", known_uuids)
         return await procedure.reconcile(
-            unknown.intent,
+            about,
             lambda currency: self.iter(currency=currency),
-            known_uuids={*known_uuids, *self._caller.claimed},
+            others=lambda: {*known, *self._caller.claimed},
             timeout=inputs.seconds("timeout", timeout),
         )
 
@@ -482,5 +495,6 @@ def _same(endpoint: Endpoint[Withdrawal], name: str, wanted: str, record: Withdr
         raise DecodeError(
             f"{endpoint.label}: asked for {name} {wanted}, Upbit answered with {name} {told}",
             path=f"$.{name}",
+            may_have_executed=endpoint.safety is not Safety.READ,
         )
     return record

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-__all__ = ["main"]
+__all__ = ["command_line", "main", "plan_from", "stop_event"]
 
 _ENDS: Final = ("DONE", "FAILED", "CANCELLED", "REJECTED")
 
@@ -27,17 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command line without the command; that of the process if absent.
     """
-    parser = _parser()
+    parser = command_line()
     options = parser.parse_args(arguments)
     if (options.access_key is None) != (options.secret_key is None):
         parser.error("--access-key and --secret-key belong together")
     sandbox = Sandbox(
         options.region,
-        plan=_plan(options),
+        plan=plan_from(options),
         limits=not options.no_limits,
         credentials=Credentials(options.access_key, options.secret_key) if options.access_key else None,
     )
-    told_to_stop = _on_signals()
+    told_to_stop = stop_event()
     with sandbox.serve(host=options.host, port=options.port) as base_url:
         sys.stdout.write(_greeting(base_url, sandbox.credentials))
         sys.stdout.flush()
@@ -54,7 +54,8 @@ def _greeting(base_url: str, credentials: Credentials) -> str:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The options and what they mean."""
     parser = argparse.ArgumentParser(prog="python -m upbit_async.sandbox", description="Serve a local Upbit.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8787, help="port, 0 for any (default: %(default)s)")
@@ -73,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def plan_from(options: argparse.Namespace) -> Plan:
+    """How withdrawals are to progress."""
     path = ("PROCESSING", options.end)
     if options.progress == "seconds":
         return Plan.after_seconds(3.0 if options.every is None else options.every, path=path)
@@ -82,7 +84,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan.at_once(options.end) if options.progress == "at-once" else Plan.by_hand()
 
 
-def _on_signals() -> threading.Event:
+def stop_event() -> threading.Event:
     """An event that is set by the first SIGINT or SIGTERM."""
     told_to_stop = threading.Event()
 

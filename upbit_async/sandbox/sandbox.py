@@ -5,8 +5,9 @@ from __future__ import annotations
 import string
 import uuid
 from contextlib import AsyncExitStack, nullcontext
+from itertools import count
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from upbit_async.credentials import Credentials
 from upbit_async.region import Region
@@ -24,11 +25,12 @@ from upbit_async.sandbox.knobs import Knobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from types import TracebackType
 
     from upbit_async.client import UpbitClient
-    from upbit_async.sandbox.doors.in_process import InProcessTransport
+    from upbit_async.sandbox.doors.in_process import ClientOptions, InProcessTransport
     from upbit_async.sandbox.doors.on_socket import Serving
     from upbit_async.sandbox.exchange.ledger import Ledger
 
@@ -36,6 +38,7 @@ __all__ = ["Sandbox"]
 
 _KEY_ALPHABET: Final = string.ascii_letters + string.digits
 _KEY_LENGTH: Final = 40
+_numbers: Final = count(1)
 
 
 class Sandbox:
@@ -61,6 +64,7 @@ class Sandbox:
 
     Attributes:
         region: Which exchange it is.
+        base_url: The base URL for requests within the process; it leads nowhere outside of it.
         credentials: A key with all permissions.
         knobs: What the documents leave open.
         keys: All keys of the account.
@@ -85,6 +89,8 @@ class Sandbox:
     ) -> None:
         self._chance = SystemRandom() if seed is None else Random(seed)  # noqa: S311 - a seed repeats a run
         self.region = Region(region)
+        # each has a host of its own, so that no limit or ban that a client remembers reaches the next sandbox
+        self.base_url = f"https://{self.region}.sandbox-{next(_numbers)}.invalid"
         self.knobs = knobs or Knobs()
         self.keys = Keys()
         self.credentials = self._issue(credentials or self._made_up_credentials())
@@ -96,8 +102,11 @@ class Sandbox:
             plan=plan or Plan.after_seconds(),
             new_uuid=self._new_uuid,
         )
-        self._running_clock = RunningClock() if clock is None else None
-        self._engine = Engine(self._exchange, clock or self._running_clock or RunningClock())
+        running_clock = RunningClock()
+        self._real_time: Callable[[], AbstractContextManager[None]] = (
+            running_clock.real if clock is None else nullcontext
+        )
+        self._engine = Engine(self._exchange, clock or running_clock)
         self._front = Front(self._engine, Guard(self.keys, self.knobs, limited=limits))
         self._closing = AsyncExitStack()
         self.account = AccountControl(self._engine)
@@ -170,11 +179,6 @@ class Sandbox:
 
     # -- ways in -----------------------------------------------------------------------------------
 
-    @property
-    def base_url(self) -> str:
-        """The base URL of requests within the process; it leads nowhere outside of it."""
-        return f"https://{self.region}.sandbox.invalid"
-
     def transport(self, *, client_ip: str = "127.0.0.1") -> InProcessTransport:
         """An httpx transport into the sandbox, for ``httpx.AsyncClient(transport=…, base_url=…)``.
 
@@ -185,19 +189,20 @@ class Sandbox:
 
         return InProcessTransport(self.app, client_ip=client_ip)
 
-    def client(self, **options: Any) -> UpbitClient:  # noqa: ANN401 - they are the client's own, and checked there
+    def client(self, **options: Unpack[ClientOptions]) -> UpbitClient:
         """A client of this library within the process, closed together with the sandbox.
 
         Args:
-            options: Options of ``UpbitClient``, such as ``retry`` or ``timeouts``.
+            options: Options of `UpbitClient`, such as ``retry`` or ``timeouts``; by default it has the key
+                ``credentials``.
         """
         # the client may be unused, and is built from rooms that know nothing of this one
         from upbit_async.client import UpbitClient  # noqa: PLC0415
         from upbit_async.sandbox.doors.in_process import http_client  # noqa: PLC0415
 
         http = http_client(self.transport())
-        settings = {"credentials": self.credentials, "base_url": self.base_url, "http": http} | options
-        client = UpbitClient(self.region, **settings)
+        said: ClientOptions = {"credentials": self.credentials, **options}
+        client = UpbitClient(self.region, base_url=self.base_url, http=http, **said)
         self._closing.push_async_callback(http.aclose)
         self._closing.push_async_callback(client.aclose)
         return client
@@ -211,8 +216,7 @@ class Sandbox:
         """
         from upbit_async.sandbox.doors.on_socket import Serving  # noqa: PLC0415 - uvicorn is an extra
 
-        real_time = nullcontext() if self._running_clock is None else self._running_clock.real()
-        return Serving(self.app, real_time, host=host, port=port)
+        return Serving(self.app, self._real_time(), host=host, port=port)
 
     # -- making things up --------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 import random
 from collections.abc import Collection
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
 
@@ -156,13 +156,12 @@ class Carrier:
 
     def _value(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> T:
         self.shared.budget.succeed(call.retry_cost)
-        try:
-            value = decode(endpoint.returns, answer.body, asked=call.asked)
-        except errors.DecodeError as misfit:
-            raise unreadable(self.shared, call, answer, misfit.path, str(misfit)) from None
+        value, path, misfit = _decoded(endpoint, answer)
+        if misfit:
+            raise unreadable(self.shared, call, answer, path, misfit)
         if call.once and isinstance(value, Withdrawal):
             self.shared.claim(value.uuid)
-        return value
+        return cast("T", value)
 
     def _late(self, call: Call, outcome: Outcome) -> None:
         """Take the answer of a request that must not happen twice, after its caller has gone."""
@@ -180,3 +179,14 @@ class Carrier:
             error or f"uuid {getattr(result, 'uuid', None)}",
         )
         self.tell(events.LateResult, intent=call.intent, result=result, error=error)
+
+
+def _decoded(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str, str]:
+    """Return the value; or None, and where and how the answer misfits.
+
+    The decoder's own error stays here: it holds the text as it came, with whatever secret that may echo.
+    """
+    try:
+        return decode(endpoint.returns, answer.body, asked=endpoint.label), "", ""
+    except errors.DecodeError as misfit:
+        return None, misfit.path, str(misfit)

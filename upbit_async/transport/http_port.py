@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -230,7 +230,7 @@ async def _exchange(
     try:
         response = await send(request)
         try:
-            return await _read(response)
+            return await _read(library, response)
         finally:
             await response.aclose()
     except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
@@ -239,7 +239,7 @@ async def _exchange(
         request.headers.pop("Authorization", None)
 
 
-async def _read(response: Any) -> Answer:
+async def _read(library: Any, response: Any) -> Answer:
     headers = {
         name.lower(): value for name, value in response.headers.items() if name.lower() in _HEADERS_KEPT
     }
@@ -248,20 +248,38 @@ async def _read(response: Any) -> Answer:
     if encoding not in {"", "identity"}:
         # It could unfold to any size; Upbit sends nothing compressed here.
         return Answer(response.status_code, headers, b"", f"it is compressed ({encoding[:20]})")
-    body, whole = await _read_body(response.stream, MAX_BODY if good else _MAX_ERROR_BODY)
+    body, whole = await _read_body(library, response, MAX_BODY if good else _MAX_ERROR_BODY)
     defect = None if whole else f"it is larger than {MAX_BODY // 1024**2} MiB"
     return Answer(response.status_code, headers, body, defect if good else None)
 
 
-async def _read_body(stream: AsyncIterator[bytes], cap: int) -> tuple[bytes, bool]:
+async def _read_body(library: Any, response: Any, cap: int) -> tuple[bytes, bool]:
+    """Return the body, up to a cap, and whether that is all of it."""
     pieces: list[bytes] = []
     size = 0
-    async for piece in stream:
-        pieces.append(piece)
-        size += len(piece)
-        if size > cap:
-            return b"".join(pieces)[:cap], False
-    return b"".join(pieces), True
+    try:
+        async for piece in response.stream:
+            size += len(piece)
+            if size <= cap:
+                pieces.append(piece)
+            elif not await _hang_up(response):
+                break
+    except library.TransportError:
+        if size <= cap:
+            raise
+    return b"".join(pieces), size <= cap
+
+
+async def _hang_up(response: Any) -> bool:
+    """Close the connection under an answer, so that reading it ends by itself.
+
+    To stop reading would leave httpx's generators half-way, which trio complains of.
+    """
+    connection = response.extensions.get("network_stream")
+    if connection is None:
+        return False
+    await connection.aclose()
+    return True
 
 
 def _lost(library: Any, error: Exception, wire: Wire | None) -> Lost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 import anyio
 import httpx
@@ -13,7 +13,25 @@ from upbit_async.sandbox.app import WIRE, App, Message, Scope, Wire
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-__all__ = ["InProcessTransport", "http_client"]
+    from upbit_async.credentials import Credentials
+    from upbit_async.events import Observer
+    from upbit_async.policy import PollSchedule, RetryPolicy, Timeouts
+    from upbit_async.transport.limiter import RateLimiter
+
+__all__ = ["ClientOptions", "InProcessTransport", "http_client"]
+
+
+class ClientOptions(TypedDict, total=False):
+    """The options of `UpbitClient`, but for where it goes and what carries it: these are the sandbox's."""
+
+    credentials: Credentials
+    retry: RetryPolicy
+    timeouts: Timeouts
+    poll: PollSchedule
+    limiter: RateLimiter
+    observer: Observer
+    algorithm: Literal["HS256", "HS512"]
+    hash_space_as_plus: bool
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):

@@ -189,16 +189,13 @@ class Exchange:
     def advance(self, uuid: str, state: str, now: datetime) -> Withdrawal:
         """Puts a withdrawal into a state by hand, off its plan; ``KeyError`` when there is none."""
         record = self.withdrawals[uuid]
-        record.journey.abandon(now)
+        record.journey.abandon()
         self._enter(record, state, now)
         return record
 
     def _step(self, record: Withdrawal, at: datetime) -> None:
-        step = record.journey.next_step
-        if step is not None:
-            record.journey.step_taken(at)
-            self._enter(record, step.state, at)
-            self._schedule(record)
+        self._enter(record, record.journey.take_step(at).state, at)
+        self._schedule(record)
 
     def _schedule(self, record: Withdrawal) -> None:
         due_at = record.journey.due_at

@@ -113,13 +113,14 @@ class Journey:
         step = self.next_step
         return step is not None and step.looks is not None and self.looks >= step.looks
 
-    def step_taken(self, at: datetime) -> None:
-        """Notes that the step ahead was taken."""
+    def take_step(self, at: datetime) -> Step:
+        """Takes the step ahead; ``IndexError`` at the end."""
+        step = self.plan.steps[self.position]
         self.position += 1
         self.entered_at = at
         self.looks = 0
+        return step
 
-    def abandon(self, at: datetime) -> None:
+    def abandon(self) -> None:
         """Leaves the plan: whatever comes now is done by hand."""
-        self.step_taken(at)
         self.position = len(self.plan.steps)

@@ -32,11 +32,6 @@ class Limits:
         self._bans = 0
         self._banned_until: datetime | None = None
 
-    @property
-    def banned_until(self) -> datetime | None:
-        """When the present or the last ban ends (aware), or ``None`` before the first."""
-        return self._banned_until
-
     def charge(self, now: datetime) -> Answer | None:
         """Charges one call; the answer of a call that is refused, ``None`` for one that may go on."""
         if self._banned_until is not None and now < self._banned_until:

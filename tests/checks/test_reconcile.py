@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upbit_async.checks import conclude, matches
+from upbit_async.models import Intent, TransactionType, Withdrawal, WithdrawalState
+
+START = dt.datetime(2025, 7, 4, 15, tzinfo=dt.UTC)
+MEMBERS = {
+    "currency": "USDT",
+    "net_type": "TRX",
+    "amount": "13",
+    "address": "TFakeTronAddressFakeFakeFakekeFa",
+    "transaction_type": "default",
+}
+INTENT = Intent(
+    endpoint="POST /v1/withdraws/coin", host="sg-api.upbit.com", members=MEMBERS, started_at=START
+)
+ROW = Withdrawal(
+    uuid="9f43",
+    currency="USDT",
+    net_type="TRX",
+    state=WithdrawalState.PROCESSING,
+    amount=Decimal("13.0"),
+    fee=Decimal(1),
+    transaction_type=TransactionType.DEFAULT,
+    created_at=START,
+)
+
+
+def row(**changes: Any) -> Withdrawal:
+    return attrs.evolve(ROW, **changes)
+
+
+def matched(*rows: Withdrawal, known: tuple[str, ...] = (), intent: Intent = INTENT) -> list[str]:
+    found = matches(intent, rows, known_uuids=known, slack=dt.timedelta(seconds=30))
+    return [each.uuid for each in found]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"net_type": None},
+        {"transaction_type": None},
+        {"created_at": None},
+        {"fee": None},
+        {"state": WithdrawalState.REJECTED},
+        {"created_at": START - dt.timedelta(seconds=30)},
+        {"created_at": dt.datetime(2025, 7, 4, 15)},  # noqa: DTZ001 - as Upbit writes it
+        {"amount": Decimal(12)},
+        {"amount": Decimal(14)},
+    ],
+)
+def test_what_may_be_it_matches(changes: dict[str, Any]) -> None:
+    assert matched(row(**changes)) == ["9f43"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"currency": "USDC"},
+        {"net_type": "ETH"},
+        {"transaction_type": TransactionType.INTERNAL},
+        {"transaction_type": TransactionType("by_pigeon")},
+        {"created_at": START - dt.timedelta(seconds=31)},
+        {"amount": Decimal("12.5")},
+        {"amount": Decimal(12), "fee": None},
+        {"amount": Decimal(26)},
+    ],
+)
+def test_what_can_not_be_it_does_not(changes: dict[str, Any]) -> None:
+    assert matched(row(**changes)) == []
+
+
+def test_known_withdrawals_are_left_out_in_any_case() -> None:
+    assert matched(ROW, row(uuid="aaaa"), known=("9F43",)) == ["aaaa"]
+
+
+def test_a_withdrawal_that_is_listed_twice_counts_once() -> None:
+    assert matched(ROW, row(uuid="9F43")) == ["9F43"]
+
+
+def test_the_very_amount_outdoes_one_that_differs_by_the_fee() -> None:
+    assert matched(row(uuid="net", amount=Decimal(12)), ROW, row(uuid="gross", amount=Decimal(14))) == [
+        "9f43"
+    ]
+    assert matched(row(uuid="net", amount=Decimal(12)), row(uuid="gross", amount=Decimal(14))) == [
+        "net",
+        "gross",
+    ]
+
+
+def test_a_type_that_was_not_sent_is_the_default() -> None:
+    untyped = attrs.evolve(
+        INTENT, members={name: text for name, text in MEMBERS.items() if name != "transaction_type"}
+    )
+
+    assert matched(ROW, row(uuid="b", transaction_type=TransactionType.INTERNAL), intent=untyped) == ["9f43"]
+
+
+def test_what_is_no_withdrawal_can_not_be_looked_for() -> None:
+    verification = attrs.evolve(INTENT, endpoint="POST /v1/travel_rule/deposit/uuid", members={})
+
+    with pytest.raises(ValueError, match="no withdrawal"):
+        matched(intent=verification)
+
+
+def test_conclusions() -> None:
+    nothing, one, two = conclude(()), conclude((ROW,)), conclude((ROW, row(uuid="b")))
+
+    assert (nothing.status, nothing.withdrawal, nothing.candidates) == ("not_found", None, ())
+    assert (one.status, one.withdrawal, one.candidates) == ("found", ROW, (ROW,))
+    assert (two.status, two.withdrawal, len(two.candidates)) == ("ambiguous", None, 2)
+
+
+@given(
+    st.lists(
+        st.builds(
+            row,
+            uuid=st.sampled_from(["a", "A", "b", "c", "d"]),
+            currency=st.sampled_from(["USDT", "BTC"]),
+            net_type=st.sampled_from([None, "TRX", "ETH"]),
+            amount=st.sampled_from([Decimal(12), Decimal(13), Decimal(14), Decimal(15)]),
+            fee=st.sampled_from([None, Decimal(0), Decimal(1)]),
+        )
+    )
+)
+def test_nothing_that_is_known_or_foreign_is_ever_found(rows: list[Withdrawal]) -> None:
+    found = matches(INTENT, rows, known_uuids={"A"}, slack=dt.timedelta(0))
+
+    assert len({each.uuid.casefold() for each in found}) == len(found)
+    assert all(each in rows and each.uuid.casefold() != "a" for each in found)
+    assert all(each.currency == "USDT" and each.net_type != "ETH" for each in found)
+    assert len({abs(each.amount - 13) == 0 for each in found}) <= 1

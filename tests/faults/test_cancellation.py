@@ -1,0 +1,273 @@
+"""A call may be cancelled at any moment: the pool serves afterwards, and no answer to a withdrawal is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+import httpx2
+import pytest
+from clients import WITHDRAWAL, client_for, withdrawal_json
+from fault_server import Connection, FaultServer, http, serve
+
+from upbit_async import UpbitClient, errors, events
+
+Cancel = Callable[[Callable[[], Awaitable[Any]], int], Awaitable[bool]]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FaultServer]:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        if request.startswith(b"POST"):
+            await connection.send(http(201, withdrawal_json()))
+        else:
+            await connection.send(http(200))
+
+    async with serve(behaviour) as server:
+        yield server
+
+
+async def _by_scope(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
+    """Cancel by anyio's scope after so many ticks; say whether the call had ended by then."""
+    ended = False
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+
+            async def cancel() -> None:
+                for _ in range(ticks):
+                    await anyio.lowlevel.checkpoint()
+                scope.cancel()
+
+            tasks.start_soon(cancel)
+            await call()
+            ended = True
+            tasks.cancel_scope.cancel()
+    return ended
+
+
+async def _natively(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
+    """Cancel asyncio's own way after so many ticks; say whether the call had ended by then."""
+    task = asyncio.ensure_future(call())
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+async def _insisting(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
+    """Cancel again and again: whoever insists must not get further than whoever asks once."""
+    task = asyncio.ensure_future(call())
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    for _ in range(5):
+        task.cancel()
+        await asyncio.sleep(0)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+EVERY_WAY = pytest.mark.parametrize(
+    ("anyio_backend", "way"),
+    [
+        pytest.param("asyncio", _by_scope, id="asyncio, by scope"),
+        pytest.param("asyncio", _natively, id="asyncio, natively"),
+        pytest.param("asyncio", _insisting, id="asyncio, natively and again"),
+        pytest.param("trio", _by_scope, id="trio, by scope"),
+    ],
+)
+ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+
+
+async def _sweep(way: Cancel, call: Callable[[], Awaitable[Any]]) -> int:
+    """Cancel at every tick until a call gets through five times; return how many ticks that took."""
+    through = ticks = 0
+    while through < 5:
+        through += await way(call, ticks)
+        ticks += 1
+        assert ticks < 2000
+    return ticks
+
+
+async def _assert_all_is_well(client: UpbitClient) -> None:
+    with anyio.fail_after(1):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(client.withdraws.list)
+    yard = client._carrier.shared.gate._yard
+    assert yard is not None
+    assert yard.places.value == 10
+
+
+@EVERY_WAY
+async def test_reads_can_be_cancelled_at_every_tick(server: FaultServer, way: Cancel) -> None:
+    async with client_for(server.url) as client:
+        assert await _sweep(way, client.withdraws.list) > 10
+        await _assert_all_is_well(client)
+
+
+@EVERY_WAY
+async def test_withdrawals_can_be_cancelled_at_every_tick_and_no_answer_is_lost(
+    server: FaultServer, way: Cancel, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[events.Event] = []
+    returned = 0
+
+    async def withdraw() -> None:
+        nonlocal returned
+        await client.withdraws.create(**WITHDRAWAL)
+        returned += 1
+
+    async with client_for(server.url, observer=told.append) as client:
+        with caplog.at_level(logging.WARNING, logger="upbit_async"):
+            ticks = await _sweep(way, withdraw)
+        await _assert_all_is_well(client)
+    late = [event for event in told if isinstance(event, events.LateResult)]
+    sent = [request for request in server.requests if request.startswith(b"POST")]
+    assert ticks > 10
+    assert len(sent) == returned + len(late)
+    assert len(sent) < ticks  # the early ones were cancelled before anything left
+    assert late
+    assert all(event.error is None and event.result is not None for event in late)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * len(late)
+    assert "00000000-0000-4000-8000-000000000003" in caplog.text
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("once", [False, True], ids=["read", "withdrawal"])
+async def test_an_injected_client_survives_the_same(
+    server: FaultServer, way: Cancel, library: Any, once: bool
+) -> None:
+    told: list[events.Event] = []
+    returned = 0
+
+    async def call() -> None:
+        nonlocal returned
+        if once:
+            await client.withdraws.create(**WITHDRAWAL)
+        else:
+            await client.withdraws.list()
+        returned += 1
+
+    async with (
+        library.AsyncClient(limits=library.Limits(max_connections=10)) as http_client,
+        client_for(server.url, http=http_client, observer=told.append) as client,
+    ):
+        await _sweep(way, call)
+        await anyio.sleep(0.05)  # what was left behind on the wire comes to its end
+        await _assert_all_is_well(client)
+    late = [event for event in told if isinstance(event, events.LateResult)]
+    if once:
+        sent = [request for request in server.requests if request.startswith(b"POST")]
+        assert len(sent) == returned + len(late)
+
+
+@ON_ASYNCIO
+async def test_a_withdrawal_on_the_wire_outlives_asyncio_timeout() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await anyio.sleep(0.2)
+        await connection.send(http(201, withdrawal_json()))
+
+    told: list[events.Event] = []
+    async with serve(behaviour) as server, client_for(server.url, observer=told.append) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await client.withdraws.create(**WITHDRAWAL)
+        assert [type(event) for event in told].count(events.LateResult) == 1
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.withdraws.create(**WITHDRAWAL), 0.05)
+        with pytest.raises(TimeoutError), anyio.fail_after(0.05):
+            await client.withdraws.create(**WITHDRAWAL)
+        assert [type(event) for event in told].count(events.LateResult) == 3
+        assert len(server.requests) == 3
+
+
+async def test_a_lost_answer_after_cancellation_is_reported_as_unknown() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> bool:
+        await anyio.sleep(0.1)
+        connection.reset()
+        return False
+
+    told: list[events.Event] = []
+    async with serve(behaviour) as server, client_for(server.url, observer=told.append) as client:
+        with anyio.move_on_after(0.05):
+            await client.withdraws.create(**WITHDRAWAL)
+    (late,) = (event for event in told if isinstance(event, events.LateResult))
+    assert isinstance(late.error, errors.OutcomeUnknown)
+    assert late.intent.amount == 13
+
+
+def test_a_torn_down_loop_logs_the_intent_as_unknown(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        arrived = anyio.Event()
+
+        async def behaviour(connection: Connection, request: bytes) -> None:
+            arrived.set()
+            await connection.hang()
+
+        async def serve_for_ever() -> None:
+            async with serve(behaviour) as server:
+                url.append(server.url)
+                await anyio.sleep_forever()
+
+        url: list[str] = []
+        tasks = [asyncio.ensure_future(serve_for_ever())]
+        while not url:
+            await asyncio.sleep(0)
+        tasks.append(asyncio.ensure_future(client_for(url[0]).withdraws.create(**WITHDRAWAL)))
+        await arrived.wait()
+        assert not any(task.done() for task in tasks)  # and now the loop ends under them
+
+    with caplog.at_level(logging.ERROR, logger="upbit_async"):
+        asyncio.run(main())
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "withdrawal of 13 USDT on TRX to TFak…keFa" in caplog.text
+    assert "unknown" in caplog.text
+
+
+@pytest.mark.parametrize("tasks", [20, 60, 150])
+async def test_a_storm_of_deadlines_leaves_the_client_usable(tasks: int) -> None:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await anyio.sleep(random.random() * 0.05)
+        await connection.send(http(200))
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+
+        async def worker() -> None:
+            for _ in range(8):
+                with anyio.move_on_after(random.random() * 0.06):
+                    await client.withdraws.list()
+
+        async with anyio.create_task_group() as workers:
+            for _ in range(tasks):
+                workers.start_soon(worker)
+        await _assert_all_is_well(client)
+
+
+async def test_bursts_share_ten_connections() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await anyio.sleep(0.001)
+        await connection.send(http(200))
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        for _ in range(10):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(50):
+                    tasks.start_soon(client.withdraws.list)
+        assert len(server.requests) == 500
+        assert server.connections <= 12

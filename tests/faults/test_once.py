@@ -1,0 +1,231 @@
+"""A withdrawal leaves once, whatever becomes of its answer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+from clients import WITHDRAWAL, client_for, withdrawal_json
+from fault_server import Connection, http, serve
+
+from upbit_async import errors
+
+Behave = Callable[[Connection], Awaitable[bool | None]]
+NAMED = b'{"error":{"name":"some_name","message":"some text"}}'
+
+
+def _answers(data: bytes) -> Behave:
+    async def behave(connection: Connection) -> None:
+        await connection.send(data)
+
+    return behave
+
+
+def _answers_and_closes(data: bytes) -> Behave:
+    async def behave(connection: Connection) -> bool:
+        await connection.send(data)
+        return False
+
+    return behave
+
+
+async def _resets(connection: Connection) -> bool:
+    connection.reset()
+    return False
+
+
+async def _closes(connection: Connection) -> bool:
+    return False
+
+
+async def _hangs(connection: Connection) -> None:
+    await connection.hang()
+
+
+async def _drips(connection: Connection) -> bool:
+    await connection.send(b"HTTP/1.1 201 Created\r\nContent-Length: 300\r\n\r\n")
+    while True:
+        await connection.send(b" ")
+        await anyio.sleep(0.05)
+
+
+async def _never_ends(connection: Connection) -> bool:
+    await connection.send(b"HTTP/1.1 201 Created\r\nContent-Length: 209715200\r\n\r\n")
+    for _ in range(200):
+        await connection.send(b" " * 1024 * 1024)
+    return True
+
+
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
+UNKNOWN: dict[str, Behave] = {
+    "connection reset after the request": _resets,
+    "connection closed after the request": _closes,
+    "never answered": _hangs,
+    "one byte at a time, for ever": _drips,
+    "201 cut off in the body": _answers_and_closes(CREATED + b"Content-Length: 300\r\n\r\n{"),
+    "201 cut off in the head": _answers_and_closes(CREATED),
+    "201 with broken chunks": _answers_and_closes(CREATED + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    "201 of 200 MB": _never_ends,
+    "201 that is HTML": _answers(http(201, b"<html>oops</html>")),
+    "201 that is empty": _answers(http(201, b"")),
+    "201 that is another JSON": _answers(http(201, b"[]")),
+    "201 without a uuid": _answers(http(201, withdrawal_json().replace(b'"uuid"', b'"id"'))),
+    "201 with an empty uuid": _answers(http(201, withdrawal_json(uuid=""))),
+    "201 nested too deep": _answers(http(201, b"[" * 200_000)),
+    "201 that is not UTF-8": _answers(http(201, withdrawal_json().replace(b"USDT", b"\xff\xff"))),
+    "201 compressed": _answers(http(201, withdrawal_json(), "Content-Encoding: gzip")),
+    "no HTTP at all": _answers_and_closes(b"220 smtp.example ESMTP\r\n"),
+    "100 and then nothing": _answers_and_closes(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a bare 429": _answers(http(429, b"slow down")),
+    "nonce_used": _answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
+    "400 without a name": _answers(http(400, b"<html>bad</html>")),
+    "403 without a name": _answers(http(403, b'{"error":"forbidden"}')),
+    "404 without a name": _answers(http(404, b"")),
+    "a redirect to itself": _answers(http(307, b"", "Location: /v1/withdraws/coin")),
+    **{
+        f"{status} {kind}": _answers(http(status, body))
+        for status in (301, 303, 308, 408, 409, 500, 502, 503, 504, 520, 599)
+        for kind, body in (("named", NAMED), ("HTML", b"<html></html>"))
+    },
+}
+
+
+@pytest.mark.parametrize("behave", UNKNOWN.values(), ids=UNKNOWN)
+async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Behave) -> None:
+    async def behaviour(connection: Connection, request: bytes) -> bool | None:
+        return await behave(connection) if request.startswith(b"POST") else await _good(connection)
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            await client.with_options(timeouts=_brief()).withdraws.create(**WITHDRAWAL)
+        assert len(server.requests) == 1
+        assert caught.value.may_have_executed
+        assert caught.value.intent.currency == "USDT"
+        assert "TFakeTron" not in str(caught.value)
+        assert "TFak…keFa" in str(caught.value)
+        assert await client.withdraws.list() == []
+
+
+def _brief() -> object:
+    from upbit_async import Timeouts
+
+    return Timeouts(connect=2, read=0.2, write=2, total=1)
+
+
+async def _good(connection: Connection) -> None:
+    await connection.send(http(200))
+
+
+async def test_an_answer_without_a_uuid_keeps_its_text() -> None:
+    body = withdrawal_json().replace(b'"uuid"', b'"id"')
+
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await connection.send(http(201, body))
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            await client.withdraws.create(**WITHDRAWAL)
+    assert caught.value.raw == body.decode()
+    assert caught.value.raw not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "attempts"),
+    [
+        (http(429, b'{"error":{"name":"too_many_requests","message":"Too many API requests."}}'), 2),
+        (http(429, b"slow", "Remaining-Req: group=default; min=1800; sec=0"), 2),
+    ],
+    ids=["named", "with Remaining-Req"],
+)
+async def test_a_429_of_upbits_own_is_repeated(first: bytes, attempts: int) -> None:
+    answers = iter([first, http(201, withdrawal_json())])
+
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await connection.send(next(answers))
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        record = await client.withdraws.create(**WITHDRAWAL)
+        assert record.uuid
+        assert len(server.requests) == attempts
+        nonces = [request.split(b"Bearer ")[1].split(b"\r\n")[0] for request in server.requests]
+        assert len(set(nonces)) == attempts
+
+
+async def test_a_refusal_with_a_name_is_certain() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await connection.send(http(400, b'{"error":{"name":"withdraw_insufficient_balance","message":"x"}}'))
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        with pytest.raises(errors.ValidationError) as caught:
+            await client.withdraws.create(**WITHDRAWAL)
+        assert not caught.value.may_have_executed
+        assert caught.value.name == "withdraw_insufficient_balance"
+        assert len(server.requests) == 1
+
+
+async def test_a_ban_stops_everything_for_this_key() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await connection.send(
+            http(418, b'{"error":{"name":"too_many","message":"blocked for 30 seconds"}}')
+        )
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        with pytest.raises(errors.Banned):
+            await client.withdraws.create(**WITHDRAWAL)
+        for call in (client.withdraws.list, client.status.wallets, client.with_options().withdraws.latest):
+            with pytest.raises(errors.Banned) as caught:
+                await call()
+            assert not caught.value.may_have_executed
+        assert len(server.requests) == 1
+
+
+async def test_a_refused_connection_is_tried_again_and_then_told_as_not_sent() -> None:
+    with socket.socket() as placeholder:
+        placeholder.bind(("127.0.0.1", 0))
+        port = placeholder.getsockname()[1]
+    events: list[object] = []
+    async with client_for(f"http://127.0.0.1:{port}", observer=events.append) as client:
+        with pytest.raises(errors.NotSent) as caught:
+            await client.withdraws.create(**WITHDRAWAL)
+    assert not caught.value.may_have_executed
+    assert [type(event).__name__ for event in events].count("AttemptStarted") == 3
+
+
+async def test_a_connection_that_is_never_accepted_is_told_as_not_sent() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        from upbit_async import Timeouts
+
+        async with client_for(
+            f"http://127.0.0.1:{port}", timeouts=Timeouts(connect=0.1, read=1, write=1, total=2)
+        ) as client:
+            with pytest.raises(errors.NotSent):
+                await client.withdraws.create(**WITHDRAWAL)
+        for filler in fillers:
+            filler.close()
+
+
+async def test_a_host_that_does_not_exist_is_told_as_not_sent() -> None:
+    async with client_for("https://does-not-exist.invalid") as client:
+        with pytest.raises(errors.NotSent):
+            await client.withdraws.create(**WITHDRAWAL)
+
+
+async def test_each_withdrawal_travels_on_a_connection_of_its_own() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await connection.send(http(201, withdrawal_json()))
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        for _ in range(3):
+            await client.withdraws.create(**WITHDRAWAL)
+        assert server.connections == 3
+        await anyio.sleep(0.05)
+        assert server.open == 0

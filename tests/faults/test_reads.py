@@ -1,0 +1,212 @@
+"""What may be repeated is repeated, and what comes back is an error that says what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+from clients import client_for, withdrawal_json
+from fault_server import Connection, http, serve
+
+from upbit_async import RetryPolicy, Timeouts, errors
+
+Behave = Callable[[Connection], Awaitable[bool | None]]
+NAMED = b'{"error":{"name":"server_error","message":"maintenance"}}'
+
+
+def _answers(data: bytes) -> Behave:
+    async def behave(connection: Connection) -> None:
+        await connection.send(data)
+
+    return behave
+
+
+async def _resets(connection: Connection) -> bool:
+    connection.reset()
+    return False
+
+
+async def _closes(connection: Connection) -> bool:
+    return False
+
+
+async def _hangs(connection: Connection) -> None:
+    await connection.hang()
+
+
+async def _cuts(connection: Connection) -> bool:
+    await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n[")
+    return False
+
+
+PASSING: dict[str, Behave] = {
+    "reset": _resets,
+    "closed": _closes,
+    "hangs": _hangs,
+    "cut": _cuts,
+    "429 bare": _answers(http(429, b"")),
+    "429 named": _answers(http(429, NAMED)),
+    "nonce_used": _answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
+    **{str(status): _answers(http(status, NAMED)) for status in (408, 500, 502, 503, 504)},
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+async def test_a_passing_fault_is_repeated_with_a_fresh_token(fault: Behave) -> None:
+    behaviours = iter([fault, _answers(http(200))])
+
+    async def behaviour(connection: Connection, request: bytes) -> bool | None:
+        return await next(behaviours)(connection)
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        assert await client.withdraws.list() == []
+        tokens = [request.split(b"Bearer ")[1].split(b"\r\n")[0] for request in server.requests]
+        assert len(tokens) == len(set(tokens)) == 2
+
+
+LASTING: dict[str, tuple[Behave, type[errors.UpbitError], int]] = {
+    "reset": (_resets, errors.TransportError, 3),
+    "closed": (_closes, errors.TransportError, 3),
+    "hangs": (_hangs, errors.TransportError, 3),
+    "cut": (_cuts, errors.TransportError, 3),
+    "503": (_answers(http(503, NAMED)), errors.ServerError, 3),
+    "408": (_answers(http(408, NAMED)), errors.APIError, 3),
+    "307": (_answers(http(307, b"", "Location: https://evil.invalid/")), errors.APIError, 1),
+    "409": (_answers(http(409, NAMED)), errors.APIError, 1),
+    "404 HTML": (_answers(http(404, b"<html></html>")), errors.NotFound, 1),
+    "400 named": (_answers(http(400, NAMED)), errors.ValidationError, 1),
+    "403": (_answers(http(403, NAMED)), errors.PermissionDenied, 1),
+    "nonce_used for ever": (
+        _answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
+        errors.AuthenticationError,
+        2,
+    ),
+    "HTML": (_answers(http(200, b"<html></html>")), errors.DecodeError, 1),
+    "nested too deep": (_answers(http(200, b"[" * 200_000)), errors.DecodeError, 1),
+    "compressed": (_answers(http(200, b"[]", "Content-Encoding: gzip")), errors.DecodeError, 1),
+    "another type": (_answers(http(200, b"{}")), errors.DecodeError, 1),
+}
+
+
+@pytest.mark.parametrize(("fault", "kind", "requests"), LASTING.values(), ids=LASTING)
+async def test_a_lasting_fault_becomes_its_error_and_the_client_goes_on(
+    fault: Behave, kind: type[errors.UpbitError], requests: int
+) -> None:
+    healthy = False
+
+    async def behaviour(connection: Connection, request: bytes) -> bool | None:
+        return await _answers(http(200))(connection) if healthy else await fault(connection)
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        with pytest.raises(kind) as caught:
+            await client.withdraws.list()
+        assert type(caught.value) is kind
+        assert len(server.requests) == requests
+        assert not caught.value.may_have_executed
+        healthy = True
+        assert await client.withdraws.list() == []
+
+
+async def test_a_huge_answer_is_not_read_to_its_end() -> None:
+    sent = 0
+
+    async def behaviour(connection: Connection, request: bytes) -> bool:
+        nonlocal sent
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 209715200\r\n\r\n")
+        for _ in range(200):
+            await connection.send(b" " * 1024 * 1024)
+            sent += 1
+        return True
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        with pytest.raises(errors.DecodeError, match="larger than 32 MiB"):
+            await client.status.wallets()
+    assert 32 <= sent < 60
+
+
+async def test_a_cancel_that_is_repeated_may_have_been_carried_out() -> None:
+    async with serve(lambda connection, _: _resets(connection)) as server, client_for(server.url) as client:
+        with pytest.raises(errors.TransportError) as caught:
+            await client.withdraws.cancel("00000000-0000-4000-8000-000000000003")
+        assert caught.value.may_have_executed
+        assert len(server.requests) == 3
+
+
+async def test_a_cancel_whose_first_copy_worked_is_settled_by_reading() -> None:
+    answers = iter([
+        None,
+        http(400, b'{"error":{"name":"withdraw_not_cancelable","message":""}}'),
+        http(200, withdrawal_json(state="CANCELLED")),
+    ])
+
+    async def behaviour(connection: Connection, request: bytes) -> bool | None:
+        answer = next(answers)
+        return await _closes(connection) if answer is None else await connection.send(answer)
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        record = await client.withdraws.cancel("00000000-0000-4000-8000-000000000003")
+        assert record.state == "CANCELLED"
+        assert [request.split(b" ")[0] for request in server.requests] == [b"DELETE", b"DELETE", b"GET"]
+
+
+async def test_a_hint_beyond_the_deadline_fails_now() -> None:
+    async with (
+        serve(lambda connection, _: connection.send(http(503, NAMED, "Retry-After: 90"))) as server,
+        client_for(server.url) as client,
+    ):
+        began = time.monotonic()
+        with pytest.raises(errors.ServerError):
+            await client.withdraws.list()
+        assert time.monotonic() - began < 2
+        assert len(server.requests) == 1
+
+
+async def test_the_callers_deadline_counts_as_well() -> None:
+    async with (
+        serve(lambda connection, _: connection.send(http(429, NAMED, "Retry-After: 3"))) as server,
+        client_for(server.url) as client,
+    ):
+        with pytest.raises(errors.RateLimited) as caught, anyio.fail_after(2):
+            await client.withdraws.list()
+        assert caught.value.retry_after == 3
+        assert len(server.requests) == 1
+
+
+async def test_the_retry_budget_turns_an_outage_into_quick_failures() -> None:
+    async with (
+        serve(lambda connection, _: connection.send(http(503, NAMED))) as server,
+        client_for(server.url, retry=RetryPolicy(base=0, cap=0)) as client,
+    ):
+        for _ in range(40):
+            with pytest.raises(errors.ServerError):
+                await client.withdraws.list()
+        assert len(server.requests) == 40 + 500 // 14
+
+
+async def test_a_slow_answer_ends_with_the_total_time() -> None:
+    async def drips(connection: Connection, request: bytes) -> bool:
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n")
+        while True:
+            await connection.send(b" ")
+            await anyio.sleep(0.02)
+
+    timeouts = Timeouts(connect=1, read=1, write=1, total=0.2)
+    async with serve(drips) as server, client_for(server.url, timeouts=timeouts) as client:
+        with pytest.raises(errors.TransportError, match="no whole answer in 0.2 s"):
+            await client.withdraws.list()
+        assert len(server.requests) == 1
+
+
+async def test_an_idle_connection_that_the_server_has_closed_is_not_used() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> bool:
+        await connection.send(http(200))
+        return False  # closed behind a good answer, without saying so
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        for _ in range(5):
+            assert await client.withdraws.list() == []
+            await anyio.sleep(0.01)
+        assert len(server.requests) == 5
+        assert server.connections == 5

@@ -1,0 +1,105 @@
+"""A server on a real socket that answers exactly as a test says, byte by byte."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import anyio
+import anyio.abc
+import attrs
+
+__all__ = ["Connection", "FaultServer", "http", "serve"]
+
+GOOD = b"[]"
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One accepted connection, as a test's behaviour sees it."""
+
+    stream: anyio.abc.SocketStream
+    buffer: bytes = b""
+
+    async def request(self) -> bytes:
+        """Read one whole request: head and body."""
+        while b"\r\n\r\n" not in self.buffer:
+            self.buffer += await self.stream.receive()
+        head, _, rest = self.buffer.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        while len(rest) < length:
+            rest += await self.stream.receive()
+        self.buffer = rest[length:]
+        return head + b"\r\n\r\n" + rest[:length]
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        await self.stream.send(data)
+
+    async def hang(self) -> None:
+        """Say nothing until the client goes."""
+        with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while True:
+                await self.stream.receive()
+
+    def reset(self) -> None:
+        """Break the connection off with RST rather than FIN."""
+        raw: socket.socket = self.stream.extra(anyio.abc.SocketAttribute.raw_socket)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+Behaviour = Callable[[Connection, bytes], Awaitable[bool | None]]
+"""Answers one request; False ends the connection."""
+
+
+@attrs.define(eq=False)
+class FaultServer:
+    """What has come in so far, and how to answer."""
+
+    url: str
+    behaviour: Behaviour
+    requests: list[bytes] = attrs.field(factory=list)
+    connections: int = 0
+    open: int = 0
+
+    async def handle(self, stream: anyio.abc.SocketStream) -> None:
+        """Serve one connection."""
+        self.connections += 1
+        self.open += 1
+        connection = Connection(stream)
+        try:
+            async with stream:
+                with contextlib.suppress(
+                    anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError
+                ):
+                    while True:
+                        request = await connection.request()
+                        self.requests.append(request)
+                        if await self.behaviour(connection, request) is False:
+                            return
+        finally:
+            self.open -= 1
+
+
+def http(status: int, body: bytes = GOOD, *headers: str, reason: str = "Whatever") -> bytes:
+    """Write an HTTP answer."""
+    lines = [f"HTTP/1.1 {status} {reason}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+@contextlib.asynccontextmanager
+async def serve(behaviour: Behaviour) -> AsyncIterator[FaultServer]:
+    """Serve on a free port of this machine until the block ends."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port: int = listener.extra(anyio.abc.SocketAttribute.local_port)
+    server = FaultServer(f"http://127.0.0.1:{port}", behaviour)
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, server.handle)
+        yield server
+        tasks.cancel_scope.cancel()
