@@ -1,10 +1,13 @@
-"""What the README shows is run, against a sandbox on a socket."""
+"""What the README shows is run, against a sandbox on a socket, and what it names is there."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import re
+import tomllib
+from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,26 +15,19 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-from upbit_async.client import UpbitClient
-from upbit_async.policy import PollSchedule
 from upbit_async.sandbox import Fault, Plan, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
-TRON = "TFakeTronWithdrawAddressFakeFakeFa"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox to which the environment leads, as the README says it should."""
+    """A sandbox to which the environment leads, in the way that the README tells."""
     sandbox = Sandbox("sg", plan=Plan.at_once())
     with sandbox.serve() as url:
         monkeypatch.setenv("UPBIT_BASE_URL", url)
@@ -53,12 +49,32 @@ def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> 
     names = run_blocks()
 
     (entry,) = sandbox.ledger.created
-    assert (entry.amount, entry.address) == (entry.amount.from_float(0) + 13 + entry.amount / 1 - 13, TRON)
+    assert entry.amount == Decimal("13.241")
     *changes, txid = capsys.readouterr().out.splitlines()
     assert [line.split()[-1] for line in changes] == ["WAITING", "DONE"]
     assert txid == sandbox.withdrawals[entry.uuid].txid
-    tests = [value for name, value in names.items() if name.startswith("test_")]
-    assert len(tests) == 1
-    for test in tests:
-        assert inspect.iscoroutinefunction(test)
-        asyncio.run(test())
+    (test,) = (value for name, value in names.items() if name.startswith("test_"))
+    assert inspect.iscoroutinefunction(test)
+    asyncio.run(test())
+
+
+def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: Sandbox) -> None:
+    block = TEXT.split("## The first ten lines")[1].split("```")[1].removeprefix("python\n")
+    assert sum(bool(line) for line in block.splitlines()) == 10
+    sandbox.faults.add(Fault.lose_answer("POST", "/v1/withdraws/coin"))
+    with pytest.raises(Exception, match="may or may not have been carried out"):
+        exec(block, {})  # noqa: S102 - the very lines that a user copies
+    assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
+
+
+def test_its_commands_are_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    commands = re.findall(r"```console\n(.*)\n```", TEXT)
+    assert commands == ['pip install ".[cli]" && upbit-async demo', "pip install nox && nox"]
+    assert "cli" in project["optional-dependencies"]
+    module, _, function = project["scripts"]["upbit-async"].partition(":")
+    assert callable(getattr(import_module(module), function))
+
+
+def test_it_is_short() -> None:
+    assert len(TEXT.splitlines()) <= 90

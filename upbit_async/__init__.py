@@ -16,9 +16,9 @@ Names are imported when they are first used, so importing the package costs next
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from upbit_async._version import VERSION as __version__
+from upbit_async._version import VERSION
 
 if TYPE_CHECKING:
     from upbit_async import errors, events, models
@@ -53,6 +53,8 @@ __all__ = [
     "models",
 ]
 
+__version__ = VERSION
+
 _HOMES = {
     "Credentials": "credentials",
     "LocalLimiter": "transport.limiter",
@@ -73,13 +75,13 @@ _HOMES = {
 _ROOMS = frozenset({"errors", "events", "models"})
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return importlib.import_module(f"upbit_async.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'upbit_async' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"upbit_async.{home}"), name)
+    value: object = getattr(importlib.import_module(f"upbit_async.{home}"), name)
     globals()[name] = value
     return value
 

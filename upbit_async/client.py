@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
@@ -14,18 +13,19 @@ from upbit_async.credentials import Credentials
 from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
 from upbit_async.protocol.endpoint import Endpoint, Param
 from upbit_async.protocol.endpoints import ENDPOINTS
-from upbit_async.region import Region
 from upbit_async.resources import inputs
 from upbit_async.resources.status import Status
 from upbit_async.resources.withdraws import Withdraws
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     import httpx
     import httpx2
 
     from upbit_async.events import Observer
+    from upbit_async.region import Region
     from upbit_async.transport.carrier import Carrier
     from upbit_async.transport.limiter import RateLimiter
 
@@ -41,23 +41,24 @@ _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
 class UpbitClient:
     """One account in one region of Upbit.
 
-    Make one and keep it: it holds connections and limits. It can be made outside an event loop and used in one
-    after another; it starts no task of its own. Use it as an async context manager, or call `aclose`.
+    Make one and keep it: it holds connections and limits. It can be made outside an event loop and used in
+    one after another; it starts no task of its own. Use it as an async context manager, or call `aclose`.
 
     Args:
         region: ``sg``, ``id``, ``th`` or ``kr``; there is no default, because keys and addresses differ.
-        credentials: The keys. Without them ``UPBIT_<REGION>_ACCESS_KEY`` and ``_SECRET_KEY`` are read from the
-            environment, then ``UPBIT_ACCESS_KEY`` and ``UPBIT_SECRET_KEY``, then ``UPBIT_OPEN_API_ACCESS_KEY`` and
-            ``UPBIT_OPEN_API_SECRET_KEY``. A client without keys can be made, and says so at the first call.
+        credentials: The keys. Without them ``UPBIT_<REGION>_ACCESS_KEY`` and ``_SECRET_KEY`` are read from
+            the environment, then ``UPBIT_ACCESS_KEY`` and ``UPBIT_SECRET_KEY``, then
+            ``UPBIT_OPEN_API_ACCESS_KEY`` and ``UPBIT_OPEN_API_SECRET_KEY``. A client without keys can be
+            made, and says so at the first call.
         base_url: Another server, such as a sandbox: https, or http on this machine. Without it
             ``UPBIT_BASE_URL``, then ``UPBIT_OPEN_API_SERVER_URL``, then the region's own.
         retry: How often and how patiently calls are repeated.
         timeouts: How long calls may take, in seconds.
         poll: When transfers are looked at.
-        limiter: Keeps calls inside Upbit's limits. Without it all clients of this process that use the same key
-            share one; give clients with two keys of one account the same one by hand.
-        http: An `httpx.AsyncClient` or `httpx2.AsyncClient` to send with (through a proxy, say). It stays yours
-            to close; its headers, authentication and redirects are not used.
+        limiter: Keeps calls inside Upbit's limits. Without it all clients of this process that use the same
+            key share one; give clients with two keys of one account the same one by hand.
+        http: An `httpx.AsyncClient` or `httpx2.AsyncClient` to send with (through a proxy, say). It stays
+            yours to close; its headers, authentication and redirects are not used.
         observer: Is told what happens; see `upbit_async.events`.
         algorithm: How tokens are signed: ``HS256``, as Upbit's own SDK does, or ``HS512``.
         hash_space_as_plus: Hash a space as ``+``, as the recipe in Upbit's documents does. Only values with a
@@ -69,7 +70,7 @@ class UpbitClient:
         ValueError: There is no such region or algorithm.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but one are keyword-only
         self,
         region: Region | str,
         *,
@@ -139,7 +140,7 @@ class UpbitClient:
         _check_observer(observer)
         sibling = object.__new__(type(self))
         carrier = self._carrier.sibling(retry=retry, timeouts=timeouts, observer=observer)
-        sibling._set_up(carrier, poll or self._poll, owner=False)  # noqa: SLF001 - of the same class
+        sibling._set_up(carrier, poll or self._poll, owner=False)
         return sibling
 
     async def request(
@@ -150,17 +151,17 @@ class UpbitClient:
         params: Mapping[str, Param] | None = None,
         json: Mapping[str, Param] | None = None,
         safety: Safety | None = None,
-    ) -> Any:
+    ) -> Any:  # noqa: ANN401 - it is whatever Upbit answers
         """Sign and send anything, such as an endpoint that is younger than this library.
 
         Args:
             method: The HTTP method.
             path: The path, such as ``/v1/accounts``.
-            params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values; an empty
-                one is refused, because without it Upbit may answer with everything.
+            params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values; an
+                empty one is refused, because without it Upbit may answer with everything.
             json: The members of another method's body; they are sent as text.
-            safety: What may happen if the answer is lost: by default GET may be repeated and nothing else may. An
-                endpoint that this library knows keeps its own class, whatever is said here.
+            safety: What may happen if the answer is lost: by default GET may be repeated and nothing else
+                may. An endpoint that this library knows keeps its own class, whatever is said here.
 
         Returns:
             The decoded JSON; numbers with a fraction are `Decimal`. None if the answer has no content.
@@ -192,6 +193,7 @@ class UpbitClient:
             await self._carrier.aclose()
 
     async def __aenter__(self) -> Self:
+        """Give the client itself; nothing is sent."""
         return self
 
     async def __aexit__(
@@ -200,9 +202,11 @@ class UpbitClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Close the connections."""
         await self.aclose()
 
     def __repr__(self) -> str:
+        """Show region and host, and no key."""
         return f"<UpbitClient {self.region} at {self.host}>"
 
 

@@ -21,7 +21,7 @@ class Secret:
 
     Raises:
         TypeError: The value is not text.
-        ValueError: The value is empty, has white space around it (a copy-and-paste mistake) or is no Unicode text.
+        ValueError: The value is empty, has white space around it (a copy-and-paste mistake) or is no Unicode.
     """
 
     __slots__ = ("__weakref__", "_reveal")
@@ -99,7 +99,7 @@ class Credentials:
 
     Raises:
         TypeError: A key is not text.
-        ValueError: A key is empty, has white space around it or is no Unicode text.
+        ValueError: A key is empty, has white space around it or is no Unicode.
     """
 
     access_key: Secret

@@ -33,7 +33,7 @@ Every error can be copied and pickled. None shows a key, a token, a whole addres
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, Self, TypedDict, TypeVar, Unpack
 
 from upbit_async.models.reason import Reason
 
@@ -174,6 +174,16 @@ class DecodeError(UpbitError):
         self.raw = raw[:RAW_CAP]
 
 
+class _About(TypedDict):
+    """What every `APIError` is told."""
+
+    status: int
+    name: NotRequired[str]
+    message: NotRequired[str]
+    endpoint: NotRequired[str]
+    may_have_executed: NotRequired[bool]
+
+
 class APIError(UpbitError):
     """Upbit said no.
 
@@ -226,7 +236,7 @@ class RateLimited(APIError):
         retry_after: How long to wait at least, in seconds.
     """
 
-    def __init__(self, text: str, *, retry_after: float, **rest: Any) -> None:
+    def __init__(self, text: str, *, retry_after: float, **rest: Unpack[_About]) -> None:
         super().__init__(text, **rest)
         self.retry_after = retry_after
 
@@ -238,7 +248,7 @@ class Banned(APIError):
         until: When the block is believed to end, UTC.
     """
 
-    def __init__(self, text: str, *, until: dt.datetime, **rest: Any) -> None:
+    def __init__(self, text: str, *, until: dt.datetime, **rest: Unpack[_About]) -> None:
         super().__init__(text, **rest)
         self.until = until
 

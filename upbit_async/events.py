@@ -7,13 +7,12 @@ should be quick. If it raises, that is logged once and the call goes on.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import attrs
 
-if TYPE_CHECKING:
-    from upbit_async.errors import UpbitError
-    from upbit_async.models import Intent
+from upbit_async.errors import UpbitError
+from upbit_async.models import Intent
 
 __all__ = [
     "AttemptFinished",

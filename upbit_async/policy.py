@@ -22,9 +22,16 @@ class Safety(enum.Enum):
     """It must not happen twice: repeated only if it provably never left, or was refused unprocessed."""
 
 
+def _whole(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{field.name} is a whole number, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{field.name} must be at least 1, not {value}")
+
+
 def _finite(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{field.name} is a number of seconds, not {type(value).__name__}")
+        raise TypeError(f"{field.name} is a number, not {type(value).__name__}")
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"{field.name} must be finite and not negative, not {value}")
 
@@ -63,17 +70,10 @@ class RetryPolicy:
         cap: No wait of ours is longer, in seconds (a server's hint may be).
     """
 
-    attempts: int = attrs.field(default=3)
+    attempts: int = attrs.field(default=3, validator=_whole)
     base: float = attrs.field(default=0.05, validator=_finite)
     throttled_base: float = attrs.field(default=1.0, validator=_finite)
     cap: float = attrs.field(default=20.0, validator=_finite)
-
-    @attempts.validator
-    def _check_attempts(self, _field: attrs.Attribute[int], value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"attempts is a whole number, not {type(value).__name__}")
-        if value < 1:
-            raise ValueError(f"attempts must be at least 1, not {value}")
 
 
 @attrs.frozen
@@ -89,23 +89,15 @@ class PollSchedule:
     """
 
     first: float = attrs.field(default=1.0, validator=_positive)
-    factor: float = attrs.field(default=1.5)
+    factor: float = attrs.field(default=1.5, validator=_finite)
     longest: float = attrs.field(default=30.0, validator=_positive)
-    jitter: float = attrs.field(default=0.2)
+    jitter: float = attrs.field(default=0.2, validator=_finite)
     grace: float = attrs.field(default=30.0, validator=_finite)
 
-    @factor.validator
-    def _check_factor(self, field: attrs.Attribute[float], value: float) -> None:
-        _finite(self, field, value)
-        if value < 1:
-            raise ValueError(f"factor must be at least 1, not {value}")
-
-    @jitter.validator
-    def _check_jitter(self, field: attrs.Attribute[float], value: float) -> None:
-        _finite(self, field, value)
-        if value >= 1:
-            raise ValueError(f"jitter must be below 1, not {value}")
-
     def __attrs_post_init__(self) -> None:
+        if self.factor < 1:
+            raise ValueError(f"factor must be at least 1, not {self.factor}")
+        if self.jitter >= 1:
+            raise ValueError(f"jitter must be below 1, not {self.jitter}")
         if self.longest < self.first:
             raise ValueError(f"longest ({self.longest}) must not be shorter than first ({self.first})")

@@ -304,7 +304,8 @@ def test_a_request_does_not_show_a_whole_address() -> None:
 def test_truncation_is_exact(amount: Decimal, places: int) -> None:
     result = truncated(amount, places)
 
-    assert Fraction(result) == Fraction(math.floor(Fraction(amount) * 10**places), int(10**places))
+    scale: int = 10**places
+    assert Fraction(result) == Fraction(math.floor(Fraction(amount) * scale), scale)
     assert truncated(result, places) == result
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from upbit_async import errors
 from upbit_async.models import Withdrawal, WithdrawalState
 from upbit_async.policy import PollSchedule
 from upbit_async.polling import Watcher, WithdrawalPoller
@@ -74,6 +75,24 @@ class Desk:
         if fault is not None:
             raise fault
         return [*self.strangers, *rows]
+
+    @staticmethod
+    async def outcomes(*pollers: WithdrawalPoller) -> list[str]:
+        """Wait with all pollers at once; return how each wait ended."""
+        ended: dict[int, str] = {}
+
+        async def wait(index: int, poller: WithdrawalPoller) -> None:
+            try:
+                ended[index] = (await poller.wait()).state.value
+            except errors.UpbitError as error:
+                ended[index] = (
+                    type(error).__name__ if error.resume_token == poller.resume_token else "no token"
+                )
+
+        async with anyio.create_task_group() as tasks:
+            for index, poller in enumerate(pollers):
+                tasks.start_soon(wait, index, poller)
+        return [ended[index] for index in range(len(pollers))]
 
     def times(self) -> list[float]:
         return [at for at, _ in self.requests]

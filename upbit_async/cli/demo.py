@@ -209,7 +209,7 @@ class _Story:
         show.say(str(unknown))
         show.say("Upbit knows no key against repetition: a second POST might pay twice.")
         show.step("Find out what became of it", "await client.withdraws.reconcile(unknown)")
-        found = await self.client.withdraws.reconcile(unknown, timeout=10)
+        found = await self.client.withdraws.reconcile(unknown, timeout=10 / self.wish.speed)
         show.row(found.status, "" if found.withdrawal is None else found.withdrawal.uuid)
         if found.withdrawal is None:
             raise DemoError(f"the withdrawal should have been found, and is {found.status}")

@@ -18,7 +18,7 @@ else:
             return isinstance(instance, Decimal)
 
     class Amount(metaclass=_AnyDecimal):
-        """Marks a `Decimal` that the decoder reads strictly: the decoder's own reading takes "NaN" and "1_0"."""
+        """Marks a `Decimal` that is decoded strictly: the decoder's own reading takes "NaN" and "1_0"."""
 
 
 class OpenEnum(StrEnum):

@@ -12,15 +12,17 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Hashable
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 import msgspec
 
 from upbit_async.errors import RAW_CAP, DecodeError
 from upbit_async.models._base import Amount
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 __all__ = ["decode", "decode_untyped"]
 
@@ -117,13 +119,18 @@ def _row_kind(kind: object) -> object:
 
 def _mended(kind: object, row: object) -> object:
     """Return a row with its known oddities put right; what is not known stays and is reported."""
-    if not (isinstance(row, dict) and isinstance(kind, type) and attrs.has(kind)):
+    members = _members(row)
+    if members is None or not (isinstance(kind, type) and attrs.has(kind)):
         return row
-    members = dict(cast("dict[str, object]", row))
-    for name, wanted in _fields(kind).items():
-        if name in members:
-            members[name] = _mended_value(wanted, members[name])
-    return members
+    wanted = _fields(kind)
+    return {
+        name: _mended_value(wanted[name], value) if name in wanted else value
+        for name, value in members.items()
+    }
+
+
+def _members(row: object) -> dict[str, object] | None:
+    return cast("dict[str, object]", row) if isinstance(row, dict) else None
 
 
 def _mended_value(wanted: object, value: object) -> object:

@@ -56,8 +56,8 @@ def compose(method: str, path: str, params: Params | None = None, *, space_as_pl
 
     Raises:
         TypeError: A value is neither text, whole number, decimal, bool nor a sequence of texts.
-        ValueError: A decimal is not finite or absurdly long, a sequence is empty (what it meant to choose would
-            not be chosen), a text is no Unicode, or the query is too long.
+        ValueError: A decimal is not finite or absurdly long, a sequence is empty (Upbit would take it for
+            none at all), a text is no Unicode, or the query is too long.
     """
     fields = (
         []

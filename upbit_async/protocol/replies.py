@@ -6,11 +6,10 @@ and 403 are not used uniformly; not every name is documented.
 
 from __future__ import annotations
 
-import datetime as dt
 import enum
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -27,6 +26,9 @@ from upbit_async.errors import (
 from upbit_async.protocol.decode import decode_untyped
 from upbit_async.protocol.rates import Remaining, parse_remaining, parse_retry_after
 
+if TYPE_CHECKING:
+    import datetime as dt
+
 __all__ = ["Answer", "Fault", "api_error", "classify"]
 
 _ADVICE: Final = {
@@ -42,6 +44,11 @@ _ADVICE: Final = {
     "withdraw_address_not_registerd": "register the address on the website first",
     "nonce_used": "the same token arrived twice",
     "thirdparty_agreement_required": "give the consent that the website asks for",
+}
+_KINDS: Final[dict[int, type[APIError]]] = {
+    HTTPStatus.UNAUTHORIZED: AuthenticationError,
+    HTTPStatus.FORBIDDEN: PermissionDenied,
+    HTTPStatus.TOO_MANY_REQUESTS: RateLimited,
 }
 _LONGEST_MESSAGE: Final = 500
 _LONGEST_NAME: Final = 100
@@ -178,19 +185,22 @@ def api_error(
 
 
 def _kind(status: int, name: str) -> type[APIError]:
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return RateLimited
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServerError
-    if name in {"out_of_scope", "open_api_withdraw_locked"} or status == HTTPStatus.FORBIDDEN:
+    if name in {"out_of_scope", "open_api_withdraw_locked"}:
         return PermissionDenied
-    if status == HTTPStatus.UNAUTHORIZED:
-        return AuthenticationError
-    if status == HTTPStatus.BAD_REQUEST and not name.endswith("_not_found"):
-        return ValidationError
-    if not name or not HTTPStatus.BAD_REQUEST <= status or status == HTTPStatus.REQUEST_TIMEOUT:
-        return APIError  # it need not be Upbit that spoke
+    if status in _KINDS:
+        return _KINDS[status]
+    if not _is_upbits_own(status, name):
+        return APIError
     return NotFound if status == HTTPStatus.NOT_FOUND or name.endswith("_not_found") else ValidationError
+
+
+def _is_upbits_own(status: int, name: str) -> bool:
+    """Whether a refusal is Upbit's judgement, and not that of something between here and there."""
+    if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_TIMEOUT}:
+        return status == HTTPStatus.BAD_REQUEST
+    return bool(name) and status > HTTPStatus.BAD_REQUEST
 
 
 def _general_advice(kind: type[APIError], retry_after: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
@@ -19,6 +19,10 @@ Algorithm = Literal["HS256", "HS512"]
 
 # Possessive and tied to the beginning of a run of such characters, so that it takes one pass over any text.
 _TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+){2,}+")
+
+
+class _Encoder(Protocol):
+    def encode(self, payload: bytes, key: str, algorithm: str, *, sort_headers: bool) -> str: ...
 
 
 class _QuietHMAC(HMACAlgorithm):
@@ -52,9 +56,10 @@ class Signer:
         self._secret_key = credentials.secret_key
         self._algorithm = algorithm
         # A private registry: PyJWT's own, which others use too, is left as it is.
-        self._jws = jwt.PyJWS(algorithms=[])
-        self._jws.register_algorithm("HS256", _QuietHMAC(HMACAlgorithm.SHA256))
-        self._jws.register_algorithm("HS512", _QuietHMAC(HMACAlgorithm.SHA512))
+        jws = jwt.PyJWS(algorithms=[])
+        jws.register_algorithm("HS256", _QuietHMAC(HMACAlgorithm.SHA256))
+        jws.register_algorithm("HS512", _QuietHMAC(HMACAlgorithm.SHA512))
+        self._jws: _Encoder = jws
         if problem := _problem_with(credentials):
             raise ConfigurationError(f"{problem}; copy it again from the key management page")
 

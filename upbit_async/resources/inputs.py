@@ -1,13 +1,19 @@
-"""What may be handed in. A wrong type is a `TypeError`, a wrong value a `ValueError`: both before anything is sent."""
+"""What may be handed in.
+
+A wrong type is a `TypeError` and a wrong value a `ValueError`, both before anything is sent.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING, cast
 
 from upbit_async.models import TransactionType
-from upbit_async.protocol.endpoint import Param
+
+if TYPE_CHECKING:
+    from upbit_async.protocol.endpoint import Param
 
 __all__ = [
     "added",
@@ -125,22 +131,23 @@ def id_set(name: str, value: object) -> frozenset[str]:
 
 def _ids(name: str, value: object) -> list[str]:
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} is a list of ids, not {type(value).__name__}")
-    return [text(name, item) for item in value]
+        raise TypeError(f"{name} is a list of ids, not {type(value).__name__}")  # pyright: ignore[reportUnknownArgumentType]
+    return [text(name, item) for item in cast("Iterable[object]", value)]
 
 
 def members(name: str, value: object) -> dict[str, Param]:
     """Return the members of a query or body, which the caller has named himself."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} is a mapping of members, not {type(value).__name__}")
-    for key, item in value.items():
+    given = cast("Mapping[str, Param]", value)
+    for key, item in given.items():
         text(f"a name in {name}", key)
         if isinstance(item, (list, tuple)) and not item:
             raise ValueError(
                 f"{name} must not hold an empty list as {key}: nothing of it would be sent, and without a "
                 "filter Upbit answers with everything; leave it out if that is meant"
             )
-    return dict(value)
+    return dict(given)
 
 
 def added(known: Mapping[str, Param], extra: Mapping[str, Param] | None) -> dict[str, Param]:

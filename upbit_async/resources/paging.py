@@ -7,11 +7,14 @@ ascending; whether they include the row they name is undocumented.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from upbit_async.errors import DecodeError
-from upbit_async.protocol.endpoint import Param
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from upbit_async.protocol.endpoint import Param
 
 __all__ = ["Order", "walk"]
 

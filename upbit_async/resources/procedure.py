@@ -1,13 +1,13 @@
-"""The withdrawal tutorial as a procedure: what is read before money moves, and what is read after an answer was lost.
+"""The withdrawal tutorial as a procedure.
 
-See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
+What is read before money moves, and what is read after an answer was lost. See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import AsyncGenerator, Callable, Collection
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -20,15 +20,19 @@ from upbit_async.checks import (
     matches,
 )
 from upbit_async.errors import APIError, NotFound, PreflightFailed, UpbitError, ValidationError
-from upbit_async.models import Intent, Withdrawal, WithdrawalChance
 from upbit_async.models.intent import shortened
-from upbit_async.protocol.endpoint import Caller
 from upbit_async.protocol.endpoints import (
     GET_WITHDRAWAL_CHANCE,
     LIST_WALLETS,
     LIST_WITHDRAWAL_ADDRESSES,
 )
 from upbit_async.resources.hopeless import HOPELESS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Collection
+
+    from upbit_async.models import Intent, Withdrawal, WithdrawalChance
+    from upbit_async.protocol.endpoint import Caller
 
 __all__ = ["preflight", "reconcile"]
 

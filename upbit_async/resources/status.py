@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 import anyio
 import attrs
 
 from upbit_async.errors import NotFound, UpbitError
 from upbit_async.events import LookFailed
-from upbit_async.models import WalletStatus
-from upbit_async.protocol.endpoint import Caller
 from upbit_async.protocol.endpoints import LIST_WALLETS
 from upbit_async.resources import inputs
 from upbit_async.resources.hopeless import HOPELESS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from upbit_async.models import WalletStatus
+    from upbit_async.protocol.endpoint import Caller
 
 __all__ = ["Status", "WalletChange"]
 
@@ -88,8 +92,8 @@ class Status:
     ) -> AsyncGenerator[WalletChange, None]:
         """Tell how the wallets look, then every change of a wallet's or its chain's state.
 
-        A failed look is an event for the observer and does not end the watch, unless there is no hope: a refused
-        key, a ban.
+        A failed look is an event for the observer and does not end the watch, unless there is no hope: a
+        refused key, a ban.
 
         Args:
             currency: Only this currency.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from upbit_async.checks import Preflight, PreflightRequest, Reconciliation
 from upbit_async.errors import APIError, DecodeError, OutcomeUnknown, UpbitError
@@ -17,7 +16,6 @@ from upbit_async.models import (
 )
 from upbit_async.policy import PollSchedule, Safety
 from upbit_async.polling import Watcher, WithdrawalPoller, read_token
-from upbit_async.protocol.endpoint import Caller, Endpoint, Param
 from upbit_async.protocol.endpoints import (
     CANCEL_WITHDRAWAL,
     CREATE_WITHDRAWAL,
@@ -30,6 +28,12 @@ from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs, procedure
 from upbit_async.resources.paging import Order, walk
 
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+
+    from upbit_async.protocol.endpoint import Caller, Endpoint, Param
+
 __all__ = ["Withdraws"]
 
 _MOST = 100
@@ -41,8 +45,8 @@ _Amount = Decimal | int | str
 class Withdraws:
     """Withdrawals of digital assets.
 
-    `send` is the whole procedure of https://global-docs.upbit.com/docs/digital-asset-withdrawal; the others are
-    its parts. Every method may raise any `UpbitError`; its docstring names those that are its own.
+    `send` is the whole procedure of https://global-docs.upbit.com/docs/digital-asset-withdrawal; the others
+    are its parts. Every method may raise any `UpbitError`; its docstring names those that are its own.
     """
 
     def __init__(self, caller: Caller, schedule: PollSchedule) -> None:
@@ -53,7 +57,7 @@ class Withdraws:
 
     # Reading
 
-    async def list(
+    async def list(  # noqa: PLR0913 - Upbit's own parameters, and keyword-only
         self,
         *,
         currency: str | None = None,
@@ -142,8 +146,8 @@ class Withdraws:
     async def get(self, uuid: str | None = None, *, txid: str | None = None) -> Withdrawal:
         """Return one withdrawal.
 
-        Without an id Upbit would answer with the latest withdrawal, whichever that is: so an id is required, and
-        the answer must carry it. See https://global-docs.upbit.com/reference/get-withdrawal.
+        Without an id Upbit would answer with the latest withdrawal, whichever that is: so an id is required,
+        and the answer must carry it. See https://global-docs.upbit.com/reference/get-withdrawal.
 
         Args:
             uuid: The withdrawal's id.
@@ -178,8 +182,8 @@ class Withdraws:
     async def chance(self, currency: str, net_type: str) -> WithdrawalChance:
         """Return whether and how much can be withdrawn.
 
-        Its `currency.wallet_state` does not tell whether the wallet works now (`currency.wallet_support` does),
-        and its `withdraw_limit.remaining_daily` is no cap.
+        Its `currency.wallet_state` does not tell whether the wallet works now (`currency.wallet_support`
+        does), and its `withdraw_limit.remaining_daily` is no cap.
         See https://global-docs.upbit.com/reference/available-withdrawal-information.
 
         Args:
@@ -236,8 +240,8 @@ class Withdraws:
     ) -> Withdrawal:
         """Ask Upbit for a withdrawal, and check nothing before. `send` checks.
 
-        Upbit knows no key against repetition, so this is sent at most once, unless it provably never left or was
-        refused. If the caller is cancelled while it is under way, it is finished first.
+        Upbit knows no key against repetition, so this is sent at most once, unless it provably never left or
+        was refused. If the caller is cancelled while it is under way, it is finished first.
         See https://global-docs.upbit.com/reference/withdraw.
 
         Args:
@@ -315,8 +319,8 @@ class Withdraws:
             net_type: The network's identifier.
             amount: How much, as decimal text, a whole number or a Decimal.
             address: The destination, which must be registered.
-            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without either
-                it is the only address that is registered for the currency and network.
+            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without
+                either it is the only address that is registered for the currency and network.
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             round_down: Cut off decimals that the currency does not have, rather than refuse them.
 
@@ -349,17 +353,18 @@ class Withdraws:
         round_down: bool = False,
         extra: Mapping[str, Param] | None = None,
     ) -> WithdrawalPoller:
-        """Withdraw to a registered address: find it, check wallet and limits, withdraw, and return what waits.
+        """Withdraw to a registered address.
 
-        See https://global-docs.upbit.com/docs/digital-asset-withdrawal. The address's memo is taken along.
+        Find it, check wallet and limits, withdraw, and return what waits: the whole of
+        https://global-docs.upbit.com/docs/digital-asset-withdrawal. The address's memo is taken along.
 
         Args:
             currency: The currency's code.
             net_type: The network's identifier.
             amount: How much, as decimal text, a whole number or a Decimal.
             address: The destination, which must be registered.
-            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without either
-                it is the only address that is registered for the currency and network.
+            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without
+                either it is the only address that is registered for the currency and network.
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             round_down: Cut off decimals that the currency does not have, rather than refuse them.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
@@ -408,8 +413,8 @@ class Withdraws:
         """Find out what became of a withdrawal whose answer was lost, by looking for it in the list.
 
         Upbit shows neither a reference of ours nor the destination, so a withdrawal is told by its currency,
-        network, amount, way and time. Withdrawals that this client has made and got an answer for are known to be
-        others; name those that you know of besides (another process's, say).
+        network, amount, way and time. Withdrawals that this client has made and got an answer for are known
+        to be others; name those that you know of besides (another process's, say).
 
         Args:
             unknown: The error that `create` or `send` raised.
@@ -418,8 +423,8 @@ class Withdraws:
 
         Raises:
             ValueError: The error is not a withdrawal's, or is another host's.
-            UpbitError: The list could not be read in time, or never will be (a refused key, a ban), so nothing
-                can be said.
+            UpbitError: The list could not be read in time, or never will be (a refused key, a ban), so
+                nothing can be said.
         """
         if not isinstance(unknown, OutcomeUnknown):
             raise TypeError(f"reconcile takes an OutcomeUnknown, not {type(unknown).__name__}")

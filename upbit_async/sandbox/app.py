@@ -1,16 +1,23 @@
-"""The sandbox as an ASGI application."""
+"""The HTTP face of the sandbox, on Starlette."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import anyio
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import Route
 
 from upbit_async.sandbox.messages import Answer, Request
+from upbit_async.sandbox.routes import ROUTES
 
 if TYPE_CHECKING:
+    from starlette.requests import Request as HTTPRequest
+
     from upbit_async.sandbox.faults import Delivery
     from upbit_async.sandbox.front import Front
 
@@ -24,6 +31,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 WIRE: Final = "upbit_async.wire"
 """The scope extension in which a door puts its ``Wire``."""
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 class Wire(ABC):
@@ -38,88 +46,76 @@ class Wire(ABC):
         """Closes the connection after what was sent."""
 
 
-class App:
+class App(Starlette):
     """Answers HTTP requests out of a ``Front``.
 
     Args:
-        front: What does the work.
+        front: What does the work. It sees unknown paths too: they are logged, and faults strike them.
     """
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        known = [Route(path, self._answer, methods=[method]) for method, path in ROUTES]
+        super().__init__(routes=[*known, Route("/{anything:path}", self._answer, methods=_METHODS)])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request.
-
-        Raises:
-            RuntimeError: The scope is not HTTP, or a fault needs a ``Wire`` and the server in use gives none.
-        """
-        if scope["type"] != "http":
-            raise RuntimeError(f"the sandbox speaks HTTP only, not {scope['type']}")
-        request = await _read(scope, receive)
-        if request is None:
-            return
-        delivery = self._front.serve(request)
+    async def _answer(self, request: HTTPRequest) -> Response:
+        try:
+            delivery = self._front.serve(await _read(request))
+        except ClientDisconnect:  # in the middle of its request
+            return Response()
         if delivery.delay:
             with anyio.move_on_after(delivery.delay):
-                await _client_gone(receive)
-                return
-        await _deliver(delivery, scope, receive, send)
+                await _client_gone(request.receive)
+        return _Delivered(delivery)
 
 
-async def _read(scope: Scope, receive: Receive) -> Request | None:
-    """The whole request, or ``None`` when the client went away in the middle of it."""
-    body = b""
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += cast("bytes", message.get("body", b""))
-        more = cast("bool", message.get("more_body", False))
-    headers = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
-    client = cast("tuple[str, int] | None", scope.get("client"))
+async def _read(request: HTTPRequest) -> Request:
     return Request(
-        method=cast("str", scope["method"]),
-        path=cast("str", scope["path"]),
-        query=cast("bytes", scope["query_string"]).decode("latin-1"),
-        body=body,
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers},
-        client_ip=client[0] if client else "",
+        method=request.method,
+        path=request.url.path,
+        query=cast("bytes", request.scope["query_string"]).decode("latin-1"),
+        body=await request.body(),
+        headers=dict(request.headers),
+        client_ip=request.client.host if request.client else "",
     )
 
 
-async def _deliver(delivery: Delivery, scope: Scope, receive: Receive, send: Send) -> None:
-    if delivery.ending == "send":
-        await _send_head(delivery.answer, send)
-        await send({"type": "http.response.body", "body": delivery.answer.body})
-        return
-    if delivery.ending == "cut":
-        await _send_half(delivery.answer, send)
-    if delivery.ending == "reset":
-        _wire(scope).reset()
-    elif delivery.ending != "hang":
-        _wire(scope).close()
-    # to return now, with less than an answer sent, would be a mistake of ours in the server's eyes
-    await _client_gone(receive)
+class _Delivered(Response):
+    """An answer that reaches its client, or does not, as a ``Delivery`` says."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        answer = delivery.answer
+        if delivery.ending == "cut":  # the head promises the whole body, or one byte where there is none
+            answer = answer.with_headers(("Content-Length", str(max(1, len(answer.body)))))
+        super().__init__(answer.body, answer.status)
+        self.raw_headers = _encoded(answer)
+        self._ending = delivery.ending
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._ending == "send":
+            await super().__call__(scope, receive, send)
+            return
+        if self._ending == "cut":
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            half = self.body[: len(self.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+        if self._ending == "reset":
+            _wire(scope).reset()
+        elif self._ending != "hang":
+            _wire(scope).close()
+        # to return now, with less than an answer sent, would be a mistake of ours in the server's eyes
+        await _client_gone(receive)
+
+
+def _encoded(answer: Answer) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
 
 
 async def _client_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send_head(answer: Answer, send: Send) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-
-
-async def _send_half(answer: Answer, send: Send) -> None:
-    """The head promises the whole body, or one byte where there is none; half of it follows."""
-    length = ("Content-Length", str(max(1, len(answer.body))))
-    await _send_head(answer.with_headers(length), send)
-    half = answer.body[: len(answer.body) // 2]
-    await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
 def _wire(scope: Scope) -> Wire:

@@ -1,0 +1,230 @@
+"""``upbit-async demo`` tells what happens, and shows that it is so."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from upbit_async.cli import Exit, demo, main
+from upbit_async.cli.show import Show, console_for
+from upbit_async.errors import OutcomeUnknown
+from upbit_async.sandbox import Fault, Plan, Sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAST = ("demo", "--speed", "50")
+COUNT = "1 POST on the wire, 1 withdrawal in the ledger."
+
+
+@pytest.fixture
+def sandboxes(monkeypatch: pytest.MonkeyPatch) -> list[Sandbox]:
+    """The sandboxes that the demo has made."""
+    made: list[Sandbox] = []
+
+    class Noted(Sandbox):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            made.append(self)
+
+    monkeypatch.setattr(demo, "Sandbox", Noted)
+    return made
+
+
+def told(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """Run the demo, which must go well, and return what it says."""
+    code = main([*FAST, *options])
+    out, err = capsys.readouterr()
+    assert (code, err) == (Exit.OK, "")
+    return out
+
+
+def row(text: str, label: str) -> str:
+    """What the final record says."""
+    found = re.search(rf"^  {label} +(.+)$", text.partition("The final record")[2], re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("lost", [(), ("--lose-answer",)])
+@pytest.mark.parametrize(
+    ("end", "error", "movements"),
+    [
+        ("done", None, ["created", "settled"]),
+        ("failed", "WithdrawalFailed", ["created", "released"]),
+        ("cancelled", "WithdrawalCancelled", ["created", "released"]),
+        ("rejected", "WithdrawalRejected", ["created", "released"]),
+    ],
+)
+def test_every_end_is_shown(
+    capsys: pytest.CaptureFixture[str],
+    sandboxes: list[Sandbox],
+    end: str,
+    error: str | None,
+    movements: list[str],
+    lost: tuple[str, ...],
+) -> None:
+    text = told(capsys, "--end", end, *lost)
+
+    (sandbox,) = sandboxes
+    (entry,) = sandbox.ledger.created
+    assert [each.kind for each in sandbox.ledger] == movements
+    assert len(sandbox.requests.of("POST")) == 1
+    assert len(sandbox.requests.of("DELETE")) == (end == "cancelled")
+    assert (row(text, "uuid"), row(text, "state")) == (entry.uuid, end.upper())
+    assert (row(text, "amount"), row(text, "fee")) == ("13 USDT on TRX", "1 USDT")
+    assert (row(text, "txid") == "-") == (end != "done")
+    assert (row(text, "done at") == "-") == (end == "cancelled")  # as Upbit publishes it
+    assert f"raises {error}" in text if error else "returns the record" in text
+    assert COUNT in text
+
+
+def test_each_step_names_its_call_in_the_tutorials_order(capsys: pytest.CaptureFixture[str]) -> None:
+    text = told(capsys)
+    calls = re.findall(r"^  >>> .*client\.(\w+\.\w+)", text, re.MULTILINE)
+    assert calls == ["withdraws.addresses", "status.wallet", "withdraws.check", "withdraws.send"]
+    assert re.findall(r"^(\d)  ", text, re.MULTILINE) == list("12345")
+    assert len(re.findall(r"^  ✓ ", text, re.MULTILINE)) == 7
+
+
+def test_states_come_with_time_of_day_and_seconds_since_the_creation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = told(capsys, "--speed", "20")
+    states = re.findall(r"^  \d\d:\d\d:\d\d UTC +\+(\d+\.\d\d) s  ([A-Z]+)", text, re.MULTILINE)
+    seconds = [float(after) for after, _ in states]
+    assert states[0][1] == "WAITING"
+    assert states[-1][1] == "DONE"
+    assert seconds == sorted(seconds)
+    assert 0.2 <= seconds[-1] <= 10
+
+
+def test_a_lost_answer_is_explained_found_and_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    text = told(capsys, "--lose-answer")
+    plot = (
+        "OutcomeUnknown",
+        "withdrawal of 13 USDT on TRX to TFak…keFa",
+        "do not send it again",
+        "a second POST might pay twice",
+        "client.withdraws.reconcile(unknown)",
+        "found",
+        "poller.changes()",
+        "WAITING",
+        COUNT,
+    )
+    places = [text.find(part) for part in plot]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("region", "how"),
+    [
+        ("sg", 'exchange_name="Binance"'),
+        ("kr", 'exchange_name="Binance"'),
+        ("id", 'address="TFak…keFa"'),
+        ("th", 'address="TFak…keFa"'),
+    ],
+)
+def test_regions_without_names_of_exchanges_go_by_address(
+    capsys: pytest.CaptureFixture[str], sandboxes: list[Sandbox], region: str, how: str
+) -> None:
+    assert f"withdraws.send(..., {how})" in told(capsys, "--region", region)
+    assert [sandbox.region.value for sandbox in sandboxes] == [region]
+
+
+def test_another_currency_takes_its_memo_along(
+    capsys: pytest.CaptureFixture[str], sandboxes: list[Sandbox]
+) -> None:
+    text = told(capsys, "--currency", "XRP", "--net-type", "XRP", "--amount", "20.5")
+    assert "123456789, sent along" in text
+    assert row(text, "amount") == "20.5 XRP on XRP"
+    assert sandboxes[0].ledger[0].secondary_address == "123456789"
+
+
+def test_a_warning_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # 10000 USDT are there, and the fee is 1
+    assert re.search(r"^  ! note +\S", told(capsys, "--amount", "9998.5"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--amount", "1"), "PreflightFailed: .* less than the minimum, 5"),
+        (("--amount", "20000"), "PreflightFailed: .* does not cover"),
+        (("--currency", "XYZ", "--net-type", "XYZ"), "PreflightFailed: .* no address for XYZ is registered"),
+        (("--currency", "NOPE"), "NotFound: .* no wallet for NOPE"),
+    ],
+)
+def test_what_the_library_refuses_is_told_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], sandboxes: list[Sandbox], options: tuple[str, ...], error: str
+) -> None:
+    assert main([*FAST, *options]) == Exit.FAILED
+    message = capsys.readouterr().err
+    assert re.match(f"upbit-async: {error}", message)
+    assert message.count("\n") == 1
+    assert not sandboxes[0].requests.of("POST")
+
+
+def test_no_key_is_ever_said(
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    sandboxes: list[Sandbox],
+) -> None:
+    caplog.set_level(0)
+    text = told(capsys, "--lose-answer") + caplog.text
+    assert sandboxes[0].credentials.access_key.reveal() not in text
+    assert sandboxes[0].credentials.secret_key.reveal() not in text
+    assert sandboxes[0].ledger[0].address not in text
+
+
+def test_the_users_own_keys_and_server_are_left_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY"):
+        monkeypatch.setenv(name, "the-real-one")
+    for name in ("UPBIT_BASE_URL", "HTTP_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert COUNT in told(capsys)
+
+
+def test_piped_lines_are_plain_and_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    text = told(capsys, "--lose-answer")
+    assert text.isprintable() is text.replace("\n", "").isprintable() or "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 79
+    assert not re.search("[\u2500-\u257f]", text)  # boxes
+
+
+# When it goes otherwise
+
+
+def test_another_end_than_asked_for_is_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo.Wish, "plan", Plan.at_once("FAILED"))
+    assert main(FAST) == Exit.FAILED
+    assert "should have ended as DONE, not as FAILED" in capsys.readouterr().err
+
+
+def test_an_answer_that_is_not_lost_is_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_PLACE", "/v1/elsewhere")
+    assert main([*FAST, "--lose-answer"]) == Exit.FAILED
+    assert "should have been lost, and was not" in capsys.readouterr().err
+
+
+def test_a_withdrawal_that_is_not_found_is_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fault, "lose_answer", Fault.reset_before_with := _reset_before)
+    assert main([*FAST, "--lose-answer"]) == Exit.FAILED
+    assert "should have been found, and is not_found" in capsys.readouterr().err

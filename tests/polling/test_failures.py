@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from upbit_async import errors
+from upbit_async.events import LookFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.polling.conftest import Desk
+    from upbit_async.models import Withdrawal
+    from upbit_async.polling import WithdrawalPoller
+
+
+ENDS_ALL = [
+    errors.AuthenticationError("the key was refused", status=401, name="invalid_access_key"),
+    errors.PermissionDenied("the key lacks a permission", status=403, name="out_of_scope"),
+    errors.ConfigurationError("there is no key"),
+]
+PASSES = [
+    errors.TransportError("no answer"),
+    errors.ServerError("maintenance", status=503),
+    errors.RateLimited("too many", status=429, name="too_many_requests", retry_after=1),
+    errors.DecodeError("not JSON"),
+    errors.APIError("a proxy's page", status=404),
+    errors.APIError("too slow", status=408, name="request_timeout"),
+]
+
+
+@pytest.mark.parametrize("error", PASSES, ids=str)
+async def test_a_failed_look_is_an_event_and_no_end(desk: Desk, error: errors.UpbitError) -> None:
+    faults = [error, error]
+    desk.fault = lambda _uuids: faults.pop() if faults else None
+    pollers = [desk.open(name, (0, "DONE")) for name in "abc"]
+
+    assert await desk.outcomes(*pollers) == ["DONE"] * 3
+
+    failed = [event for event in desk.events if isinstance(event, LookFailed)]
+    assert [event.uuids for event in failed] == [desk.requests[0][1]] * 2
+    assert failed[0].error is error
+    assert desk.times() == pytest.approx([desk.times()[0] + after for after in (0, 1, 2.5)])
+
+
+@pytest.mark.parametrize("error", ENDS_ALL, ids=lambda error: type(error).__name__)
+async def test_some_errors_end_every_wait(desk: Desk, error: errors.UpbitError) -> None:
+    desk.fault = lambda _uuids: error if len(desk.requests) == 3 else None
+    pollers = [desk.open(f"u{number}", (0, "PROCESSING")) for number in range(120)]
+
+    assert set(await desk.outcomes(*pollers)) == {type(error).__name__}
+    assert error.resume_token is None
+    assert desk.watcher.watched == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ValidationError("no such format", status=400, name="validation_error"),
+        errors.APIError("what is it", status=400, name="invalid_uuid"),
+    ],
+    ids=["validation", "other"],
+)
+async def test_one_poisonous_id_does_not_starve_the_others(desk: Desk, error: errors.UpbitError) -> None:
+    desk.fault = lambda uuids: error if "poison" in uuids else None
+    names = [*(f"u{number}" for number in range(99)), "poison"]
+    pollers = [desk.open(name, (0, "DONE")) for name in names]
+
+    ended = await desk.outcomes(*pollers)
+
+    assert Counter(ended) == {"DONE": 99, type(error).__name__: 1}
+    assert ended[-1] == type(error).__name__
+    assert len(desk.requests) <= 15
+    assert desk.watcher.watched == 0
+
+
+async def test_one_row_that_does_not_decode_does_not_starve_the_others(desk: Desk) -> None:
+    error = errors.DecodeError("no decimal", path="$[3].amount")
+    desk.fault = lambda uuids: error if "odd" in uuids and anyio.current_time() < mended else None
+    mended = anyio.current_time() + 50
+    pollers = [desk.open(name, (0, "PROCESSING"), (5, "DONE")) for name in ["odd", "a", "b", "c"]]
+
+    assert await desk.outcomes(*pollers) == ["DONE"] * 4
+    assert {event.uuids for event in desk.events if isinstance(event, LookFailed)} == {("odd",)}
+
+
+async def test_who_leaves_while_the_batch_is_halved_is_not_asked_for(desk: Desk) -> None:
+    desk.latency = 1
+    desk.fault = lambda uuids: errors.ValidationError("bad", status=400) if len(uuids) > 1 else None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.open("stays", (0, "PROCESSING"), (30, "DONE")).wait)
+        await anyio.lowlevel.checkpoint()
+        with anyio.move_on_after(0.5):
+            await desk.open("leaves", (0, "PROCESSING")).wait()
+
+    assert all(uuids == ("stays",) for _, uuids in desk.requests[1:])
+
+
+async def test_who_leaves_while_a_look_is_on_its_way_is_forgotten(desk: Desk) -> None:
+    desk.latency = 1
+    refusal = errors.ValidationError("bad", status=400)
+    desk.fault = lambda uuids: refusal if "bad" in uuids else None
+
+    async def lead() -> None:
+        with pytest.raises(errors.PollTimeout):
+            await desk.open("leads", (0, "PROCESSING")).wait(timeout=5)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lead)
+        await anyio.sleep(0.5)
+        with anyio.move_on_after(2):  # it is looked at alone from 2 s to 3 s
+            await desk.open("bad", (0, "PROCESSING")).wait()
+
+    assert desk.watcher.watched == 0
+
+
+async def test_a_slip_in_our_own_code_is_raised_and_the_others_go_on(desk: Desk) -> None:
+    slips = [LookupError("a slip")]
+    desk.fault = lambda _uuids: slips.pop() if slips else None
+    ended: Counter[str] = Counter()
+
+    async def wait(poller: WithdrawalPoller) -> None:
+        try:
+            ended[(await poller.wait()).state] += 1
+        except LookupError:
+            ended["slip"] += 1
+
+    async with anyio.create_task_group() as tasks:
+        for name in "abc":
+            tasks.start_soon(wait, desk.open(name, (0, "DONE")))
+
+    assert ended == {"slip": 1, "DONE": 2}
+
+
+# --- absence ---
+
+
+async def test_a_list_that_lags_behind_is_patience(desk: Desk, make: Callable[..., Withdrawal]) -> None:
+    known = desk.poller("known", make("known"))
+    desk.open("known", (20, "PROCESSING"), (25, "DONE"))
+    fresh = desk.open("fresh", (20, "PROCESSING"), (25, "DONE"))
+
+    assert await desk.outcomes(known, fresh) == ["DONE", "DONE"]
+
+
+async def test_what_never_appears_is_not_found(desk: Desk) -> None:
+    ghost = desk.open("ghost")
+    began = anyio.current_time()
+
+    with pytest.raises(errors.NotFound, match="no withdrawal ghost") as caught:
+        await ghost.wait()
+
+    assert caught.value.resume_token == ghost.resume_token
+    assert 30 <= anyio.current_time() - began <= 45
+    assert not desk.events
+
+
+async def test_a_refusal_to_know_the_only_id_is_absence_too(desk: Desk) -> None:
+    desk.fault = lambda _uuids: errors.NotFound("none", status=404, name="withdraw_not_found")
+
+    assert await desk.outcomes(desk.open("ghost")) == ["NotFound"]
+    assert len(desk.requests) > 5
+
+
+async def test_what_was_seen_and_is_missing_now_is_a_failed_look(desk: Desk) -> None:
+    poller = desk.open("u", (0, "PROCESSING"), (10, "GONE"), (200, "DONE"))
+
+    assert (await poller.wait()).state == "DONE"
+    failed = [event for event in desk.events if isinstance(event, LookFailed)]
+    assert failed
+    assert all(isinstance(event.error, errors.NotFound) for event in failed)
+
+
+async def test_strangers_in_the_answer_are_ignored(desk: Desk, make: Callable[..., Withdrawal]) -> None:
+    desk.strangers = [make("somebody", "DONE")]
+    poller = desk.open("u", (0, "PROCESSING"), (5, "DONE"))
+
+    assert (await poller.wait()).uuid == "u"
