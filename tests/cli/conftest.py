@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 import pytest
 
-Command: TypeAlias = "Callable[..., Sequence[str]]"
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 @pytest.fixture
-def command() -> Command:
+def command() -> Callable[..., Sequence[str]]:
     """Makes the command line of a run."""
     return lambda *options: [sys.executable, "-W", "error", "-m", "upbit_async.cli", *options]
 

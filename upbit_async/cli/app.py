@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 
 from upbit_async._version import VERSION
 from upbit_async.cli import demo
@@ -65,9 +65,14 @@ def _app(console: Console) -> App:
     return app
 
 
-def _check_amount(_kind: object, amount: Decimal) -> None:
+def _read_amount(_kind: object, tokens: Sequence[Token]) -> Decimal:
+    try:
+        amount = Decimal(tokens[0].value)
+    except InvalidOperation:
+        amount = Decimal("NaN")
     if not amount.is_finite() or amount <= 0:
-        raise ValueError("It must be greater than zero.")
+        raise ValueError(f'"{tokens[0].value}" is no number greater than zero.')
+    return amount
 
 
 def _check_speed(_kind: object, speed: float) -> None:
@@ -81,7 +86,7 @@ def _demo(
     end: demo.End = demo.End.DONE,
     lose_answer: Annotated[bool, Parameter(negative="")] = False,
     speed: Annotated[float, Parameter(validator=_check_speed)] = 1.0,
-    amount: Annotated[Decimal, Parameter(validator=_check_amount)] = Decimal(13),
+    amount: Annotated[Decimal, Parameter(converter=_read_amount)] = Decimal(13),
     currency: str = "USDT",
     net_type: str = "TRX",
 ) -> None:

@@ -120,7 +120,7 @@ async def tell(wish: Wish, show: Show) -> None:
         ) as client:
             record = await _Story(wish, show, client).withdraw()
     _show_record(record, show)
-    _show_books(sandbox, record, show)
+    show_books(sandbox, record, show)
     if record.state.value != wish.end.value:
         raise DemoError(f"the withdrawal should have ended as {wish.end.value}, not as {record.state.value}")
     show.heading('Next, the same in ten lines of your own: README.md, "The first ten lines".')
@@ -254,23 +254,20 @@ def _destination(address: WithdrawalAddress) -> str:
 
 def _findings(checked: Preflight) -> list[tuple[str, str]]:
     """What the checks have found, in their order; nothing stood in the way, or they would have raised."""
-    unit, amount, fee = checked.currency, digits(checked.amount), digits(checked.fee or Decimal(0))
-    findings: list[tuple[str, str]] = []
-    if checked.address is not None:
-        findings.append(("address", f"registered: {_destination(checked.address)}"))
-    memo = checked.secondary_address
-    findings.append(("memo", f"{memo}, sent along" if memo else "this address has none"))
-    if checked.wallet is not None:
-        findings.append(("wallet", checked.wallet.wallet_state.value))
-    if checked.chance is not None:
-        limit, balance = checked.chance.withdraw_limit, digits(checked.chance.account.balance)
-        findings.append(("account", "neither locked nor suspended"))
-        if limit.minimum is not None:
-            findings.append(("minimum", f"{amount} {unit} is at least {digits(limit.minimum)} {unit}"))
-        if limit.fixed is not None:
-            findings.append(("decimals", f"{amount} has no more than {limit.fixed}"))
-        findings.append(("balance", f"{balance} {unit} covers {amount} {unit} and the fee of {fee} {unit}"))
-    return findings
+    address, wallet, chance, fee = checked.address, checked.wallet, checked.chance, checked.fee
+    if address is None or wallet is None or chance is None or fee is None:  # pragma: no cover
+        raise DemoError("the checks have passed without having seen everything")
+    amount, unit, balance = digits(checked.amount), checked.currency, digits(chance.account.balance)
+    memo, limit = checked.secondary_address, chance.withdraw_limit
+    return [
+        ("address", f"registered: {_destination(address)}"),
+        ("memo", f"{memo}, sent along" if memo else "this address has none"),
+        ("wallet", wallet.wallet_state.value),
+        ("account", "neither locked nor suspended"),
+        ("minimum", f"{amount} {unit} is at least {digits(limit.minimum or Decimal(0))} {unit}"),
+        ("decimals", f"{amount} has no more than {limit.fixed}"),
+        ("balance", f"{balance} {unit} covers {amount} {unit} and the fee of {digits(fee)} {unit}"),
+    ]
 
 
 def _show_record(record: Withdrawal, show: Show) -> None:
@@ -278,14 +275,13 @@ def _show_record(record: Withdrawal, show: Show) -> None:
     show.row("uuid", record.uuid)
     show.row("state", record.state.value)
     show.row("amount", f"{digits(record.amount)} {record.currency} on {record.net_type}")
-    if record.fee is not None:
-        show.row("fee", f"{digits(record.fee)} {record.currency}")
+    show.row("fee", "-" if record.fee is None else f"{digits(record.fee)} {record.currency}")
     for label, moment in (("created at", record.created_at), ("done at", record.done_at)):
         show.row(label, "-" if moment is None else clock(moment))
     show.row("txid", record.txid or "-")
 
 
-def _show_books(sandbox: Sandbox, record: Withdrawal, show: Show) -> None:
+def show_books(sandbox: Sandbox, record: Withdrawal, show: Show) -> None:
     """Show what really happened, as the sandbox has counted it."""
     show.heading("The sandbox's own books")
     for entry in sandbox.ledger:

@@ -24,7 +24,8 @@ from upbit_async.transport import clock
 
 __all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket", "shared_limiter"]
 
-_WINDOW = 1.0
+_WINDOW = 1.0 + 0.002
+"""A second and what clocks are out by."""
 _SPARE = 1
 """Calls a second left unused: the server's clock is not ours."""
 _NAP = 0.01

@@ -1,0 +1,149 @@
+"""Everything that is checked, and how: plain ``nox`` runs tests, lint, types and lowest."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.sessions = ["tests", "lint", "types", "lowest"]
+nox.options.error_on_external_run = True
+
+HERE = Path(__file__).parent
+PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text())
+CONSTRAINTS = HERE / "tests" / "constraints.txt"
+EXTRAS = "cli,httpx2,aiohttp"
+COVERAGE = 95
+
+
+def _supported() -> list[str]:
+    prefix = "Programming Language :: Python :: 3."
+    return [
+        name.removeprefix(prefix[:-2])
+        for name in PROJECT["project"]["classifiers"]
+        if name.startswith(prefix)
+    ]
+
+
+def _switch_pyenv_on() -> None:
+    """Let pyenv's commands answer for every version that it has, not only for the chosen one."""
+    if shutil.which("pyenv") and "PYENV_VERSION" not in os.environ:
+        listed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
+        versions = [line for line in listed.stdout.split() if line.startswith(tuple(_supported()))]
+        if versions:
+            os.environ["PYENV_VERSION"] = ":".join(versions)
+
+
+def _answers(version: str) -> bool:
+    command = [f"python{version}", "-c", "pass"]
+    return bool(shutil.which(command[0])) and not subprocess.run(command, capture_output=True, check=False).returncode
+
+
+_switch_pyenv_on()
+PYTHONS = [version for version in _supported() if _answers(version)]
+
+
+@functools.cache
+def _group(name: str) -> list[str]:
+    """Return the requirements of a dependency group, without the project itself."""
+    wanted = nox.project.dependency_groups(PROJECT, name)
+    return [requirement for requirement in wanted if not requirement.startswith("upbit_async")]
+
+
+def _install(session: nox.Session, *groups: str, constraints: Path = CONSTRAINTS) -> None:
+    """Build the wheel and install it, with what the groups need."""
+    session.install("-q", "-c", str(constraints), "build", "hatchling")
+    wheels = Path(session.create_tmp()) / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.run(
+        "python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(HERE), silent=True
+    )
+    (wheel,) = wheels.glob("*.whl")
+    requirements = [requirement for group in groups for requirement in _group(group)]
+    session.install("-q", "-c", str(constraints), f"upbit_async[{EXTRAS}] @ {wheel.resolve().as_uri()}", *requirements)
+
+
+def _test(session: nox.Session, *command: str) -> None:
+    """Run tests against the installed wheel: the checkout must not be on the path."""
+    env = {"PYTHONSAFEPATH": "1", "PYTHONWARNDEFAULTENCODING": ""}
+    where = "import upbit_async, sys; sys.exit('site-packages' not in upbit_async.__file__)"
+    session.run("python", "-c", where, env=env)
+    session.run(*command, *session.posargs, env=env)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on every Python at hand; on the newest, measure what they cover."""
+    _install(session, "tests")
+    if session.python != PYTHONS[-1] or session.posargs:
+        _test(session, "pytest", "-q")
+        return
+    session.run("coverage", "erase")
+    _test(session, "coverage", "run", "-m", "pytest", "-q")
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report", f"--fail-under={COVERAGE}")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install("-q", "-c", str(CONSTRAINTS), *_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy and pyright."""
+    _install(session, "types")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS[:1])
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the lowest dependencies that are allowed."""
+    with tempfile.TemporaryDirectory() as folder:
+        floors = Path(folder) / "floors.txt"
+        floors.write_text("\n".join(_floors()))
+        _install(session, "tests", constraints=floors)
+    _test(session, "pytest", "-q")
+
+
+def _floors() -> list[str]:
+    """Return the constraints with every dependency of ours at its floor."""
+    project = PROJECT["project"]
+    ours = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    floors = {}
+    for requirement in ours:
+        found = re.match(r"([A-Za-z0-9_.-]+)>=([0-9.]+)", requirement)
+        if found:
+            floors[_normal(found[1])] = found[2]
+    pinned = [line for line in CONSTRAINTS.read_text().splitlines() if "==" in line]
+    # What only stands on ours must be free to go down with it.
+    kept = [line for line in pinned if _normal(line.partition("==")[0]) in _KEPT]
+    return [*(f"{name}=={version}" for name, version in floors.items()), *kept]
+
+
+_KEPT = frozenset({"pytest", "trio", "hypothesis", "coverage", "sybil", "pytest-timeout", "import-linter", "hatchling"})
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@nox.session(python=PYTHONS[-1:])
+def bench(session: nox.Session) -> None:
+    """Measure speed, side by side with the bare library (on request)."""
+    _install(session, "tests")
+    session.run("python", "-P", "-m", "pytest", "-q", "-s", "--timeout=600", "tests/benchmarks", *session.posargs)

@@ -1,0 +1,107 @@
+"""The command as a process: through a pipe, at a terminal, and interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from upbit_async.cli import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals are POSIX's")
+
+
+def test_lines_come_as_things_happen(
+    command: Callable[..., Sequence[str]], surroundings: dict[str, str]
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command("demo", "--speed", "5"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=surroundings | {"PYTHONIOENCODING": "utf-8"},
+    ) as process:
+        assert process.stdout is not None
+        came: dict[str, float] = {}
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            came.setdefault(line.split()[-1] if line.split() else "", time.monotonic())
+        errors = process.communicate()[1]
+    assert (process.returncode, errors) == (Exit.OK, "")
+    assert came["DONE"] - came["WAITING"] > 0.3  # they are a second apart, had the pipe not held them back
+    assert "\x1b" not in "".join(lines)
+
+
+def test_an_interruption_leaves_no_traceback(
+    command: Callable[..., Sequence[str]], surroundings: dict[str, str]
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command("demo", "--speed", "0.1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=surroundings | {"PYTHONIOENCODING": "utf-8"},
+    ) as process:
+        assert process.stdout is not None
+        assert any("WAITING" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (130, "upbit-async: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_drama(
+    command: Callable[..., Sequence[str]], surroundings: dict[str, str]
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command("demo", "--speed", "50"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert errors == b""
+    assert process.returncode == Exit.FAILED
+
+
+@pytest.mark.parametrize("wish", [{}, {"NO_COLOR": "1"}])
+def test_a_terminal_gets_colours_unless_it_wants_none(
+    command: Callable[..., Sequence[str]], surroundings: dict[str, str], wish: dict[str, str]
+) -> None:
+    master, slave = os.openpty()
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command("demo", "--speed", "50", "--lose-answer"),
+        stdout=slave,
+        stderr=slave,
+        env=surroundings | {"PYTHONIOENCODING": "utf-8"} | wish,
+    ) as process:
+        os.close(slave)
+        text = _read(master).decode()
+    os.close(master)
+    assert process.returncode == Exit.OK
+    assert "1 POST on the wire, 1 withdrawal in the ledger." in text
+    assert ("\x1b[" in text) is (not wish)
+
+
+def _read(terminal: int) -> bytes:
+    """Everything until the other end is closed, which Linux reports as an error and others as an end."""
+    parts: list[bytes] = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            part = b""
+        if not part:
+            return b"".join(parts)
+        parts.append(part)

@@ -1,0 +1,273 @@
+"""`client.withdraws.reconcile`: what became of a withdrawal whose answer was lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from upbit_async.errors import (
+    AuthenticationError,
+    Banned,
+    ConfigurationError,
+    DecodeError,
+    OutcomeUnknown,
+    ServerError,
+    UpbitError,
+)
+from upbit_async.models import Intent
+from upbit_async.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from upbit_async.client import UpbitClient
+
+MANY = "/v1/withdraws"
+
+
+async def lose(client: UpbitClient, sandbox: Sandbox, *, executed: bool = True, **order: Any) -> OutcomeUnknown:
+    fault = Fault.lose_answer("POST") if executed else Fault.reset_before("POST")
+    sandbox.faults.add(fault)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.withdraws.create(**order)
+    return caught.value
+
+
+def other_client(sandbox: Sandbox) -> UpbitClient:
+    """Return a client of another process, of which this one knows nothing."""
+    return sandbox.client(credentials=sandbox.issue_key())
+
+
+async def test_a_withdrawal_that_arrived_is_found_at_the_first_look(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    unknown = await lose(client, sandbox, **tron)
+    result = await client.withdraws.reconcile(unknown)
+    assert result.status == "found"
+    assert result.withdrawal is not None
+    assert result.withdrawal.uuid == list(sandbox.withdrawals)[-1]
+    assert result.candidates == (result.withdrawal,)
+    assert [line.query for line in sandbox.requests.of("GET")] == [
+        "currency=USDT&limit=100&order_by=desc",
+        f"currency=USDT&limit=100&order_by=desc&to={result.withdrawal.uuid}",
+    ]
+
+
+async def test_a_withdrawal_that_never_arrived_is_not_found_but_only_at_the_end(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    unknown = await lose(client, sandbox, executed=False, **tron)
+    started = sandbox.now
+    result = await client.withdraws.reconcile(unknown)
+    assert (result.status, result.withdrawal, result.candidates) == ("not_found", None, ())
+    assert sandbox.now - started == dt.timedelta(seconds=60)
+    looks = [(line.at - started).total_seconds() for line in sandbox.requests.of("GET", MANY)]
+    assert looks == sorted(looks)
+    assert looks[0] == 0
+    assert looks[-1] == pytest.approx(60)
+    assert len(looks) < 15
+    sandbox.requests.clear()
+    assert (await client.withdraws.reconcile(unknown, timeout=0)).status == "not_found"
+    assert len(sandbox.requests) == 1
+
+
+async def test_two_that_fit_are_ambiguous_until_one_is_known_to_be_anothers(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    theirs = await other_client(sandbox).withdraws.create(**tron)
+    unknown = await lose(client, sandbox, **tron)
+    ours = list(sandbox.withdrawals)[-1]
+    result = await client.withdraws.reconcile(unknown)
+    assert (result.status, result.withdrawal) == ("ambiguous", None)
+    assert {each.uuid for each in result.candidates} == {ours, theirs.uuid}
+    for known in ([theirs.uuid], (theirs.uuid.upper(),), iter([theirs.uuid])):
+        result = await client.withdraws.reconcile(unknown, known_uuids=known)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert result.withdrawal is not None
+        assert (result.status, result.withdrawal.uuid) == ("found", ours)
+
+
+async def test_what_this_client_has_an_answer_for_is_none_of_the_candidates(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    await client.withdraws.create(**tron)
+    unknown = await lose(client, sandbox, executed=False, **tron)
+    await client.with_options().withdraws.create(**tron)
+    assert (await client.withdraws.reconcile(unknown)).status == "not_found"
+
+
+async def test_what_is_acknowledged_while_we_look_is_none_of_the_candidates_either(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    unknown = await lose(client, sandbox, executed=False, **tron)
+    results: list[str] = []
+
+    async def look() -> None:
+        results.append((await client.withdraws.reconcile(unknown)).status)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        await anyio.sleep(5)
+        await client.withdraws.create(**tron)
+    assert results == ["not_found"]
+
+
+async def test_a_list_that_lags_behind_is_waited_for(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_delay = 45.0
+    unknown = await lose(client, sandbox, **tron)
+    assert (await client.withdraws.reconcile(unknown, timeout=5)).status == "not_found"
+    assert (await client.withdraws.reconcile(unknown)).status == "found"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"amount": "13.000001"}, {"net_type": "ETH", "address": f"0x{'3' * 40}"}, {"transaction_type": "internal"}],
+)
+async def test_withdrawals_of_another_kind_do_not_fit(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], change: dict[str, str]
+) -> None:
+    await other_client(sandbox).withdraws.create(**{**tron, **change})
+    unknown = await lose(client, sandbox, executed=False, **tron)
+    assert (await client.withdraws.reconcile(unknown, timeout=3)).status == "not_found"
+
+
+async def test_amounts_are_compared_as_numbers(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    unknown = await lose(client, sandbox, **{**tron, "amount": "13.50"})
+    assert (await client.withdraws.reconcile(unknown)).status == "found"
+
+
+async def test_one_that_differs_by_the_fee_is_taken_only_when_no_better_one_turns_up(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    theirs = await other_client(sandbox).withdraws.create(**{**tron, "amount": "14"})
+    never_sent = await lose(client, sandbox, executed=False, **tron)
+    result = await client.withdraws.reconcile(never_sent, timeout=30)
+    assert (result.status, result.candidates) == ("found", (theirs,))
+    sandbox.knobs.list_delay = 10.0
+    await anyio.sleep(10)
+    unknown = await lose(client, sandbox, **tron)
+    result = await client.withdraws.reconcile(unknown, timeout=30)
+    assert result.withdrawal is not None
+    assert result.withdrawal.uuid == list(sandbox.withdrawals)[-1]
+
+
+async def test_only_what_is_younger_than_the_lost_request_is_read(
+    client: UpbitClient, sandbox: Sandbox, grow: Callable[[int], list[str]]
+) -> None:
+    grow(150)
+    order = {"currency": "XRP", "net_type": "XRP", "amount": "10", "secondary_address": "123456789"}
+    unknown = await lose(
+        client, sandbox, executed=False, **order, address="rFakeXrpWithdrawAddressFakeFakeFak"
+    )
+    assert (await client.withdraws.reconcile(unknown, timeout=0)).status == "not_found"
+    assert len(sandbox.requests.of("GET")) == 1
+
+
+async def test_a_time_that_can_not_be_read_excludes_nothing(
+    client: UpbitClient,
+    sandbox: Sandbox,
+    tron: dict[str, Any],
+    says: Callable[..., None],
+    row: Callable[..., dict[str, Any]],
+) -> None:
+    unknown = await lose(client, sandbox, executed=False, **tron)
+    says("GET", MANY, [row("a", currency="USDT", net_type=None, amount="13", created_at="yesterday")])
+    says("GET", MANY, [])
+    assert (await client.withdraws.reconcile(unknown)).status == "found"
+
+
+async def test_failing_looks_are_repeated_and_the_last_one_is_the_answer(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    unknown = await lose(client, sandbox, **tron)
+    sandbox.faults.add(Fault.status(503, "GET", MANY, times=7), Fault.garbage("GET", MANY, body="html"))
+    assert (await client.withdraws.reconcile(unknown)).status == "found"
+    sandbox.faults.add(Fault.status(503, "GET", MANY, times=None))
+    with pytest.raises(ServerError):
+        await client.withdraws.reconcile(unknown)
+
+
+async def test_a_list_that_can_not_be_read_to_its_end_says_nothing(
+    client: UpbitClient,
+    sandbox: Sandbox,
+    tron: dict[str, Any],
+    says: Callable[..., None],
+    row: Callable[..., dict[str, Any]],
+) -> None:
+    unknown = await lose(client, sandbox, executed=False, **tron)
+    now = unknown.intent.started_at.isoformat()
+    says("GET", MANY, [row("a", created_at=now), row("b", created_at=now)], times=None)
+    with pytest.raises(DecodeError, match="may not be all"):
+        await client.withdraws.reconcile(unknown, timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "kind"),
+    [(401, "expired_access_key", AuthenticationError), (418, "too_many_requests", Banned)],
+)
+async def test_looking_ends_where_it_is_hopeless(
+    client: UpbitClient,
+    sandbox: Sandbox,
+    tron: dict[str, Any],
+    status: int,
+    name: str,
+    kind: type[UpbitError],
+) -> None:
+    unknown = await lose(client, sandbox, **tron)
+    sandbox.faults.add(Fault.status(status, "GET", MANY, name=name))
+    with pytest.raises(kind):
+        await client.withdraws.reconcile(unknown)
+    assert len(sandbox.requests.of("GET")) == 1
+
+
+async def test_a_client_that_was_closed_does_not_look_for_a_minute(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    unknown = await lose(client, sandbox, **tron)
+    await client.aclose()
+    started = sandbox.now
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.withdraws.reconcile(unknown)
+    assert sandbox.now == started
+
+
+async def test_what_is_no_lost_withdrawal_of_this_host_is_a_mistake(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    unknown = await lose(client, sandbox, **tron)
+    sandbox.requests.clear()
+
+    def about(**changes: Any) -> OutcomeUnknown:
+        given = {"endpoint": unknown.intent.endpoint, "host": client.host, "members": unknown.intent.members}
+        return OutcomeUnknown("?", intent=Intent(**{**given, "started_at": sandbox.now, **changes}))
+
+    with pytest.raises(ValueError, match="is no withdrawal"):
+        await client.withdraws.reconcile(about(endpoint="POST /v1/travel_rule/deposit/uuid"))
+    for missing in ("currency", "amount"):
+        members = {name: text for name, text in unknown.intent.members.items() if name != missing}
+        with pytest.raises(ValueError, match="is no withdrawal"):
+            await client.withdraws.reconcile(about(members=members))
+    with pytest.raises(ValueError, match=r"sent to th-api\.upbit\.com"):
+        await client.withdraws.reconcile(about(host="th-api.upbit.com"))
+    for wrong in (None, "unknown", unknown.intent, ValueError()):
+        with pytest.raises(TypeError, match="OutcomeUnknown"):
+            await client.withdraws.reconcile(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    for known in (None, "id", b"id", 5, [None], [5], {"id": 1}):
+        with pytest.raises(TypeError, match="known_uuids"):
+            await client.withdraws.reconcile(unknown, known_uuids=known)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="known_uuids"):
+        await client.withdraws.reconcile(unknown, known_uuids=[""])
+    for timeout in (-1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="timeout"):
+            await client.withdraws.reconcile(unknown, timeout=timeout)
+    for odd in ("60", None, True, Decimal(60)):
+        with pytest.raises(TypeError, match="timeout"):
+            await client.withdraws.reconcile(unknown, timeout=odd)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert len(sandbox.requests) == 0

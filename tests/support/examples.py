@@ -1,0 +1,21 @@
+"""Upbit's answers as its documents show them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["example", "example_bytes"]
+
+_EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
+
+
+def example_bytes(name: str) -> bytes:
+    """Return an example as it is on disk."""
+    return (_EXAMPLES / f"{name}.json").read_bytes()
+
+
+def example(name: str) -> Any:
+    """Return an example, read by Python's own reader."""
+    return json.loads(example_bytes(name))

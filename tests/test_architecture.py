@@ -1,0 +1,35 @@
+"""The house stands as drawn: rooms import only from rooms below them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+import upbit_async
+
+HERE = Path(__file__).parent
+PACKAGE = Path(upbit_async.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 420
+
+
+def test_the_import_contracts_are_kept() -> None:
+    assert lint_imports(config_filename=str(HERE.parent / "pyproject.toml"), no_cache=True) == 0
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_holds_one_concept(module: Path) -> None:
+    text = module.read_text()
+    assert len(text.splitlines()) <= LONGEST
+    assert ast.get_docstring(ast.parse(text)), "a module says what it is for"
+
+
+def test_nothing_inside_imports_from_the_package_root() -> None:
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "upbit_async" and module != PACKAGE / "__init__.py":
+                names = {alias.name for alias in node.names}
+                assert names <= {"errors", "events", "models", "settings"}, (module, names)

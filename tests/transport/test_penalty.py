@@ -1,0 +1,46 @@
+"""Whoever is banned waits, whichever client it uses."""
+
+from __future__ import annotations
+
+import anyio
+
+from upbit_async.transport.penalty import PenaltyBox, penalty_box
+
+
+async def test_a_ban_lasts_as_long_as_it_was_told() -> None:
+    box = PenaltyBox()
+    assert box.seconds_left() == 0
+    assert box.ban(lambda _: 30.0) == 30.0
+    assert 29 < box.seconds_left() <= 30
+    await anyio.sleep(29.5)
+    assert box.seconds_left() > 0
+    await anyio.sleep(1)
+    assert box.seconds_left() == 0
+
+
+async def test_bans_are_counted_until_a_call_goes_through() -> None:
+    box = PenaltyBox()
+    counts: list[int] = []
+
+    def note(bans: int) -> float:
+        counts.append(bans)
+        return 1.0
+
+    box.ban(note)
+    box.ban(note)
+    box.forgive()
+    box.ban(note)
+    assert counts == [0, 1, 0]
+
+
+async def test_a_shorter_ban_does_not_cut_a_longer_one() -> None:
+    box = PenaltyBox()
+    box.ban(lambda _: 100.0)
+    box.ban(lambda _: 1.0)
+    assert box.seconds_left() > 99
+
+
+def test_a_key_has_one_box_at_each_host() -> None:
+    assert penalty_box("host", "key") is penalty_box("host", "key")
+    assert penalty_box("host", "key") is not penalty_box("host", "other")
+    assert penalty_box("host", "key") is not penalty_box("other", "key")
