@@ -405,8 +405,6 @@ def test_what_is_no_plain_decimal_is_refused_with_its_place(text: str, member: s
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 def test_an_exponent_beyond_all_bounds_is_a_decode_error(kind: Any, number: str) -> None:
     for body in (number, f"[{number}]", json.dumps(_row(amount=0)).replace('"amount": 0', f'"amount": {number}')):
-        if kind is object and number.startswith("1e-"):
-            continue
         assert _refusal(kind, body.encode()).raw == body
 
 

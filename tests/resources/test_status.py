@@ -65,9 +65,9 @@ async def test_a_watch_tells_the_first_view_and_then_changes_only(
         await anyio.sleep(120)
         tron.block_state = "delayed"
         await anyio.sleep(60)
-        del wallets["USDT", "TRX"]
+        wallets.remove("USDT", "TRX")
         await anyio.sleep(60)
-        wallets["USDT", "TRX"] = attrs.evolve(tron, wallet_state="working")
+        wallets.add(attrs.evolve(tron, wallet_state="working"))
 
     seen: list[WalletChange] = []
     async with anyio.create_task_group() as tasks:

@@ -1,0 +1,110 @@
+"""A small HTTP server in a process of its own, so that the client's CPU is measured alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+
+__all__ = ["serving"]
+
+WITHDRAWAL = {
+    "type": "withdraw",
+    "uuid": "00000000-0000-4000-8000-000000000001",
+    "currency": "XRP",
+    "net_type": "XRP",
+    "txid": "f" * 64,
+    "state": "DONE",
+    "created_at": "2025-07-04T15:00:00",
+    "done_at": "2025-07-04T15:00:20",
+    "amount": "10.00",
+    "fee": "0.0",
+    "transaction_type": "default",
+    "is_cancelable": False,
+}
+WALLET = {
+    "currency": "BTC",
+    "wallet_state": "working",
+    "block_state": "normal",
+    "block_height": 907974,
+    "block_updated_at": "2025-07-31T16:12:40.584+00:00",
+    "block_elapsed_minutes": 15,
+    "net_type": "BTC",
+    "network_name": "Bitcoin",
+}
+
+
+def _answer(value: object) -> bytes:
+    body = json.dumps(value).encode()
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\n"
+        f"Remaining-Req: group=default; min=1800; sec=29\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+ANSWERS = {
+    b"/v1/withdraw": _answer(WITHDRAWAL),
+    b"/v1/withdraws": _answer([]),
+    b"/v1/status/wallet": _answer([WALLET] * 300),
+}
+
+
+class _Peer(asyncio.Protocol):
+    """Answers at once, or after a random while up to `lag` seconds."""
+
+    connections = 0
+    requests = 0
+    lag = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        type(self).connections += 1
+        self.transport = transport
+        self.buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while b"\r\n\r\n" in self.buffer:
+            head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+            path = head.split(b" ", 2)[1].partition(b"?")[0]
+            type(self).requests += 1
+            answer = self._counts() if path == b"/counts" else ANSWERS[path]
+            if self.lag and path != b"/counts":
+                asyncio.get_running_loop().call_later(random.random() * self.lag, self._send, answer)
+            else:
+                self._send(answer)
+
+    def _send(self, answer: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(answer)  # type: ignore[attr-defined]
+
+    def _counts(self) -> bytes:
+        return _answer({"connections": self.connections, "requests": self.requests})
+
+
+async def _serve(lag: float) -> None:
+    _Peer.lag = lag
+    server = await asyncio.get_running_loop().create_server(_Peer, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextlib.contextmanager
+def serving(lag: float = 0.0) -> Iterator[str]:
+    """Run the server until the block ends, and give its URL."""
+    command = [sys.executable, __file__, str(lag)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(float(sys.argv[1])))

@@ -1,0 +1,210 @@
+"""Rate limits as numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from examples import example
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from upbit_async.protocol.rates import Remaining, ban_seconds, budget, parse_remaining, parse_retry_after
+
+NOW = dt.datetime(2026, 1, 1, 12, 0, 0, tzinfo=dt.UTC)
+DAY = 24 * 3600.0
+
+
+@pytest.mark.parametrize("sample", example("response_headers")["remaining_req"], ids=lambda sample: sample["value"])
+def test_every_observed_remaining_req_is_read(sample: dict[str, str]) -> None:
+    found = parse_remaining(sample["value"])
+    group, _, sec = (part.split("=")[1] for part in sample["value"].split("; "))
+    assert found == Remaining(group, int(sec))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "group=default; min=1800; sec=29",
+        "group=default;min=1800;sec=29",
+        "  group = default ;  sec = 29  ",
+        "sec=29; min=1800; group=default",
+        "Group=default; Min=1800; SEC=29",
+        "group=default; sec=29; more=things; and",
+        "group=default; min=1800; sec=029",
+    ],
+)
+def test_odd_spellings_of_remaining_req_are_read(header: str) -> None:
+    assert parse_remaining(header) == Remaining("default", 29)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "group=default",
+        "sec=29",
+        "group=; sec=29",
+        "group=default; sec=",
+        "group=default; sec=-1",
+        "group=default; sec=1.5",
+        "group=default; sec=1e3",
+        "group=default; sec=２",  # noqa: RUF001 - a full-width digit
+        "group=default; sec=" + "9" * 10,
+        "group=default; msec=5",
+        "group=default; sec=29, group=order; sec=3",
+        "group=a;" * 500_000,
+        "garbage",
+        ";;;===",
+    ],
+    ids=lambda header: repr(header)[:50],
+)
+def test_a_remaining_req_that_says_nothing_certain_is_none(header: str | None) -> None:
+    assert parse_remaining(header) is None
+
+
+@settings(deadline=None)
+@given(header=st.text(max_size=60) | st.from_regex(r"(group|sec|min| |=|;|[0-9])*", fullmatch=True))
+def test_any_header_can_be_read(header: str) -> None:
+    found = parse_remaining(header)
+    assert found is None or found.sec >= 0
+    wait = parse_retry_after(header, NOW)
+    assert wait is None or 0 <= wait < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0),
+        ("5", 5),
+        (" 5 ", 5),
+        ("1.5", 1.5),
+        ("Thu, 01 Jan 2026 12:00:30 GMT", 30),
+        ("Thu, 01 Jan 2026 21:00:30 +0900", 30),
+        ("Thu, 01 Jan 2026 12:00:30 -0000", 30),
+        ("Thu, 01 Jan 2026 11:00:00 GMT", 0),
+        ("Thursday, 01-Jan-26 12:01:00 GMT", 60),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str, seconds: float) -> None:
+    assert parse_retry_after(header, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "-5",
+        "1e5",
+        "nan",
+        "inf",
+        "5 seconds",
+        "５",  # noqa: RUF001 - a full-width digit
+        "9" * 10,
+        "soon",
+        "Thu, 01 Jan 99999999 12:00:00 GMT",
+        "1 Jan 2026 00:00:00 +99999999999",
+        "0 Jan 2026 00:00:00",
+        "\x00",
+        "1" * 1_000_000,
+    ],
+    ids=lambda header: repr(header)[:40],
+)
+def test_a_retry_after_that_says_nothing_certain_is_none(header: str | None) -> None:
+    assert parse_retry_after(header, NOW) is None
+
+
+def _ban(text: str = "", retry_after: float | None = None, bans_before: int = 0) -> float:
+    return ban_seconds(text, retry_after, bans_before=bans_before, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("blocked for 120 seconds", 120),
+        ("Blocked for 120 Seconds.", 120),
+        ("blocked for 2 minutes", 120),
+        ("wait 1 min", 60),
+        ("wait 90s", 90),
+        ("wait 90sec.", 90),
+        ("1.5 hours", 5400),
+        ("500 ms", 0.5),
+        ("1 minute 30 seconds", 90),
+        ("1 hour, 2 minutes and 3 seconds", 3723),
+        ("1h2m3s", 3600),  # no separators: the parts are no words of their own
+        ("60초 동안 차단되었습니다", 60),
+        ("1분 30초간 차단", 90),
+        ("약10분", 600),
+        ("2시간 동안", 7200),
+        ("다음 시간까지: 1시간 1분", 3660),
+        ("first 10 seconds, later 5 minutes", 300),
+        ('{"error":{"name":"blocked","message":"retry after 30 seconds"}}', 30),
+        ("until 2026-01-01T12:05:00Z", 300),
+        ("until 2026-01-01 12:05:00", 300),
+        ("2026-01-01T21:05:00+09:00", 300),
+        ("2026-01-01T21:05:00.500+0900", 300.5),
+        ("for 10 seconds, until 2026-01-01T12:05:00Z", 300),
+    ],
+)
+def test_the_length_of_a_ban_is_read_generously(text: str, seconds: float) -> None:
+    assert _ban(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "You have been blocked",
+        "0 seconds",
+        "since 2026-01-01T11:00:00Z",
+        "2026-13-45T99:99:99Z",
+        "30 requests",
+        "5 stars and 7 moons",
+        "id 00000000-0000-4000-8000-00000000000a5s",
+        "x5s 5s5 5_s",
+        "418",
+        "<html>",
+        '{"block_time":120}',
+    ],
+)
+def test_without_a_length_a_ban_is_a_minute_doubled_for_each_before(text: str) -> None:
+    assert [_ban(text, bans_before=bans) for bans in range(5)] == [60, 120, 240, 480, 960]
+
+
+def test_no_ban_is_longer_than_a_day() -> None:
+    assert _ban("999999999 hours") == DAY
+    assert _ban("until 9999-12-31T23:59:59-23:59") == DAY
+    assert _ban(retry_after=1e9) == DAY
+    assert _ban(bans_before=10**6) == DAY
+
+
+def test_the_longest_of_several_hints_counts() -> None:
+    assert _ban("10 seconds", retry_after=30.0) == 30
+    assert _ban("40 seconds", retry_after=30.0) == 40
+    assert _ban("", retry_after=30.0, bans_before=5) == 30
+    assert _ban("", retry_after=0.0) == 60
+
+
+@settings(deadline=None)
+@given(
+    text=st.text(max_size=80) | st.from_regex(r"([0-9]{1,12}|\.| |s|min|h|초|분|시간|-|T|:|Z)*", fullmatch=True),
+    retry_after=st.none() | st.floats(0, 1e9),
+    bans=st.integers(0, 10**9),
+)
+def test_a_ban_always_ends_and_never_undercuts_the_header(text: str, retry_after: float | None, bans: int) -> None:
+    seconds = _ban(text, retry_after, bans)
+    assert 0 < seconds <= DAY
+    assert seconds >= min(retry_after or 0.0, DAY)
+
+
+def test_a_hostile_text_is_read_in_one_pass() -> None:
+    # A pass for each character would run into the suite's time limit.
+    for hostile in ("1" * 2_000_000, "1.1" * 500_000, "1 " * 500_000, "9" + " " * 1_000_000, "1s," * 500_000):
+        assert 0 < _ban(hostile) <= DAY
+
+
+@pytest.mark.parametrize(("group", "calls"), [("default", 30), ("order", 8), ("order-test", 8), ("new", 30)])
+def test_each_group_starts_with_its_documented_budget(group: str, calls: int) -> None:
+    assert budget(group) == calls

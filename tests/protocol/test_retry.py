@@ -1,0 +1,144 @@
+"""When a request is repeated, and what repeating costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from upbit_async.policy import RetryPolicy, Safety
+from upbit_async.protocol.replies import Fault
+from upbit_async.protocol.retry import STANDSTILL, RetryBudget, Situation, is_unknown, wait_before_retry
+
+THROTTLINGS = (Fault.THROTTLED, Fault.BARE_THROTTLED)
+
+_seconds = st.floats(0, 1000)
+_policies = st.builds(
+    RetryPolicy, attempts=st.integers(1, 60), base=_seconds, throttled_base=_seconds, cap=_seconds
+)
+_situations = st.builds(
+    Situation,
+    safety=st.sampled_from(Safety),
+    fault=st.sampled_from(Fault),
+    attempt=st.integers(1, 70),
+    nonce_retried=st.booleans(),
+    hint=st.none() | _seconds,
+)
+_rands = st.floats(0, 1, exclude_max=True)
+
+
+def _wait(situation: Situation, rand: float = 0.5, **policy: Any) -> float | None:
+    return wait_before_retry(RetryPolicy(**policy), situation, rand=lambda: rand)
+
+
+@settings(deadline=None, max_examples=400)
+@given(policy=_policies, situation=_situations, rand=_rands)
+def test_a_wait_is_never_shorter_than_the_hint_nor_longer_than_cap_and_floor(
+    policy: RetryPolicy, situation: Situation, rand: float
+) -> None:
+    wait = wait_before_retry(policy, situation, rand=lambda: rand)
+    if wait is None:
+        return
+    hint = situation.hint or 0.0
+    assert wait >= hint
+    if situation.fault in THROTTLINGS:
+        assert STANDSTILL <= wait <= max(STANDSTILL, hint) + policy.cap
+    else:
+        assert wait <= max(hint, policy.cap)
+
+
+@settings(deadline=None, max_examples=400)
+@given(policy=_policies, situation=_situations, rand=_rands)
+def test_attempts_are_a_limit_for_everything(policy: RetryPolicy, situation: Situation, rand: float) -> None:
+    if situation.attempt >= policy.attempts:
+        assert wait_before_retry(policy, situation, rand=lambda: rand) is None
+
+
+@settings(deadline=None, max_examples=400)
+@given(policy=_policies, situation=_situations)
+def test_what_must_not_happen_twice_is_repeated_only_if_it_did_not_happen(
+    policy: RetryPolicy, situation: Situation
+) -> None:
+    if situation.safety is Safety.ONCE and wait_before_retry(policy, situation, rand=lambda: 0.0) is not None:
+        assert situation.fault in {Fault.NOT_SENT, Fault.THROTTLED}
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_only_a_request_that_must_not_happen_twice_can_be_unknown(fault: Fault) -> None:
+    assert not is_unknown(Safety.READ, fault)
+    assert not is_unknown(Safety.REPEATABLE, fault)
+    known = {Fault.NOT_SENT, Fault.THROTTLED, Fault.BANNED, Fault.REFUSED}
+    assert is_unknown(Safety.ONCE, fault) == (fault not in known)
+
+
+@pytest.mark.parametrize("safety", [Safety.READ, Safety.REPEATABLE])
+def test_a_used_nonce_is_tried_anew_once_and_at_once(safety: Safety) -> None:
+    assert _wait(Situation(safety, Fault.NONCE_USED, 1)) == 0.0
+    assert _wait(Situation(safety, Fault.NONCE_USED, 2, nonce_retried=True)) is None
+    assert _wait(Situation(safety, Fault.NONCE_USED, 1, hint=3.0)) == 3.0
+    assert _wait(Situation(Safety.ONCE, Fault.NONCE_USED, 1)) is None
+
+
+def test_the_ceiling_of_the_jitter_doubles_up_to_the_cap() -> None:
+    waits = [_wait(Situation(Safety.READ, Fault.NETWORK, attempt), rand=1.0, attempts=99) for attempt in range(1, 12)]
+    assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20.0, 20.0]
+
+
+def test_after_429_the_jitter_comes_on_top_of_the_standstill() -> None:
+    waits = [_wait(Situation(Safety.READ, Fault.THROTTLED, attempt), rand=1.0, attempts=9) for attempt in range(1, 8)]
+    assert waits == [2.0, 3.0, 5.0, 9.0, 17.0, 21.0, 21.0]
+    assert _wait(Situation(Safety.ONCE, Fault.THROTTLED, 1), rand=0.0) == 1.0
+    assert _wait(Situation(Safety.READ, Fault.BARE_THROTTLED, 1, hint=7.0), rand=0.0) == 7.0
+    assert _wait(Situation(Safety.READ, Fault.THROTTLED, 1, hint=0.2), rand=0.0) == 1.0
+
+
+def test_no_number_of_attempts_overflows() -> None:
+    assert _wait(Situation(Safety.READ, Fault.NETWORK, 10**9), rand=1.0, attempts=10**9 + 1) == 20.0
+
+
+@pytest.mark.parametrize("safety", Safety)
+@pytest.mark.parametrize("fault", [Fault.BANNED, Fault.REFUSED, Fault.ODD, Fault.UNREADABLE])
+def test_what_is_settled_is_never_repeated(safety: Safety, fault: Fault) -> None:
+    assert _wait(Situation(safety, fault, 1, hint=0.0), attempts=99) is None
+
+
+def test_three_attempts_are_made_by_default() -> None:
+    waits = [_wait(Situation(Safety.READ, Fault.UNAVAILABLE, attempt)) is not None for attempt in (1, 2, 3)]
+    assert waits == [True, True, False]
+
+
+def test_the_budget_costs_what_awss_does() -> None:
+    budget = RetryBudget()
+    assert (budget.capacity, budget.tokens) == (500, 500)
+    assert (budget.spend(Fault.NETWORK), budget.tokens) == (14, 486)
+    assert (budget.spend(Fault.NOT_SENT), budget.tokens) == (14, 472)
+    assert (budget.spend(Fault.THROTTLED), budget.tokens) == (5, 467)
+    assert (budget.spend(Fault.BARE_THROTTLED), budget.tokens) == (5, 462)
+
+    budget.succeed(14)
+    assert budget.tokens == 476
+    budget.succeed(None)
+    assert budget.tokens == 477
+
+
+def test_an_outage_turns_into_quick_failures_after_thirty_five_repetitions() -> None:
+    budget = RetryBudget()
+    costs = [budget.spend(Fault.UNAVAILABLE) for _ in range(40)]
+    assert costs == [14] * 35 + [None] * 5
+    assert budget.tokens == 10
+    assert [budget.spend(Fault.THROTTLED) for _ in range(3)] == [5, 5, None]
+
+
+@settings(deadline=None)
+@given(steps=st.lists(st.sampled_from(Fault) | st.none(), max_size=200))
+def test_a_budget_never_leaves_its_bounds(steps: list[Fault | None]) -> None:
+    budget, last = RetryBudget(), None
+    for fault in steps:
+        if fault is None:
+            budget.succeed(last)
+            last = None
+        else:
+            last = budget.spend(fault)
+        assert 0 <= budget.tokens <= 500

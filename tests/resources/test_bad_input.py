@@ -1,0 +1,138 @@
+"""Bad input to every public method: `TypeError` or `ValueError`, before anything is sent."""
+
+from __future__ import annotations
+
+import inspect
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from upbit_async.resources import inputs
+
+if TYPE_CHECKING:
+    from upbit_async.client import UpbitClient
+    from upbit_async.sandbox import Sandbox
+
+Kind = dict[str, Any]
+EMPTY = ("", " ", "\t\n", "\u3000")
+NO_TEXT = (0, 7, 1.5, True, b"BTC", ["BTC"], object())
+TEXT: Kind = {"bad": (*EMPTY, *NO_TEXT), "required": True}
+OPTIONAL: Kind = {"bad": (*EMPTY, *NO_TEXT), "required": False}
+COUNT: Kind = {"bad": (0, -1, 1.0, "5", True, b"5", Decimal(5)), "required": False}
+LIMIT: Kind = {"bad": (*COUNT["bad"], 101, None), "required": False}
+IDS: Kind = {"bad": ("u", b"u", 5, True, {"u": 1}, [""], [None], ["u", 5], [b"u"], "u" * 36), "required": False}
+SECONDS: Kind = {"bad": (-1, float("nan"), float("inf"), "5", True, None), "required": False}
+TIMEOUT: Kind = {"bad": (-1, float("nan"), "5", True), "required": False}
+AMOUNTS = (
+    *EMPTY,
+    *(13.0, 0.1, float("nan"), float("inf"), True, False, b"13", None, ["13"], complex(1)),
+    *("0", "0.0", "-1", "+1", " 1", "1 ", "1\n", "1e3", "1E-8", "1_0", "1,000", ".5", "5.", "0x10", "NaN"),
+    *("Infinity", "１", "٣", "13.２", "--1", "1.2.3", "USDT", "9" * 65),
+    *(0, -1, 10**70, Decimal(0), Decimal("-0"), Decimal(-1), Decimal("NaN"), Decimal("sNaN")),
+    *(Decimal("Infinity"), Decimal("-Infinity"), Decimal("1E+100"), Decimal("1E-100")),
+    *(Decimal("1E+999999999999999999"), Decimal("1E-999999999999999999")),
+)
+AMOUNT: Kind = {"bad": AMOUNTS, "required": True}
+WAY: Kind = {"bad": (*EMPTY, *NO_TEXT, "express", "default ", "defаult"), "required": False}
+ORDER: Kind = {"bad": (None, "", "DESC", "up", 1, True, b"asc", ["asc"]), "required": False}
+FLAG: Kind = {"bad": (None, 0, 1, "yes", "", b""), "required": False}
+EXTRA: Kind = {
+    "bad": (
+        *("beneficiary_name=x", b"x", 5, True, ["a"], {"": "x"}, {5: "x"}, {None: "x"}, {b"a": "x"}),
+        *({"a": 1.5}, {"a": float("nan")}, {"a": Decimal("NaN")}, {"a": {"b": "c"}}, {"a": b"x"}),
+        *({"a": [1.5]}, {"a": []}, {"a": object()}, {"amount": "1"}),
+    ),
+    "required": False,
+}
+ORDERED = {
+    "currency": TEXT,
+    "net_type": TEXT,
+    "amount": AMOUNT,
+    "address": TEXT,
+    "transaction_type": WAY,
+}
+LISTED = {"currency": OPTIONAL, "state": OPTIONAL, "order_by": ORDER}
+CHECKED = {**ORDERED, "address": OPTIONAL, "exchange_name": OPTIONAL, "round_down": FLAG}
+GOOD = {
+    "currency": "USDT",
+    "net_type": "TRX",
+    "amount": "13",
+    "address": "TFakeTronWithdrawAddressFakeFakeFa",
+    "uuid": "u",
+    "resume_token": "{}",
+}
+METHODS: dict[str, dict[str, Kind]] = {
+    "status.wallets": {"currency": OPTIONAL, "net_type": OPTIONAL},
+    "status.wallet": {"currency": TEXT, "net_type": TEXT},
+    "status.watch": {"currency": OPTIONAL, "net_type": OPTIONAL, "interval": SECONDS},
+    "withdraws.list": {
+        **LISTED,
+        **{"uuids": IDS, "txids": IDS, "limit": LIMIT, "page": COUNT},
+        **{"from_": OPTIONAL, "to": OPTIONAL},
+    },
+    "withdraws.iter": {**LISTED, "max_items": COUNT},
+    "withdraws.get": {"uuid": TEXT, "txid": OPTIONAL},
+    "withdraws.latest": {"currency": OPTIONAL},
+    "withdraws.chance": {"currency": TEXT, "net_type": TEXT},
+    "withdraws.addresses": {"currency": OPTIONAL, "net_type": OPTIONAL, "exchange_name": OPTIONAL},
+    "withdraws.create": {**ORDERED, "secondary_address": OPTIONAL, "extra": EXTRA},
+    "withdraws.cancel": {"uuid": TEXT},
+    "withdraws.check": CHECKED,
+    "withdraws.send": {**CHECKED, "extra": EXTRA},
+    "withdraws.poller": {"uuid": TEXT},
+    "withdraws.wait": {"uuid": TEXT, "timeout": TIMEOUT},
+    "withdraws.resume": {"resume_token": TEXT},
+}
+
+
+async def call(client: UpbitClient, path: str, arguments: dict[str, Any]) -> None:
+    room, _, method = path.partition(".")
+    result = getattr(getattr(client, room), method)(**arguments)
+    if inspect.isawaitable(result):
+        await result
+
+
+@pytest.mark.parametrize(("path", "name"), [(path, name) for path in METHODS for name in METHODS[path]])
+async def test_a_mistake_is_told_before_anything_is_sent(
+    client: UpbitClient, sandbox: Sandbox, path: str, name: str
+) -> None:
+    kinds = METHODS[path]
+    good = {each: GOOD[each] for each, kind in kinds.items() if kind["required"]}
+    if (path, name) == ("withdraws.get", "txid"):
+        good = {}
+    for value in (*kinds[name]["bad"], *([None] if kinds[name]["required"] else [])):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            await call(client, path, {**good, name: value})
+            pytest.fail(f"{path} took {value!r} as {name}")
+        assert len(str(caught.value)) < 400
+        assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize("path", METHODS)
+async def test_what_must_be_given_has_no_default(client: UpbitClient, path: str) -> None:
+    if any(kind["required"] for kind in METHODS[path].values()):
+        with pytest.raises((TypeError, ValueError)):
+            await call(client, path, {})
+
+
+async def test_every_public_method_and_parameter_is_in_the_table(client: UpbitClient) -> None:
+    # `reconcile` takes an error of ours; its mistakes are tried where it is tested.
+    found = {
+        f"{room}.{name}": set(inspect.signature(getattr(getattr(client, room), name)).parameters)
+        for room in ("status", "withdraws")
+        for name in dir(getattr(client, room))
+        if not name.startswith("_") and name != "reconcile"
+    }
+    assert found == {path: set(parameters) for path, parameters in METHODS.items()}
+
+
+@pytest.mark.parametrize("value", [13.0, 0.1, float("nan")])
+def test_a_float_amount_is_refused_with_the_reason(value: float) -> None:
+    with pytest.raises(TypeError, match="write it as text"):
+        inputs.amount_text(value)
+
+
+@pytest.mark.parametrize("value", ["ＵＳＤＴ", " leading and trailing ", "ㄱ", "0x\u0000"])
+def test_ids_and_addresses_are_opaque(value: str) -> None:
+    assert inputs.text("address", value) == value
