@@ -46,7 +46,10 @@ def _switch_pyenv_on() -> None:
 
 def _answers(version: str) -> bool:
     command = [f"python{version}", "-c", "pass"]
-    return bool(shutil.which(command[0])) and not subprocess.run(command, capture_output=True, check=False).returncode
+    return (
+        bool(shutil.which(command[0]))
+        and not subprocess.run(command, capture_output=True, check=False).returncode
+    )
 
 
 _switch_pyenv_on()
@@ -70,7 +73,9 @@ def _install(session: nox.Session, *groups: str, constraints: Path = CONSTRAINTS
     )
     (wheel,) = wheels.glob("*.whl")
     requirements = [requirement for group in groups for requirement in _group(group)]
-    session.install("-q", "-c", str(constraints), f"upbit_async[{EXTRAS}] @ {wheel.resolve().as_uri()}", *requirements)
+    session.install(
+        "-q", "-c", str(constraints), f"upbit_async[{EXTRAS}] @ {wheel.resolve().as_uri()}", *requirements
+    )
 
 
 def _test(session: nox.Session, *command: str) -> None:
@@ -123,7 +128,10 @@ def lowest(session: nox.Session) -> None:
 def _floors() -> list[str]:
     """Return the constraints with every dependency of ours at its floor."""
     project = PROJECT["project"]
-    ours = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    ours = [
+        *project["dependencies"],
+        *(one for extra in project["optional-dependencies"].values() for one in extra),
+    ]
     floors = {}
     for requirement in ours:
         found = re.match(r"([A-Za-z0-9_.-]+)>=([0-9.]+)", requirement)
@@ -135,7 +143,9 @@ def _floors() -> list[str]:
     return [*(f"{name}=={version}" for name, version in floors.items()), *kept]
 
 
-_KEPT = frozenset({"pytest", "trio", "hypothesis", "coverage", "sybil", "pytest-timeout", "import-linter", "hatchling"})
+_KEPT = frozenset(
+    {"pytest", "trio", "hypothesis", "coverage", "sybil", "pytest-timeout", "import-linter", "hatchling"}
+)
 
 
 def _normal(name: str) -> str:
@@ -146,4 +156,6 @@ def _normal(name: str) -> str:
 def bench(session: nox.Session) -> None:
     """Measure speed, side by side with the bare library (on request)."""
     _install(session, "tests")
-    session.run("python", "-P", "-m", "pytest", "-q", "-s", "--timeout=600", "tests/benchmarks", *session.posargs)
+    session.run(
+        "python", "-P", "-m", "pytest", "-q", "-s", "--timeout=600", "tests/benchmarks", *session.posargs
+    )

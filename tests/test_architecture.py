@@ -30,6 +30,10 @@ def test_a_file_holds_one_concept(module: Path) -> None:
 def test_nothing_inside_imports_from_the_package_root() -> None:
     for module in MODULES:
         for node in ast.walk(ast.parse(module.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "upbit_async" and module != PACKAGE / "__init__.py":
+            if (
+                isinstance(node, ast.ImportFrom)
+                and node.module == "upbit_async"
+                and module != PACKAGE / "__init__.py"
+            ):
                 names = {alias.name for alias in node.names}
                 assert names <= {"errors", "events", "models", "settings"}, (module, names)

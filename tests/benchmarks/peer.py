@@ -8,7 +8,10 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["serving"]
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import anyio
 from peer import serving
 
 from upbit_async import Credentials, NoLimiter, UpbitClient, errors
 from upbit_async.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 KEYS = Credentials("A" * 40, "S" * 40)
 PATH = "/v1/withdraws/coin"
@@ -84,7 +88,9 @@ async def limits(clients: int) -> None:
                 group.start_soon(ours[number % clients].withdraws.list)
         seconds = time.monotonic() - began
         statuses = [request.status for request in sandbox.requests]
-        print(f"  {clients} client(s): {statuses.count(200)} done, {statuses.count(429)} x 429, {seconds:.1f} s")
+        print(
+            f"  {clients} client(s): {statuses.count(200)} done, {statuses.count(429)} x 429, {seconds:.1f} s"
+        )
         for client in ours:
             await client.aclose()
 
@@ -100,7 +106,9 @@ FAULTS = {
     "201 compressed": Fault.garbage("POST", PATH, body="gzip"),
     "bare 429": Fault.status(429, "POST", PATH, body="empty"),
     **{
-        f"{status} {'before' if before else 'after'} the work": Fault.status(status, "POST", PATH, before=before)
+        f"{status} {'before' if before else 'after'} the work": Fault.status(
+            status, "POST", PATH, before=before
+        )
         for status in (307, 408, 409, 500, 502, 503, 504)
         for before in (True, False)
     },
@@ -140,7 +148,7 @@ def main() -> None:
         for backend, natively in (("asyncio", True), ("asyncio", False), ("trio", False)):
             sys.stdout.write(f"  {backend:<8}")
             sys.stdout.flush()
-            anyio.run(lambda tasks=tasks, natively=natively: storm(tasks, natively=natively), backend=backend)
+            anyio.run(functools.partial(storm, tasks, natively=natively), backend=backend)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ async def main() -> None:
     with serving() as url:
         async with (
             httpx.AsyncClient(base_url=url, limits=limits) as http,
-            UpbitClient("sg", credentials=Credentials(KEY, SECRET), base_url=url, limiter=NoLimiter()) as client,
+            UpbitClient(
+                "sg", credentials=Credentials(KEY, SECRET), base_url=url, limiter=NoLimiter()
+            ) as client,
         ):
             small = _raw(http, "/v1/withdraw", {"uuid": ID})
             wallets = _raw(http, "/v1/status/wallet", {})

@@ -222,14 +222,13 @@ def test_a_torn_down_loop_logs_the_intent_as_unknown(caplog: pytest.LogCaptureFi
 
         async def serve_for_ever() -> None:
             async with serve(behaviour) as server:
-                url.append(server.url)
+                url.set_result(server.url)
                 await anyio.sleep_forever()
 
-        url: list[str] = []
-        tasks = [asyncio.ensure_future(serve_for_ever())]
-        while not url:
-            await asyncio.sleep(0)
-        tasks.append(asyncio.ensure_future(client_for(url[0]).withdraws.create(**WITHDRAWAL)))
+        url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(serve_for_ever())]
+        client = client_for(await url)
+        tasks.append(asyncio.ensure_future(client.withdraws.create(**WITHDRAWAL)))
         await arrived.wait()
         assert not any(task.done() for task in tasks)  # and now the loop ends under them
 

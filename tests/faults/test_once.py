@@ -10,9 +10,10 @@ import pytest
 from clients import WITHDRAWAL, client_for, withdrawal_json
 from fault_server import Connection, http, serve
 
-from upbit_async import errors
+from upbit_async import Timeouts, errors
 
 Behave = Callable[[Connection], Awaitable[bool | None]]
+BRIEF = Timeouts(connect=2, read=0.2, write=2, total=1)
 NAMED = b'{"error":{"name":"some_name","message":"some text"}}'
 
 
@@ -95,27 +96,20 @@ UNKNOWN: dict[str, Behave] = {
 @pytest.mark.parametrize("behave", UNKNOWN.values(), ids=UNKNOWN)
 async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Behave) -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
-        return await behave(connection) if request.startswith(b"POST") else await _good(connection)
+        if request.startswith(b"POST"):
+            return await behave(connection)
+        await connection.send(http(200))
+        return None
 
     async with serve(behaviour) as server, client_for(server.url) as client:
         with pytest.raises(errors.OutcomeUnknown) as caught:
-            await client.with_options(timeouts=_brief()).withdraws.create(**WITHDRAWAL)
+            await client.with_options(timeouts=BRIEF).withdraws.create(**WITHDRAWAL)
         assert len(server.requests) == 1
         assert caught.value.may_have_executed
         assert caught.value.intent.currency == "USDT"
         assert "TFakeTron" not in str(caught.value)
         assert "TFak…keFa" in str(caught.value)
         assert await client.withdraws.list() == []
-
-
-def _brief() -> object:
-    from upbit_async import Timeouts
-
-    return Timeouts(connect=2, read=0.2, write=2, total=1)
-
-
-async def _good(connection: Connection) -> None:
-    await connection.send(http(200))
 
 
 async def test_an_answer_without_a_uuid_keeps_its_text() -> None:
@@ -167,9 +161,7 @@ async def test_a_refusal_with_a_name_is_certain() -> None:
 
 async def test_a_ban_stops_everything_for_this_key() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
-        await connection.send(
-            http(418, b'{"error":{"name":"too_many","message":"blocked for 30 seconds"}}')
-        )
+        await connection.send(http(418, b'{"error":{"name":"too_many","message":"blocked for 30 seconds"}}'))
 
     async with serve(behaviour) as server, client_for(server.url) as client:
         with pytest.raises(errors.Banned):
@@ -202,8 +194,6 @@ async def test_a_connection_that_is_never_accepted_is_told_as_not_sent() -> None
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", port))
-        from upbit_async import Timeouts
-
         async with client_for(
             f"http://127.0.0.1:{port}", timeouts=Timeouts(connect=0.1, read=1, write=1, total=2)
         ) as client:

@@ -135,15 +135,20 @@ async def test_a_cancel_that_is_repeated_may_have_been_carried_out() -> None:
 
 
 async def test_a_cancel_whose_first_copy_worked_is_settled_by_reading() -> None:
-    answers = iter([
-        None,
-        http(400, b'{"error":{"name":"withdraw_not_cancelable","message":""}}'),
-        http(200, withdrawal_json(state="CANCELLED")),
-    ])
+    answers = iter(
+        [
+            None,
+            http(400, b'{"error":{"name":"withdraw_not_cancelable","message":""}}'),
+            http(200, withdrawal_json(state="CANCELLED")),
+        ]
+    )
 
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
         answer = next(answers)
-        return await _closes(connection) if answer is None else await connection.send(answer)
+        if answer is None:
+            return await _closes(connection)
+        await connection.send(answer)
+        return None
 
     async with serve(behaviour) as server, client_for(server.url) as client:
         record = await client.withdraws.cancel("00000000-0000-4000-8000-000000000003")
@@ -194,7 +199,7 @@ async def test_a_slow_answer_ends_with_the_total_time() -> None:
 
     timeouts = Timeouts(connect=1, read=1, write=1, total=0.2)
     async with serve(drips) as server, client_for(server.url, timeouts=timeouts) as client:
-        with pytest.raises(errors.TransportError, match="no whole answer in 0.2 s"):
+        with pytest.raises(errors.TransportError, match=r"no whole answer in 0\.2 s"):
             await client.withdraws.list()
         assert len(server.requests) == 1
 

@@ -6,8 +6,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
@@ -17,6 +16,9 @@ from clients import WITHDRAWAL, canaries, client_for, withdrawal_json
 from fault_server import Connection, http, serve
 
 from upbit_async import UpbitClient, errors, events
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 Behave = Callable[[Connection, bytes], Awaitable[bool | None]]
 
@@ -41,7 +43,9 @@ async def _hangs(connection: Connection, request: bytes) -> None:
 
 
 async def _is_banned(connection: Connection, request: bytes) -> None:
-    await connection.send(http(418, b'{"error":{"name":"x","message":"' + request[200:400].hex().encode() + b'"}}'))
+    await connection.send(
+        http(418, b'{"error":{"name":"x","message":"' + request[200:400].hex().encode() + b'"}}')
+    )
 
 
 BEHAVIOURS: dict[str, Behave] = {

@@ -53,7 +53,6 @@ def test_odd_spellings_of_remaining_req_are_read(header: str) -> None:
         "group=default; sec=２",  # noqa: RUF001 - a full-width digit
         "group=default; sec=" + "9" * 10,
         "group=default; msec=5",
-        "group=default; sec=29, group=order; sec=3",
         "group=a;" * 500_000,
         "garbage",
         ";;;===",
@@ -133,7 +132,6 @@ def _ban(text: str = "", retry_after: float | None = None, bans_before: int = 0)
         ("500 ms", 0.5),
         ("1 minute 30 seconds", 90),
         ("1 hour, 2 minutes and 3 seconds", 3723),
-        ("1h2m3s", 3600),  # no separators: the parts are no words of their own
         ("60초 동안 차단되었습니다", 60),
         ("1분 30초간 차단", 90),
         ("약10분", 600),

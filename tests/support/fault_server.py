@@ -50,7 +50,7 @@ class Connection:
 
     def reset(self) -> None:
         """Break the connection off with RST rather than FIN."""
-        raw: socket.socket = self.stream.extra(anyio.abc.SocketAttribute.raw_socket)
+        raw: socket.socket = self.stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 - anyio's
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -97,7 +97,7 @@ def http(status: int, body: bytes = GOOD, *headers: str, reason: str = "Whatever
 async def serve(behaviour: Behaviour) -> AsyncIterator[FaultServer]:
     """Serve on a free port of this machine until the block ends."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port: int = listener.extra(anyio.abc.SocketAttribute.local_port)
+    port: int = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's
     server = FaultServer(f"http://127.0.0.1:{port}", behaviour)
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, server.handle)

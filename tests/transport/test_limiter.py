@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import math
 import threading
+import time
 from typing import Any
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from upbit_async.protocol.rates import Remaining
 from upbit_async.transport.limiter import LocalLimiter, NoLimiter, RateLimiter, Ticket, shared_limiter
@@ -56,8 +58,6 @@ def _most_in_a_second(times: list[float]) -> int:
 
 
 def _in_virtual_time(main: Any) -> None:
-    from trio.testing import MockClock
-
     anyio.run(main, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
 
 
@@ -66,7 +66,7 @@ def _in_virtual_time(main: Any) -> None:
     st.booleans(),
     st.floats(0, 1, exclude_max=True),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_window_sees_more_than_the_budget(
     calls: list[tuple[float, float, float]], sliding: bool, phase: float
 ) -> None:
@@ -92,7 +92,8 @@ def test_no_window_sees_more_than_the_budget(
 @pytest.mark.parametrize("lag", [0.0, 0.02, 0.1])
 @pytest.mark.parametrize("sliding", [False, True], ids=["fixed", "sliding"])
 async def test_two_hundred_calls_pass_without_a_refusal(lag: float, sliding: bool) -> None:
-    limiter, server, left = LocalLimiter(), Server(BUDGET, sliding=sliding), []
+    left: list[float] = []
+    limiter, server = LocalLimiter(), Server(BUDGET, sliding=sliding)
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
         for _ in range(200):
@@ -102,7 +103,8 @@ async def test_two_hundred_calls_pass_without_a_refusal(lag: float, sliding: boo
 
 
 async def test_it_yields_to_another_process_that_spends_the_same_budget() -> None:
-    limiter, server, left = LocalLimiter(), Server(BUDGET, sliding=True), []
+    left: list[float] = []
+    limiter, server = LocalLimiter(), Server(BUDGET, sliding=True)
 
     async def stranger() -> None:
         for _ in range(120):
@@ -178,9 +180,8 @@ async def test_places_that_are_all_under_way_are_waited_for() -> None:
         tasks.start_soon(limiter.acquire, "default")
         await anyio.sleep(5)
         limiter.observe(ticket, None)
-        with anyio.fail_after(3):
-            while limiter._groups["default"].queue:
-                await anyio.sleep(0.1)
+        await anyio.sleep(3)
+        assert limiter._groups["default"].queue == []
 
 
 async def test_no_limiter_lets_everything_pass() -> None:
@@ -209,8 +210,6 @@ def test_loops_in_several_threads_share_one_limiter() -> None:
     limiter, left, lock = LocalLimiter({"default": 6}), [], threading.Lock()
 
     async def main() -> None:
-        import time
-
         for _ in range(5):
             ticket = await limiter.acquire("default")
             with lock:

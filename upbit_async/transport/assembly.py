@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from upbit_async.credentials import Credentials
-from upbit_async.events import Observer
-from upbit_async.policy import RetryPolicy, Timeouts
 from upbit_async.protocol.token import Algorithm, Signer
-from upbit_async.region import Region
 from upbit_async.settings import host_of
 from upbit_async.transport.call import Shared
 from upbit_async.transport.carrier import Carrier
@@ -17,6 +13,12 @@ from upbit_async.transport.gate import Gate
 from upbit_async.transport.http_port import ClientLane, OwnLane, library_of
 from upbit_async.transport.limiter import RateLimiter, shared_limiter
 from upbit_async.transport.penalty import penalty_box
+
+if TYPE_CHECKING:
+    from upbit_async.credentials import Credentials
+    from upbit_async.events import Observer
+    from upbit_async.policy import RetryPolicy, Timeouts
+    from upbit_async.region import Region
 
 __all__ = ["assemble"]
 

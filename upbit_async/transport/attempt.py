@@ -6,12 +6,12 @@ import datetime as dt
 import functools
 import logging
 import uuid
-from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import anyio
 
 from upbit_async import errors, events
-from upbit_async.policy import Timeouts
 from upbit_async.protocol.rates import ban_seconds
 from upbit_async.protocol.replies import Answer, Fault, classify
 from upbit_async.protocol.retry import STANDSTILL
@@ -19,6 +19,11 @@ from upbit_async.transport.call import Call, Held, Outcome, Shared, Teller
 from upbit_async.transport.http_port import Lost, Wire
 from upbit_async.transport.once import see_through
 from upbit_async.transport.verdict import banned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from upbit_async.policy import Timeouts
 
 __all__ = ["Attempter"]
 
@@ -149,7 +154,7 @@ class Attempter:
 
     def _tell_limiter(self, held: Held, outcome: Outcome | None) -> None:
         answer = outcome.answer if outcome is not None else None
-        if answer is not None and outcome is not None and answer.status == 429:
+        if answer is not None and outcome is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             self._shared.limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
             return
         remaining = answer.remaining if answer is not None else None

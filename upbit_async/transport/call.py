@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from upbit_async.errors import ConfigurationError
-from upbit_async.events import Event
 from upbit_async.models import Intent
 from upbit_async.policy import Safety
 from upbit_async.protocol.endpoint import Endpoint
@@ -22,6 +21,9 @@ from upbit_async.transport.http_port import Lane, Lost
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.once import OwnedTasks
 from upbit_async.transport.penalty import PenaltyBox
+
+if TYPE_CHECKING:
+    from upbit_async.events import Event
 
 __all__ = ["Call", "Held", "Outcome", "Shared", "Teller"]
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import random
-from collections.abc import Collection
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+import attrs
 
 from upbit_async import errors, events
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.policy import RetryPolicy, Timeouts
 from upbit_async.protocol.decode import decode
-from upbit_async.protocol.endpoint import Endpoint, Params
 from upbit_async.protocol.message import compose
 from upbit_async.protocol.replies import Answer, Fault
 from upbit_async.protocol.retry import Situation, wait_before_retry
-from upbit_async.region import Region
 from upbit_async.transport.attempt import Attempter
 from upbit_async.transport.call import Call, Outcome, Shared
 from upbit_async.transport.verdict import error_for, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from upbit_async.policy import RetryPolicy, Timeouts
+    from upbit_async.protocol.endpoint import Endpoint, Params
+    from upbit_async.region import Region
 
 __all__ = ["Carrier"]
 
@@ -72,7 +76,7 @@ class Carrier:
             return
         try:
             self.observer(event)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever an observer raises, the call goes on
             if not self._observer_failed:
                 self._observer_failed = True
                 _log.exception("the observer raised; this is reported once")
@@ -116,7 +120,7 @@ class Carrier:
         region = self.shared.region
         if endpoint.regions is not None and region not in endpoint.regions:
             raise errors.ConfigurationError(
-                f"{endpoint.label} exists only in {', '.join(sorted(endpoint.regions))}, and this client is for {region}"
+                f"{endpoint.label} exists only in {', '.join(sorted(endpoint.regions))}; this client is for {region}"
             )
         if self.shared.signer is None:
             names = f"UPBIT_{region.upper()}_ACCESS_KEY and UPBIT_{region.upper()}_SECRET_KEY"
@@ -156,12 +160,13 @@ class Carrier:
 
     def _value(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> T:
         self.shared.budget.succeed(call.retry_cost)
-        value, path, misfit = _decoded(endpoint, answer)
-        if misfit:
-            raise unreadable(self.shared, call, answer, path, misfit)
+        decoded = _decoded(endpoint, answer)
+        if isinstance(decoded, _Misfit):
+            raise unreadable(self.shared, call, answer, decoded.path, decoded.text)
+        (value,) = decoded
         if call.once and isinstance(value, Withdrawal):
             self.shared.claim(value.uuid)
-        return cast("T", value)
+        return value
 
     def _late(self, call: Call, outcome: Outcome) -> None:
         """Take the answer of a request that must not happen twice, after its caller has gone."""
@@ -181,12 +186,19 @@ class Carrier:
         self.tell(events.LateResult, intent=call.intent, result=result, error=error)
 
 
-def _decoded(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str, str]:
-    """Return the value; or None, and where and how the answer misfits.
+@attrs.frozen
+class _Misfit:
+    """Where and how an answer misfits.
 
-    The decoder's own error stays here: it holds the text as it came, with whatever secret that may echo.
+    The decoder's own error is not passed on: it holds the text as it came, with whatever secret that may echo.
     """
+
+    path: str
+    text: str
+
+
+def _decoded(endpoint: Endpoint[T], answer: Answer) -> tuple[T] | _Misfit:
     try:
-        return decode(endpoint.returns, answer.body, asked=endpoint.label), "", ""
+        return (decode(endpoint.returns, answer.body, asked=endpoint.label),)
     except errors.DecodeError as misfit:
-        return None, misfit.path, str(misfit)
+        return _Misfit(misfit.path, str(misfit))

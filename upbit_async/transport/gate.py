@@ -7,13 +7,16 @@ finding out what state it is in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 import attrs
 
 from upbit_async.transport.http_port import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Gate", "Pass"]
 

@@ -243,7 +243,7 @@ async def _read(library: Any, response: Any) -> Answer:
     headers = {
         name.lower(): value for name, value in response.headers.items() if name.lower() in _HEADERS_KEPT
     }
-    good = 200 <= response.status_code < 300
+    good: bool = response.is_success
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         # It could unfold to any size; Upbit sends nothing compressed here.

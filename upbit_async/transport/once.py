@@ -8,13 +8,15 @@ as long as nothing has left this machine, and not after.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.lowlevel
 
 from upbit_async.transport.http_port import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 __all__ = ["OwnedTasks", "see_through"]
 

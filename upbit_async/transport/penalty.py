@@ -6,9 +6,12 @@ It is shared by all clients of the process and obeys no limiter.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from upbit_async.transport import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["PenaltyBox", "penalty_box"]
 

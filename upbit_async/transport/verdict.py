@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from upbit_async import errors
 from upbit_async.protocol.replies import Answer, Fault, api_error
 from upbit_async.protocol.retry import STANDSTILL, is_unknown
-from upbit_async.transport.call import Call, Outcome, Shared
 from upbit_async.transport.http_port import Lost
+
+if TYPE_CHECKING:
+    from upbit_async.transport.call import Call, Outcome, Shared
 
 __all__ = ["banned", "error_for", "unreadable"]
 
