@@ -132,7 +132,7 @@ def _floors() -> list[str]:
         *project["dependencies"],
         *(one for extra in project["optional-dependencies"].values() for one in extra),
     ]
-    floors = {}
+    floors: dict[str, str] = {}
     for requirement in ours:
         found = re.match(r"([A-Za-z0-9_.-]+)>=([0-9.]+)", requirement)
         if found:

@@ -85,14 +85,16 @@ class UpbitClient:
         algorithm: Literal["HS256", "HS512"] = "HS256",
         hash_space_as_plus: bool = False,
     ) -> None:
-        from upbit_async.transport.assembly import assemble  # noqa: PLC0415 - brings httpx and jwt
+        # Only here, because they bring httpx and jwt along.
+        from upbit_async.transport.assembly import assemble  # noqa: PLC0415
+        from upbit_async.transport.carrier import Carrier  # noqa: PLC0415
 
         _check(credentials=(credentials, Credentials), poll=(poll, PollSchedule))
         _check(retry=(retry, RetryPolicy), timeouts=(timeouts, Timeouts))
         _check_observer(observer)
         place = settings.region_of(region)
         keys = credentials if credentials is not None else settings.credentials_for(place)
-        carrier = assemble(
+        shared = assemble(
             region=place,
             base_url=settings.base_url_for(place, base_url),
             credentials=keys,
@@ -101,9 +103,9 @@ class UpbitClient:
             http=http,
             algorithm=algorithm,
             space_as_plus=hash_space_as_plus,
-            retry=retry or RetryPolicy(),
-            timeouts=timeouts or Timeouts(),
-            observer=observer,
+        )
+        carrier = Carrier(
+            shared, retry=retry or RetryPolicy(), timeouts=timeouts or Timeouts(), observer=observer
         )
         self._set_up(carrier, poll or PollSchedule(), owner=True)
 
@@ -151,7 +153,7 @@ class UpbitClient:
         params: Mapping[str, Param] | None = None,
         json: Mapping[str, Param] | None = None,
         safety: Safety | None = None,
-    ) -> Any:  # noqa: ANN401 - it is whatever Upbit answers
+    ) -> Any:
         """Sign and send anything, such as an endpoint that is younger than this library.
 
         Args:
@@ -225,6 +227,7 @@ def _check_observer(observer: object) -> None:
 def _endpoint(method: str, path: str, safety: Safety | None) -> Endpoint[Any]:
     known = ENDPOINTS.get((method, path.rstrip("/").lower()))
     if known is not None:  # by whatever spelling, it is never less than it is
-        return attrs.evolve(known, returns=object, regions=None)
+        proof = known.returns if known.safety is Safety.ONCE else None
+        return attrs.evolve(known, returns=object, regions=None, proof=proof)
     safety = safety or (Safety.READ if method == "GET" else Safety.ONCE)
     return Endpoint(method=method, path=path, returns=object, safety=safety, docs="")

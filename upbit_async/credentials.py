@@ -109,7 +109,7 @@ class Credentials:
         try:
             pair = _secret(access_key), _secret(secret_key)
         except (TypeError, ValueError) as problem:
-            del access_key, secret_key  # a traceback may be shown with the locals of its frames
+            del self, access_key, secret_key  # a traceback may be shown with the locals of its frames
             raise problem.with_traceback(None) from None
         object.__setattr__(self, "access_key", pair[0])
         object.__setattr__(self, "secret_key", pair[1])

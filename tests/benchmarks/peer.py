@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["serving"]
 
@@ -97,7 +97,7 @@ async def _serve(lag: float) -> None:
 
 
 @contextlib.contextmanager
-def serving(lag: float = 0.0) -> Iterator[str]:
+def serving(lag: float = 0.0) -> Generator[str, None, None]:
     """Run the server until the block ends, and give its URL."""
     command = [sys.executable, __file__, str(lag)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

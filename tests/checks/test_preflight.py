@@ -287,7 +287,7 @@ def test_the_rounded_amount_is_the_one_to_send() -> None:
         ("100", "internal", False),
     ],
 )
-def test_a_close_balance_is_a_warning(amount: str, transaction_type: str, warned: bool) -> None:  # noqa: FBT001
+def test_a_close_balance_is_a_warning(amount: str, transaction_type: str, warned: bool) -> None:
     result = check(amount=Decimal(amount), transaction_type=transaction_type)
 
     assert result.ok
@@ -315,7 +315,7 @@ def test_truncation_is_exact(amount: Decimal, places: int) -> None:
     fee=st.decimals(0, 5, places=8),
     round_down=st.booleans(),
 )
-def test_what_passes_can_be_paid(amount: Decimal, balance: Decimal, fee: Decimal, round_down: bool) -> None:  # noqa: FBT001
+def test_what_passes_can_be_paid(amount: Decimal, balance: Decimal, fee: Decimal, round_down: bool) -> None:
     result = check(amount=amount, round_down=round_down, chance=limits(balance=str(balance), fee=str(fee)))
 
     assert result.amount <= amount

@@ -115,5 +115,5 @@ import sys, upbit_async.cli
 heavy = {"anyio", "asyncio", "attrs", "cyclopts", "httpx", "jwt", "msgspec", "rich", "uvicorn"}
 sys.exit(" ".join(heavy & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)  # noqa: S603 - our own
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.stderr.strip() == b""

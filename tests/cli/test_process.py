@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and ter
 def test_lines_come_as_things_happen(
     command: Callable[..., Sequence[str]], surroundings: dict[str, str]
 ) -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         command("demo", "--speed", "5"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -45,7 +45,7 @@ def test_lines_come_as_things_happen(
 def test_an_interruption_leaves_no_traceback(
     command: Callable[..., Sequence[str]], surroundings: dict[str, str]
 ) -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         command("demo", "--speed", "0.1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -63,7 +63,7 @@ def test_an_interruption_leaves_no_traceback(
 def test_a_reader_that_goes_away_is_no_drama(
     command: Callable[..., Sequence[str]], surroundings: dict[str, str]
 ) -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         command("demo", "--speed", "50"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
     ) as process:
         assert process.stdout is not None
@@ -80,7 +80,7 @@ def test_a_terminal_gets_colours_unless_it_wants_none(
     command: Callable[..., Sequence[str]], surroundings: dict[str, str], wish: dict[str, str]
 ) -> None:
     master, slave = os.openpty()
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         command("demo", "--speed", "50", "--lose-answer"),
         stdout=slave,
         stderr=slave,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 COIN = "/v1/withdraws/coin"
 WAITING = "00000000-0000-4000-8000-000000000006"
-TRON = {
+TRON: dict[str, Any] = {
     "currency": "USDT",
     "net_type": "TRX",
     "amount": "13",
@@ -84,6 +85,15 @@ async def test_no_content_is_none(client: UpbitClient, sandbox: Sandbox, method:
     assert await client.request(method, "/v1/x") is None
 
 
+async def test_an_answer_that_lacks_the_id_of_a_withdrawal_is_unknown(
+    client: UpbitClient, sandbox: Sandbox
+) -> None:
+    for body in (b"{}", b""):
+        sandbox.faults.add(Fault.garbage("POST", "/v1/withdraws/coin", body=body))
+        with pytest.raises(OutcomeUnknown):
+            await client.request("POST", "/v1/withdraws/coin", json={"currency": "BTC"})
+
+
 # -- what may be repeated --------------------------------------------------------------------------
 
 
@@ -130,6 +140,19 @@ async def test_a_withdrawal_stays_one_whatever_is_said_of_it(
     assert found.withdrawal.uuid == list(sandbox.withdrawals)[-1]
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"result":"ok"}', b"[]", b"OK"])
+async def test_a_withdrawal_whose_answer_has_no_uuid_is_unknown(
+    client: UpbitClient, sandbox: Sandbox, body: bytes
+) -> None:
+    for status in (200, 201, 204):
+        sandbox.requests.clear()
+        sandbox.faults.add(Fault.status(status, "POST", before=False, body=body))
+        with pytest.raises(OutcomeUnknown) as caught:
+            await client.request("POST", COIN, json=TRON)
+        assert caught.value.raw == body.decode()
+        assert len(sandbox.requests) == 1
+
+
 async def test_a_known_cancellation_is_repeated_and_a_known_read_too(
     client: UpbitClient, sandbox: Sandbox
 ) -> None:
@@ -155,7 +178,9 @@ async def test_what_is_refused_is_no_unknown_outcome(client: UpbitClient, sandbo
 # -- mistakes --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["", "FETCH", "HEAD", "OPTIONS", "GET ", "GET\r\n", None, 5, b"GET", ["GET"]])
+@pytest.mark.parametrize(
+    "method", ["", "FETCH", "HEAD", "OPTIONS", "GET ", "GET\r\n", None, 5, b"GET", ["GET"]]
+)
 async def test_a_method_must_be_one(client: UpbitClient, sandbox: Sandbox, method: Any) -> None:
     with pytest.raises(ValueError, match="method must be one of DELETE, GET"):
         await client.request(method, "/v1/x")
@@ -166,7 +191,16 @@ async def test_a_method_must_be_one(client: UpbitClient, sandbox: Sandbox, metho
     "path",
     [
         *("", "/", "//", "v1/x", "https://evil.example/v1/x", "//evil.example/v1/x", "@evil.example/x"),
-        *("/v1/x?a=b", "/v1/x#a", "/v1/x%2Fy", "/v1/x y", "/v1/x\r\nHost: evil", "/v1/\tx", "/v1/ü", "/v1//x"),
+        *(
+            "/v1/x?a=b",
+            "/v1/x#a",
+            "/v1/x%2Fy",
+            "/v1/x y",
+            "/v1/x\r\nHost: evil",
+            "/v1/\tx",
+            "/v1/ü",
+            "/v1//x",
+        ),
         *("/v1/../x", "/v1/./withdraws/coin", "/v1/x/../withdraws/coin", "/v1\\x", "/v1/x//", "/v1/x\x00"),
         *(None, 5, b"/v1/x", ["/v1/x"]),
     ],
@@ -185,17 +219,25 @@ async def test_parameters_must_stand_where_they_belong(
     right, wrong = ("params", "json") if method in {"GET", "DELETE"} else ("json", "params")
     with pytest.raises(ValueError, match=f"{method} takes {right}"):
         await client.request(method, "/v1/x", **{wrong: {}})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    bad: list[tuple[Any, str]] = [
-        *((each, "mapping") for each in ("a=b", b"a=b", 5, True, ["a"], [("a", "b")])),
-        *((each, "a name in") for each in ({5: "x"}, {b"a": "x"}, {None: "x"})),
-        *((each, "can't be sent") for each in ({"a": 1.5}, {"a": b"x"}, {"a": {}}, {"a": [1.5]}, {"a": object()})),
-    ]
-    for value, problem in bad:
-        with pytest.raises(TypeError, match=problem):
-            await client.request(method, "/v1/x", **{right: value})
-    for odd in ({"": "x"}, {"uuids": []}, {"uuids": ()}, {"a": Decimal("NaN")}):
+    bad: dict[str, tuple[Any, ...]] = {
+        "mapping": ("a=b", b"a=b", 5, True, ["a"], [("a", "b")]),
+        "a name in": ({5: "x"}, {b"a": "x"}, {None: "x"}),
+        "can't be sent": ({"a": 1.5}, {"a": b"x"}, {"a": {}}, {"a": [1.5]}, {"a": object()}),
+    }
+    for problem, values in bad.items():
+        for value in values:
+            with pytest.raises(TypeError, match=problem):
+                await client.request(method, "/v1/x", **{right: value})
+    empty: tuple[Any, ...] = (
+        {"": "x"},
+        {"uuids": []},
+        {"uuids": ()},
+        {"uuids": collections.deque[str]()},
+        {"a": Decimal("NaN")},
+    )
+    for value in empty:
         with pytest.raises(ValueError, match=r"empty|finite"):
-            await client.request(method, "/v1/x", **{right: odd})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            await client.request(method, "/v1/x", **{right: value})
     assert len(sandbox.requests) == 0
 
 

@@ -75,7 +75,7 @@ LASTING: dict[str, tuple[Behave, type[errors.UpbitError], int]] = {
     "408": (_answers(http(408, NAMED)), errors.APIError, 3),
     "307": (_answers(http(307, b"", "Location: https://evil.invalid/")), errors.APIError, 1),
     "409": (_answers(http(409, NAMED)), errors.APIError, 1),
-    "404 HTML": (_answers(http(404, b"<html></html>")), errors.NotFound, 1),
+    "404 HTML": (_answers(http(404, b"<html></html>")), errors.APIError, 1),
     "400 named": (_answers(http(400, NAMED)), errors.ValidationError, 1),
     "403": (_answers(http(403, NAMED)), errors.PermissionDenied, 1),
     "nonce_used for ever": (

@@ -26,9 +26,13 @@ CLASSES = [getattr(models, name) for name in models.__all__ if attrs.has(getattr
 
 
 def _withdrawal(**members: Any) -> Withdrawal:
-    return Withdrawal(
-        **{"uuid": "u", "currency": "BTC", "state": WithdrawalState.DONE, "amount": Decimal(1)} | members
-    )
+    usual: dict[str, Any] = {
+        "uuid": "u",
+        "currency": "BTC",
+        "state": WithdrawalState.DONE,
+        "amount": Decimal(1),
+    }
+    return Withdrawal(**(usual | members))
 
 
 def _intent(**members: str) -> Intent:
@@ -69,7 +73,10 @@ def test_times_without_a_zone_are_utc_and_others_stay_as_they_are() -> None:
     assert record.done_at is not None
     assert record.done_at.tzinfo is korea
     wallet = WalletStatus(
-        currency="X", net_type=None, wallet_state=WalletState.PAUSED, block_updated_at=dt.datetime(2026, 1, 1)  # noqa: DTZ001
+        currency="X",
+        net_type=None,
+        wallet_state=WalletState.PAUSED,
+        block_updated_at=dt.datetime(2026, 1, 1),  # noqa: DTZ001
     )
     assert wallet.block_updated_at == WHEN
 
@@ -101,7 +108,9 @@ def test_an_intent_reads_its_members() -> None:
 
 
 def test_an_intent_shows_no_whole_address() -> None:
-    intent = _intent(currency="USDT", net_type="TRX", amount="13", address=ADDRESS, secondary_address="CANARY")
+    intent = _intent(
+        currency="USDT", net_type="TRX", amount="13", address=ADDRESS, secondary_address="CANARY"
+    )
     for shown in (str(intent), repr(intent)):
         assert ADDRESS not in shown
         assert "CANARY" not in shown
@@ -119,7 +128,9 @@ def test_an_intent_with_an_amount_and_nothing_else_can_be_shown() -> None:
 
 
 @settings(deadline=None)
-@given(text=st.text() | st.sampled_from(["NaN", "sNaN", "-Infinity", "1,000", "", " ", "1e9999999999999999999"]))
+@given(
+    text=st.text() | st.sampled_from(["NaN", "sNaN", "-Infinity", "1,000", "", " ", "1e9999999999999999999"])
+)
 def test_whatever_was_sent_as_an_amount_an_intent_can_be_shown(text: str) -> None:
     intent = _intent(amount=text, currency="X")
     assert intent.amount is None or intent.amount.is_finite()

@@ -74,7 +74,7 @@ def test_each_state_is_told_once_and_in_order() -> None:
         (["PROCESSING", "PAUSED_BY_MOON", "DONE"], False),
     ],
 )
-def test_states_that_were_jumped_over_are_told_as_such(words: list[str], skipped: bool) -> None:  # noqa: FBT001
+def test_states_that_were_jumped_over_are_told_as_such(words: list[str], skipped: bool) -> None:
     assert run(*words)[-1].skipped is skipped
 
 

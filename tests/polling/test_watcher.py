@@ -54,7 +54,7 @@ async def test_a_thousand_cost_ten_requests_a_sweep(desk_for: type[Desk], latenc
 @pytest.mark.parametrize("aligned", [True, False])
 async def test_a_thousand_changes_are_seen_within_a_schedule_step(
     desk_for: type[Desk],
-    aligned: bool,  # noqa: FBT001
+    aligned: bool,
 ) -> None:
     schedule = PollSchedule()
     desk = desk_for(schedule)

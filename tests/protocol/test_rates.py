@@ -15,7 +15,9 @@ NOW = dt.datetime(2026, 1, 1, 12, 0, 0, tzinfo=dt.UTC)
 DAY = 24 * 3600.0
 
 
-@pytest.mark.parametrize("sample", example("response_headers")["remaining_req"], ids=lambda sample: sample["value"])
+@pytest.mark.parametrize(
+    "sample", example("response_headers")["remaining_req"], ids=lambda sample: sample["value"]
+)
 def test_every_observed_remaining_req_is_read(sample: dict[str, str]) -> None:
     found = parse_remaining(sample["value"])
     group, _, sec = (part.split("=")[1] for part in sample["value"].split("; "))
@@ -50,7 +52,7 @@ def test_odd_spellings_of_remaining_req_are_read(header: str) -> None:
         "group=default; sec=-1",
         "group=default; sec=1.5",
         "group=default; sec=1e3",
-        "group=default; sec=２",  # noqa: RUF001 - a full-width digit
+        "group=default; sec=２",
         "group=default; sec=" + "9" * 10,
         "group=default; msec=5",
         "group=a;" * 500_000,
@@ -100,7 +102,7 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float) -> None:
         "nan",
         "inf",
         "5 seconds",
-        "５",  # noqa: RUF001 - a full-width digit
+        "５",
         "9" * 10,
         "soon",
         "Thu, 01 Jan 99999999 12:00:00 GMT",
@@ -187,11 +189,14 @@ def test_the_longest_of_several_hints_counts() -> None:
 
 @settings(deadline=None)
 @given(
-    text=st.text(max_size=80) | st.from_regex(r"([0-9]{1,12}|\.| |s|min|h|초|분|시간|-|T|:|Z)*", fullmatch=True),
+    text=st.text(max_size=80)
+    | st.from_regex(r"([0-9]{1,12}|\.| |s|min|h|초|분|시간|-|T|:|Z)*", fullmatch=True),
     retry_after=st.none() | st.floats(0, 1e9),
     bans=st.integers(0, 10**9),
 )
-def test_a_ban_always_ends_and_never_undercuts_the_header(text: str, retry_after: float | None, bans: int) -> None:
+def test_a_ban_always_ends_and_never_undercuts_the_header(
+    text: str, retry_after: float | None, bans: int
+) -> None:
     seconds = _ban(text, retry_after, bans)
     assert 0 < seconds <= DAY
     assert seconds >= min(retry_after or 0.0, DAY)

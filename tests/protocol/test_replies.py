@@ -110,7 +110,9 @@ TABLE: list[tuple[str, Answer | Fault, Verdict, Verdict]] = [
 ]
 
 
-@pytest.mark.parametrize(("happened", "repeatable", "once"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("happened", "repeatable", "once"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_what_may_be_repeated(happened: Answer | Fault, repeatable: Verdict, once: Verdict) -> None:
     fault = classify(happened) if isinstance(happened, Answer) else happened
     assert _verdict(Safety.READ, fault) == repeatable
@@ -120,7 +122,9 @@ def test_what_may_be_repeated(happened: Answer | Fault, repeatable: Verdict, onc
 
 @pytest.mark.parametrize("status", range(200, 600))
 @pytest.mark.parametrize("remaining", [True, False], ids=["with Remaining-Req", "without"])
-def test_every_status_that_is_not_surely_a_refusal_leaves_a_withdrawal_unknown(status: int, *, remaining: bool) -> None:
+def test_every_status_that_is_not_surely_a_refusal_leaves_a_withdrawal_unknown(
+    status: int, *, remaining: bool
+) -> None:
     headers = REMAINING if remaining else {}
     refusals = set(range(400, 500)) - {408, 409, 418, 429}
     for body, readable in ((NAMED, True), (NUMBERED, True), *((body, False) for body in UNREADABLE)):
@@ -137,7 +141,9 @@ def test_every_status_that_is_not_surely_a_refusal_leaves_a_withdrawal_unknown(s
             assert verdict == "unknown"
 
 
-@pytest.mark.parametrize("sample", [row for row in example("errors") if row["status"]], ids=lambda row: row["where"])
+@pytest.mark.parametrize(
+    "sample", [row for row in example("errors") if row["status"]], ids=lambda row: row["where"]
+)
 def test_documented_refusals_stop_a_withdrawal_or_leave_it_unknown(sample: dict[str, Any]) -> None:
     status, body = sample["status"], sample["body"]
     answer = _answer(status, json.dumps(body).encode())
@@ -209,7 +215,7 @@ def _error(status: int, name: str = "", message: str = "", retry_after: float = 
         (400, "", ValidationError),
         (400, "400", ValidationError),
         (422, "anything", ValidationError),
-        (409, "conflict", ValidationError),
+        (409, "conflict", APIError),
         (401, "jwt_verification", AuthenticationError),
         (401, "", AuthenticationError),
         (401, "out_of_scope", PermissionDenied),

@@ -82,12 +82,18 @@ def test_a_used_nonce_is_tried_anew_once_and_at_once(safety: Safety) -> None:
 
 
 def test_the_ceiling_of_the_jitter_doubles_up_to_the_cap() -> None:
-    waits = [_wait(Situation(Safety.READ, Fault.NETWORK, attempt), rand=1.0, attempts=99) for attempt in range(1, 12)]
+    waits = [
+        _wait(Situation(Safety.READ, Fault.NETWORK, attempt), rand=1.0, attempts=99)
+        for attempt in range(1, 12)
+    ]
     assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20.0, 20.0]
 
 
 def test_after_429_the_jitter_comes_on_top_of_the_standstill() -> None:
-    waits = [_wait(Situation(Safety.READ, Fault.THROTTLED, attempt), rand=1.0, attempts=9) for attempt in range(1, 8)]
+    waits = [
+        _wait(Situation(Safety.READ, Fault.THROTTLED, attempt), rand=1.0, attempts=9)
+        for attempt in range(1, 8)
+    ]
     assert waits == [2.0, 3.0, 5.0, 9.0, 17.0, 21.0, 21.0]
     assert _wait(Situation(Safety.ONCE, Fault.THROTTLED, 1), rand=0.0) == 1.0
     assert _wait(Situation(Safety.READ, Fault.BARE_THROTTLED, 1, hint=7.0), rand=0.0) == 7.0

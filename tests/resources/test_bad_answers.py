@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COIN = "/v1/withdraws/coin"
 WAITING = "00000000-0000-4000-8000-000000000006"
-TRON = {
+TRON: dict[str, Any] = {
     "currency": "USDT",
     "net_type": "TRX",
     "amount": "13",
@@ -51,13 +51,24 @@ READS: dict[str, Call] = {
     "latest": ("GET", "/v1/withdraw", lambda client: client.withdraws.latest()),
     "chance": ("GET", "/v1/withdraws/chance", lambda client: client.withdraws.chance("BTC", "BTC")),
     "addresses": ("GET", "/v1/withdraws/coin_addresses", lambda client: client.withdraws.addresses()),
-    "check": ("GET", "/v1/withdraws/chance", lambda client: client.withdraws.check(**TRON)),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    "check": ("GET", "/v1/withdraws/chance", lambda client: client.withdraws.check(**TRON)),
 }
 CANCEL: Call = ("DELETE", COIN, lambda client: client.withdraws.cancel(WAITING))
-CREATE: Call = ("POST", COIN, lambda client: client.withdraws.create(**TRON))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+CREATE: Call = ("POST", COIN, lambda client: client.withdraws.create(**TRON))
 GARBAGE: tuple[Any, ...] = (
     *("text", "html", "wrong json", "empty", "gzip"),
-    *(b"null", b"5", b'"text"', b"[5]", b"[null]", b"[[]]", b"[{}]", b'{"uuid":5}', b"[" * 100_000, b"\xff\xfe"),
+    *(
+        b"null",
+        b"5",
+        b'"text"',
+        b"[5]",
+        b"[null]",
+        b"[[]]",
+        b"[{}]",
+        b'{"uuid":5}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+    ),
     *(b'{"a":' * 50_000, b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"NaN"}', b"[", b'[{"uuid"'),
 )
 
@@ -69,17 +80,17 @@ async def failure(client: UpbitClient, call: Call) -> UpbitError:
     return caught.value
 
 
-@pytest.mark.parametrize("body", GARBAGE, ids=lambda body: str(body)[:16])
 @pytest.mark.parametrize("name", READS)
 async def test_a_read_answered_with_garbage_is_a_decode_error(
-    client: UpbitClient, sandbox: Sandbox, name: str, body: Any
+    client: UpbitClient, sandbox: Sandbox, name: str
 ) -> None:
     method, path, call = READS[name]
-    sandbox.faults.add(Fault.garbage(method, path, body=body))
-    error = await failure(client, READS[name])
-    assert isinstance(error, DecodeError)
-    assert (error.may_have_executed, error.path[:1]) == (False, "$")
-    assert not sandbox.faults.unused
+    for body in GARBAGE:
+        sandbox.faults.add(Fault.garbage(method, path, body=body))
+        error = await failure(client, READS[name])
+        assert isinstance(error, DecodeError), body
+        assert (error.may_have_executed, error.path[:1]) == (False, "$")
+        assert not sandbox.faults.unused
     await call(client)
 
 
@@ -106,6 +117,8 @@ async def test_a_cancellation_answered_with_garbage_may_have_happened(
     assert (await client.withdraws.get(WAITING)).state == "CANCELLED"
 
 
+# httpx's own stream leaves its generator to the garbage collector, about which trio grumbles.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("call", "kind"), [(READS["list"], DecodeError), (CANCEL, DecodeError), (CREATE, OutcomeUnknown)]
 )

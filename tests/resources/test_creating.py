@@ -46,7 +46,8 @@ async def test_a_withdrawal_goes_out_with_its_members_in_order_and_no_nulls(
         '{"currency":"USDT","net_type":"TRX","amount":"13",'
         '"address":"TFakeTronWithdrawAddressFakeFakeFa","transaction_type":"default"}'
     )
-    assert (record.state, record.amount, record.transaction_type) == ("WAITING", 13, TransactionType.DEFAULT)
+    assert (record.state, record.amount) == (WithdrawalState.WAITING, Decimal(13))
+    assert record.transaction_type is TransactionType.DEFAULT
     assert sandbox.withdrawals[record.uuid].amount == 13
 
 
@@ -68,7 +69,8 @@ async def test_memo_and_way_are_sent_where_they_are_given(client: UpbitClient, s
         ("secondary_address", MEMO),
         ("transaction_type", "internal"),
     ]
-    assert (record.fee, record.transaction_type) == (0, TransactionType.INTERNAL)
+    assert record.fee == 0
+    assert record.transaction_type is TransactionType.INTERNAL
 
 
 @pytest.mark.parametrize(
@@ -155,12 +157,12 @@ async def test_what_upbit_refuses_is_refused_for_sure(
     client: UpbitClient,
     sandbox: Sandbox,
     tron: dict[str, Any],
-    change: dict[str, str],
+    change: dict[str, Any],
     kind: type[APIError],
     name: str,
 ) -> None:
     with pytest.raises(kind) as caught:
-        await client.withdraws.create(**{**tron, **change})
+        await client.withdraws.create(**(tron | change))
     assert (caught.value.name, caught.value.may_have_executed) == (name, False)
     assert len(sandbox.requests) == 1
 

@@ -39,9 +39,7 @@ async def client(sandbox: Sandbox) -> AsyncGenerator[UpbitClient]:
 
 async def test_from_the_order_to_its_end(client: UpbitClient, sandbox: Sandbox) -> None:
     sandbox.plan = Plan.after_looks(1)
-    poller = await client.withdraws.send(
-        currency="XRP", net_type="XRP", amount="25", exchange_name="binance"
-    )
+    poller = await client.withdraws.send(currency="XRP", net_type="XRP", amount="25", exchange_name="binance")
     assert (await poller.result()).state == "DONE"
     assert [entry.secondary_address for entry in sandbox.ledger] == ["123456789"] * 2
     sandbox.plan = Plan.after_looks(1, path=("FAILED",))

@@ -73,7 +73,7 @@ async def test_no_ids_are_no_withdrawals_and_never_a_request_for_all(
 ) -> None:
     assert await client.withdraws.list(uuids=[]) == []
     assert await client.withdraws.list(txids=()) == []
-    assert await client.withdraws.list(uuids=(each for each in ())) == []  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert await client.withdraws.list(uuids=iter(list[str]())) == []  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert len(sandbox.requests) == 0
 
 
@@ -121,7 +121,9 @@ async def test_an_answer_about_another_withdrawal_is_refused_and_the_client_stay
     name: str,
 ) -> None:
     says("GET", ONE, row("another", txid="another"))
-    with pytest.raises(DecodeError, match=f"asked for {name} {old[0]}.*answered with {name} another") as caught:
+    with pytest.raises(
+        DecodeError, match=f"asked for {name} {old[0]}.*answered with {name} another"
+    ) as caught:
         await client.withdraws.get(**{name: old[0]})
     assert (caught.value.path, caught.value.may_have_executed) == (f"$.{name}", False)
     assert (await client.withdraws.get(old[0])).uuid == old[0]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import attrs
 import pytest
 
 from upbit_async.errors import (
@@ -18,7 +19,6 @@ from upbit_async.errors import (
     ServerError,
     UpbitError,
 )
-from upbit_async.models import Intent
 from upbit_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 MANY = "/v1/withdraws"
 
 
-async def lose(client: UpbitClient, sandbox: Sandbox, *, executed: bool = True, **order: Any) -> OutcomeUnknown:
+async def lose(
+    client: UpbitClient, sandbox: Sandbox, *, executed: bool = True, **order: Any
+) -> OutcomeUnknown:
     fault = Fault.lose_answer("POST") if executed else Fault.reset_before("POST")
     sandbox.faults.add(fault)
     with pytest.raises(OutcomeUnknown) as caught:
@@ -126,12 +128,16 @@ async def test_a_list_that_lags_behind_is_waited_for(
 
 @pytest.mark.parametrize(
     "change",
-    [{"amount": "13.000001"}, {"net_type": "ETH", "address": f"0x{'3' * 40}"}, {"transaction_type": "internal"}],
+    [
+        {"amount": "13.000001"},
+        {"net_type": "ETH", "address": f"0x{'3' * 40}"},
+        {"transaction_type": "internal"},
+    ],
 )
 async def test_withdrawals_of_another_kind_do_not_fit(
-    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], change: dict[str, str]
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], change: dict[str, Any]
 ) -> None:
-    await other_client(sandbox).withdraws.create(**{**tron, **change})
+    await other_client(sandbox).withdraws.create(**(tron | change))
     unknown = await lose(client, sandbox, executed=False, **tron)
     assert (await client.withdraws.reconcile(unknown, timeout=3)).status == "not_found"
 
@@ -139,14 +145,16 @@ async def test_withdrawals_of_another_kind_do_not_fit(
 async def test_amounts_are_compared_as_numbers(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    unknown = await lose(client, sandbox, **{**tron, "amount": "13.50"})
+    tron["amount"] = "13.50"
+    unknown = await lose(client, sandbox, **tron)
     assert (await client.withdraws.reconcile(unknown)).status == "found"
 
 
 async def test_one_that_differs_by_the_fee_is_taken_only_when_no_better_one_turns_up(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    theirs = await other_client(sandbox).withdraws.create(**{**tron, "amount": "14"})
+    more: dict[str, Any] = tron | {"amount": "14"}
+    theirs = await other_client(sandbox).withdraws.create(**more)
     never_sent = await lose(client, sandbox, executed=False, **tron)
     result = await client.withdraws.reconcile(never_sent, timeout=30)
     assert (result.status, result.candidates) == ("found", (theirs,))
@@ -245,8 +253,7 @@ async def test_what_is_no_lost_withdrawal_of_this_host_is_a_mistake(
     sandbox.requests.clear()
 
     def about(**changes: Any) -> OutcomeUnknown:
-        given = {"endpoint": unknown.intent.endpoint, "host": client.host, "members": unknown.intent.members}
-        return OutcomeUnknown("?", intent=Intent(**{**given, "started_at": sandbox.now, **changes}))
+        return OutcomeUnknown("?", intent=attrs.evolve(unknown.intent, **changes))
 
     with pytest.raises(ValueError, match="is no withdrawal"):
         await client.withdraws.reconcile(about(endpoint="POST /v1/travel_rule/deposit/uuid"))

@@ -85,7 +85,8 @@ async def test_a_check_tells_all_and_sends_no_money(client: UpbitClient, sandbox
         currency="XRP", net_type="XRP", amount="12.3456789", exchange_name="Binance", round_down=True
     )
     assert (result.ok, result.reasons, result.warnings) == (True, (), ())
-    assert (result.amount, result.fee, result.secondary_address) == (Decimal("12.345678"), 1, "123456789")
+    assert (result.amount, result.fee) == (Decimal("12.345678"), Decimal(1))
+    assert result.secondary_address == "123456789"
     assert result.chance is not None
     assert result.chance.withdraw_limit.remaining_daily == 0  # which is no cap
     assert {line.method for line in sandbox.requests} == {"GET"}
@@ -104,8 +105,9 @@ async def test_too_many_decimals_are_cut_off_only_if_that_was_asked(
 async def test_an_amount_goes_out_as_it_was_written_unless_it_is_rounded(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    await client.withdraws.send(**{**tron, "amount": "13.2410"})
-    await client.withdraws.send(**{**tron, "amount": "13.2410"}, round_down=True)
+    tron["amount"] = "13.2410"
+    await client.withdraws.send(**tron)
+    await client.withdraws.send(**tron, round_down=True)
     assert [Decimal(body["amount"]) for body in posted(sandbox)] == [Decimal("13.241")] * 2
     assert posted(sandbox)[0]["amount"] == "13.2410"
 
@@ -116,7 +118,8 @@ async def test_a_transfer_inside_upbit_has_no_fee(
     tron["amount"] = sandbox.account.balance("USDT").available
     assert await codes(client, **tron) == ["insufficient_balance"]
     result = await client.withdraws.check(**tron, transaction_type="internal")
-    assert (result.fee, result.transaction_type) == (0, "internal")
+    assert result.fee == 0
+    assert result.transaction_type == "internal"
     await client.withdraws.send(**tron, transaction_type="internal")
     assert posted(sandbox)[0]["transaction_type"] == "internal"
 
@@ -124,7 +127,8 @@ async def test_a_transfer_inside_upbit_has_no_fee(
 async def test_a_balance_that_only_just_suffices_is_a_warning(
     client: UpbitClient, tron: dict[str, Any]
 ) -> None:
-    result = await client.withdraws.check(**{**tron, "amount": "9999"})
+    tron["amount"] = "9999"
+    result = await client.withdraws.check(**tron)
     assert [warning.code for warning in result.warnings] == ["fee_side_undocumented"]
 
 
@@ -143,7 +147,7 @@ async def test_several_addresses_of_an_exchange_are_not_all_paid(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.account.allow_address("USDT", "TRX", "TSecondTronAddressSecondSecond", exchange_name="BINANCE")
-    named = {**tron, "address": None, "exchange_name": "Binance"}
+    named = tron | {"address": None, "exchange_name": "Binance"}
     assert await codes(client, **named) == ["several_addresses"]
     assert await codes(client, **{**tron, "address": None}) == ["several_addresses"]
     assert posted(sandbox) == []
@@ -201,7 +205,7 @@ async def test_without_any_registered_address_the_page_to_register_one_is_named(
 async def test_each_thing_that_stands_in_the_way_has_its_reason(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], change: dict[str, Any], expected: list[str]
 ) -> None:
-    found = await codes(client, **{**tron, **change})
+    found = await codes(client, **(tron | change))
     assert found[: len(expected)] == expected
     assert posted(sandbox) == []
 
@@ -224,7 +228,7 @@ async def test_all_reasons_are_told_at_once(
     sandbox.account.member_level.locked = True
     sandbox.account.lock()
     sandbox.account.fund("USDT", -sandbox.account.balance("USDT").available)
-    order = {**tron, "address": "TSomebodyElsesAddress", "amount": "0.12345678"}
+    order = tron | {"address": "TSomebodyElsesAddress", "amount": "0.12345678"}
     assert await codes(client, **order) == [
         "address_not_registered",
         "wallet_not_working",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -89,13 +90,15 @@ async def test_a_watch_tells_the_first_view_and_then_changes_only(
     assert seen[4].current is not None
     assert seen[4].current.block_state == BlockState.DELAYED
     starts = [line.at.timestamp() for line in sandbox.requests]
-    assert [round(b - a) for a, b in zip(starts, starts[1:], strict=False)] == [60] * (len(starts) - 1)
+    assert {round(later - earlier) for earlier, later in itertools.pairwise(starts)} == {60}
 
 
 async def test_failed_looks_are_told_to_the_observer_and_change_nothing(sandbox: Sandbox) -> None:
     events: list[Event] = []
     client = sandbox.client(observer=events.append)
-    sandbox.faults.add(Fault.garbage("GET", PATH, body="html"), Fault.status(503, "GET", PATH, skip=1, times=3))
+    sandbox.faults.add(
+        Fault.garbage("GET", PATH, body="html"), Fault.status(503, "GET", PATH, skip=1, times=3)
+    )
     seen: list[WalletChange] = []
     async with contextlib.aclosing(client.status.watch("BTC", interval=1)) as changes:
         async for change in changes:

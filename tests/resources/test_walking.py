@@ -13,14 +13,20 @@ from upbit_async.resources.paging import walk
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from upbit_async.client import UpbitClient
+    from upbit_async.models import Withdrawal
     from upbit_async.protocol.endpoint import Param
     from upbit_async.resources.paging import Order
     from upbit_async.sandbox import Sandbox
 
 MANY = "/v1/withdraws"
+
+
+async def read(rows: AsyncIterator[Withdrawal], seen: list[str]) -> None:
+    async for row in rows:
+        seen.append(row.uuid)  # noqa: PERF401 - what was seen before an error counts
 
 
 @pytest.mark.parametrize("cursors", ["exclusive", "inclusive"])
@@ -85,8 +91,7 @@ async def test_a_cursor_that_stands_still_is_an_error_and_not_an_end(
     says("GET", MANY, [row("a"), row("b")], times=None)
     seen: list[str] = []
     with pytest.raises(DecodeError, match=r"GET /v1/withdraws: .* behind b; .*may not be all"):
-        async for each in client.withdraws.iter():
-            seen.append(each.uuid)  # noqa: PERF401 - what was seen before the error
+        await read(client.withdraws.iter(), seen)
     assert seen == ["a", "b"]
     assert len(sandbox.requests) == 2
 
@@ -98,8 +103,7 @@ async def test_a_walk_fails_where_a_page_fails(
     sandbox.faults.add(Fault.status(503, "GET", MANY, skip=1, times=None))
     seen: list[str] = []
     with pytest.raises(ServerError):
-        async for row in client.withdraws.iter():
-            seen.append(row.uuid)  # noqa: PERF401 - what was seen before the error
+        await read(client.withdraws.iter(), seen)
     assert len(seen) == 100
     sandbox.faults.clear()
     assert len([row async for row in client.withdraws.iter()]) == 156

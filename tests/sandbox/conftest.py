@@ -16,12 +16,12 @@ import attrs
 import httpx
 import pytest
 
+from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
-    from upbit_async.credentials import Credentials
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 

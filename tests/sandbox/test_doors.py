@@ -96,7 +96,7 @@ def test_time_stands_still_outside_of_a_loop() -> None:
 
 def test_nothing_heavy_is_loaded_before_a_door_is_opened() -> None:
     code = "import sys, upbit_async.sandbox; print({'httpx', 'jwt', 'msgspec', 'uvicorn'} & {*sys.modules})"
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert told.stdout.strip() == "set()"
 
 
@@ -142,7 +142,13 @@ async def test_any_asgi_server_will_do_but_breaks_nothing(sandbox: Sandbox) -> N
 
 async def test_a_client_may_leave_in_the_middle_of_its_request(sandbox: Sandbox) -> None:
     messages = iter([{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}])
-    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+    }
 
     async def receive() -> Any:
         return next(messages)

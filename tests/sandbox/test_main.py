@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "upbit_async.sandbox", "--port",
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_greets_serves_and_stops(pytestconfig: pytest.Config, number: signal.Signals) -> None:
     root: Path = pytestconfig.rootpath
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         COMMAND, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import anyio
 import anyio.abc
@@ -64,7 +64,7 @@ class FaultServer:
 
     url: str
     behaviour: Behaviour
-    requests: list[bytes] = attrs.field(factory=list)
+    requests: list[bytes] = attrs.field(factory=list[bytes])
     connections: int = 0
     open: int = 0
 
@@ -94,7 +94,7 @@ def http(status: int, body: bytes = GOOD, *headers: str, reason: str = "Whatever
 
 
 @contextlib.asynccontextmanager
-async def serve(behaviour: Behaviour) -> AsyncIterator[FaultServer]:
+async def serve(behaviour: Behaviour) -> AsyncGenerator[FaultServer, None]:
     """Serve on a free port of this machine until the block ends."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port: int = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's

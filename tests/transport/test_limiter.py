@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import threading
@@ -139,7 +140,8 @@ async def test_a_refusal_stops_its_group_and_no_other() -> None:
 
 
 async def test_who_comes_first_goes_first() -> None:
-    limiter, order = LocalLimiter({"default": 2}), []
+    order: list[int] = []
+    limiter = LocalLimiter({"default": 2})
 
     async def one(number: int) -> None:
         ticket = await limiter.acquire("default")
@@ -187,11 +189,10 @@ async def test_places_that_are_all_under_way_are_waited_for() -> None:
 async def test_no_limiter_lets_everything_pass() -> None:
     limiter, before = NoLimiter(), anyio.current_time()
     for _ in range(100):
-        ticket = await limiter.acquire("default")
+        ticket: Ticket = await limiter.acquire("default")
         limiter.observe(ticket, 0)
         limiter.refuse(ticket, 60)
     assert anyio.current_time() == before
-    assert isinstance(ticket, Ticket)
 
 
 def test_one_key_at_one_host_has_one_limiter_as_long_as_it_is_used() -> None:
@@ -207,7 +208,8 @@ def test_one_key_at_one_host_has_one_limiter_as_long_as_it_is_used() -> None:
 
 
 def test_loops_in_several_threads_share_one_limiter() -> None:
-    limiter, left, lock = LocalLimiter({"default": 6}), [], threading.Lock()
+    left: list[float] = []
+    limiter, lock = LocalLimiter({"default": 6}), threading.Lock()
 
     async def main() -> None:
         for _ in range(5):
@@ -217,7 +219,7 @@ def test_loops_in_several_threads_share_one_limiter() -> None:
             limiter.observe(ticket, None)
 
     threads = [
-        threading.Thread(target=lambda backend=backend: anyio.run(main, backend=backend))
+        threading.Thread(target=functools.partial(anyio.run, main, backend=backend))
         for backend in ("asyncio", "trio")
     ]
     for thread in threads:

@@ -62,7 +62,9 @@ def test_a_pair_of_keys_is_masked_however_it_is_shown(credentials: Credentials) 
 
 
 def test_a_logged_key_is_masked(credentials: Credentials, caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("x").warning("%s %r %s", credentials, credentials.secret_key, {"key": credentials.secret_key})
+    logging.getLogger("x").warning(
+        "%s %r %s", credentials, credentials.secret_key, {"key": credentials.secret_key}
+    )
     assert "CANARY" not in caplog.text
     assert "***" in caplog.text
 
@@ -153,11 +155,11 @@ def test_what_can_be_no_key_is_refused_without_showing_it(bad: Any, kind: type[E
 
 @pytest.mark.parametrize("bad", [f" {SECRET}", SECRET.encode()], ids=["text", "bytes"])
 def test_no_frame_of_ours_holds_a_key_that_is_refused(bad: Any) -> None:
-    for attempt in (Secret, lambda key: Credentials(ACCESS, key), lambda key: Credentials(key, SECRET)):  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
-        try:
-            attempt(bad)
-        except (TypeError, ValueError) as error:
-            frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    attempts = (lambda: Secret(bad), lambda: Credentials(ACCESS, bad), lambda: Credentials(bad, SECRET))
+    for attempt in attempts:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            attempt()
+        frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
         ours = [frame for frame in frames if frame.f_code.co_filename != __file__]
         assert ours
         assert "CANARY" not in str([frame.f_locals for frame in ours])

@@ -102,7 +102,9 @@ def test_a_key_of_the_environment_that_can_be_none_is_an_error_without_the_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _set(monkeypatch, "UPBIT", "CANARY", "CANARY\udcff")
-    with pytest.raises(ConfigurationError, match="UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY: a key must be") as caught:
+    with pytest.raises(
+        ConfigurationError, match="UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY: a key must be"
+    ) as caught:
         credentials_for(Region.SG)
     frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
     assert "CANARY" not in str(caught.value) + str([frame.f_locals for frame in frames])

@@ -33,19 +33,19 @@ reads 0 while withdrawals are possible, and the latter tells whether the wallet 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import attrs
 
 from upbit_async.checks import amounts, destination, standing
 from upbit_async.checks.request import PreflightRequest
+from upbit_async.models import TransactionType, WalletStatus, WithdrawalAddress, WithdrawalChance
+from upbit_async.models.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
-    from upbit_async.models import TransactionType, WalletStatus, WithdrawalAddress, WithdrawalChance
-    from upbit_async.models.reason import Reason
     from upbit_async.region import Region
 
 __all__ = ["Preflight", "PreflightRequest", "judge"]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 import attrs
 
 from upbit_async.models import TransactionType
 from upbit_async.models.intent import shortened
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 __all__ = ["PreflightRequest"]
 

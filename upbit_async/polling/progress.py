@@ -14,14 +14,12 @@ The rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+import datetime as dt
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from upbit_async.models import DepositState, WithdrawalState
-
-if TYPE_CHECKING:
-    import datetime as dt
 
 __all__ = ["Progress", "StateChange", "Transfer", "TransferState", "goes_back"]
 

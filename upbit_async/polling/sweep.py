@@ -6,10 +6,12 @@ were begun together stay together, and fills its last request with the soonest o
 
 from __future__ import annotations
 
+import datetime as dt
 import heapq
 import logging
 import math
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -28,18 +30,12 @@ from upbit_async.errors import (
     UpbitError,
     ValidationError,
 )
-from upbit_async.events import LookFailed, StateSeen
+from upbit_async.events import Event, LookFailed, StateSeen
+from upbit_async.policy import PollSchedule
 from upbit_async.polling.circle import Circle
 from upbit_async.polling.progress import StateChange, Transfer, goes_back
 from upbit_async.polling.schedule import Look, draw_stretch, next_look
 from upbit_async.polling.subscription import Entry, Subscription
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from upbit_async.events import Event
-    from upbit_async.policy import PollSchedule
 
 __all__ = ["BATCH", "Sweep", "WatchSettings"]
 

@@ -58,7 +58,7 @@ class Watcher(Generic[R]):
         kind: str,
         host: str,
         emit: Callable[[Event], None] = _no_observer,
-        rand: Callable[[], float] = random.random,  # noqa: S311 - it keeps clients apart, and nothing secret
+        rand: Callable[[], float] = random.random,
         utc_now: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
         self._settings = WatchSettings(

@@ -35,6 +35,7 @@ class Endpoint(Generic[T]):
         permission: The permission that a key needs, in Upbit's words; None if any key will do.
         group: The rate group it counts against.
         regions: Where it exists; None is everywhere.
+        proof: What a good answer must decode to besides, where `returns` is looser.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Endpoint(Generic[T]):
     permission: str | None = None
     group: str = "default"
     regions: frozenset[Region] | None = None
+    proof: type[object] | None = None
 
     @property
     def label(self) -> str:

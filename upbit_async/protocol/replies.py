@@ -198,9 +198,9 @@ def _kind(status: int, name: str) -> type[APIError]:
 
 def _is_upbits_own(status: int, name: str) -> bool:
     """Whether a refusal is Upbit's judgement, and not that of something between here and there."""
-    if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_TIMEOUT}:
-        return status == HTTPStatus.BAD_REQUEST
-    return bool(name) and status > HTTPStatus.BAD_REQUEST
+    if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT}:
+        return False
+    return status == HTTPStatus.BAD_REQUEST or (bool(name) and status > HTTPStatus.BAD_REQUEST)
 
 
 def _general_advice(kind: type[APIError], retry_after: float) -> str:

@@ -47,7 +47,7 @@ async def walk(
     seen: set[str] = set()
     cursor: str | None = None
     size = _PAGE if most is None else min(_PAGE, most)
-    while most is None or len(seen) < most:
+    while True:
         cursor_name = "to" if order == "desc" else "from"
         page = await fetch({"limit": size, "order_by": order, cursor_name: cursor})
         fresh = [row for row in page if row.uuid.casefold() not in seen]
@@ -65,4 +65,3 @@ async def walk(
             if len(seen) == most:
                 return
         cursor = page[-1].uuid
-        size = _PAGE

@@ -9,6 +9,7 @@ import attrs
 
 from upbit_async.errors import NotFound, UpbitError
 from upbit_async.events import LookFailed
+from upbit_async.models import WalletStatus
 from upbit_async.protocol.endpoints import LIST_WALLETS
 from upbit_async.resources import inputs
 from upbit_async.resources.hopeless import HOPELESS
@@ -16,7 +17,6 @@ from upbit_async.resources.hopeless import HOPELESS
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from upbit_async.models import WalletStatus
     from upbit_async.protocol.endpoint import Caller
 
 __all__ = ["Status", "WalletChange"]

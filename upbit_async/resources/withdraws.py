@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from upbit_async.checks import Preflight, PreflightRequest, Reconciliation
-from upbit_async.errors import APIError, DecodeError, OutcomeUnknown, UpbitError
+from upbit_async.errors import APIError, OutcomeUnknown, UpbitError
 from upbit_async.models import (
     TransactionType,
     Withdrawal,
@@ -14,7 +14,6 @@ from upbit_async.models import (
     WithdrawalChance,
     WithdrawalState,
 )
-from upbit_async.policy import PollSchedule, Safety
 from upbit_async.polling import Watcher, WithdrawalPoller, read_token
 from upbit_async.protocol.endpoints import (
     CANCEL_WITHDRAWAL,
@@ -26,23 +25,22 @@ from upbit_async.protocol.endpoints import (
 )
 from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs, procedure
-from upbit_async.resources.paging import Order, walk
+from upbit_async.resources.records import TransferRecords, same
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from upbit_async.protocol.endpoint import Caller, Endpoint, Param
+    from upbit_async.policy import PollSchedule
+    from upbit_async.protocol.endpoint import Caller, Param
 
 __all__ = ["Withdraws"]
 
-_MOST = 100
-_ORDERS = ("asc", "desc")
 _MEMBERS = ("currency", "net_type", "amount", "address", "secondary_address", "transaction_type")
 _Amount = Decimal | int | str
 
 
-class Withdraws:
+class Withdraws(TransferRecords[Withdrawal]):
     """Withdrawals of digital assets.
 
     `send` is the whole procedure of https://global-docs.upbit.com/docs/digital-asset-withdrawal; the others
@@ -50,134 +48,10 @@ class Withdraws:
     """
 
     def __init__(self, caller: Caller, schedule: PollSchedule) -> None:
-        self._caller = caller
+        super().__init__(caller, listing=LIST_WITHDRAWALS, single=GET_WITHDRAWAL, states=WithdrawalState)
         self._watcher: Watcher[Withdrawal] = Watcher(
             self._look, schedule, kind="withdrawal", host=caller.host, emit=caller.emit
         )
-
-    # Reading
-
-    async def list(  # noqa: PLR0913 - Upbit's own parameters, and keyword-only
-        self,
-        *,
-        currency: str | None = None,
-        state: WithdrawalState | str | None = None,
-        uuids: Sequence[str] | None = None,
-        txids: Sequence[str] | None = None,
-        limit: int = _MOST,
-        page: int | None = None,
-        order_by: Order = "desc",
-        from_: str | None = None,
-        to: str | None = None,
-    ) -> builtins.list[Withdrawal]:
-        """Return one page of withdrawals. `iter` walks through all of them.
-
-        See https://global-docs.upbit.com/reference/list-withdrawals.
-
-        Args:
-            currency: Only this currency.
-            state: Only this state.
-            uuids: Only these ids, at most 100. None of them is not all of them: an empty list returns none.
-            txids: Only these transactions, at most 100; not together with `uuids`.
-            limit: How many at most, up to 100.
-            page: Which page, from 1.
-            order_by: ``desc`` for the newest first, or ``asc``.
-            from_: Only withdrawals made after the one with this uuid.
-            to: Only withdrawals made before the one with this uuid.
-
-        Raises:
-            ValueError: A parameter is out of its range, or two of them exclude each other.
-        """
-        wanted = inputs.id_list("uuids", uuids)
-        transactions = inputs.id_list("txids", txids)
-        if wanted is not None and transactions is not None:
-            raise ValueError("uuids and txids exclude each other")
-        most = inputs.count("limit", limit, most=_MOST)
-        asked: dict[str, Param] = {
-            "currency": inputs.optional_text("currency", currency),
-            "state": None if state is None else WithdrawalState(inputs.text("state", state)),
-            "uuids": wanted,
-            "txids": transactions,
-            "limit": most,
-            "page": None if page is None else inputs.count("page", page),
-            "order_by": inputs.choice("order_by", order_by, _ORDERS),
-            "from": inputs.optional_text("from_", from_),
-            "to": inputs.optional_text("to", to),
-        }
-        if wanted == [] or transactions == []:
-            return []  # without ids Upbit would answer with everybody's
-        rows = await self._caller.call(LIST_WITHDRAWALS, asked)
-        return rows[:most]
-
-    def iter(
-        self,
-        *,
-        currency: str | None = None,
-        state: WithdrawalState | str | None = None,
-        order_by: Order = "desc",
-        max_items: int | None = None,
-    ) -> AsyncGenerator[Withdrawal, None]:
-        """Walk through the whole history, each withdrawal once, with as many requests as it takes.
-
-        Args:
-            currency: Only this currency.
-            state: Only this state.
-            order_by: ``desc`` for the newest first, or ``asc``.
-            max_items: How many at most; None is all.
-
-        Returns:
-            What is iterated over with ``async for``.
-
-        Raises:
-            DecodeError: Upbit's cursor stands still, so the rest can't be had.
-        """
-        chosen: dict[str, Param] = {
-            "currency": inputs.optional_text("currency", currency),
-            "state": None if state is None else WithdrawalState(inputs.text("state", state)),
-        }
-        inputs.choice("order_by", order_by, _ORDERS)
-        most = None if max_items is None else inputs.count("max_items", max_items)
-
-        async def fetch(paging: dict[str, Param]) -> builtins.list[Withdrawal]:
-            return await self._caller.call(LIST_WITHDRAWALS, chosen | paging)
-
-        return walk(fetch, order=order_by, most=most, asked=LIST_WITHDRAWALS.label)
-
-    async def get(self, uuid: str | None = None, *, txid: str | None = None) -> Withdrawal:
-        """Return one withdrawal.
-
-        Without an id Upbit would answer with the latest withdrawal, whichever that is: so an id is required,
-        and the answer must carry it. See https://global-docs.upbit.com/reference/get-withdrawal.
-
-        Args:
-            uuid: The withdrawal's id.
-            txid: The transaction's id, instead.
-
-        Raises:
-            ValueError: Neither or both were given, or the one that was is empty.
-            NotFound: There is none.
-            DecodeError: Upbit answered with another withdrawal.
-        """
-        if (uuid is None) == (txid is None):
-            raise ValueError("get takes a uuid or a txid; `latest` returns the newest withdrawal")
-        name, wanted = ("uuid", uuid) if txid is None else ("txid", txid)
-        wanted = inputs.text(name, wanted)
-        record = await self._caller.call(GET_WITHDRAWAL, {name: wanted})
-        return _same(GET_WITHDRAWAL, name, wanted, record)
-
-    async def latest(self, currency: str | None = None) -> Withdrawal:
-        """Return the newest withdrawal.
-
-        Args:
-            currency: The newest of this currency.
-
-        Raises:
-            NotFound: There is none.
-            DecodeError: Upbit answered with a withdrawal of another currency.
-        """
-        wanted = inputs.optional_text("currency", currency)
-        record = await self._caller.call(GET_WITHDRAWAL, {"currency": wanted})
-        return record if wanted is None else _same(GET_WITHDRAWAL, "currency", wanted, record)
 
     async def chance(self, currency: str, net_type: str) -> WithdrawalChance:
         """Return whether and how much can be withdrawn.
@@ -299,7 +173,7 @@ class Withdraws:
                 raise refusal from blindness
             if record.state != WithdrawalState.CANCELLED:
                 raise refusal from None
-        return _same(CANCEL_WITHDRAWAL, "uuid", wanted, record)
+        return same(CANCEL_WITHDRAWAL, "uuid", wanted, record)
 
     async def check(
         self,
@@ -395,7 +269,7 @@ class Withdraws:
         record = await self.create(
             currency=currency,
             net_type=net_type,
-            amount=checked.amount if round_down else amount,
+            amount=checked.amount,
             address=checked.address.withdraw_address,
             secondary_address=checked.secondary_address,
             transaction_type=transaction_type,
@@ -491,15 +365,3 @@ class Withdraws:
 
     async def _look(self, uuids: Sequence[str]) -> Sequence[Withdrawal]:
         return await self.list(uuids=uuids)
-
-
-def _same(endpoint: Endpoint[Withdrawal], name: str, wanted: str, record: Withdrawal) -> Withdrawal:
-    """Return the record if it carries the id that was asked for."""
-    told: str | None = getattr(record, name)
-    if told is None or told.casefold() != wanted.casefold():
-        raise DecodeError(
-            f"{endpoint.label}: asked for {name} {wanted}, Upbit answered with {name} {told}",
-            path=f"$.{name}",
-            may_have_executed=endpoint.safety is not Safety.READ,
-        )
-    return record

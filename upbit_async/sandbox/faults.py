@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
@@ -10,7 +11,7 @@ import attrs
 from upbit_async.sandbox.messages import Answer, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["Delivery", "Ending", "Fault", "FaultPlan"]
 

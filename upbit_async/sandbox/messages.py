@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote_plus
@@ -10,8 +12,7 @@ from urllib.parse import unquote_plus
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
 __all__ = ["Answer", "Json", "Received", "Request"]
 

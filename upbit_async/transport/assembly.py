@@ -1,4 +1,4 @@
-"""Builds what carries the calls of one client."""
+"""Builds what a client and its siblings share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.settings import host_of
 from upbit_async.transport.call import Shared
-from upbit_async.transport.carrier import Carrier
 from upbit_async.transport.gate import Gate
 from upbit_async.transport.http_port import ClientLane, OwnLane, library_of
 from upbit_async.transport.limiter import RateLimiter, shared_limiter
@@ -16,8 +15,6 @@ from upbit_async.transport.penalty import penalty_box
 
 if TYPE_CHECKING:
     from upbit_async.credentials import Credentials
-    from upbit_async.events import Observer
-    from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.region import Region
 
 __all__ = ["assemble"]
@@ -33,11 +30,8 @@ def assemble(
     http: Any,
     algorithm: Algorithm,
     space_as_plus: bool,
-    retry: RetryPolicy,
-    timeouts: Timeouts,
-    observer: Observer | None,
-) -> Carrier:
-    """Build a carrier.
+) -> Shared:
+    """Build what a client and its siblings share.
 
     Raises:
         ConfigurationError: A key can't be one.
@@ -48,7 +42,7 @@ def assemble(
     host = host_of(base_url)
     key = credentials.access_key.fingerprint if credentials is not None else ""
     own_lane = functools.partial(OwnLane, base_url)
-    shared = Shared(
+    return Shared(
         region=region,
         host=host,
         signer=None if credentials is None else Signer(credentials, algorithm),
@@ -58,4 +52,3 @@ def assemble(
         box=penalty_box(host, key),
         space_as_plus=space_as_plus,
     )
-    return Carrier(shared, retry=retry, timeouts=timeouts, observer=observer)

@@ -108,7 +108,7 @@ class Attempter:
         started = anyio.current_time()
         try:
             self._tell(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
-            outcome = self._judge(await self._send(call, held, wire))
+            judged = outcome = self._judge(await self._send(call, held, wire))
         except BaseException:
             if call.once and wire is not None and not wire.certainly_here:
                 _log.error("%s was stopped on its way: its outcome is unknown", call.intent)
@@ -120,7 +120,7 @@ class Attempter:
             finally:
                 used = not (call.once and self._shared.fresh_lane)
                 await held.lane_pass.hand_back(clean=not used or (outcome is not None and outcome.is_clean))
-        return outcome
+        return judged
 
     async def _send(self, call: Call, held: Held, wire: Wire | None) -> Answer | Lost:
         if wire is not None and wire.abandoned:

@@ -68,7 +68,7 @@ class Shared:
     budget: RetryBudget = attrs.field(factory=RetryBudget)
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
     closed: bool = False
-    claimed: dict[str, None] = attrs.field(factory=dict)
+    claimed: dict[str, None] = attrs.field(factory=dict[str, None])
 
     def claim(self, uuid: str) -> None:
         """Remember that an id belongs to a request whose answer came."""

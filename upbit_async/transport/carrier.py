@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import random
-from typing import TYPE_CHECKING, Any, TypeVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
 import attrs
@@ -100,8 +101,10 @@ class Carrier:
     async def aclose(self) -> None:
         """Close the connections, and refuse calls from now on."""
         self.shared.closed = True
-        await self.shared.tasks.aclose()
-        await self.shared.gate.aclose()
+        try:
+            await self.shared.tasks.aclose()
+        finally:
+            await self.shared.gate.aclose()
 
     async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
         """Send one request, repeat it where that is safe, and return the decoded answer."""
@@ -199,6 +202,10 @@ class _Misfit:
 
 def _decoded(endpoint: Endpoint[T], answer: Answer) -> tuple[T] | _Misfit:
     try:
+        if endpoint.proof is not None:
+            decode(endpoint.proof, answer.body, asked=endpoint.label)
+        elif endpoint.returns is object and answer.status == HTTPStatus.NO_CONTENT:
+            return (cast("T", None),)
         return (decode(endpoint.returns, answer.body, asked=endpoint.label),)
     except errors.DecodeError as misfit:
         return _Misfit(misfit.path, str(misfit))

@@ -27,7 +27,7 @@ class _Yard:
 
     loop: object
     places: anyio.Semaphore
-    idle: list[Lane] = attrs.field(factory=list)
+    idle: list[Lane] = attrs.field(factory=list[Lane])
     closed: bool = False
 
 

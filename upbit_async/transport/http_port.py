@@ -295,8 +295,8 @@ def _lost(library: Any, error: Exception, wire: Wire | None) -> Lost:
 def _cleaned(error: Exception) -> Exception:
     """Take request and frames out of a foreign exception: both hold the token."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
-    if hasattr(error, "_request"):
-        error._request = None  # noqa: SLF001 - its public property has no deleter
+    if "_request" in vars(error):  # httpx's public property has no deleter
+        vars(error)["_request"] = None
     return error
 
 

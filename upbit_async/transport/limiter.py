@@ -71,12 +71,14 @@ class _Group:
     """The places of one rate group."""
 
     places: int
-    free_at: list[float] = attrs.field(factory=list)  # a heap: when each place that is not out is free
+    free_at: list[float] = attrs.field(factory=list[float])  # a heap: when each place that is not out is free
     out: int = 0  # calls that have left and not ended
-    departures: list[float] = attrs.field(factory=list)  # of the calls of the last window, oldest first
+    departures: list[float] = attrs.field(
+        factory=list[float]
+    )  # of the calls of the last window, oldest first
     standstill_until: float = 0.0
     shortest_trip: float = float("inf")
-    queue: list[int] = attrs.field(factory=list)  # callers that wait, in the order they came
+    queue: list[int] = attrs.field(factory=list[int])  # callers that wait, in the order they came
     numbers: int = 0
 
     def wait(self, place_in_queue: int, now: float) -> float:

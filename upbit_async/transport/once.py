@@ -118,14 +118,17 @@ async def _in_own_task(
 async def _in_shield(
     work: Callable[[Wire], Coroutine[Any, Any, T]], wire: Wire, late: Callable[[T], None] | None
 ) -> T:
-    with anyio.CancelScope() as scope:
+    scope = anyio.CancelScope()
 
-        async def departing() -> None:
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            scope.shield = late is not None
+    async def departing() -> None:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        scope.shield = late is not None
 
-        wire.departing = departing
-        result = await work(wire)
+    wire.departing = departing
+    results: list[T] = []
+    with scope:
+        results.append(await work(wire))
+    (result,) = results
     try:
         await anyio.lowlevel.checkpoint_if_cancelled()
     except anyio.get_cancelled_exc_class():

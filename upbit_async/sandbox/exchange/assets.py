@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 import attrs
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 __all__ = ["Wallet", "Wallets"]
 

@@ -53,7 +53,7 @@ _MESSAGES: Final = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer of the exchange, not an error of this program
+class Refusal(Exception):
     """The exchange refuses a request; see https://global-docs.upbit.com/reference/rest-api-guide.
 
     Attributes:

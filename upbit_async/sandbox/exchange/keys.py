@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 import attrs
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["ALL_PERMISSIONS", "ApiKey", "Keys"]
 

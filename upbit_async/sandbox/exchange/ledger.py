@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 import attrs
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["Entry", "Ledger"]
 

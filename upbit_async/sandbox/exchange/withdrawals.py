@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import attrs
 
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from upbit_async.sandbox.exchange.plan import Journey
+from upbit_async.sandbox.exchange.plan import Journey
 
 __all__ = ["GIVEN_BACK", "STATES", "Search", "Withdrawal", "Withdrawals"]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from upbit_async.sandbox.exchange.errors import Refusal
+from upbit_async.sandbox.exchange.keys import ApiKey
 from upbit_async.sandbox.guard.limits import Limits
 from upbit_async.sandbox.guard.nonces import Nonces
 from upbit_async.sandbox.guard.query_hash import check_query_hash
@@ -16,7 +17,7 @@ from upbit_async.sandbox.knobs import Knobs, Named
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from upbit_async.sandbox.exchange.keys import ApiKey, Keys
+    from upbit_async.sandbox.exchange.keys import Keys
     from upbit_async.sandbox.messages import Answer, Request
 
 __all__ = ["Guard", "Pass"]

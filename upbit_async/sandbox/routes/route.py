@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import datetime
 
 import attrs
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from upbit_async.sandbox.exchange.exchange import Exchange
-    from upbit_async.sandbox.messages import Answer, Request
+from upbit_async.sandbox.exchange.exchange import Exchange
+from upbit_async.sandbox.messages import Answer, Request
 
 __all__ = ["Call", "Route"]
 

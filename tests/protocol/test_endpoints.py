@@ -1,0 +1,122 @@
+"""The registry of endpoints: each has a method, a route in the sandbox and a sample that decodes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import typing
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from examples import example_bytes
+
+from upbit_async import Credentials, Region, Safety, resources
+from upbit_async.client import UpbitClient
+from upbit_async.protocol import endpoints as module
+from upbit_async.protocol.decode import decode
+from upbit_async.protocol.endpoint import Endpoint
+from upbit_async.protocol.endpoints import ENDPOINTS
+from upbit_async.sandbox.routes import ROUTES
+
+CONSTANTS: dict[str, Endpoint[Any]] = {
+    name: value for name, value in vars(module).items() if isinstance(value, Endpoint)
+}
+SAMPLES = {
+    "LIST_WALLETS": ["status_wallet_get", "status_wallet_get_null_block"],
+    "LIST_WITHDRAWALS": ["withdraws_get", "withdraws_legacy_2018"],
+    "GET_WITHDRAWAL": ["withdraw_get", "withdraw_get_tutorial_done"],
+    "GET_WITHDRAWAL_CHANCE": ["withdraws_chance_get"],
+    "LIST_WITHDRAWAL_ADDRESSES": ["withdraws_coin_addresses_get", "withdraws_coin_addresses_get_id_th"],
+    "CREATE_WITHDRAWAL": ["withdraws_coin_post", "withdraws_coin_post_tutorial_waiting"],
+    "CANCEL_WITHDRAWAL": ["withdraws_coin_delete", "withdraws_coin_delete_kr_2026"],
+}
+every_constant = pytest.mark.parametrize("name", CONSTANTS)
+
+
+def _users_of_constants() -> dict[str, set[str]]:
+    """Say which public methods of the resources mention each constant, themselves or through a helper."""
+    mentions: dict[str, set[str]] = {}
+    for path in Path(inspect.getfile(resources)).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
+                names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+                names |= {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)}
+                mentions.setdefault(node.name, set()).update(names)
+    users: dict[str, set[str]] = {name: set() for name in CONSTANTS}
+    for method in mentions:
+        seen, ahead = set[str](), {method}
+        while ahead:
+            current = ahead.pop()
+            seen.add(current)
+            ahead |= (mentions.get(current, set()) & mentions.keys()) - seen
+        for name in CONSTANTS:
+            if not method.startswith("_") and any(name in mentions.get(each, set()) for each in seen):
+                users[name].add(method)
+    return users
+
+
+def test_the_registry_holds_every_constant_under_its_method_and_path() -> None:
+    assert {(each.method, each.path): each for each in CONSTANTS.values()} == ENDPOINTS
+    assert set(module.__all__) == {*CONSTANTS, "ENDPOINTS"}
+
+
+@every_constant
+def test_an_endpoint_has_a_method_for_users(name: str) -> None:
+    assert _users_of_constants()[name]
+
+
+@every_constant
+def test_an_endpoint_has_a_route_in_the_sandbox(name: str) -> None:
+    endpoint = CONSTANTS[name]
+    route = ROUTES[endpoint.method, endpoint.path]
+    assert (route.method, route.path) == (endpoint.method, endpoint.path)
+
+
+@every_constant
+def test_an_endpoint_has_samples_that_decode(name: str) -> None:
+    endpoint = CONSTANTS[name]
+    assert SAMPLES[name]
+    for sample in SAMPLES[name]:
+        found = decode(endpoint.returns, example_bytes(sample), asked=endpoint.label)
+        assert isinstance(found, typing.get_origin(endpoint.returns) or endpoint.returns)
+
+
+@every_constant
+def test_an_endpoint_returns_a_model_or_a_list_of_them(name: str) -> None:
+    kind = CONSTANTS[name].returns
+    model = typing.get_args(kind)[0] if typing.get_origin(kind) is list else kind
+    assert attrs.has(model)
+
+
+@every_constant
+def test_only_what_reads_is_read_freely(name: str) -> None:
+    endpoint = CONSTANTS[name]
+    assert (endpoint.safety is Safety.READ) == (endpoint.method == "GET")
+    assert endpoint.label == f"{endpoint.method} {endpoint.path}"
+
+
+@every_constant
+def test_an_endpoint_says_where_it_is_documented_and_what_a_key_needs(name: str) -> None:
+    endpoint = CONSTANTS[name]
+    assert endpoint.docs.startswith("https://global-docs.upbit.com/reference/")
+    assert endpoint.group == "default"
+    permissions = {None, "view_account", "view_withdrawals", "withdraw", "view_deposits", "deposit"}
+    assert endpoint.permission in permissions
+    assert endpoint.regions is None or endpoint.regions <= set(Region)
+
+
+def test_money_leaves_at_most_once() -> None:
+    assert ENDPOINTS["POST", "/v1/withdraws/coin"].safety is Safety.ONCE
+    assert ENDPOINTS["DELETE", "/v1/withdraws/coin"].safety is Safety.REPEATABLE
+    assert {key for key, each in ENDPOINTS.items() if each.safety is Safety.ONCE} <= {
+        ("POST", "/v1/withdraws/coin"),
+        ("POST", "/v1/travel_rule/deposit/uuid"),
+        ("POST", "/v1/travel_rule/deposit/txid"),
+    }
+
+
+def test_the_client_offers_the_namespaces_that_use_them() -> None:
+    client = UpbitClient("sg", credentials=Credentials("a", "b"), base_url="https://nowhere.invalid")
+    assert {"status", "withdraws"} <= set(vars(client))

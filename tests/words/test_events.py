@@ -1,0 +1,66 @@
+"""What an observer is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import typing
+from typing import Any
+
+import attrs
+import pytest
+
+from upbit_async import errors, events
+from upbit_async.events import Event
+from upbit_async.models import Intent
+
+WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+INTENT = Intent(endpoint="POST /v1/withdraws/coin", host="h", members={"address": "CANARY"}, started_at=WHEN)
+SAMPLES: dict[str, dict[str, Any]] = {
+    "Event": {},
+    "AttemptStarted": {"endpoint": "GET /v1/x", "attempt": 1},
+    "AttemptFinished": {"endpoint": "GET /v1/x", "attempt": 1, "seconds": 0.1, "status": 200, "fault": None},
+    "RetryPlanned": {"endpoint": "GET /v1/x", "attempt": 1, "seconds": 0.1, "fault": "throttled"},
+    "LimitWaited": {"group": "default", "seconds": 0.1},
+    "ConnectionReplaced": {},
+    "LateResult": {"intent": INTENT, "result": None, "error": errors.NotSent("x")},
+    "StateSeen": {"uuid": "u", "previous": None, "state": "DONE"},
+    "LookFailed": {"uuids": ("u",), "error": errors.NotSent("x")},
+}
+CLASSES: list[type[Event]] = [Event, *Event.__subclasses__()]
+every_event = pytest.mark.parametrize("kind", CLASSES)
+
+
+def test_each_event_is_public_and_is_made_by_a_test() -> None:
+    assert {kind.__name__ for kind in CLASSES} == set(SAMPLES)
+    assert set(events.__all__) == set(SAMPLES) | {"Observer"}
+
+
+@every_event
+def test_an_event_is_a_frozen_record_of_where_and_when(kind: type[Event]) -> None:
+    before = dt.datetime.now(dt.UTC)
+    event = kind(host="h", **SAMPLES[kind.__name__])
+    assert event.host == "h"
+    assert event.at.tzinfo is dt.UTC
+    assert event.at >= before
+    assert kind(host="h", at=WHEN, **SAMPLES[kind.__name__]).at == WHEN
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        event.host = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@every_event
+def test_an_event_takes_names_only_and_says_what_each_is(kind: type[Event]) -> None:
+    with pytest.raises(TypeError):
+        kind("h")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    own = [name for name in kind.__annotations__ if f"{name}: " not in (inspect.getdoc(kind) or "")]
+    assert own == []
+
+
+@every_event
+def test_the_types_of_an_event_can_be_looked_up(kind: type[Event]) -> None:
+    assert typing.get_type_hints(kind)["at"] is dt.datetime
+
+
+def test_an_event_shows_no_members_of_a_request() -> None:
+    late = events.LateResult(host="h", intent=INTENT, result=None, error=None)
+    assert "CANARY" not in repr(late)
