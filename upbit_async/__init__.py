@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.credentials import Credentials
     from upbit_async.events import Observer
+    from upbit_async.multi_region import RegionOutcomes, UpbitRegions
     from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
     from upbit_async.polling import StateChange, WithdrawalPoller
     from upbit_async.region import Region
@@ -41,11 +42,13 @@ __all__ = [
     "RateLimiter",
     "Reconciliation",
     "Region",
+    "RegionOutcomes",
     "RetryPolicy",
     "Safety",
     "StateChange",
     "Timeouts",
     "UpbitClient",
+    "UpbitRegions",
     "WithdrawalPoller",
     "__version__",
     "errors",
@@ -65,11 +68,13 @@ _HOMES = {
     "RateLimiter": "transport.limiter",
     "Reconciliation": "checks",
     "Region": "region",
+    "RegionOutcomes": "multi_region",
     "RetryPolicy": "policy",
     "Safety": "policy",
     "StateChange": "polling",
     "Timeouts": "policy",
     "UpbitClient": "client",
+    "UpbitRegions": "multi_region",
     "WithdrawalPoller": "polling",
 }
 _ROOMS = frozenset({"errors", "events", "models"})

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypedDict, TypeVar, Unpack, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    Self,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+)
 
 import anyio
 import anyio.lowlevel
@@ -31,11 +43,11 @@ if TYPE_CHECKING:
 __all__ = ["CommonOptions", "RegionChanges", "RegionOutcomes", "UpbitRegions"]
 
 PATIENCE: Final = 1.0
-"""For how many seconds a region's look is left alone although another region has something to tell."""
+"""For how many seconds a step leaves a region's look alone although another region has something to tell."""
 
-K = TypeVar("K", bound=str)
 R = TypeVar("R", bound=Transfer)
 T = TypeVar("T")
+_ByRegion: TypeAlias = Mapping[str, T] | Mapping[Region, T]
 
 
 class CommonOptions(TypedDict, total=False):
@@ -50,12 +62,7 @@ class CommonOptions(TypedDict, total=False):
 
 @attrs.frozen
 class RegionOutcomes(Generic[T]):
-    """What a call came to: each region is in one of the two, in the order of the regions.
-
-    Attributes:
-        ok: What the call returned, where it did.
-        errors: Why it failed, where it did.
-    """
+    """What a call came to: each region is either in `ok` or in `errors`, in the order of the regions."""
 
     ok: Mapping[Region, T]
     errors: Mapping[Region, UpbitError]
@@ -63,7 +70,7 @@ class RegionOutcomes(Generic[T]):
     def unwrap(self) -> Mapping[Region, T]:
         """Return `ok`, or raise an `ExceptionGroup` of all `errors` if there are any."""
         if self.errors:
-            raise ExceptionGroup(f"the call failed in {', '.join(self.errors)}", list(self.errors.values()))
+            raise ExceptionGroup(f"the call failed in {', '.join(self.errors)}", [*self.errors.values()])
         return self.ok
 
 
@@ -72,51 +79,246 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
 
     Args:
         credentials: Each region's keys, such as ``{"sg": Credentials(…), "th": Credentials(…)}``.
-        base_urls: Other servers, such as sandboxes, by region. The environment's ``UPBIT_BASE_URL`` is not
-            followed, since it would bring all keys to one server; and it is not passed over either, since
-            whoever has set it does not mean Upbit's own servers. If it is set, name every region here.
+        base_urls: Other servers by region, such as sandboxes. ``UPBIT_BASE_URL`` in the environment is not
+            followed, since it would bring all keys to one server. Nor is it passed over, since whoever has
+            set it does not mean the real exchanges: if it is set, every region needs its URL here.
         options: ``retry``, ``timeouts``, ``poll``, ``observer`` and ``algorithm``, as for `UpbitClient`.
 
     Raises:
-        ConfigurationError: A base URL would send keys in the open, or only the environment names one.
-        TypeError: Something is of the wrong type.
+        ConfigurationError: A base URL can't be one, or only the environment names one.
         ValueError: There is no region, no such region, or the same one twice.
     """
 
     def __init__(
         self,
-        credentials: Mapping[K, Credentials],
-        *,
-        base_urls: Mapping[K, str] | None = None,
+        credentials: _ByRegion[Credentials],
+        base_urls: _ByRegion[str] | None = None,
         **options: Unpack[CommonOptions],
     ) -> None:
-        keys, urls = _by_region(credentials.items()), _by_region((base_urls or {}).items(), least=0)
+        # Every region has keys here: a client without any would look for those of whatever region.
+        keys = _by_region(credentials.items(), Credentials)
+        urls = _by_region(base_urls.items(), str) if base_urls else {}
         if not urls.keys() <= keys.keys():
-            raise ValueError(f"base_urls is for {', '.join(urls)}, but there are keys for {', '.join(keys)}")
-        for region, pair in keys.items():
-            if not isinstance(pair, Credentials):  # without them the client would read any region's
-                raise TypeError(f"the keys for {region} are Credentials, not {type(pair).__name__}")
-            urls.setdefault(region, region.base_url if _is_own(region) else "")
+            raise ValueError(f"base_urls is for {', '.join(urls)}, and there are keys for {', '.join(keys)}")
         self._clients = {
-            region: UpbitClient(region, credentials=pair, base_url=urls[region], **options)
+            region: UpbitClient(region, credentials=pair, base_url=_base_url(region, urls), **options)
             for region, pair in keys.items()
         }
 
     @classmethod
     def from_env(
-        cls,
-        *regions: Region | str,
-        base_urls: Mapping[str, str] | None = None,
-        **options: Unpack[CommonOptions],
+        cls, *regions: Region | str, base_urls: _ByRegion[str] | None = None, **options: Unpack[CommonOptions]
     ) -> Self:
-        """Read each region's own names, and no others: one key never goes to several servers.
+        """Read each region's own names, such as ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
+
+        Names without a region are not read, so one key never goes to several servers. Where a region's keys
+        are missing, the `ConfigurationError` names all variables to set.
+        """
+        keys = {region: settings.own_credentials_for(region) for region in map(settings.region_of, regions)}
+        missing = [f"UPBIT_{region.upper()}" for region, pair in keys.items() if pair is None]
+        if missing:
+            names = (f"{prefix}_ACCESS_KEY and {prefix}_SECRET_KEY" for prefix in missing)
+            raise ConfigurationError(f"keys are missing: set {', '.join(names)}")
+        return cls(cast("dict[Region, Credentials]", keys), base_urls, **options)
+
+    @classmethod
+    def of(cls, *clients: UpbitClient) -> Self:
+        """Put ready-made clients side by side, one for each region; `aclose` closes them too."""
+        regions = object.__new__(cls)
+        regions._clients = _by_region(((client.region, client) for client in clients), UpbitClient)
+        return regions
+
+    def __getitem__(self, region: Region | str) -> UpbitClient:
+        try:
+            return self._clients[settings.region_of(region)]
+        except ValueError:
+            raise KeyError(region) from None
+
+    def __iter__(self) -> Iterator[Region]:
+        return iter(self._clients)
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def __repr__(self) -> str:
+        return f"<UpbitRegions {', '.join(self)}>"
+
+    async def map(self, call: Callable[[UpbitClient], Awaitable[T]]) -> RegionOutcomes[T]:
+        """Make a call in all regions at once, such as ``lambda client: client.status.wallets()``.
+
+        A region's `UpbitError` is an outcome. Anything else is raised, and cancels the other calls.
+        """
+        ok: dict[Region, T] = {}
+        errors: dict[Region, UpbitError] = {}
+
+        async def ask(region: Region, client: UpbitClient) -> None:
+            try:
+                ok[region] = await call(client)
+            except UpbitError as error:
+                errors[region] = error
+
+        async with _side_by_side() as group:
+            for region, client in self.items():
+                group.start_soon(ask, region, client)
+        failed = {region: errors[region] for region in self if region in errors}
+        return RegionOutcomes({region: ok[region] for region in self if region in ok}, failed)
+
+    def watch(self, pollers: Iterable[TransferPoller[R]]) -> RegionChanges[R]:
+        """Iterate over many transfers' changes as they come, each with its region, until all have ended.
+
+        Each change comes once, those of a transfer in order; equal pollers are watched once. A wait that fails
+        does not disturb the others: the last step raises an `ExceptionGroup` of all such errors, each with its
+        ``resume_token``. Beside other regions, a change may be told a second late, to let their looks end.
 
         Args:
-            regions: The regions; for ``sg`` it is ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
-            base_urls: As for the class.
-            options: As for the class.
-
-        Raises:
-            ConfigurationError: Keys are missing; the variables are named. And as for the class.
-            ValueError: As for the class.
+            pollers: From any of these clients, such as ``regions["sg"].withdraws.poller(uuid)``; a
+                `ValueError` refuses those of another region or host.
         """
+        chosen = tuple(dict.fromkeys(pollers))
+        for poller in chosen:
+            region, host = _home(poller)
+            if region not in self or self[region].host != host:
+                raise ValueError(f"{poller!r} belongs to none of the clients for {', '.join(self)}")
+        return RegionChanges(chosen)
+
+    async def aclose(self) -> None:
+        """Close all clients, even if one can't be closed."""
+        async with AsyncExitStack() as closing:
+            for client in self.values():
+                closing.push_async_callback(client.aclose)
+
+    async def __aenter__(self) -> Self:
+        """Give the clients; nothing is sent."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all clients."""
+        await self.aclose()
+
+
+class RegionChanges(Generic[R]):
+    """An async iterator over pairs of region and change.
+
+    Nothing runs between its steps, neither a task nor a request. So it may be left at any time, with `aclose`
+    or without; and a step that is cancelled loses nothing: the next goes on from there.
+    """
+
+    def __init__(self, pollers: Iterable[TransferPoller[R]]) -> None:
+        self._pollers = deque(pollers)
+        self._lines: dict[Subscription[R], tuple[TransferPoller[R], ExitStack]] = {}
+        self._told: deque[tuple[Region, StateChange[R]]] = deque()
+        self._errors: list[UpbitError] = []
+        self._guard = anyio.ResourceGuard("iterating over")
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[Region, StateChange[R]]:
+        with self._guard:
+            await anyio.lowlevel.checkpoint()
+            while self._pollers:
+                self._open(self._pollers.popleft())
+            while self._lines and not self._told:
+                await self._step()
+            if self._told:
+                return self._told.popleft()
+        errors, self._errors = self._errors, []
+        if errors:
+            raise ExceptionGroup("waits have failed, and can be resumed", errors)
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Wait no longer; what was seen and not told is dropped."""
+        with self._guard:
+            for kept in (self._pollers, self._told, self._errors):
+                kept.clear()
+            for subscription in tuple(self._lines):
+                self._close(subscription)
+
+    async def _step(self) -> None:
+        if not any(subscription.served for subscription in self._lines):
+            await self._wait()
+        for subscription in tuple(self._lines):
+            while subscription in self._lines and subscription.served:
+                await self._take(subscription)  # returns at once
+
+    async def _wait(self) -> None:
+        # In the end a look under way is cut off, and taken again by the next step. Without patience a busy
+        # region would cut off a slow one again and again.
+        homes = {_home(poller) for poller, _ in self._lines.values()}
+        until = anyio.current_time() + (PATIENCE if len(homes) > 1 else 0)
+
+        async def wait_for(subscription: Subscription[R]) -> None:
+            await self._take(subscription)
+            group.cancel_scope.deadline = until
+
+        async with _side_by_side() as group:
+            for subscription in tuple(self._lines):
+                group.start_soon(wait_for, subscription)
+
+    async def _take(self, subscription: Subscription[R]) -> None:
+        # Not from `poller.changes()`: cancelling that generator would end it, while this may be repeated.
+        poller, _ = self._lines[subscription]
+        try:
+            change = cast("StateChange[R]", await subscription.next())  # there is no deadline, so no None
+        except UpbitError as error:
+            self._errors.append(error)
+            self._close(subscription)
+            return
+        poller._note(subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._told.append((_home(poller)[0], change))
+        if change.state.is_final:
+            self._close(subscription)
+
+    def _open(self, poller: TransferPoller[R]) -> None:
+        stack, watcher = ExitStack(), poller._watcher  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        watching = watcher.subscribe(poller.uuid, last=poller.last, resume_token=poller.resume_token)
+        self._lines[stack.enter_context(watching)] = poller, stack
+
+    def _close(self, subscription: Subscription[R]) -> None:
+        _, stack = self._lines.pop(subscription)
+        stack.close()
+
+
+@asynccontextmanager
+async def _side_by_side() -> AsyncGenerator[TaskGroup]:
+    """Open a task group that raises a lone exception as it is."""
+    lone: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as failed:
+        if len(failed.exceptions) != 1:
+            raise
+        lone = failed.exceptions[0]
+    if lone is not None:
+        raise lone
+
+
+def _by_region(pairs: Iterable[tuple[Region | str, T]], kind: type[T]) -> dict[Region, T]:
+    found: dict[Region, T] = {}
+    for name, value in pairs:
+        region = settings.region_of(name)
+        if region in found:
+            raise ValueError(f"{region} is there twice")
+        if not isinstance(value, kind):
+            raise TypeError(f"{region} needs a {kind.__name__}, not a {type(value).__name__}")
+        found[region] = value
+    if not found:
+        raise ValueError("name at least one region")
+    return found
+
+
+def _base_url(region: Region, given: Mapping[Region, str]) -> str:
+    if region not in given and settings.base_url_for(region, None) != region.base_url:
+        raise ConfigurationError(
+            "the environment sets UPBIT_BASE_URL or UPBIT_OPEN_API_SERVER_URL, and one server can't be that of "
+            f"several regions: unset it, or pass base_urls with one for {region} too"
+        )
+    return given.get(region, region.base_url)
+
+
+def _home(poller: TransferPoller[Any]) -> tuple[Region, str]:
+    if not isinstance(poller, TransferPoller):
+        raise TypeError(f"a poller comes from client.withdraws.poller, and is no {type(poller).__name__}")
+    return poller._region, poller._host  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -38,12 +38,21 @@ every_constant = pytest.mark.parametrize("name", CONSTANTS)
 def _users_of_constants() -> dict[str, set[str]]:
     """Say which public methods of the resources mention each constant, themselves or through a helper."""
     mentions: dict[str, set[str]] = {}
+    aliases: dict[str, set[str]] = {}  # what a namespace hands its base class, by the attribute that keeps it
     for path in Path(inspect.getfile(resources)).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
                 names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
                 names |= {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)}
                 mentions.setdefault(node.name, set()).update(names)
+            if (
+                isinstance(node, ast.keyword)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in CONSTANTS
+            ):
+                aliases.setdefault(f"_{node.arg}", set()).add(node.value.id)
+    for names in mentions.values():
+        names.update(*(constants for attribute, constants in aliases.items() if attribute in names))
     users: dict[str, set[str]] = {name: set() for name in CONSTANTS}
     for method in mentions:
         seen, ahead = set[str](), {method}

@@ -117,6 +117,17 @@ async def test_what_is_acknowledged_while_we_look_is_none_of_the_candidates_eith
     assert results == ["not_found"]
 
 
+async def test_one_withdrawal_is_never_found_for_two_lost_ones(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    first = await lose(client, sandbox, **tron)
+    second = await lose(client, sandbox, executed=False, **tron)
+    found = await client.withdraws.reconcile(first)
+    assert found.status == "found"
+    assert (await client.withdraws.reconcile(second)).status == "not_found"
+    assert await client.withdraws.reconcile(first) == found  # and asking again is answered the same
+
+
 async def test_a_list_that_lags_behind_is_waited_for(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from upbit_async.region import Region
 
 if TYPE_CHECKING:
     from upbit_async.events import Event
+    from upbit_async.models import Intent
 
 __all__ = ["Caller", "Endpoint", "Param", "Params"]
 
@@ -67,9 +68,12 @@ class Caller(Protocol):
         """The host that is talked to, with its port if it is unusual."""
         ...
 
-    @property
-    def claimed(self) -> Collection[str]:
-        """The ids that good answers to requests which must not happen twice have carried."""
+    def claim(self, uuid: str, intent: Intent) -> None:
+        """Remember that an id is this intent's and no other's."""
+        ...
+
+    def claimed_by_others(self, intent: Intent) -> set[str]:
+        """Return the ids that are known to be other intents': answered, or claimed."""
         ...
 
     async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:

@@ -287,8 +287,8 @@ class Withdraws(TransferRecords[Withdrawal]):
         """Find out what became of a withdrawal whose answer was lost, by looking for it in the list.
 
         Upbit shows neither a reference of ours nor the destination, so a withdrawal is told by its currency,
-        network, amount, way and time. Withdrawals that this client has made and got an answer for are known
-        to be others; name those that you know of besides (another process's, say).
+        network, amount, way and time. Withdrawals that this client got an answer for, or has found for
+        another lost one, are known to be others; name those that you know of besides (another process's, say).
 
         Args:
             unknown: The error that `create` or `send` raised.
@@ -310,12 +310,15 @@ class Withdraws(TransferRecords[Withdrawal]):
                 f"that withdrawal was sent to {about.host}, and this client talks to {self._caller.host}"
             )
         known = inputs.id_set("known_uuids", known_uuids)
-        return await procedure.reconcile(
+        result = await procedure.reconcile(
             about,
             lambda currency: self.iter(currency=currency),
-            others=lambda: {*known, *self._caller.claimed},
+            others=lambda: known | self._caller.claimed_by_others(about),
             timeout=inputs.seconds("timeout", timeout),
         )
+        if result.withdrawal is not None:
+            self._caller.claim(result.withdrawal.uuid, about)
+        return result
 
     # Waiting
 

@@ -54,7 +54,7 @@ class Shared:
         budget: How much repeating is left.
         tasks: Requests that outlive their callers.
         closed: Whether the client was closed.
-        claimed: The ids that answers to requests which must not happen twice have carried, oldest first.
+        claimed: The ids that are known to be a certain request's, oldest first.
     """
 
     region: Region
@@ -68,11 +68,11 @@ class Shared:
     budget: RetryBudget = attrs.field(factory=RetryBudget)
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
     closed: bool = False
-    claimed: dict[str, None] = attrs.field(factory=dict[str, None])
+    claimed: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
 
-    def claim(self, uuid: str) -> None:
-        """Remember that an id belongs to a request whose answer came."""
-        self.claimed[uuid] = None
+    def claim(self, uuid: str, intent: Intent) -> None:
+        """Remember what an id belongs to."""
+        self.claimed[uuid] = intent
         if len(self.claimed) > _MOST_CLAIMED:
             del self.claimed[next(iter(self.claimed))]
 

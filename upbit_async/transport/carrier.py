@@ -22,7 +22,6 @@ from upbit_async.transport.call import Call, Outcome, Shared
 from upbit_async.transport.verdict import error_for, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
 
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.endpoint import Endpoint, Params
@@ -66,10 +65,13 @@ class Carrier:
         """The host that is talked to, with its port if it is unusual."""
         return self.shared.host
 
-    @property
-    def claimed(self) -> Collection[str]:
-        """The ids that good answers to requests which must not happen twice have carried."""
-        return self.shared.claimed.keys()
+    def claim(self, uuid: str, intent: Intent) -> None:
+        """Remember that an id is this intent's and no other's."""
+        self.shared.claim(uuid, intent)
+
+    def claimed_by_others(self, intent: Intent) -> set[str]:
+        """Return the ids that are known to be other intents'."""
+        return {uuid for uuid, owner in self.shared.claimed.items() if owner != intent}
 
     def emit(self, event: events.Event) -> None:
         """Tell the observer, if there is one; what it raises breaks nothing."""
@@ -168,7 +170,7 @@ class Carrier:
             raise unreadable(self.shared, call, answer, decoded.path, decoded.text)
         (value,) = decoded
         if call.once and isinstance(value, Withdrawal):
-            self.shared.claim(value.uuid)
+            self.shared.claim(value.uuid, call.intent)
         return value
 
     def _late(self, call: Call, outcome: Outcome) -> None:

@@ -1,0 +1,240 @@
+"""How `UpbitRegions` come to their clients, and how they close them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from upbit_async import Credentials, PollSchedule, Region, RetryPolicy, Timeouts, UpbitClient, UpbitRegions
+from upbit_async.errors import ConfigurationError, ServerError
+from upbit_async.events import AttemptStarted
+from upbit_async.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from upbit_async.events import Event
+
+SG, TH = Credentials("made-up-key-sg", "made-up-secret-sg"), Credentials("made-up-key-th", "made-up-secret-th")
+ELSEWHERE = {"sg": "https://sg.example", "id": "https://id.example", "th": "https://th.example"}
+
+
+def set_keys(monkeypatch: pytest.MonkeyPatch, prefix: str, keys: Credentials = SG) -> None:
+    monkeypatch.setenv(f"{prefix}_ACCESS_KEY", keys.access_key.reveal())
+    monkeypatch.setenv(f"{prefix}_SECRET_KEY", keys.secret_key.reveal())
+
+
+# -- a mapping -------------------------------------------------------------------------------------
+
+
+def test_it_is_a_mapping_in_the_order_in_which_regions_were_named() -> None:
+    regions = UpbitRegions({"TH": TH, Region.SG: SG})
+    assert list(regions) == [Region.TH, Region.SG]
+    assert len(regions) == 2
+    assert [client.host for client in regions.values()] == ["th-api.upbit.com", "sg-api.upbit.com"]
+    assert repr(regions) == "<UpbitRegions th, sg>"
+
+
+@pytest.mark.parametrize("name", ["sg", "SG", Region.SG])
+def test_a_client_is_found_by_any_name_of_its_region(name: str) -> None:
+    regions = UpbitRegions({"sg": SG})
+    assert name in regions
+    assert regions[name] is regions["sg"]
+    assert regions[name].region is Region.SG
+
+
+@pytest.mark.parametrize("name", ["th", "us", "", None, 5, ["sg"]])
+def test_there_is_nothing_else_in_it(name: Any) -> None:
+    regions = UpbitRegions({"sg": SG})
+    assert name not in regions
+    assert regions.get(name) is None
+    with pytest.raises(KeyError):
+        regions[name]
+
+
+def test_there_must_be_a_region() -> None:
+    for make in (lambda: UpbitRegions({}), UpbitRegions.from_env, UpbitRegions.of):
+        with pytest.raises(ValueError, match="at least one region"):
+            make()
+
+
+def test_a_region_comes_once() -> None:
+    with pytest.raises(ValueError, match="sg is there twice"):
+        UpbitRegions({"sg": SG, "SG": TH})
+
+
+def test_a_region_must_be_one() -> None:
+    with pytest.raises(ValueError, match="region must be one of"):
+        UpbitRegions({"us": SG})
+
+
+@pytest.mark.parametrize("keys", [None, "key", ("a", "b")])
+def test_keys_are_credentials(monkeypatch: pytest.MonkeyPatch, keys: Any) -> None:
+    set_keys(monkeypatch, "UPBIT")
+    with pytest.raises(TypeError, match="th needs a Credentials"):
+        UpbitRegions({"sg": SG, "th": keys})
+
+
+# -- options ---------------------------------------------------------------------------------------
+
+
+async def test_options_are_the_same_for_all_clients(sandboxes: dict[Region, Sandbox]) -> None:
+    events: list[Event] = []
+    regions = UpbitRegions(
+        {"sg": SG, "th": TH},
+        base_urls={"sg": "http://127.0.0.1:9", "th": "http://127.0.0.1:9/th"},
+        retry=RetryPolicy(attempts=1),
+        timeouts=Timeouts(total=3),
+        poll=PollSchedule(first=7),
+        observer=events.append,
+        algorithm="HS512",
+    )
+    for client in regions.values():
+        carrier = client._carrier  # pyright: ignore[reportPrivateUsage]
+        assert (carrier.retry.attempts, carrier.timeouts.total) == (1, 3)
+        assert carrier.observer == events.append
+        assert client._poll.first == 7  # pyright: ignore[reportPrivateUsage]
+        assert carrier.shared.signer is not None
+        assert carrier.shared.signer._algorithm == "HS512"  # pyright: ignore[reportPrivateUsage]
+    siblings = [
+        each.client(retry=RetryPolicy(attempts=1), observer=events.append) for each in sandboxes.values()
+    ]
+    await UpbitRegions.of(*siblings).map(lambda client: client.status.wallets())
+    hosts = {event.host for event in events if isinstance(event, AttemptStarted)}
+    assert hosts == {client.host for client in siblings}
+
+
+@pytest.mark.parametrize("make", [UpbitRegions, UpbitRegions.from_env])
+def test_one_base_url_for_all_is_no_option(monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
+    set_keys(monkeypatch, "UPBIT_SG")
+    with pytest.raises(TypeError, match="base_url"):
+        make({"sg": SG} if make is UpbitRegions else "sg", base_url="https://one.example")
+
+
+# -- the environment -------------------------------------------------------------------------------
+
+
+def test_each_region_reads_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch, "UPBIT_TH", TH)
+    set_keys(monkeypatch, "UPBIT_SG")
+    regions = UpbitRegions.from_env("th", Region.SG, "TH", timeouts=Timeouts(total=3))
+    assert list(regions) == [Region.TH, Region.SG]
+    limiters = [client._carrier.shared.limiter for client in regions.values()]  # pyright: ignore[reportPrivateUsage]
+    own = [UpbitClient("th", credentials=TH), UpbitClient("sg", credentials=SG)]
+    # a limiter is shared by those who use one key at one host
+    assert limiters == [client._carrier.shared.limiter for client in own]  # pyright: ignore[reportPrivateUsage]
+    assert regions["th"]._carrier.timeouts.total == 3  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("prefix", ["UPBIT", "UPBIT_OPEN_API"])
+def test_a_key_without_a_region_goes_nowhere(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    set_keys(monkeypatch, prefix)
+    set_keys(monkeypatch, "UPBIT_SG")
+    with pytest.raises(ConfigurationError) as caught:
+        UpbitRegions.from_env("sg", "id", "th")
+    assert str(caught.value) == (
+        "keys are missing: set UPBIT_ID_ACCESS_KEY and UPBIT_ID_SECRET_KEY, "
+        "UPBIT_TH_ACCESS_KEY and UPBIT_TH_SECRET_KEY"
+    )
+
+
+def test_half_a_pair_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPBIT_ID_ACCESS_KEY", "half")
+    with pytest.raises(ConfigurationError, match="UPBIT_ID_SECRET_KEY is not set"):
+        UpbitRegions.from_env("id")
+
+
+# -- the servers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL"])
+def test_the_environments_server_is_neither_followed_nor_passed_over(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "https://one.example")
+    for region, keys in (("sg", SG), ("th", TH)):
+        set_keys(monkeypatch, f"UPBIT_{region}".upper(), keys)
+    for urls in (None, {}, {"sg": "https://sg.example"}):
+        with pytest.raises(ConfigurationError, match=r"one server can't.* base_urls .*for (sg|th) too"):
+            UpbitRegions({"sg": SG, "th": TH}, base_urls=urls)
+        with pytest.raises(ConfigurationError, match=name):
+            UpbitRegions.from_env("sg", "th", base_urls=urls)
+    both = {name: ELSEWHERE[name] for name in ("sg", "th")}
+    for regions in (
+        UpbitRegions({"sg": SG, "th": TH}, base_urls=both),
+        UpbitRegions.from_env("sg", "th", base_urls=both),
+    ):
+        assert [client.host for client in regions.values()] == ["sg.example", "th.example"]
+
+
+def test_the_environment_may_name_a_regions_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPBIT_BASE_URL", "https://sg-api.upbit.com/")
+    assert UpbitRegions({"sg": SG})["sg"].host == "sg-api.upbit.com"
+    with pytest.raises(ConfigurationError, match="for th too"):
+        UpbitRegions({"sg": SG, "th": TH})
+
+
+def test_some_regions_may_be_elsewhere() -> None:
+    regions = UpbitRegions({"sg": SG, "th": TH}, base_urls={Region.TH: "https://th.example"})
+    assert [client.host for client in regions.values()] == ["sg-api.upbit.com", "th.example"]
+
+
+def test_servers_belong_to_regions_with_keys() -> None:
+    with pytest.raises(ValueError, match="base_urls is for sg, id, th, and there are keys for sg"):
+        UpbitRegions({"sg": SG}, base_urls=ELSEWHERE)
+    with pytest.raises(TypeError, match="sg needs a str"):
+        UpbitRegions({"sg": SG}, base_urls={"sg": None})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ConfigurationError, match="in the open"):
+        UpbitRegions({"sg": SG}, base_urls={"sg": "http://sg.example"})
+
+
+# -- ready-made clients ----------------------------------------------------------------------------
+
+
+def test_ready_made_clients_are_put_side_by_side() -> None:
+    clients = UpbitClient("th", credentials=TH), UpbitClient("sg", credentials=SG)
+    regions = UpbitRegions.of(*clients)
+    assert (*regions.values(),) == clients
+
+
+def test_ready_made_clients_are_of_different_regions(sandboxes: dict[Region, Sandbox]) -> None:
+    with pytest.raises(ValueError, match="sg is there twice"):
+        UpbitRegions.of(sandboxes[Region.SG].client(), UpbitClient("sg", credentials=SG))
+    with pytest.raises(TypeError, match="sg needs a UpbitClient, not a Sandbox"):
+        UpbitRegions.of(sandboxes[Region.SG])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+# -- closing ---------------------------------------------------------------------------------------
+
+
+async def test_leaving_the_context_closes_all(regions: UpbitRegions) -> None:
+    async with regions as entered:
+        assert entered is regions
+        assert (await regions.map(lambda client: client.status.wallets())).unwrap()
+    outcomes = await regions.map(lambda client: client.status.wallets())
+    assert list(outcomes.errors) == list(regions)
+    assert all("closed" in str(error) for error in outcomes.errors.values())
+
+
+async def test_one_that_cannot_be_closed_leaves_none_open(
+    regions: UpbitRegions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise OSError("stuck")
+
+    for name in regions:
+        with monkeypatch.context() as patch:
+            patch.setattr(regions[name], "aclose", fail)
+            with pytest.raises(OSError, match="stuck"):
+                await regions.aclose()
+    outcomes = await regions.map(lambda client: client.status.wallets())
+    assert all(isinstance(error, ConfigurationError) for error in outcomes.errors.values())
+
+
+async def test_closing_happens_whatever_was_raised(regions: UpbitRegions, sandboxes: dict[Region, Sandbox]) -> None:
+    sandboxes[Region.TH].faults.add(Fault.status(503, times=None))
+    with pytest.raises(ExceptionGroup) as caught:
+        async with regions:
+            (await regions.map(lambda client: client.status.wallets())).unwrap()
+    assert caught.group_contains(ServerError)
+    with pytest.raises(ConfigurationError, match="closed"):
+        await regions["sg"].status.wallets()
