@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import (
     TYPE_CHECKING,
-    Any,
-    Final,
     Generic,
     Literal,
     Self,
@@ -19,31 +16,24 @@ from typing import (
     cast,
 )
 
-import anyio
-import anyio.lowlevel
 import attrs
 
 from upbit_async import settings
 from upbit_async.client import UpbitClient
 from upbit_async.credentials import Credentials
 from upbit_async.errors import ConfigurationError, UpbitError
-from upbit_async.polling import StateChange, TransferPoller
+from upbit_async.polling import RegionChanges, TransferPoller
+from upbit_async.polling.merged import side_by_side
 from upbit_async.polling.progress import Transfer
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
-
-    from anyio.abc import TaskGroup
+    from collections.abc import Awaitable, Callable
 
     from upbit_async.events import Observer
     from upbit_async.policy import PollSchedule, RetryPolicy, Timeouts
-    from upbit_async.polling.subscription import Subscription
 
 __all__ = ["CommonOptions", "RegionChanges", "RegionOutcomes", "UpbitRegions"]
-
-PATIENCE: Final = 1.0
-"""For how many seconds a step leaves a region's look alone although another region has something to tell."""
 
 R = TypeVar("R", bound=Transfer)
 T = TypeVar("T")
@@ -92,6 +82,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
     def __init__(
         self,
         credentials: _ByRegion[Credentials],
+        *,
         base_urls: _ByRegion[str] | None = None,
         **options: Unpack[CommonOptions],
     ) -> None:
@@ -119,7 +110,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         if missing:
             names = (f"{prefix}_ACCESS_KEY and {prefix}_SECRET_KEY" for prefix in missing)
             raise ConfigurationError(f"keys are missing: set {', '.join(names)}")
-        return cls(cast("dict[Region, Credentials]", keys), base_urls, **options)
+        return cls(cast("dict[Region, Credentials]", keys), base_urls=base_urls, **options)
 
     @classmethod
     def of(cls, *clients: UpbitClient) -> Self:
@@ -157,7 +148,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
             except UpbitError as error:
                 errors[region] = error
 
-        async with _side_by_side() as group:
+        async with side_by_side() as group:
             for region, client in self.items():
                 group.start_soon(ask, region, client)
         failed = {region: errors[region] for region in self if region in errors}
@@ -176,8 +167,11 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         """
         chosen = tuple(dict.fromkeys(pollers))
         for poller in chosen:
-            region, host = _home(poller)
-            if region not in self or self[region].host != host:
+            if not isinstance(poller, TransferPoller):
+                raise TypeError(
+                    f"a poller comes from client.withdraws.poller, and is no {type(poller).__name__}"
+                )
+            if poller.region not in self or self[poller.region].host != poller.host:
                 raise ValueError(f"{poller!r} belongs to none of the clients for {', '.join(self)}")
         return RegionChanges(chosen)
 
@@ -194,105 +188,6 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
     async def __aexit__(self, *_: object) -> None:
         """Close all clients."""
         await self.aclose()
-
-
-class RegionChanges(Generic[R]):
-    """An async iterator over pairs of region and change.
-
-    Nothing runs between its steps, neither a task nor a request. So it may be left at any time, with `aclose`
-    or without; and a step that is cancelled loses nothing: the next goes on from there.
-    """
-
-    def __init__(self, pollers: Iterable[TransferPoller[R]]) -> None:
-        self._pollers = deque(pollers)
-        self._lines: dict[Subscription[R], tuple[TransferPoller[R], ExitStack]] = {}
-        self._told: deque[tuple[Region, StateChange[R]]] = deque()
-        self._errors: list[UpbitError] = []
-        self._guard = anyio.ResourceGuard("iterating over")
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> tuple[Region, StateChange[R]]:
-        with self._guard:
-            await anyio.lowlevel.checkpoint()
-            while self._pollers:
-                self._open(self._pollers.popleft())
-            while self._lines and not self._told:
-                await self._step()
-            if self._told:
-                return self._told.popleft()
-        errors, self._errors = self._errors, []
-        if errors:
-            raise ExceptionGroup("waits have failed, and can be resumed", errors)
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """Wait no longer; what was seen and not told is dropped."""
-        with self._guard:
-            for kept in (self._pollers, self._told, self._errors):
-                kept.clear()
-            for subscription in tuple(self._lines):
-                self._close(subscription)
-
-    async def _step(self) -> None:
-        if not any(subscription.served for subscription in self._lines):
-            await self._wait()
-        for subscription in tuple(self._lines):
-            while subscription in self._lines and subscription.served:
-                await self._take(subscription)  # returns at once
-
-    async def _wait(self) -> None:
-        # In the end a look under way is cut off, and taken again by the next step. Without patience a busy
-        # region would cut off a slow one again and again.
-        homes = {_home(poller) for poller, _ in self._lines.values()}
-        until = anyio.current_time() + (PATIENCE if len(homes) > 1 else 0)
-
-        async def wait_for(subscription: Subscription[R]) -> None:
-            await self._take(subscription)
-            group.cancel_scope.deadline = until
-
-        async with _side_by_side() as group:
-            for subscription in tuple(self._lines):
-                group.start_soon(wait_for, subscription)
-
-    async def _take(self, subscription: Subscription[R]) -> None:
-        # Not from `poller.changes()`: cancelling that generator would end it, while this may be repeated.
-        poller, _ = self._lines[subscription]
-        try:
-            change = cast("StateChange[R]", await subscription.next())  # there is no deadline, so no None
-        except UpbitError as error:
-            self._errors.append(error)
-            self._close(subscription)
-            return
-        poller._note(subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        self._told.append((_home(poller)[0], change))
-        if change.state.is_final:
-            self._close(subscription)
-
-    def _open(self, poller: TransferPoller[R]) -> None:
-        stack, watcher = ExitStack(), poller._watcher  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        watching = watcher.subscribe(poller.uuid, last=poller.last, resume_token=poller.resume_token)
-        self._lines[stack.enter_context(watching)] = poller, stack
-
-    def _close(self, subscription: Subscription[R]) -> None:
-        _, stack = self._lines.pop(subscription)
-        stack.close()
-
-
-@asynccontextmanager
-async def _side_by_side() -> AsyncGenerator[TaskGroup]:
-    """Open a task group that raises a lone exception as it is."""
-    lone: BaseException | None = None
-    try:
-        async with anyio.create_task_group() as group:
-            yield group
-    except BaseExceptionGroup as failed:
-        if len(failed.exceptions) != 1:
-            raise
-        lone = failed.exceptions[0]
-    if lone is not None:
-        raise lone
 
 
 def _by_region(pairs: Iterable[tuple[Region | str, T]], kind: type[T]) -> dict[Region, T]:
@@ -316,9 +211,3 @@ def _base_url(region: Region, given: Mapping[Region, str]) -> str:
             f"several regions: unset it, or pass base_urls with one for {region} too"
         )
     return given.get(region, region.base_url)
-
-
-def _home(poller: TransferPoller[Any]) -> tuple[Region, str]:
-    if not isinstance(poller, TransferPoller):
-        raise TypeError(f"a poller comes from client.withdraws.poller, and is no {type(poller).__name__}")
-    return poller._region, poller._host  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

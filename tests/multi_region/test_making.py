@@ -12,9 +12,14 @@ from upbit_async.events import AttemptStarted
 from upbit_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from upbit_async.events import Event
 
-SG, TH = Credentials("made-up-key-sg", "made-up-secret-sg"), Credentials("made-up-key-th", "made-up-secret-th")
+SG, TH = (
+    Credentials("made-up-key-sg", "made-up-secret-sg"),
+    Credentials("made-up-key-th", "made-up-secret-th"),
+)
 ELSEWHERE = {"sg": "https://sg.example", "id": "https://id.example", "th": "https://th.example"}
 
 
@@ -52,7 +57,12 @@ def test_there_is_nothing_else_in_it(name: Any) -> None:
 
 
 def test_there_must_be_a_region() -> None:
-    for make in (lambda: UpbitRegions({}), UpbitRegions.from_env, UpbitRegions.of):
+    makers: list[Callable[[], UpbitRegions]] = [
+        lambda: UpbitRegions({}),
+        UpbitRegions.from_env,
+        UpbitRegions.of,
+    ]
+    for make in makers:
         with pytest.raises(ValueError, match="at least one region"):
             make()
 
@@ -182,7 +192,7 @@ def test_servers_belong_to_regions_with_keys() -> None:
     with pytest.raises(ValueError, match="base_urls is for sg, id, th, and there are keys for sg"):
         UpbitRegions({"sg": SG}, base_urls=ELSEWHERE)
     with pytest.raises(TypeError, match="sg needs a str"):
-        UpbitRegions({"sg": SG}, base_urls={"sg": None})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+        UpbitRegions({"sg": SG}, base_urls={"sg": None})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(ConfigurationError, match="in the open"):
         UpbitRegions({"sg": SG}, base_urls={"sg": "http://sg.example"})
 
@@ -196,7 +206,7 @@ def test_ready_made_clients_are_put_side_by_side() -> None:
     assert (*regions.values(),) == clients
 
 
-def test_ready_made_clients_are_of_different_regions(sandboxes: dict[Region, Sandbox]) -> None:
+async def test_ready_made_clients_are_of_different_regions(sandboxes: dict[Region, Sandbox]) -> None:
     with pytest.raises(ValueError, match="sg is there twice"):
         UpbitRegions.of(sandboxes[Region.SG].client(), UpbitClient("sg", credentials=SG))
     with pytest.raises(TypeError, match="sg needs a UpbitClient, not a Sandbox"):
@@ -230,7 +240,9 @@ async def test_one_that_cannot_be_closed_leaves_none_open(
     assert all(isinstance(error, ConfigurationError) for error in outcomes.errors.values())
 
 
-async def test_closing_happens_whatever_was_raised(regions: UpbitRegions, sandboxes: dict[Region, Sandbox]) -> None:
+async def test_closing_happens_whatever_was_raised(
+    regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
+) -> None:
     sandboxes[Region.TH].faults.add(Fault.status(503, times=None))
     with pytest.raises(ExceptionGroup) as caught:
         async with regions:

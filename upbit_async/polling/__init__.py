@@ -6,9 +6,18 @@ leads; `progress` and `schedule` are the pure rules; `resume` writes and reads t
 
 from __future__ import annotations
 
+from upbit_async.polling.merged import RegionChanges
 from upbit_async.polling.poller import TransferPoller, WithdrawalPoller
 from upbit_async.polling.progress import StateChange
 from upbit_async.polling.resume import ResumePoint, read_token
 from upbit_async.polling.watcher import Watcher
 
-__all__ = ["ResumePoint", "StateChange", "TransferPoller", "Watcher", "WithdrawalPoller", "read_token"]
+__all__ = [
+    "RegionChanges",
+    "ResumePoint",
+    "StateChange",
+    "TransferPoller",
+    "Watcher",
+    "WithdrawalPoller",
+    "read_token",
+]

@@ -85,6 +85,16 @@ class TransferPoller(abc.ABC, Generic[R]):
         return self._uuid
 
     @property
+    def region(self) -> Region:
+        """The region whose client waits."""
+        return self._region
+
+    @property
+    def host(self) -> str:
+        """The host that knows the transfer."""
+        return self._host
+
+    @property
     def last(self) -> R | None:
         """The transfer as this poller has last seen it, or None."""
         return self._last

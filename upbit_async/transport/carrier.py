@@ -22,7 +22,6 @@ from upbit_async.transport.call import Call, Outcome, Shared
 from upbit_async.transport.verdict import error_for, unreadable
 
 if TYPE_CHECKING:
-
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.endpoint import Endpoint, Params
     from upbit_async.region import Region

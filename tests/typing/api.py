@@ -1,0 +1,80 @@
+"""What type checkers must make of the public names. It is checked and never run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any, assert_type
+
+from upbit_async import (
+    Credentials,
+    PollSchedule,
+    RateLimiter,
+    Region,
+    RetryPolicy,
+    Timeouts,
+    UpbitClient,
+    errors,
+    events,
+    models,
+)
+from upbit_async.checks import Preflight, Reconciliation
+from upbit_async.polling import WithdrawalPoller
+from upbit_async.transport.limiter import LocalLimiter, NoLimiter
+
+
+def observe(event: events.Event) -> None:
+    """Stand for a user's observer."""
+
+
+async def use(limiter: LocalLimiter) -> None:
+    """Use every method as a user would."""
+    chosen: RateLimiter = limiter
+    chosen = NoLimiter()
+    client = UpbitClient(
+        Region.SG,
+        credentials=Credentials("key", "secret"),
+        retry=RetryPolicy(attempts=5),
+        timeouts=Timeouts(total=30),
+        poll=PollSchedule(first=2),
+        limiter=chosen,
+        observer=observe,
+        algorithm="HS512",
+    )
+    async with client as entered:
+        assert_type(entered, UpbitClient)
+    assert_type(client.with_options(retry=RetryPolicy()), UpbitClient)
+    assert_type(await client.status.wallets("BTC"), list[models.WalletStatus])
+    assert_type(await client.withdraws.list(limit=5), list[models.Withdrawal])
+    async for record in client.withdraws.iter(order_by="asc"):
+        assert_type(record, models.Withdrawal)
+        assert_type(record.amount, Decimal)
+        assert_type(record.created_at, dt.datetime | None)
+        assert_type(record.state, models.WithdrawalState)
+    assert_type(await client.withdraws.get("uuid"), models.Withdrawal)
+    assert_type(await client.withdraws.chance("BTC", "BTC"), models.WithdrawalChance)
+    assert_type(await client.withdraws.addresses(), list[models.WithdrawalAddress])
+    assert_type(await client.withdraws.check(currency="BTC", net_type="BTC", amount="1"), Preflight)
+    poller = await client.withdraws.send(currency="BTC", net_type="BTC", amount=Decimal(1), address="a")
+    assert_type(poller, WithdrawalPoller)
+    async for change in poller.changes():
+        assert_type(change.record, models.Withdrawal)
+    assert_type(await poller.result(timeout=60), models.Withdrawal)
+    assert_type(await client.request("GET", "/v1/accounts"), Any)
+
+
+async def settle(client: UpbitClient) -> None:
+    """Catch what can be caught."""
+    try:
+        await client.withdraws.create(currency="BTC", net_type="BTC", amount=1, address="a")
+    except errors.OutcomeUnknown as unknown:
+        assert_type(unknown.intent, models.Intent)
+        result = await client.withdraws.reconcile(unknown)
+        assert_type(result, Reconciliation)
+        assert_type(result.withdrawal, models.Withdrawal | None)
+    except errors.Banned as banned:
+        assert_type(banned.until, dt.datetime)
+    except errors.APIError as error:
+        assert_type(error.status, int)
+    except errors.UpbitError as error:
+        assert_type(error.may_have_executed, bool)
