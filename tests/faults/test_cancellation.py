@@ -108,8 +108,7 @@ async def _assert_all_is_well(client: UpbitClient) -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(client.withdraws.list)
-    yard = client._carrier.shared.gate._yard
-    assert yard is not None
+    (yard,) = client._carrier.shared.gate._yards.values()
     assert yard.places.value == 10
 
 

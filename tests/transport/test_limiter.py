@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from upbit_async.errors import RateLimited
 from upbit_async.protocol.rates import Remaining
 from upbit_async.transport.limiter import LocalLimiter, NoLimiter, RateLimiter, Ticket, shared_limiter
 
@@ -170,7 +171,7 @@ async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(ticks: i
     await anyio.sleep(3)
     group = limiter._groups["default"]
     assert group.queue == []
-    assert group.out == 0
+    assert group.out == {}
     with anyio.fail_after(2):
         await limiter.acquire("default")
 
@@ -184,6 +185,40 @@ async def test_places_that_are_all_under_way_are_waited_for() -> None:
         limiter.observe(ticket, None)
         await anyio.sleep(3)
         assert limiter._groups["default"].queue == []
+
+
+async def test_the_places_of_calls_that_never_end_come_back() -> None:
+    limiter = LocalLimiter({"default": 3})
+    for _ in range(2):
+        await limiter.acquire("default")  # their event loop was closed under them, say
+    await anyio.sleep(601)
+    with anyio.fail_after(5):
+        ticket = await limiter.acquire("default")
+        limiter.observe(ticket, None)
+        limiter.observe(ticket, None)  # a ticket counts once
+        await limiter.acquire("default")
+    assert len(limiter._groups["default"].free_at) == 1
+
+
+async def test_a_call_that_opened_its_connection_gives_no_head_start() -> None:
+    limiter = LocalLimiter({"default": 2})
+    ticket = await limiter.acquire("default")
+    await anyio.sleep(0.9)
+    ticket.cold = True
+    limiter.observe(ticket, 0)
+    before = anyio.current_time()
+    await limiter.acquire("default")
+    assert anyio.current_time() - before >= 1
+
+
+async def test_a_standstill_beyond_the_deadline_is_told_at_once() -> None:
+    limiter = LocalLimiter()
+    limiter.refuse(await limiter.acquire("default"), 100)
+    before = anyio.current_time()
+    with pytest.raises(RateLimited) as caught, anyio.fail_after(3):
+        await limiter.acquire("default")
+    assert anyio.current_time() == before
+    assert caught.value.retry_after > 90
 
 
 async def test_no_limiter_lets_everything_pass() -> None:

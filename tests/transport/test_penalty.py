@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 
+from upbit_async.transport import clock
 from upbit_async.transport.penalty import PenaltyBox, penalty_box
 
 
@@ -27,10 +28,23 @@ async def test_bans_are_counted_until_a_call_goes_through() -> None:
         return 1.0
 
     box.ban(note)
+    left_before = clock.now()
+    await anyio.sleep(2)
     box.ban(note)
-    box.forgive()
+    box.forgive(left_before)  # it had left before the ban: that proves nothing
+    await anyio.sleep(2)
     box.ban(note)
-    assert counts == [0, 1, 0]
+    await anyio.sleep(2)
+    box.forgive(clock.now())
+    box.ban(note)
+    assert counts == [0, 1, 2, 0]
+
+
+async def test_answers_that_come_while_a_ban_lasts_belong_to_it() -> None:
+    box = PenaltyBox()
+    lengths = [box.ban(lambda bans: 60.0 * 2**bans) for _ in range(10)]
+    assert lengths == [60.0] * 10
+    assert box.seconds_left() <= 60
 
 
 async def test_a_shorter_ban_does_not_cut_a_longer_one() -> None:

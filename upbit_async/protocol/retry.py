@@ -30,7 +30,7 @@ from upbit_async.protocol.replies import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RetryBudget", "Situation", "is_unknown", "wait_before_retry"]
+__all__ = ["RetryBudget", "Situation", "is_unknown", "leaves_doubt", "wait_before_retry"]
 
 STANDSTILL: Final = 1.0
 """After 429 a whole group stops for at least so long, in seconds."""
@@ -44,9 +44,14 @@ _KNOWN_NOT_DONE = {Fault.NOT_SENT, Fault.THROTTLED, Fault.BANNED, Fault.REFUSED}
 _THROTTLINGS = {Fault.THROTTLED, Fault.BARE_THROTTLED}
 
 
+def leaves_doubt(fault: Fault) -> bool:
+    """Whether a request may have been carried out in spite of the fault."""
+    return fault not in _KNOWN_NOT_DONE
+
+
 def is_unknown(safety: Safety, fault: Fault) -> bool:
     """Whether a request that must not happen twice may have happened in spite of the fault."""
-    return safety is Safety.ONCE and fault not in _KNOWN_NOT_DONE
+    return safety is Safety.ONCE and leaves_doubt(fault)
 
 
 @attrs.define

@@ -47,7 +47,7 @@ def assemble(
         host=host,
         signer=None if credentials is None else Signer(credentials, algorithm),
         gate=Gate(connections, own_lane if http is None else functools.partial(ClientLane, base_url, http)),
-        fresh_lane=own_lane if http is None else None,
+        injected=http is not None,
         limiter=limiter if limiter is not None else shared_limiter(host, key),
         box=penalty_box(host, key),
         space_as_plus=space_as_plus,

@@ -15,8 +15,10 @@ from upbit_async import errors, events
 from upbit_async.protocol.rates import ban_seconds
 from upbit_async.protocol.replies import Answer, Fault, classify
 from upbit_async.protocol.retry import STANDSTILL
+from upbit_async.transport import clock
 from upbit_async.transport.call import Call, Held, Outcome, Shared, Teller
 from upbit_async.transport.http_port import Lost, Wire
+from upbit_async.transport.limiter import Ticket
 from upbit_async.transport.once import see_through
 from upbit_async.transport.verdict import banned
 
@@ -58,91 +60,109 @@ class Attempter:
         held = await self._enter(call)
         if isinstance(held, Outcome):
             return held
-        injected = self._shared.fresh_lane is None
-        if not call.once and not injected:
-            return await self._carry(call, held, None)
+        if not call.once and not self._shared.injected:
+            return await self._carry(call, held, Wire())
         try:
             return await see_through(
                 functools.partial(self._carry, call, held),
                 tasks=self._shared.tasks,
                 late=late if call.once else None,
-                stoppable=not injected,
+                stoppable=not self._shared.injected,
             )
         except BaseException:
             if not held.started:  # its task was cancelled before its first step
-                self._shared.limiter.observe(held.ticket, None)
-                await held.lane_pass.hand_back(clean=True)
+                await self._hand_back(held)
             raise
 
     async def _enter(self, call: Call) -> Held | Outcome:
         """Get through the gate and the limiter, or say why not."""
-        self._refuse_if_banned(call)
+        self._refuse_if_forbidden(call)
         with anyio.move_on_at(call.deadline):
             lane_pass = await self._shared.gate.enter()
             try:
-                before = anyio.current_time()
-                ticket = await self._shared.limiter.acquire(call.endpoint.group)
+                ticket = await self._ticket(call)
             except BaseException:
                 await lane_pass.hand_back(clean=True)
                 raise
-            if (waited := anyio.current_time() - before) > _NOTABLE_WAIT:
-                self._tell(events.LimitWaited, group=call.endpoint.group, seconds=waited)
-            try:
-                self._refuse_if_banned(call)  # it may have come while we waited
-            except errors.Banned:
-                self._shared.limiter.observe(ticket, None)
+            if isinstance(ticket, Outcome):
                 await lane_pass.hand_back(clean=True)
+                return ticket
+            held = Held(lane_pass, ticket)
+            try:
+                self._refuse_if_forbidden(call)  # it may have come while we waited
+            except errors.UpbitError:
+                await self._hand_back(held)
                 raise
-            return Held(lane_pass, ticket)
-        what = f"no connection and no place within the limits came free in {self._timeouts.total:g} s"
-        return Outcome(Fault.NOT_SENT, lost=Lost(sent=False, what=what, cause=None))
+            return held
+        return _not_sent(
+            f"no connection and no place within the limits came free in {self._timeouts.total:g} s"
+        )
 
-    def _refuse_if_banned(self, call: Call) -> None:
+    async def _ticket(self, call: Call) -> Ticket | Outcome:
+        before = anyio.current_time()
+        try:
+            ticket = await self._shared.limiter.acquire(call.endpoint.group)
+        except errors.UpbitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a limiter of the user's raises, nothing has left
+            _log.exception("the limiter raised; the call is not sent")
+            return _not_sent(f"the limiter raised {type(error).__name__}", error)
+        if (waited := anyio.current_time() - before) > _NOTABLE_WAIT:
+            self._tell(events.LimitWaited, group=call.endpoint.group, seconds=waited)
+        return ticket
+
+    def _refuse_if_forbidden(self, call: Call) -> None:
+        if self._shared.closed:
+            raise errors.ConfigurationError(f"{call.asked}: this client was closed; make a new one")
         if seconds := self._shared.box.seconds_left():
             raise banned(self._shared, call, seconds)
 
-    async def _carry(self, call: Call, held: Held, wire: Wire | None) -> Outcome:
+    async def _hand_back(self, held: Held) -> None:
+        """Give back what was not used."""
+        self._tell_limiter(held, None)
+        await held.lane_pass.hand_back(clean=True)
+
+    async def _carry(self, call: Call, held: Held, wire: Wire) -> Outcome:
         """Send the request and read its answer; hand everything back, whatever happens."""
         held.started = True
         outcome: Outcome | None = None
-        started = anyio.current_time()
+        started, left_at = anyio.current_time(), clock.now()
         try:
             self._tell(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
-            judged = outcome = self._judge(await self._send(call, held, wire))
+            judged = outcome = self._judge(await self._send(call, held, wire), left_at)
         except BaseException:
-            if call.once and wire is not None and not wire.certainly_here:
+            if call.once and not wire.certainly_here:
                 _log.error("%s was stopped on its way: its outcome is unknown", call.intent)
             raise
         finally:
             try:
+                if wire.connected and isinstance(held.ticket, Ticket):
+                    held.ticket.cold = True
                 self._tell_limiter(held, outcome)
                 self._report(call, outcome, anyio.current_time() - started)
             finally:
-                used = not (call.once and self._shared.fresh_lane)
-                await held.lane_pass.hand_back(clean=not used or (outcome is not None and outcome.is_clean))
+                await held.lane_pass.hand_back(clean=outcome is not None and outcome.is_clean)
         return judged
 
-    async def _send(self, call: Call, held: Held, wire: Wire | None) -> Answer | Lost:
-        if wire is not None and wire.abandoned:
+    async def _send(self, call: Call, held: Held, wire: Wire) -> Answer | Lost:
+        if wire.abandoned:
             return Lost(sent=False, what="its caller was cancelled", cause=None)
-        fresh = self._shared.fresh_lane() if call.once and self._shared.fresh_lane else None
-        lane = fresh or held.lane_pass.lane
+        wire.must_stop = lambda: self._shared.box.seconds_left() > 0
+        lane = held.lane_pass.lane
         token = functools.partial(self._shared.token, str(uuid.uuid4()), call.message.query_hash)
-        try:
-            with anyio.move_on_at(call.deadline):
-                return await lane.send(call.message, token, self._timeouts, wire)
-        finally:
-            if fresh is not None:
-                await fresh.aclose()
-        sent = wire is None or not wire.certainly_here
-        return Lost(sent=sent, what=f"no whole answer in {self._timeouts.total:g} s", cause=None)
+        with anyio.move_on_at(call.deadline):
+            if call.once:
+                await lane.aclose()  # it travels on a fresh connection: an idle one may be dead already
+            return await lane.send(call.message, token, self._timeouts, wire)
+        what = f"no whole answer in {self._timeouts.total:g} s"
+        return Lost(sent=not wire.certainly_here, what=what, cause=None)
 
-    def _judge(self, came: Answer | Lost) -> Outcome:
+    def _judge(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
             return Outcome(Fault.NETWORK if came.sent else Fault.NOT_SENT, lost=came)
         fault = classify(came)
         if fault is None:
-            self._shared.box.forgive()
+            self._shared.box.forgive(left_at)
             return Outcome(None, came)
         now = dt.datetime.now(dt.UTC)
         hint = came.retry_after(now)
@@ -153,12 +173,16 @@ class Attempter:
         return Outcome(fault, came, hint=hint, banned_for=length)
 
     def _tell_limiter(self, held: Held, outcome: Outcome | None) -> None:
+        """Tell the limiter how it went; what it raises must not cover an answer."""
         answer = outcome.answer if outcome is not None else None
-        if answer is not None and outcome is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._shared.limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
-            return
-        remaining = answer.remaining if answer is not None else None
-        self._shared.limiter.observe(held.ticket, None if remaining is None else remaining.sec)
+        try:
+            if answer is not None and outcome is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self._shared.limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
+                return
+            remaining = answer.remaining if answer is not None else None
+            self._shared.limiter.observe(held.ticket, None if remaining is None else remaining.sec)
+        except Exception:  # noqa: BLE001 - whatever a limiter of the user's raises, the answer counts
+            _log.exception("the limiter raised; the call goes on")
 
     def _report(self, call: Call, outcome: Outcome | None, seconds: float) -> None:
         answer = outcome.answer if outcome is not None else None
@@ -176,3 +200,7 @@ class Attempter:
             fault="cancelled" if outcome is None else fault,
             remaining=remaining.sec if remaining is not None else None,
         )
+
+
+def _not_sent(what: str, cause: Exception | None = None) -> Outcome:
+    return Outcome(Fault.NOT_SENT, lost=Lost(sent=False, what=what, cause=cause))

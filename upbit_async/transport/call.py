@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -17,7 +16,7 @@ from upbit_async.protocol.retry import RetryBudget
 from upbit_async.protocol.token import Signer
 from upbit_async.region import Region
 from upbit_async.transport.gate import Gate, Pass
-from upbit_async.transport.http_port import Lane, Lost
+from upbit_async.transport.http_port import Lost
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.once import OwnedTasks
 from upbit_async.transport.penalty import PenaltyBox
@@ -47,7 +46,7 @@ class Shared:
         host: The host that is talked to.
         signer: Signs requests; None if there are no keys.
         gate: Hands out connections.
-        fresh_lane: Makes a lane for one request that must not happen twice; None if a client was injected.
+        injected: Whether requests go through a client of the user's.
         limiter: Says when a call may leave.
         box: Holds whoever was banned.
         space_as_plus: How a space is hashed.
@@ -61,7 +60,7 @@ class Shared:
     host: str
     signer: Signer | None
     gate: Gate
-    fresh_lane: Callable[[], Lane] | None
+    injected: bool
     limiter: RateLimiter
     box: PenaltyBox
     space_as_plus: bool = False

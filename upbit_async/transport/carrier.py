@@ -16,7 +16,7 @@ from upbit_async.models import Intent, Withdrawal
 from upbit_async.protocol.decode import decode
 from upbit_async.protocol.message import compose
 from upbit_async.protocol.replies import Answer, Fault
-from upbit_async.protocol.retry import Situation, wait_before_retry
+from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
 from upbit_async.transport.attempt import Attempter
 from upbit_async.transport.call import Call, Outcome, Shared
 from upbit_async.transport.verdict import error_for, unreadable
@@ -31,7 +31,6 @@ __all__ = ["Carrier"]
 T = TypeVar("T")
 
 _log = logging.getLogger("upbit_async.http")
-_LEAVES_DOUBT = frozenset({Fault.NETWORK, Fault.UNAVAILABLE, Fault.NONCE_USED})
 
 
 class Carrier:
@@ -131,8 +130,6 @@ class Carrier:
             raise errors.ConfigurationError(
                 f"{endpoint.label} must be signed, and there are no keys: pass credentials, or set {names}"
             )
-        if self.shared.closed:
-            raise errors.ConfigurationError(f"{endpoint.label}: this client was closed; make a new one")
         message = compose(endpoint.method, endpoint.path, params, space_as_plus=self.shared.space_as_plus)
         intent = Intent(
             endpoint=endpoint.label,
@@ -156,7 +153,7 @@ class Carrier:
         if call.retry_cost is None:
             return None
         call.nonce_retried |= fault is Fault.NONCE_USED
-        call.answer_was_lost |= fault in _LEAVES_DOUBT
+        call.answer_was_lost |= leaves_doubt(fault)
         self.tell(
             events.RetryPlanned, endpoint=call.asked, attempt=call.attempt, seconds=wait, fault=fault.value
         )
@@ -167,9 +164,9 @@ class Carrier:
         decoded = _decoded(endpoint, answer)
         if isinstance(decoded, _Misfit):
             raise unreadable(self.shared, call, answer, decoded.path, decoded.text)
-        (value,) = decoded
-        if call.once and isinstance(value, Withdrawal):
-            self.shared.claim(value.uuid, call.intent)
+        value, record = decoded
+        if call.once and isinstance(record, Withdrawal):
+            self.shared.claim(record.uuid, call.intent)
         return value
 
     def _late(self, call: Call, outcome: Outcome) -> None:
@@ -201,12 +198,15 @@ class _Misfit:
     text: str
 
 
-def _decoded(endpoint: Endpoint[T], answer: Answer) -> tuple[T] | _Misfit:
+def _decoded(endpoint: Endpoint[T], answer: Answer) -> tuple[T, object] | _Misfit:
+    """Return the value, and the record in it: the same, unless the endpoint returns something looser."""
     try:
         if endpoint.proof is not None:
-            decode(endpoint.proof, answer.body, asked=endpoint.label)
-        elif endpoint.returns is object and answer.status == HTTPStatus.NO_CONTENT:
-            return (cast("T", None),)
-        return (decode(endpoint.returns, answer.body, asked=endpoint.label),)
+            record = decode(endpoint.proof, answer.body, asked=endpoint.label)
+            return decode(endpoint.returns, answer.body, asked=endpoint.label), record
+        if endpoint.returns is object and answer.status == HTTPStatus.NO_CONTENT:
+            return cast("T", None), None
+        value = decode(endpoint.returns, answer.body, asked=endpoint.label)
     except errors.DecodeError as misfit:
         return _Misfit(misfit.path, str(misfit))
+    return value, value

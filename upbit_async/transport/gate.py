@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["Gate", "Pass"]
 
 
+_MOST_LOOPS = 16
+"""Of so many event loops, counted from the newest, the lanes are remembered."""
+
+
 @attrs.define(eq=False)
 class _Yard:
     """The lanes of one event loop; connections can't move to another."""
 
-    loop: object
     places: anyio.Semaphore
     idle: list[Lane] = attrs.field(factory=list[Lane])
     closed: bool = False
@@ -53,14 +56,14 @@ class Gate:
     """Hands out lanes.
 
     Args:
-        size: Lanes at once.
+        size: Lanes at once, in each event loop.
         make_lane: Makes a lane.
     """
 
     def __init__(self, size: int, make_lane: Callable[[], Lane]) -> None:
         self._size = size
         self._make_lane = make_lane
-        self._yard: _Yard | None = None
+        self._yards: dict[object, _Yard] = {}
 
     async def enter(self) -> Pass:
         """Wait for a free lane."""
@@ -73,9 +76,9 @@ class Gate:
             raise
 
     async def aclose(self) -> None:
-        """Close all lanes: the idle ones now, the others when they come back."""
-        yard, self._yard = self._yard, None
-        if yard is None or yard.loop != anyio.lowlevel.current_token():
+        """Close this loop's lanes: the idle ones now, the others when they come back."""
+        yard = self._yards.pop(anyio.lowlevel.current_token(), None)
+        if yard is None:
             return
         yard.closed = True
         while yard.idle:
@@ -83,7 +86,10 @@ class Gate:
 
     def _yard_here(self) -> _Yard:
         loop = anyio.lowlevel.current_token()
-        if self._yard is None or self._yard.loop != loop:
+        yard = self._yards.get(loop)
+        if yard is None:
+            yard = self._yards[loop] = _Yard(anyio.Semaphore(self._size, fast_acquire=True))
             # What a loop that has ended left open can't be closed any more; its sockets went with it.
-            self._yard = _Yard(loop, anyio.Semaphore(self._size, fast_acquire=True))
-        return self._yard
+            while len(self._yards) > _MOST_LOOPS:
+                self._yards.pop(next(iter(self._yards))).closed = True
+        return yard

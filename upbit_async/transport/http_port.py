@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from upbit_async.policy import Timeouts
     from upbit_async.protocol.message import Message
 
-__all__ = ["ClientLane", "Lane", "Lost", "OwnLane", "Wire", "library_of"]
+__all__ = ["ClientLane", "Lane", "Lost", "OwnLane", "Wire", "Withheld", "library_of"]
 
 MAX_BODY = 32 * 1024 * 1024
 """The largest answer that is read, in bytes; Upbit's own are thousands of times smaller."""
@@ -38,6 +38,8 @@ _MAX_ERROR_BODY = 64 * 1024
 _KEEPALIVE = 60.0
 """How long an idle connection is kept, in seconds: longer than the longest wait between two looks."""
 _CLOSING = 1.0
+_VERY_LIKELY_OPEN = 2.0
+"""For so long after an answer the server has very likely left the connection open, in seconds."""
 _USER_AGENT = f"upbit_async/{VERSION}"
 _HEADERS_KEPT = frozenset({"remaining-req", "retry-after"})
 
@@ -57,22 +59,32 @@ class Lost:
     cause: Exception | None
 
 
+class Withheld(Exception):
+    """Raised inside the HTTP library to stop a request before its first byte."""
+
+
 @attrs.define(eq=False)
 class Wire:
     """What is known of a request under way.
 
     Attributes:
-        departing: Called when the first byte is about to leave; it may raise to stop it.
+        must_stop: Says that nothing may leave any more (the key was banned, say).
+        departing: Awaited when the first byte is about to leave; it may raise to stop it.
         begun: Whether the HTTP library was asked to send it.
         heard: Whether the HTTP library tells anything of what it does; not all do.
+        connected: Whether it was seen to open a connection.
         departed: Whether the first byte may have left.
-        abandoned: Whether the caller has gone; nothing may leave any more.
+        unwanted: Whether the caller was cancelled.
+        abandoned: Whether the caller has gone, knowing that nothing has left; nothing may leave any more.
     """
 
+    must_stop: Callable[[], bool] = bool
     departing: Callable[[], Awaitable[None]] | None = None
     begun: bool = False
     heard: bool = False
+    connected: bool = False
     departed: bool = False
+    unwanted: bool = False
     abandoned: bool = False
 
     @property
@@ -83,7 +95,11 @@ class Wire:
     async def trace(self, event: str, _info: dict[str, Any]) -> None:
         """Follow httpcore's events."""
         self.heard = True
+        if event.endswith("connect_tcp.started"):
+            self.connected = True
         if event.endswith("send_request_headers.started"):
+            if self.must_stop():
+                raise Withheld
             if self.departing is not None:
                 await self.departing()
             self.departed = True
@@ -93,13 +109,13 @@ class Lane(Protocol):
     """Carries one request at a time."""
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire | None
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         ...
 
     async def aclose(self) -> None:
-        """Give up the connection."""
+        """Close the connection; the next request opens a new one."""
         ...
 
 
@@ -112,18 +128,24 @@ class OwnLane:
             verify=_tls_context() if base_url.startswith("https:") else _no_tls_context(),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE),
         )
+        self._open_until = 0.0  # by the loop's clock: until then the connection is very likely open
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire | None
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
-        if wire is not None:
-            wire.begun = wire.heard = True  # httpcore is known to tell
-        request = _request(httpx, self._base_url, message, token, timeouts, wire)
-        return await _exchange(httpx, self._transport.handle_async_request, request, wire)
+        wire.begun = wire.heard = True  # httpcore is known to tell
+        # To listen costs a little, so it is not done where there is nothing to hear.
+        listens = wire.departing is not None or anyio.current_time() > self._open_until
+        request = _request(httpx, self._base_url, message, token, timeouts, wire if listens else None)
+        answer = await _exchange(httpx, self._transport.handle_async_request, request, wire)
+        if isinstance(answer, Answer):
+            self._open_until = anyio.current_time() + _VERY_LIKELY_OPEN
+        return answer
 
     async def aclose(self) -> None:
-        """Close the connection, whatever state it is in."""
+        """Close the connection, whatever state it is in; the next request opens a new one."""
+        self._open_until = 0.0
         with anyio.move_on_after(_CLOSING, shield=True), contextlib.suppress(Exception):
             await self._transport.aclose()
 
@@ -137,12 +159,11 @@ class ClientLane:
         self._library = library_of(client)
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire | None
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         if self._client.is_closed:
             return Lost(sent=False, what="the injected HTTP client is closed", cause=None)
-        wire = Wire() if wire is None else wire
         if wire.departing is not None:
             await wire.departing()  # already here: not every transport tells when the first byte leaves
         wire.begun = True
@@ -225,7 +246,7 @@ def _request(
 
 
 async def _exchange(
-    library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, wire: Wire | None
+    library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, wire: Wire
 ) -> Answer | Lost:
     try:
         response = await send(request)
@@ -255,6 +276,8 @@ async def _read(library: Any, response: Any) -> Answer:
 
 async def _read_body(library: Any, response: Any, cap: int) -> tuple[bytes, bool]:
     """Return the body, up to a cap, and whether that is all of it."""
+    if response.is_stream_consumed:  # by a hook of the user's, which has read it whole
+        return response.content[:cap], len(response.content) <= cap
     pieces: list[bytes] = []
     size = 0
     try:
@@ -282,12 +305,14 @@ async def _hang_up(response: Any) -> bool:
     return True
 
 
-def _lost(library: Any, error: Exception, wire: Wire | None) -> Lost:
+def _lost(library: Any, error: Exception, wire: Wire) -> Lost:
     before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
     # Some transports call a connection that broke after the request a ConnectTimeout (httpx-aiohttp does), so
-    # the name alone is believed only of a library that told what it was doing.
-    here = isinstance(error, before) and (wire is None or wire.certainly_here)
-    here = here or isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
+    # the name alone is believed only of a library that told what it was doing. It tells nothing while it waits
+    # for its pool; but once the first byte has left, nothing is "not sent" (a hook may have raised it).
+    here = isinstance(error, (*before, Withheld)) and wire.certainly_here
+    unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
+    here = here or (unsendable and not wire.departed)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return Lost(sent=not here, what=what, cause=_cleaned(error))
 

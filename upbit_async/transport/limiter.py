@@ -1,9 +1,9 @@
 """Staying inside Upbit's limits: at most so many calls a second, whatever second one looks at.
 
 A group has as many places as the second has calls. A call takes a place when it leaves, and the place is free
-again one second after the call's *answer*, less the shortest round trip seen: no earlier can a further call
-reach Upbit a whole second after the first. So no window of one second, wherever it starts and whichever kind the
-server uses, sees more calls than there are places.
+again one second after the call's *answer*, less the shortest round trip seen on an open connection: no earlier
+can a further call reach Upbit a whole second after the first. So no window of one second, wherever it starts and
+whichever kind the server uses, sees more calls than there are places.
 
 State is plain numbers under a thread lock, so clients in several threads and event loops share one limiter.
 See https://global-docs.upbit.com/reference/rate-limits.
@@ -19,6 +19,7 @@ from typing import Protocol
 import anyio
 import attrs
 
+from upbit_async.errors import RateLimited
 from upbit_async.protocol.rates import budget
 from upbit_async.transport import clock
 
@@ -28,6 +29,8 @@ _WINDOW = 1.0 + 0.002
 """A second and what clocks are out by."""
 _SPARE = 1
 """Calls a second left unused: the server's clock is not ours."""
+_LONGEST_CALL = 600.0
+"""No call is under way for longer, in seconds."""
 _NAP = 0.01
 """How soon to look again when every place is waiting for its answer, in seconds."""
 
@@ -39,10 +42,12 @@ class Ticket:
     Attributes:
         group: The rate group it was issued for.
         taken_at: When, in the limiter's own time.
+        cold: Whether the call had to open its connection first, so that its time is no round trip's.
     """
 
     group: str
     taken_at: float
+    cold: bool = False
 
 
 class RateLimiter(Protocol):
@@ -72,12 +77,12 @@ class _Group:
 
     places: int
     free_at: list[float] = attrs.field(factory=list[float])  # a heap: when each place that is not out is free
-    out: int = 0  # calls that have left and not ended
+    out: dict[Ticket, None] = attrs.field(factory=dict[Ticket, None])  # calls that have left and not ended
     departures: list[float] = attrs.field(
         factory=list[float]
     )  # of the calls of the last window, oldest first
     standstill_until: float = 0.0
-    shortest_trip: float = float("inf")
+    shortest_trip: float | None = None  # of calls on open connections
     queue: list[int] = attrs.field(factory=list[int])  # callers that wait, in the order they came
     numbers: int = 0
 
@@ -90,17 +95,27 @@ class _Group:
         due = heapq.nsmallest(place_in_queue + 1, self.free_at)[-1] if place_in_queue else self.free_at[0]
         return max(0.0, due - now)
 
-    def leave(self, now: float) -> None:
+    def leave(self, ticket: Ticket) -> None:
         """Take the place that is free the longest."""
         heapq.heappop(self.free_at)
-        self.out += 1
-        self._forget(now)
-        self.departures.append(now)
+        self.out[ticket] = None
+        self._forget(ticket.taken_at)
+        self.departures.append(ticket.taken_at)
 
-    def give_back(self, free_at: float) -> None:
+    def give_back(self, ticket: Ticket, free_at: float) -> None:
         """Put a place back, free from then on."""
-        self.out -= 1
-        heapq.heappush(self.free_at, free_at)
+        if ticket in self.out:
+            del self.out[ticket]
+            heapq.heappush(self.free_at, free_at)
+
+    def reclaim(self, now: float) -> None:
+        """Take back the places of calls that never ended: their event loop was closed under them."""
+        for ticket in [ticket for ticket in self.out if ticket.taken_at < now - _LONGEST_CALL]:
+            self.give_back(ticket, now)
+
+    def head_start(self) -> float:
+        """Return how much sooner than a second after its answer a place is free, in seconds."""
+        return self.shortest_trip or 0.0
 
     def occupy(self, places: int, until: float) -> None:
         """Leave places to others who spend the same budget, until then."""
@@ -130,16 +145,24 @@ class LocalLimiter:
         self._lock = threading.Lock()
 
     async def acquire(self, group: str) -> Ticket:
-        """Wait until a call of the group may leave; who came first goes first."""
+        """Wait until a call of the group may leave; who came first goes first.
+
+        Raises:
+            RateLimited: The group stands still for longer than the call may take.
+        """
         state, number = self._enqueue(group)
         try:
             while True:
                 with self._lock:
                     now = clock.now()
+                    state.reclaim(now)
                     wait = state.wait(state.queue.index(number), now)
                     if wait <= 0:
-                        state.leave(now)
-                        return Ticket(group, now)
+                        ticket = Ticket(group, now)
+                        state.leave(ticket)
+                        return ticket
+                    standstill = state.standstill_until - now
+                _refuse_beyond_deadline(group, standstill)
                 await anyio.sleep(wait)
         finally:
             with self._lock:
@@ -151,9 +174,9 @@ class LocalLimiter:
         with self._lock:
             state = self._groups[ticket.group]
             trip = max(0.0, now - ticket.taken_at)
-            if remaining is not None:
-                state.shortest_trip = min(state.shortest_trip, trip)
-            state.give_back(now + _WINDOW - min(state.shortest_trip, trip))
+            if remaining is not None and not ticket.cold:
+                state.shortest_trip = trip if state.shortest_trip is None else min(state.shortest_trip, trip)
+            state.give_back(ticket, now + _WINDOW - min(state.head_start(), trip))
             if remaining is not None:
                 self._yield_to_others(state, ticket, remaining, now)
 
@@ -162,7 +185,7 @@ class LocalLimiter:
         now = clock.now()
         with self._lock:
             state = self._groups[ticket.group]
-            state.give_back(now + _WINDOW)
+            state.give_back(ticket, now + _WINDOW)
             state.standstill_until = max(state.standstill_until, now + seconds)
 
     def _yield_to_others(self, state: _Group, ticket: Ticket, remaining: int, now: float) -> None:
@@ -172,7 +195,7 @@ class LocalLimiter:
         if counted > ours:
             state.occupy(counted - ours, now + _WINDOW)
         if remaining <= 0:
-            state.standstill_until = max(state.standstill_until, now + _WINDOW - state.shortest_trip)
+            state.standstill_until = max(state.standstill_until, now + _WINDOW - state.head_start())
 
     def _enqueue(self, group: str) -> tuple[_Group, int]:
         with self._lock:
@@ -183,6 +206,17 @@ class LocalLimiter:
             state.numbers += 1
             state.queue.append(state.numbers)
             return state, state.numbers
+
+
+def _refuse_beyond_deadline(group: str, standstill: float) -> None:
+    """Fail now rather than at the deadline, if the server has asked to wait longer than there is time."""
+    if standstill > 0 and anyio.current_time() + standstill >= anyio.current_effective_deadline():
+        raise RateLimited(
+            f"Upbit has asked to send nothing of group {group!r} for {standstill:.1f} s more, "
+            "and that is longer than this call may take; try again later",
+            retry_after=standstill,
+            status=429,
+        )
 
 
 class NoLimiter:

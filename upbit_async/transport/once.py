@@ -89,7 +89,7 @@ async def _in_own_task(
 ) -> T:
 
     async def departing() -> None:
-        if wire.abandoned:
+        if wire.abandoned or wire.unwanted:
             raise asyncio.CancelledError
 
     wire.departing = departing
@@ -102,10 +102,11 @@ async def _in_own_task(
                 await asyncio.wait([task])
         except asyncio.CancelledError as cancellation:
             cancelled = cancellation
+            wire.unwanted = True  # a library that tells is stopped at the first byte
             wire.abandoned = wire.abandoned or wire.certainly_here
             if wire.abandoned and stoppable and wire.begun:
                 task.cancel()
-            elif wire.begun and (wire.abandoned or late is None):
+            elif wire.begun and not task.done() and (wire.abandoned or late is None):
                 tasks.leave_behind(task)
                 raise
     if cancelled is None:
@@ -121,6 +122,7 @@ async def _in_shield(
     scope = anyio.CancelScope()
 
     async def departing() -> None:
+        scope.shield = False  # an injected client may have waited for long since the first time
         await anyio.lowlevel.checkpoint_if_cancelled()
         scope.shield = late is not None
 

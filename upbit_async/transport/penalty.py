@@ -21,6 +21,7 @@ class PenaltyBox:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._banned_at = 0.0
         self._until = 0.0
         self._bans = 0
 
@@ -29,7 +30,7 @@ class PenaltyBox:
         return 0.0 if not self._until else max(0.0, self._until - clock.now())
 
     def ban(self, seconds: Callable[[int], float]) -> float:
-        """Take note of a ban.
+        """Take note of a ban. Answers that come while one lasts belong to it, and count no further.
 
         Args:
             seconds: Says how long it is, given how many came before.
@@ -38,14 +39,18 @@ class PenaltyBox:
             How long it is, in seconds.
         """
         with self._lock:
-            length = seconds(self._bans)
-            self._bans += 1
-            self._until = max(self._until, clock.now() + length)
+            now = clock.now()
+            if now >= self._until:
+                self._bans += 1
+            length = seconds(self._bans - 1)
+            self._banned_at = now
+            self._until = max(self._until, now + length)
             return length
 
-    def forgive(self) -> None:
-        """Take note that a call went through: the next ban counts as the first again."""
-        self._bans = 0
+    def forgive(self, left_at: float) -> None:
+        """Take note that a call which left then went through: the next ban counts as the first again."""
+        if left_at > self._banned_at:
+            self._bans = 0
 
 
 _boxes: dict[tuple[str, str], PenaltyBox] = {}

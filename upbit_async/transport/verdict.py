@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from upbit_async import errors
 from upbit_async.protocol.replies import Answer, Fault, api_error
-from upbit_async.protocol.retry import STANDSTILL, is_unknown
+from upbit_async.protocol.retry import STANDSTILL, is_unknown, leaves_doubt
 from upbit_async.transport.http_port import Lost
 
 if TYPE_CHECKING:
@@ -97,12 +97,12 @@ def _refusal(shared: Shared, call: Call, outcome: Outcome, answer: Answer) -> er
     name, message = (shared.scrub(text) for text in answer.error() or ("", ""))
     if outcome.fault is Fault.BANNED:
         return banned(shared, call, outcome.banned_for, name, message)
-    unclear = outcome.fault in {Fault.UNAVAILABLE, Fault.ODD, Fault.NONCE_USED}
     return api_error(
         answer,
         asked=call.asked,
         name=name,
         message=message,
-        may_have_executed=not call.reads and (unclear or call.answer_was_lost),
+        may_have_executed=not call.reads
+        and (call.answer_was_lost or outcome.fault is None or leaves_doubt(outcome.fault)),
         retry_after=max(STANDSTILL, outcome.hint or 0.0),
     )
