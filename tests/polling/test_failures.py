@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -10,7 +12,7 @@ from upbit_async import errors
 from upbit_async.events import LookFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.polling.conftest import Desk
     from upbit_async.models import Withdrawal
@@ -21,6 +23,7 @@ ENDS_ALL = [
     errors.AuthenticationError("the key was refused", status=401, name="invalid_access_key"),
     errors.PermissionDenied("the key lacks a permission", status=403, name="out_of_scope"),
     errors.ConfigurationError("there is no key"),
+    errors.Banned("blocked", status=418, until=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)),
 ]
 PASSES = [
     errors.TransportError("no answer"),
@@ -29,6 +32,8 @@ PASSES = [
     errors.DecodeError("not JSON"),
     errors.APIError("a proxy's page", status=404),
     errors.APIError("too slow", status=408, name="request_timeout"),
+    errors.AuthenticationError("a proxy's page", status=401),
+    errors.PermissionDenied("a proxy's page", status=403),
 ]
 
 
@@ -133,6 +138,53 @@ async def test_a_slip_in_our_own_code_is_raised_and_the_others_go_on(desk: Desk)
             tasks.start_soon(wait, desk.open(name, (0, "DONE")))
 
     assert ended == {"slip": 1, "DONE": 2}
+
+
+# --- ids that can not be sent ---
+
+
+@pytest.mark.parametrize(
+    ("uuid", "says"), [("x\ud800", "Unicode text"), ("x" * 257, "at most 256 characters")]
+)
+async def test_an_id_that_can_not_be_sent_is_refused_at_once(desk: Desk, uuid: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        desk.poller(uuid)
+
+
+async def test_an_id_that_the_request_can_not_carry_ends_its_own_wait_only(desk: Desk) -> None:
+    odd = UnicodeEncodeError("utf-8", "odd", 0, 1, "it can not be written")
+    desk.fault = lambda uuids: odd if "odd" in uuids else None
+    pollers = {name: desk.open(name, (0, "PROCESSING"), (5, "DONE")) for name in ("a", "odd", "b", "c")}
+    ended: Counter[str] = Counter()
+
+    async def wait(poller: WithdrawalPoller) -> None:
+        try:
+            ended[(await poller.wait()).state] += 1
+        except ValueError as error:
+            assert poller.uuid == "odd"
+            assert error.__cause__ is odd
+            ended[str(error)] += 1
+
+    async with anyio.create_task_group() as tasks:
+        for poller in (*pollers.values(), desk.poller("odd")):
+            tasks.start_soon(wait, poller)
+
+    assert ended == {"DONE": 3, str(odd): 2}
+    assert desk.watcher.watched == 0
+
+
+async def test_many_long_ids_are_asked_for_in_parts_that_fit_into_a_query(desk: Desk) -> None:
+    def fault(uuids: Sequence[str]) -> Exception | None:
+        query = "&".join(f"uuids[]={quote(uuid, safe='')}" for uuid in uuids)
+        return AssertionError("too long") if len(query) > 16 * 1024 else None
+
+    desk.fault = fault
+    names = [f"{number:03}{'가' * 253}" for number in range(100)]
+
+    assert Counter(await desk.outcomes(*[desk.open(name, (0, "DONE")) for name in names])) == {"DONE": 100}
+    asked = [uuid for _, uuids in desk.requests for uuid in uuids]
+    assert sorted(asked) == sorted(names)
+    assert len(desk.requests) <= 50
 
 
 # --- absence ---
