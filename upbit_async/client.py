@@ -42,7 +42,8 @@ class UpbitClient:
     """One account in one region of Upbit.
 
     Make one and keep it: it holds connections and limits. It can be made outside an event loop and used in
-    one after another; it starts no task of its own. Use it as an async context manager, or call `aclose`.
+    one after another; nothing runs in the background but requests that were begun. Use it as an async context
+    manager, or call `aclose`.
 
     Args:
         region: ``sg``, ``id``, ``th`` or ``kr``; there is no default, because keys and addresses differ.

@@ -114,11 +114,19 @@ def test_what_is_no_withdrawal_can_not_be_looked_for() -> None:
 
 
 def test_conclusions() -> None:
-    nothing, one, two = conclude(()), conclude((ROW,)), conclude((ROW, row(uuid="b")))
+    nothing, one, two = conclude(INTENT, ()), conclude(INTENT, (ROW,)), conclude(INTENT, (ROW, row(uuid="b")))
 
     assert (nothing.status, nothing.withdrawal, nothing.candidates) == ("not_found", None, ())
     assert (one.status, one.withdrawal, one.candidates) == ("found", ROW, (ROW,))
     assert (two.status, two.withdrawal, len(two.candidates)) == ("ambiguous", None, 2)
+
+
+@pytest.mark.parametrize("amount", [12, 14])
+def test_one_that_differs_by_the_fee_is_never_found(amount: int) -> None:
+    near = row(amount=Decimal(amount))
+    result = conclude(INTENT, (near,))
+
+    assert (result.status, result.withdrawal, result.candidates) == ("ambiguous", None, (near,))
 
 
 @given(

@@ -10,6 +10,7 @@ import pytest
 
 from upbit_async import errors
 from upbit_async.events import LookFailed
+from upbit_async.polling import RegionChanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,16 +162,25 @@ async def test_an_id_that_the_request_can_not_carry_ends_its_own_wait_only(desk:
         try:
             ended[(await poller.wait()).state] += 1
         except ValueError as error:
-            assert poller.uuid == "odd"
-            assert error.__cause__ is odd
-            ended[str(error)] += 1
+            ended[f"{poller.uuid}: {error}"] += 1
 
     async with anyio.create_task_group() as tasks:
         for poller in (*pollers.values(), desk.poller("odd")):
             tasks.start_soon(wait, poller)
 
-    assert ended == {"DONE": 3, str(odd): 2}
+    assert ended == {"DONE": 3, f"odd: {odd}": 2}
     assert desk.watcher.watched == 0
+
+
+async def test_among_the_waits_of_regions_too(desk: Desk) -> None:
+    odd = ValueError("it can not be written")
+    desk.fault = lambda uuids: odd if "odd" in uuids else None
+    changes = RegionChanges([desk.open(name, (0, "PROCESSING"), (5, "DONE")) for name in ("odd", "a", "b")])
+
+    assert Counter([(await anext(changes))[1].state.value for _ in range(4)]) == {"PROCESSING": 2, "DONE": 2}
+    with pytest.raises(ExceptionGroup) as caught:
+        await anext(changes)
+    assert [str(error) for error in caught.value.exceptions] == [str(odd)]
 
 
 async def test_many_long_ids_are_asked_for_in_parts_that_fit_into_a_query(desk: Desk) -> None:

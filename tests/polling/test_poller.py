@@ -200,6 +200,14 @@ async def test_no_time_means_one_look(desk: Desk, history: list[tuple[float, str
     assert ("was not seen" in str(caught.value)) is (not history)
 
 
+async def test_an_odd_id_that_upbit_has_told_gets_its_handle(
+    desk: Desk, make: Callable[..., Withdrawal]
+) -> None:
+    odd = "x" * 300
+
+    assert desk.poller(odd, make(odd)).uuid == odd
+
+
 async def test_no_time_means_one_look_for_a_known_record_too(
     desk: Desk, make: Callable[..., Withdrawal]
 ) -> None:
@@ -219,9 +227,37 @@ async def test_a_last_look_that_fails_is_the_cause(desk: Desk) -> None:
     assert caught.value.__cause__ is trouble
 
 
-async def test_a_look_that_began_before_the_deadline_is_not_the_last(desk: Desk) -> None:
+@pytest.mark.parametrize("trouble", [None, errors.TransportError("no answer")], ids=["seen", "failed"])
+async def test_a_look_under_way_at_the_deadline_is_the_last(
+    desk: Desk, trouble: errors.UpbitError | None
+) -> None:
+    desk.latency = 20
+    desk.fault = lambda _uuids: trouble
+    began = anyio.current_time()
+
+    with pytest.raises(errors.PollTimeout) as caught:
+        await desk.open("u", (0, "PROCESSING")).wait(timeout=5)
+
+    assert len(desk.requests) == 1
+    assert anyio.current_time() == pytest.approx(began + 20)
+    assert caught.value.__cause__ is trouble
+
+
+async def test_who_waits_longer_is_not_hurried_by_a_deadline_that_has_passed(desk: Desk) -> None:
+    desk.latency = 20
+    poller = desk.open("u", (0, "PROCESSING"), (60, "DONE"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(poller.wait)
+        with pytest.raises(errors.PollTimeout):
+            await desk.poller("u").wait(timeout=5)
+
+    first, second = desk.times()[:2]
+    assert second - first > 20.5
+
+
+async def test_what_a_look_under_way_at_the_deadline_brings_is_told(desk: Desk) -> None:
     desk.latency = 3
-    poller = desk.open("u", (0, "PROCESSING"), (4, "DONE"))
+    poller = desk.open("u", (0, "PROCESSING"), (3.5, "DONE"))
 
     assert (await poller.wait(timeout=5)).state == "DONE"
     assert anyio.current_time() - desk.times()[-1] == pytest.approx(3)

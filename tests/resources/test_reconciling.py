@@ -16,6 +16,7 @@ from upbit_async.errors import (
     ConfigurationError,
     DecodeError,
     OutcomeUnknown,
+    PermissionDenied,
     ServerError,
     UpbitError,
 )
@@ -161,20 +162,22 @@ async def test_amounts_are_compared_as_numbers(
     assert (await client.withdraws.reconcile(unknown)).status == "found"
 
 
-async def test_one_that_differs_by_the_fee_is_taken_only_when_no_better_one_turns_up(
+async def test_one_that_differs_by_the_fee_is_never_found_and_is_told_at_the_end(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     more: dict[str, Any] = tron | {"amount": "14"}
     theirs = await other_client(sandbox).withdraws.create(**more)
     never_sent = await lose(client, sandbox, executed=False, **tron)
+    started = sandbox.now
     result = await client.withdraws.reconcile(never_sent, timeout=30)
-    assert (result.status, result.candidates) == ("found", (theirs,))
+    assert (result.status, result.withdrawal, result.candidates) == ("ambiguous", None, (theirs,))
+    assert (sandbox.now - started).total_seconds() == pytest.approx(30)
     sandbox.knobs.list_delay = 10.0
     await anyio.sleep(10)
     unknown = await lose(client, sandbox, **tron)
     result = await client.withdraws.reconcile(unknown, timeout=30)
     assert result.withdrawal is not None
-    assert result.withdrawal.uuid == list(sandbox.withdrawals)[-1]
+    assert (result.status, result.withdrawal.uuid) == ("found", list(sandbox.withdrawals)[-1])
 
 
 async def test_only_what_is_younger_than_the_lost_request_is_read(
@@ -244,6 +247,18 @@ async def test_looking_ends_where_it_is_hopeless(
     with pytest.raises(kind):
         await client.withdraws.reconcile(unknown)
     assert len(sandbox.requests.of("GET")) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_proxys_refusal_is_a_look_that_failed(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], status: int
+) -> None:
+    unknown = await lose(client, sandbox, **tron)
+    sandbox.faults.add(Fault.status(status, "GET", MANY, body="html"))
+    assert (await client.withdraws.reconcile(unknown)).status == "found"
+    sandbox.faults.add(Fault.status(status, "GET", MANY, body="html", times=None))
+    with pytest.raises((AuthenticationError, PermissionDenied)):
+        await client.withdraws.reconcile(unknown, timeout=5)
 
 
 async def test_a_client_that_was_closed_does_not_look_for_a_minute(

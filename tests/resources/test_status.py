@@ -97,7 +97,9 @@ async def test_failed_looks_are_told_to_the_observer_and_change_nothing(sandbox:
     events: list[Event] = []
     client = sandbox.client(observer=events.append)
     sandbox.faults.add(
-        Fault.garbage("GET", PATH, body="html"), Fault.status(503, "GET", PATH, skip=1, times=3)
+        Fault.garbage("GET", PATH, body="html"),
+        Fault.status(503, "GET", PATH, skip=1, times=3),
+        Fault.status(403, "GET", PATH, body="html", skip=1),
     )
     seen: list[WalletChange] = []
     async with contextlib.aclosing(client.status.watch("BTC", interval=1)) as changes:
@@ -108,7 +110,11 @@ async def test_failed_looks_are_told_to_the_observer_and_change_nothing(sandbox:
                 break
     assert [_told(change) for change in seen] == [(None, "working"), ("working", "paused")]
     failures = [event for event in events if isinstance(event, LookFailed)]
-    assert [type(event.error).__name__ for event in failures] == ["DecodeError", "ServerError"]
+    assert [type(event.error).__name__ for event in failures] == [
+        "DecodeError",
+        "ServerError",
+        "PermissionDenied",
+    ]
     assert {(event.host, event.uuids) for event in failures} == {(client.host, ())}
 
 

@@ -30,8 +30,9 @@ class Reconciliation:
     """What became of a withdrawal whose answer was lost.
 
     Attributes:
-        status: ``found``: exactly one withdrawal fits. ``not_found``: none does, which is no proof that none
-            will appear. ``ambiguous``: several do, and Upbit does not tell which is it; a person must look.
+        status: ``found``: exactly one withdrawal has the very amount. ``not_found``: none fits, which is no
+            proof that none will appear. ``ambiguous``: several have it, and Upbit does not tell which is it;
+            or none has it, and what fits differs by exactly its fee. Then a person must look.
         withdrawal: The one that fits, if ``found``.
         candidates: All that fit.
     """
@@ -47,7 +48,8 @@ def matches(
     """Return the withdrawals that may be the one that was meant, each once.
 
     What Upbit leaves out excludes nothing. It is undocumented whether a withdrawal's amount contains its fee,
-    so an amount that differs by exactly the fee fits as well, unless another row has the very amount.
+    so an amount that differs by exactly the fee fits as well, unless another row has the very amount. Such a
+    row is shown to a person and never taken for the one that was meant: it may as well be somebody else's.
 
     Args:
         intent: What the lost request meant to do.
@@ -72,12 +74,17 @@ def matches(
     return exact or tuple(row for row in alike.values() if _differs_by_fee(row, amount))
 
 
-def conclude(candidates: tuple[Withdrawal, ...]) -> Reconciliation:
-    """Return what the candidates amount to."""
+def conclude(intent: Intent, candidates: tuple[Withdrawal, ...]) -> Reconciliation:
+    """Return what the candidates amount to.
+
+    Args:
+        intent: What the lost request meant to do.
+        candidates: What `matches` has returned for it.
+    """
     match candidates:
         case ():
             return Reconciliation(status="not_found", withdrawal=None, candidates=())
-        case (only,):
+        case (only,) if only.amount == intent.amount:
             return Reconciliation(status="found", withdrawal=only, candidates=candidates)
         case _:
             return Reconciliation(status="ambiguous", withdrawal=None, candidates=candidates)

@@ -41,7 +41,7 @@ class RegionChanges(Generic[R]):
         self._pollers = deque(pollers)
         self._lines: dict[Subscription[R], tuple[TransferPoller[R], ExitStack]] = {}
         self._told: deque[tuple[Region, StateChange[R]]] = deque()
-        self._errors: list[UpbitError] = []
+        self._errors: list[UpbitError | ValueError] = []
         self._guard = anyio.ResourceGuard("iterating over")
 
     def __aiter__(self) -> Self:
@@ -81,7 +81,7 @@ class RegionChanges(Generic[R]):
         # region would cut off a slow one again and again.
         homes = {(poller.region, poller.host) for poller, _ in self._lines.values()}
         until = anyio.current_time() + (PATIENCE if len(homes) > 1 else 0)
-        taken: list[tuple[Subscription[R], StateChange[R] | UpbitError]] = []
+        taken: list[tuple[Subscription[R], StateChange[R] | UpbitError | ValueError]] = []
 
         async def take(subscription: Subscription[R]) -> None:
             # Without `self`: the frames of a cancelled task may linger, and must not keep the iterator alive.
@@ -96,14 +96,14 @@ class RegionChanges(Generic[R]):
             for subscription, outcome in taken:
                 self._note(subscription, outcome)
 
-    def _note(self, subscription: Subscription[R], outcome: StateChange[R] | UpbitError) -> None:
+    def _note(self, subscription: Subscription[R], outcome: StateChange[R] | UpbitError | ValueError) -> None:
         poller, _ = self._lines[subscription]
-        if isinstance(outcome, UpbitError):
+        if isinstance(outcome, (UpbitError, ValueError)):
             self._errors.append(outcome)
         else:
             poller._note(subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             self._told.append((poller.region, outcome))
-        if isinstance(outcome, UpbitError) or outcome.state.is_final:
+        if isinstance(outcome, (UpbitError, ValueError)) or outcome.state.is_final:
             self._close(subscription)
 
     def _open(self, poller: TransferPoller[R]) -> None:
@@ -116,11 +116,11 @@ class RegionChanges(Generic[R]):
         stack.close()
 
 
-async def _next(subscription: Subscription[R]) -> StateChange[R] | UpbitError:
+async def _next(subscription: Subscription[R]) -> StateChange[R] | UpbitError | ValueError:
     # Not `poller.changes()`: a generator that is cancelled has ended, while this may be called again.
     try:
         return cast("StateChange[R]", await subscription.next())  # there is no deadline, and so no None
-    except UpbitError as error:
+    except (UpbitError, ValueError) as error:
         return error
 
 

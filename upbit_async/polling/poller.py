@@ -17,6 +17,7 @@ from upbit_async.errors import (
     WithdrawalRejected,
 )
 from upbit_async.models import Withdrawal, WithdrawalState
+from upbit_async.polling.ids import check_uuid
 from upbit_async.polling.progress import StateChange, Transfer
 from upbit_async.polling.resume import write_token
 
@@ -57,7 +58,8 @@ class TransferPoller(abc.ABC, Generic[R]):
 
     Raises:
         TypeError: The id is not text.
-        ValueError: The id is empty, or `last` is another transfer.
+        ValueError: The id is empty, no Unicode text or longer than 256 characters, or `last` is another
+            transfer.
     """
 
     __slots__ = ("_host", "_last", "_region", "_uuid", "_watcher")
@@ -71,7 +73,10 @@ class TransferPoller(abc.ABC, Generic[R]):
             raise TypeError(f"a uuid is text, not {type(uuid).__name__}")
         if not uuid:
             raise ValueError(f"a {self._kind} without a uuid")
-        if last is not None and last.uuid.casefold() != uuid.casefold():
+        if last is None:
+            # One that Upbit has told is taken as it is: a handle for money that has moved must not fail.
+            check_uuid(uuid)
+        elif last.uuid.casefold() != uuid.casefold():
             raise ValueError(f"{self._kind} {last.uuid} is not {uuid}")
         self._uuid = uuid
         self._watcher = watcher
@@ -153,8 +158,11 @@ class TransferPoller(abc.ABC, Generic[R]):
         """Return the transfer once its state is final, whichever that is.
 
         Args:
-            timeout: For how many seconds at most. Exactly then a last look is taken, which may itself take as
-                long as a call may; 0 means one look. A deadline of anyio's around this call simply cancels.
+            timeout: For how many seconds to look. The look that is under way then is the last; if there is
+                none, a last one is taken exactly then. So the wait may go on for as long as a call may take;
+                where others keep the client busy (a look at other transfers, the halving of a batch that is
+                refused), for the time of their calls as well. 0 means one look. A deadline of anyio's around
+                this call cancels at once.
 
         Raises:
             PollTimeout: The time is over, and the transfer goes on. It carries `record` and `resume_token`.

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
+from upbit_async.polling.ids import check_uuid
+
 if TYPE_CHECKING:
     from upbit_async.region import Region
 
 __all__ = ["ResumePoint", "read_token", "write_token"]
 
 _VERSION = 1
-_LONGEST = 2048
+_LONGEST = 4096
 
 
 @attrs.frozen(kw_only=True)
@@ -96,4 +98,9 @@ def _point(members: dict[str, Any]) -> ResumePoint:
     for name, text in texts.items():
         if not isinstance(text, str) or not text:
             raise ValueError(f"this is no resume token: its {name} is missing")
-    return ResumePoint(**cast("dict[str, str]", texts))
+    point = ResumePoint(**cast("dict[str, str]", texts))
+    try:
+        check_uuid(point.uuid)
+    except ValueError as error:
+        raise ValueError(f"this is no resume token: {error}") from None
+    return point

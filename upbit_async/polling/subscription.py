@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
 
+from upbit_async.errors import UpbitError
 from upbit_async.polling.progress import Progress, StateChange, Transfer
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from upbit_async.errors import UpbitError
     from upbit_async.polling.schedule import Look
 
 __all__ = ["Entry", "Subscription"]
@@ -31,7 +31,8 @@ class Subscription(Generic[R]):
     Attributes:
         uuid: The transfer's id.
         resume_token: What errors that end the wait carry.
-        deadline: When the last look takes place, by the loop's clock; infinity for never.
+        deadline: When the last look takes place, unless one is under way, by the loop's clock; infinity for
+            never.
         record: The transfer as it was last seen, or None.
         failure: Why the last look failed, if it did.
     """
@@ -54,7 +55,7 @@ class Subscription(Generic[R]):
         self._home = home
         self._progress = Progress[R]()
         self._changes: deque[StateChange[R]] = deque()
-        self._error: UpbitError | None = None
+        self._error: UpbitError | ValueError | None = None
         self._expired = False
         if last is not None:
             self.see(last, at)
@@ -64,12 +65,15 @@ class Subscription(Generic[R]):
 
         Raises:
             UpbitError: The wait is over; the error carries the resume token.
+            ValueError: No request can carry the id.
         """
         await self._home.serve(self)
         if self._changes:
             return self._changes.popleft()
-        if self._error is not None:
+        if isinstance(self._error, UpbitError):
             raise self._error.with_resume_token(self.resume_token)
+        if self._error is not None:
+            raise ValueError(str(self._error)) from self._error  # each waiter gets its own
         return None
 
     @property
@@ -84,12 +88,15 @@ class Subscription(Generic[R]):
         if change is not None:
             self._changes.append(change)
 
-    def looked(self, began: float, failure: UpbitError | None) -> None:
-        """Take note of a look that is over; the one at the deadline ends the wait."""
-        self.failure = failure
-        self._expired = self.deadline <= began
+    def looked(self, ended: float, failure: UpbitError | None) -> None:
+        """Take note of a look that is over, however it went; one that ends past the deadline ends the wait.
 
-    def end(self, error: UpbitError) -> None:
+        It counts even if it began before: another one might take as long again.
+        """
+        self.failure = failure
+        self._expired = self.deadline <= ended
+
+    def end(self, error: UpbitError | ValueError) -> None:
         """End the wait."""
         self._error = error
 
@@ -132,9 +139,9 @@ class Entry(Generic[R]):
         self.record = record
         return self.progress.feed(record, at)
 
-    def plan(self, look: Look) -> None:
-        """Set the next look after the one at `looked_at`, not later than the first deadline to come."""
-        deadlines = (one.deadline for one in self.subscriptions if one.deadline > self.looked_at)
+    def plan(self, look: Look, ended: float) -> None:
+        """Set the next look after one that has `ended`, not later than the first deadline to come."""
+        deadlines = (one.deadline for one in self.subscriptions if one.deadline > ended)
         self.deadline = min(deadlines, default=math.inf)
         self.ready, self.due = look.ready, look.due
         self.hasten(self.deadline)

@@ -11,7 +11,7 @@ import heapq
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -19,12 +19,8 @@ import attrs
 
 from upbit_async.errors import (
     APIError,
-    AuthenticationError,
-    Banned,
-    ConfigurationError,
     DecodeError,
     NotFound,
-    PermissionDenied,
     RateLimited,
     ServerError,
     UpbitError,
@@ -33,19 +29,17 @@ from upbit_async.errors import (
 from upbit_async.events import Event, LookFailed, StateSeen
 from upbit_async.policy import PollSchedule
 from upbit_async.polling.circle import Circle
+from upbit_async.polling.hopeless import is_hopeless
+from upbit_async.polling.ids import BATCH, how_many_fit
 from upbit_async.polling.progress import StateChange, Transfer, goes_back
 from upbit_async.polling.schedule import Look, draw_stretch, next_look
 from upbit_async.polling.subscription import Entry, Subscription
 
-__all__ = ["BATCH", "Sweep", "WatchSettings"]
-
-BATCH: Final = 100
-"""How many ids Upbit takes in one request."""
+__all__ = ["Sweep", "WatchSettings"]
 
 R = TypeVar("R", bound=Transfer)
 
 _log = logging.getLogger("upbit_async.polling")
-_ENDS_EVERYTHING = (AuthenticationError, PermissionDenied, Banned, ConfigurationError)
 _REQUEST_TIMEOUT = 408
 
 
@@ -54,7 +48,8 @@ class WatchSettings(Generic[R]):
     """How one kind of transfer is watched.
 
     Attributes:
-        fetch: Returns the records for up to a hundred ids; never called with none.
+        fetch: Returns the records for up to a hundred ids; never called with none. A ValueError is taken for
+            a judgement on the ids.
         schedule: When it is looked.
         kind: ``withdrawal`` or ``deposit``.
         host: The host that is talked to, for the events.
@@ -72,16 +67,16 @@ class WatchSettings(Generic[R]):
     utc_now: Callable[[], dt.datetime]
 
 
-def _may_be_one(error: UpbitError) -> bool:
+def _may_be_one(error: UpbitError | ValueError) -> bool:
     """Whether a single transfer of several may have caused the failure of all."""
     return _is_refusal(error) or (isinstance(error, DecodeError) and error.path.startswith("$["))
 
 
-def _is_refusal(error: UpbitError) -> bool:
-    """Whether Upbit has judged the ids and will judge them so again."""
-    if isinstance(error, (ValidationError, NotFound)):
+def _is_refusal(error: UpbitError | ValueError) -> bool:
+    """Whether the ids were judged, by Upbit or where the request was written, and will be judged so again."""
+    if isinstance(error, (ValidationError, NotFound, ValueError)):
         return True
-    if isinstance(error, (RateLimited, ServerError, *_ENDS_EVERYTHING)) or not isinstance(error, APIError):
+    if is_hopeless(error) or isinstance(error, (RateLimited, ServerError)) or not isinstance(error, APIError):
         return False
     # Without a name it is not Upbit that spoke, and what a proxy says may be otherwise at the next look.
     return bool(error.name) and 400 <= error.status < 500 and error.status != _REQUEST_TIMEOUT  # noqa: PLR2004
@@ -172,13 +167,14 @@ class Sweep(Generic[R]):
             return entry.deadline > now, entry.ready > began and entry.due > now, entry.due
 
         candidates = (entry for entry in entries if entry.due <= now or entry.looked_at < began)
-        return heapq.nsmallest(BATCH, candidates, key=rank)
+        first = heapq.nsmallest(BATCH, candidates, key=rank)
+        return first[: how_many_fit(entry.uuid for entry in first)]
 
     async def _look(self, batch: Sequence[Entry[R]]) -> None:
         began = anyio.current_time()
         try:
             rows = await self._settings.fetch([entry.uuid for entry in batch])
-        except UpbitError as error:
+        except (UpbitError, ValueError) as error:
             if len(batch) == 1 or not _may_be_one(error):
                 self._take_failure(batch, error, began)
                 return
@@ -192,15 +188,15 @@ class Sweep(Generic[R]):
             if watched:
                 await self._look(watched)
 
-    def _take_failure(self, batch: Sequence[Entry[R]], error: UpbitError, began: float) -> None:
-        if isinstance(error, _ENDS_EVERYTHING):
-            for entry in tuple(self._entries.values()):
-                self._end(entry, error)
-        elif isinstance(error, NotFound):
+    def _take_failure(self, batch: Sequence[Entry[R]], error: UpbitError | ValueError, began: float) -> None:
+        if isinstance(error, NotFound):
             for entry in filter(self._watches, batch):
                 self._take_absence(entry, began)
-        elif _is_refusal(error):
+        elif isinstance(error, ValueError) or _is_refusal(error):
             for entry in batch:
+                self._end(entry, error)
+        elif is_hopeless(error):
+            for entry in tuple(self._entries.values()):
                 self._end(entry, error)
         else:
             self._take_failed_look(batch, error, began)
@@ -249,13 +245,13 @@ class Sweep(Generic[R]):
 
     def _plan(self, entry: Entry[R], began: float, failure: UpbitError | None) -> None:
         """Close a look that leaves the transfer under watch, and set the next."""
-        entry.looked_at = began
+        entry.looked_at, now = began, anyio.current_time()
         for subscription in entry.subscriptions:
-            subscription.looked(began, failure)
+            subscription.looked(now, failure)
             if subscription.served:
                 self._circle.tell(subscription)
-        now, schedule = anyio.current_time(), self._settings.schedule
-        entry.plan(next_look(schedule, now=now, quiet_since=entry.quiet_since, stretch=self._stretch))
+        schedule, quiet_since = self._settings.schedule, entry.quiet_since
+        entry.plan(next_look(schedule, now=now, quiet_since=quiet_since, stretch=self._stretch), now)
 
     def _announce(self, entry: Entry[R], change: StateChange[R]) -> None:
         kind, state = self._settings.kind, change.state.value
@@ -268,7 +264,7 @@ class Sweep(Generic[R]):
             StateSeen(host=self._settings.host, uuid=entry.uuid, previous=previous, state=state)
         )
 
-    def _end(self, entry: Entry[R], error: UpbitError) -> None:
+    def _end(self, entry: Entry[R], error: UpbitError | ValueError) -> None:
         for subscription in entry.subscriptions:
             subscription.end(error)
         self._drop(entry)

@@ -41,7 +41,8 @@ class Watcher(Generic[R]):
 
     Args:
         fetch: Returns the records for up to a hundred ids (as ``GET /v1/withdraws?uuids[]=…`` does); it is
-            never called with none, and repeats passing faults by itself.
+            never called with none, and repeats passing faults by itself. If it raises ValueError, the one id
+            that it is about is found out, and nobody else's wait ends.
         schedule: When it is looked.
         kind: ``withdrawal`` or ``deposit``.
         host: The host that is talked to, for the events.
@@ -82,7 +83,7 @@ class Watcher(Generic[R]):
             resume_token: What errors that end the wait shall carry.
             last: The transfer as it is known, which is the first change. Without one it is looked at at once;
                 with one, only after ``schedule.first`` seconds, since it was probably created just now.
-            deadline: When the last look takes place, by ``anyio.current_time``.
+            deadline: When the last look takes place, unless one is under way, by ``anyio.current_time``.
         """
         sweep = self._current_sweep()
         subscription = Subscription(

@@ -25,21 +25,36 @@ _UNIT_SECONDS: Final = {
     "s": 1, "sec": 1, "secs": 1, "second": 1, "seconds": 1, "초": 1,
     "m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "분": 60,
     "h": 3600, "hour": 3600, "hours": 3600, "시간": 3600,
+    "day": 86400, "days": 86400, "일": 86400,
 }  # fmt: skip
 _DURATION: Final = re.compile(
-    r"(?<![0-9a-z_.])([0-9]{1,9}(?:\.[0-9]{1,9})?)\s{0,3}("
+    r"(?<![0-9a-z_.])(?<![0-9]월)(?<![0-9]월 )"  # "1월 2일" is a date
+    r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s{0,3}("
     + "|".join(sorted(_UNIT_SECONDS, key=len, reverse=True))
     + r")(?![0-9a-z_])",
     re.IGNORECASE,
 )
 _BETWEEN_PARTS: Final = re.compile(r"[\s,]*(?:and)?[\s,]*", re.IGNORECASE)
+_MEMBER: Final = re.compile(
+    r"(?<![a-z0-9_.-])([a-z_][a-z0-9_.-]{0,63})[\\\"']{0,2}\s{0,20}:\s{0,20}[\\\"']{0,2}"
+    r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?![0-9.])(?=[\\\"']{0,2}[ \t]{0,20}(?:[,;}\]\r\n]|$))",
+    re.IGNORECASE,
+)
+_TELLING: Final = re.compile("sec|retry|ban|block", re.IGNORECASE)
+_WORD: Final = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_NO_TIME: Final = {"code", "count", "id", "level", "limit", "no", "number", "type"}
+_FIRST_INSTANT: Final = 1e9
+"""From here on a number is no length (of 31 years) but an instant: seconds since 1970."""
+_FIRST_INSTANT_MS: Final = 1e12
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _LONGEST_HEADER: Final = 200
 _LONGEST_TEXT: Final = 16 * 1024
 _SHORTEST_BAN: Final = 60.0
-_LONGEST_BAN: Final = 24 * 3600.0
+_LONGEST_GUESS: Final = 24 * 3600.0
+_LAST_DATE: Final = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+"""A ban ends here at the latest, for its end must be a date in any time zone."""
 
 
 @attrs.frozen
@@ -87,8 +102,8 @@ def parse_retry_after(header: str | None, now: dt.datetime) -> float | None:
 def ban_seconds(text: str, retry_after: float | None, *, bans_before: int, now: dt.datetime) -> float:
     """Work out how long a 418 lasts.
 
-    The answer contains the time, but neither its field nor its unit is documented, so it is read generously;
-    without one, a minute, doubled for each ban before.
+    The answer contains the time, but neither its field nor its unit is documented, so it is read generously,
+    and what it says is never undercut; if it says nothing, a minute, doubled for each ban before, up to a day.
 
     Args:
         text: The answer's text.
@@ -97,12 +112,12 @@ def ban_seconds(text: str, retry_after: float | None, *, bans_before: int, now: 
         now: The time, UTC.
     """
     text = text[:_LONGEST_TEXT]
-    told = [retry_after or 0.0, *_durations(text)]
+    told = [retry_after or 0.0, *_durations(text), *_members(text, now)]
     told += [_seconds_until(instant, now) for instant in _INSTANT.findall(text)]
     longest = max(told)
     if longest <= 0:
-        longest = _SHORTEST_BAN * 2.0 ** min(bans_before, 20)
-    return min(longest, _LONGEST_BAN)
+        return min(_SHORTEST_BAN * 2.0 ** min(bans_before, 20), _LONGEST_GUESS)
+    return min(longest, (_LAST_DATE - now).total_seconds())
 
 
 def _split(part: str) -> tuple[str, str, str]:
@@ -119,6 +134,20 @@ def _durations(text: str) -> Iterator[float]:
         total += float(found[1]) * _UNIT_SECONDS[found[2].lower()]
         end = found.end()
     yield total
+
+
+def _members(text: str, now: dt.datetime) -> Iterator[float]:
+    """Find members such as ``"ban_seconds":600``, in seconds, whether or not the whole is valid JSON."""
+    for found in _MEMBER.finditer(text):
+        words = _WORD.findall(found[1])
+        last = words[-1].lower() if words else ""
+        if last in _NO_TIME or not _TELLING.search(found[1]):
+            continue
+        number = float(found[2])
+        if number >= _FIRST_INSTANT:
+            yield (number / 1000 if number >= _FIRST_INSTANT_MS else number) - now.timestamp()
+        else:
+            yield number * _UNIT_SECONDS.get(last, 1)
 
 
 def _seconds_until(instant: str, now: dt.datetime) -> float:

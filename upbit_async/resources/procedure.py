@@ -21,12 +21,12 @@ from upbit_async.checks import (
 )
 from upbit_async.errors import APIError, NotFound, PreflightFailed, UpbitError, ValidationError
 from upbit_async.models.intent import shortened
+from upbit_async.polling import is_hopeless
 from upbit_async.protocol.endpoints import (
     GET_WITHDRAWAL_CHANCE,
     LIST_WALLETS,
     LIST_WITHDRAWAL_ADDRESSES,
 )
-from upbit_async.resources.hopeless import HOPELESS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection
@@ -90,13 +90,14 @@ async def reconcile(
     others: Callable[[], Collection[str]],
     timeout: float,  # noqa: ASYNC109 - it ends with one last look
 ) -> Reconciliation:
-    """Look for the withdrawal until it is found or the time is over.
+    """Look for the withdrawal until one, or several, with the very amount are found, or the time is over.
 
     Args:
         intent: What the lost request meant to do.
         newest: Walks through the withdrawals of a currency, newest first.
         others: Tells the withdrawals that are known to be others; there may be more at every look.
-        timeout: How long to look before saying ``not_found``, in seconds.
+        timeout: How long to look before saying ``not_found``, or ``ambiguous`` of what differs by exactly its
+            fee, in seconds.
 
     Raises:
         UpbitError: The last look failed, or looking is hopeless, so nothing can be said.
@@ -107,14 +108,12 @@ async def reconcile(
         last = anyio.current_time() >= deadline
         try:
             rows = await _rows_since(intent, newest)
-        except HOPELESS:
-            raise
-        except UpbitError:
-            if last:
+        except UpbitError as error:
+            if last or is_hopeless(error):
                 raise
         else:
-            result = conclude(matches(intent, rows, known_uuids=others(), slack=CLOCK_SLACK))
-            # One that fits but for the fee is taken only if no better one turns up in time.
+            result = conclude(intent, matches(intent, rows, known_uuids=others(), slack=CLOCK_SLACK))
+            # What fits but for the fee is told only if no better one turns up in time.
             if last or any(row.amount == intent.amount for row in result.candidates):
                 return result
         await anyio.sleep(max(0.0, min(wait, deadline - anyio.current_time())))

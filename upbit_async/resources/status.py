@@ -10,9 +10,9 @@ import attrs
 from upbit_async.errors import NotFound, UpbitError
 from upbit_async.events import LookFailed
 from upbit_async.models import WalletStatus
+from upbit_async.polling import is_hopeless
 from upbit_async.protocol.endpoints import LIST_WALLETS
 from upbit_async.resources import inputs
-from upbit_async.resources.hopeless import HOPELESS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -132,9 +132,9 @@ class Status:
     ) -> list[WalletStatus]:
         try:
             return await self.wallets(currency, net_type)
-        except HOPELESS:
-            raise
         except UpbitError as error:
+            if is_hopeless(error):
+                raise
             self._caller.emit(LookFailed(host=self._caller.host, uuids=(), error=error))
             return list(known.values())
 

@@ -77,7 +77,7 @@ class Attempter:
     async def _enter(self, call: Call) -> Held | Outcome:
         """Get through the gate and the limiter, or say why not."""
         self._refuse_if_forbidden(call)
-        with anyio.move_on_at(call.deadline):
+        with anyio.CancelScope(deadline=call.deadline):
             lane_pass = await self._shared.gate.enter()
             try:
                 ticket = await self._ticket(call)
@@ -150,7 +150,7 @@ class Attempter:
         wire.must_stop = lambda: self._shared.box.seconds_left() > 0
         lane = held.lane_pass.lane
         token = functools.partial(self._shared.token, str(uuid.uuid4()), call.message.query_hash)
-        with anyio.move_on_at(call.deadline):
+        with anyio.CancelScope(deadline=call.deadline):
             if call.once:
                 await lane.aclose()  # it travels on a fresh connection: an idle one may be dead already
             return await lane.send(call.message, token, self._timeouts, wire)

@@ -1,0 +1,43 @@
+"""Which ids can be asked for. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["BATCH", "check_uuid", "how_many_fit"]
+
+BATCH: Final = 100
+"""How many ids Upbit takes in one request."""
+
+_LONGEST_ID: Final = 256
+_LONGEST_QUERY: Final = 8 * 1024
+"""What servers commonly take, in characters; far more than a hundred of Upbit's own ids need."""
+
+
+def check_uuid(uuid: str) -> None:
+    """Refuse what no request could carry, before it meets the ids of others.
+
+    Raises:
+        ValueError: The id is no Unicode text, or far too long.
+    """
+    if len(uuid) > _LONGEST_ID:
+        raise ValueError(f"a uuid has at most {_LONGEST_ID} characters, not {len(uuid)}")
+    try:
+        uuid.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"a uuid is Unicode text, and {uuid!r} holds half a character") from None
+
+
+def how_many_fit(uuids: Iterable[str]) -> int:
+    """Return how many of the ids, from the first on, one request can carry: at least one, if there is one."""
+    count = length = 0
+    for uuid in uuids:
+        length += len("&uuids[]=") + len(quote(uuid, safe="", errors="replace"))
+        if count and (count == BATCH or length > _LONGEST_QUERY):
+            break
+        count += 1
+    return count
