@@ -89,6 +89,8 @@ def _problem_with(credentials: Credentials) -> str:
     access_key, secret_key = credentials.access_key.reveal(), credentials.secret_key.reveal()
     if not access_key.isascii() or not access_key.isprintable() or set('"\\') & set(access_key):
         return "the access key holds characters that none of Upbit's has"
+    if secret_key.startswith("{"):  # a JSON Web Key; older versions of PyJWT would sign with its very text
+        return "the secret key is of another kind than the text that Upbit issues"
     try:
         HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret_key)
     except jwt.exceptions.PyJWTError:
