@@ -173,24 +173,28 @@ async def test_an_injected_client_that_was_closed_sends_nothing(sandbox: Sandbox
 def test_a_client_is_used_in_one_event_loop_after_another(backends: tuple[str, str]) -> None:
     sandbox = Sandbox("sg")
     with sandbox.serve() as url:
-        client = UpbitClient("sg", credentials=sandbox.credentials, base_url=url)
-        uuids: list[str] = []
-
-        async def use(*, last: bool) -> None:
-            assert await client.status.wallets()
-            assert (await client.withdraws.wait("00000000-0000-4000-8000-000000000001")).state == "DONE"
-            uuids.append((await client.withdraws.create(**TRON)).uuid)
-            async with anyio.create_task_group() as tasks:
-                for _ in range(12):
-                    tasks.start_soon(client.withdraws.list)
-            if last:
-                await client.aclose()
-
-        for number, backend in enumerate(backends):
-            anyio.run(functools.partial(use, last=number == 1), backend=backend)
+        uuids = _use_in_each(backends, UpbitClient("sg", credentials=sandbox.credentials, base_url=url))
         gc.collect()  # what the first loop left behind is ignored by this test, not by the next
     assert len(set(uuids)) == 2
     assert {line.status for line in sandbox.requests} == {200, 201}
+
+
+def _use_in_each(backends: tuple[str, str], client: UpbitClient) -> list[str]:
+    uuids: list[str] = []
+
+    async def use(*, last: bool) -> None:
+        assert await client.status.wallets()
+        assert (await client.withdraws.wait("00000000-0000-4000-8000-000000000001")).state == "DONE"
+        uuids.append((await client.withdraws.create(**TRON)).uuid)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(12):
+                tasks.start_soon(client.withdraws.list)
+        if last:
+            await client.aclose()
+
+    for number, backend in enumerate(backends):
+        anyio.run(functools.partial(use, last=number == 1), backend=backend)
+    return uuids
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])

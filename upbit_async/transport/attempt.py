@@ -145,14 +145,14 @@ class Attempter:
         return judged
 
     async def _send(self, call: Call, held: Held, wire: Wire) -> Answer | Lost:
-        if wire.abandoned:
-            return Lost(sent=False, what="its caller was cancelled", cause=None)
         wire.must_stop = lambda: self._shared.box.seconds_left() > 0
         lane = held.lane_pass.lane
         token = functools.partial(self._shared.token, str(uuid.uuid4()), call.message.query_hash)
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
                 await lane.aclose()  # it travels on a fresh connection: an idle one may be dead already
+            if wire.unwanted:
+                return Lost(sent=False, what="its caller was cancelled", cause=None)
             return await lane.send(call.message, token, self._timeouts, wire)
         what = f"no whole answer in {self._timeouts.total:g} s"
         return Lost(sent=not wire.certainly_here, what=what, cause=None)

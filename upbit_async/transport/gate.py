@@ -7,6 +7,7 @@ finding out what state it is in.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import anyio
@@ -30,8 +31,14 @@ class _Yard:
     """The lanes of one event loop; connections can't move to another."""
 
     places: anyio.Semaphore
+    loop: asyncio.AbstractEventLoop | None  # None on trio
     idle: list[Lane] = attrs.field(factory=list[Lane])
     closed: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its event loop is known to have ended; its connections can't be closed any more."""
+        return self.loop is not None and self.loop.is_closed()
 
 
 @attrs.define(eq=False)
@@ -88,8 +95,18 @@ class Gate:
         loop = anyio.lowlevel.current_token()
         yard = self._yards.get(loop)
         if yard is None:
-            yard = self._yards[loop] = _Yard(anyio.Semaphore(self._size, fast_acquire=True))
-            # What a loop that has ended left open can't be closed any more; its sockets went with it.
-            while len(self._yards) > _MOST_LOOPS:
-                self._yards.pop(next(iter(self._yards))).closed = True
+            self._forget_ended_loops()
+            places = anyio.Semaphore(self._size, fast_acquire=True)
+            yard = self._yards[loop] = _Yard(places, _asyncio_loop())
         return yard
+
+    def _forget_ended_loops(self) -> None:
+        for loop in [loop for loop, yard in self._yards.items() if yard.has_ended]:
+            del self._yards[loop]
+        while len(self._yards) >= _MOST_LOOPS:
+            self._yards.pop(next(iter(self._yards))).closed = True
+
+
+def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    on_asyncio = anyio.get_cancelled_exc_class() is asyncio.CancelledError
+    return asyncio.get_running_loop() if on_asyncio else None
