@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
 from clients import WITHDRAWAL, client_for, withdrawal_json
-from fault_server import Connection, http, serve
+from fault_server import Connection, Ending, answers, closes, hangs, http, resets, serve
 
 from upbit_async import Timeouts, errors
 
-Behave = Callable[[Connection], Awaitable[bool | None]]
 BRIEF = Timeouts(connect=2, read=0.2, write=2, total=1)
 NAMED = b'{"error":{"name":"some_name","message":"some text"}}'
 
 
-def _answers(data: bytes) -> Behave:
-    async def behave(connection: Connection) -> None:
-        await connection.send(data)
-
-    return behave
-
-
-def _answers_and_closes(data: bytes) -> Behave:
+def _answers_and_closes(data: bytes) -> Ending:
     async def behave(connection: Connection) -> bool:
         await connection.send(data)
         return False
 
     return behave
-
-
-async def _resets(connection: Connection) -> bool:
-    connection.reset()
-    return False
-
-
-async def _closes(connection: Connection) -> bool:
-    return False
-
-
-async def _hangs(connection: Connection) -> None:
-    await connection.hang()
 
 
 async def _drips(connection: Connection) -> bool:
@@ -60,33 +38,33 @@ async def _never_ends(connection: Connection) -> bool:
 
 
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
-UNKNOWN: dict[str, Behave] = {
-    "connection reset after the request": _resets,
-    "connection closed after the request": _closes,
-    "never answered": _hangs,
+UNKNOWN: dict[str, Ending] = {
+    "connection reset after the request": resets,
+    "connection closed after the request": closes,
+    "never answered": hangs,
     "one byte at a time, for ever": _drips,
     "201 cut off in the body": _answers_and_closes(CREATED + b"Content-Length: 300\r\n\r\n{"),
     "201 cut off in the head": _answers_and_closes(CREATED),
     "201 with broken chunks": _answers_and_closes(CREATED + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
     "201 of 200 MB": _never_ends,
-    "201 that is HTML": _answers(http(201, b"<html>oops</html>")),
-    "201 that is empty": _answers(http(201, b"")),
-    "201 that is another JSON": _answers(http(201, b"[]")),
-    "201 without a uuid": _answers(http(201, withdrawal_json().replace(b'"uuid"', b'"id"'))),
-    "201 with an empty uuid": _answers(http(201, withdrawal_json(uuid=""))),
-    "201 nested too deep": _answers(http(201, b"[" * 200_000)),
-    "201 that is not UTF-8": _answers(http(201, withdrawal_json().replace(b"USDT", b"\xff\xff"))),
-    "201 compressed": _answers(http(201, withdrawal_json(), "Content-Encoding: gzip")),
+    "201 that is HTML": answers(http(201, b"<html>oops</html>")),
+    "201 that is empty": answers(http(201, b"")),
+    "201 that is another JSON": answers(http(201, b"[]")),
+    "201 without a uuid": answers(http(201, withdrawal_json().replace(b'"uuid"', b'"id"'))),
+    "201 with an empty uuid": answers(http(201, withdrawal_json(uuid=""))),
+    "201 nested too deep": answers(http(201, b"[" * 200_000)),
+    "201 that is not UTF-8": answers(http(201, withdrawal_json().replace(b"USDT", b"\xff\xff"))),
+    "201 compressed": answers(http(201, withdrawal_json(), "Content-Encoding: gzip")),
     "no HTTP at all": _answers_and_closes(b"220 smtp.example ESMTP\r\n"),
     "100 and then nothing": _answers_and_closes(b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "a bare 429": _answers(http(429, b"slow down")),
-    "nonce_used": _answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
-    "400 without a name": _answers(http(400, b"<html>bad</html>")),
-    "403 without a name": _answers(http(403, b'{"error":"forbidden"}')),
-    "404 without a name": _answers(http(404, b"")),
-    "a redirect to itself": _answers(http(307, b"", "Location: /v1/withdraws/coin")),
+    "a bare 429": answers(http(429, b"slow down")),
+    "nonce_used": answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
+    "400 without a name": answers(http(400, b"<html>bad</html>")),
+    "403 without a name": answers(http(403, b'{"error":"forbidden"}')),
+    "404 without a name": answers(http(404, b"")),
+    "a redirect to itself": answers(http(307, b"", "Location: /v1/withdraws/coin")),
     **{
-        f"{status} {kind}": _answers(http(status, body))
+        f"{status} {kind}": answers(http(status, body))
         for status in (301, 303, 308, 408, 409, 500, 502, 503, 504, 520, 599)
         for kind, body in (("named", NAMED), ("HTML", b"<html></html>"))
     },
@@ -94,7 +72,7 @@ UNKNOWN: dict[str, Behave] = {
 
 
 @pytest.mark.parametrize("behave", UNKNOWN.values(), ids=UNKNOWN)
-async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Behave) -> None:
+async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Ending) -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
         if request.startswith(b"POST"):
             return await behave(connection)

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
 from clients import client_for, withdrawal_json
-from fault_server import Connection, http, serve
+from fault_server import Connection, Ending, answers, closes, hangs, http, resets, serve
 
 from upbit_async import RetryPolicy, Timeouts, errors
 
-Behave = Callable[[Connection], Awaitable[bool | None]]
 NAMED = b'{"error":{"name":"server_error","message":"maintenance"}}'
-
-
-def _answers(data: bytes) -> Behave:
-    async def behave(connection: Connection) -> None:
-        await connection.send(data)
-
-    return behave
-
-
-async def _resets(connection: Connection) -> bool:
-    connection.reset()
-    return False
-
-
-async def _closes(connection: Connection) -> bool:
-    return False
-
-
-async def _hangs(connection: Connection) -> None:
-    await connection.hang()
 
 
 async def _cuts(connection: Connection) -> bool:
@@ -41,21 +19,21 @@ async def _cuts(connection: Connection) -> bool:
     return False
 
 
-PASSING: dict[str, Behave] = {
-    "reset": _resets,
-    "closed": _closes,
-    "hangs": _hangs,
+PASSING: dict[str, Ending] = {
+    "reset": resets,
+    "closed": closes,
+    "hangs": hangs,
     "cut": _cuts,
-    "429 bare": _answers(http(429, b"")),
-    "429 named": _answers(http(429, NAMED)),
-    "nonce_used": _answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
-    **{str(status): _answers(http(status, NAMED)) for status in (408, 500, 502, 503, 504)},
+    "429 bare": answers(http(429, b"")),
+    "429 named": answers(http(429, NAMED)),
+    "nonce_used": answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
+    **{str(status): answers(http(status, NAMED)) for status in (408, 500, 502, 503, 504)},
 }
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-async def test_a_passing_fault_is_repeated_with_a_fresh_token(fault: Behave) -> None:
-    behaviours = iter([fault, _answers(http(200))])
+async def test_a_passing_fault_is_repeated_with_a_fresh_token(fault: Ending) -> None:
+    behaviours = iter([fault, answers(http(200))])
 
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
         return await next(behaviours)(connection)
@@ -66,38 +44,38 @@ async def test_a_passing_fault_is_repeated_with_a_fresh_token(fault: Behave) -> 
         assert len(tokens) == len(set(tokens)) == 2
 
 
-LASTING: dict[str, tuple[Behave, type[errors.UpbitError], int]] = {
-    "reset": (_resets, errors.TransportError, 3),
-    "closed": (_closes, errors.TransportError, 3),
-    "hangs": (_hangs, errors.TransportError, 3),
+LASTING: dict[str, tuple[Ending, type[errors.UpbitError], int]] = {
+    "reset": (resets, errors.TransportError, 3),
+    "closed": (closes, errors.TransportError, 3),
+    "hangs": (hangs, errors.TransportError, 3),
     "cut": (_cuts, errors.TransportError, 3),
-    "503": (_answers(http(503, NAMED)), errors.ServerError, 3),
-    "408": (_answers(http(408, NAMED)), errors.APIError, 3),
-    "307": (_answers(http(307, b"", "Location: https://evil.invalid/")), errors.APIError, 1),
-    "409": (_answers(http(409, NAMED)), errors.APIError, 1),
-    "404 HTML": (_answers(http(404, b"<html></html>")), errors.APIError, 1),
-    "400 named": (_answers(http(400, NAMED)), errors.ValidationError, 1),
-    "403": (_answers(http(403, NAMED)), errors.PermissionDenied, 1),
+    "503": (answers(http(503, NAMED)), errors.ServerError, 3),
+    "408": (answers(http(408, NAMED)), errors.APIError, 3),
+    "307": (answers(http(307, b"", "Location: https://evil.invalid/")), errors.APIError, 1),
+    "409": (answers(http(409, NAMED)), errors.APIError, 1),
+    "404 HTML": (answers(http(404, b"<html></html>")), errors.APIError, 1),
+    "400 named": (answers(http(400, NAMED)), errors.ValidationError, 1),
+    "403": (answers(http(403, NAMED)), errors.PermissionDenied, 1),
     "nonce_used for ever": (
-        _answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
+        answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
         errors.AuthenticationError,
         2,
     ),
-    "HTML": (_answers(http(200, b"<html></html>")), errors.DecodeError, 1),
-    "nested too deep": (_answers(http(200, b"[" * 200_000)), errors.DecodeError, 1),
-    "compressed": (_answers(http(200, b"[]", "Content-Encoding: gzip")), errors.DecodeError, 1),
-    "another type": (_answers(http(200, b"{}")), errors.DecodeError, 1),
+    "HTML": (answers(http(200, b"<html></html>")), errors.DecodeError, 1),
+    "nested too deep": (answers(http(200, b"[" * 200_000)), errors.DecodeError, 1),
+    "compressed": (answers(http(200, b"[]", "Content-Encoding: gzip")), errors.DecodeError, 1),
+    "another type": (answers(http(200, b"{}")), errors.DecodeError, 1),
 }
 
 
 @pytest.mark.parametrize(("fault", "kind", "requests"), LASTING.values(), ids=LASTING)
 async def test_a_lasting_fault_becomes_its_error_and_the_client_goes_on(
-    fault: Behave, kind: type[errors.UpbitError], requests: int
+    fault: Ending, kind: type[errors.UpbitError], requests: int
 ) -> None:
     healthy = False
 
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
-        return await _answers(http(200))(connection) if healthy else await fault(connection)
+        return await answers(http(200))(connection) if healthy else await fault(connection)
 
     async with serve(behaviour) as server, client_for(server.url) as client:
         with pytest.raises(kind) as caught:
@@ -127,7 +105,7 @@ async def test_a_huge_answer_is_not_read_to_its_end() -> None:
 
 
 async def test_a_cancel_that_is_repeated_may_have_been_carried_out() -> None:
-    async with serve(lambda connection, _: _resets(connection)) as server, client_for(server.url) as client:
+    async with serve(lambda connection, _: resets(connection)) as server, client_for(server.url) as client:
         with pytest.raises(errors.TransportError) as caught:
             await client.withdraws.cancel("00000000-0000-4000-8000-000000000003")
         assert caught.value.may_have_executed
@@ -146,7 +124,7 @@ async def test_a_cancel_whose_first_copy_worked_is_settled_by_reading() -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
         answer = next(answers)
         if answer is None:
-            return await _closes(connection)
+            return await closes(connection)
         await connection.send(answer)
         return None
 

@@ -11,7 +11,7 @@ import anyio
 import anyio.abc
 import attrs
 
-__all__ = ["Connection", "FaultServer", "http", "serve"]
+__all__ = ["Connection", "Ending", "FaultServer", "answers", "closes", "hangs", "http", "resets", "serve"]
 
 GOOD = b"[]"
 
@@ -56,6 +56,34 @@ class Connection:
 
 Behaviour = Callable[[Connection, bytes], Awaitable[bool | None]]
 """Answers one request; False ends the connection."""
+
+Ending = Callable[[Connection], Awaitable[bool | None]]
+"""What becomes of one connection, whatever was asked; False ends it."""
+
+
+def answers(data: bytes) -> Ending:
+    """Send these bytes and stay."""
+
+    async def behave(connection: Connection) -> None:
+        await connection.send(data)
+
+    return behave
+
+
+async def resets(connection: Connection) -> bool:
+    """Break off with RST."""
+    connection.reset()
+    return False
+
+
+async def closes(connection: Connection) -> bool:
+    """Break off with FIN."""
+    return False
+
+
+async def hangs(connection: Connection) -> None:
+    """Say nothing more."""
+    await connection.hang()
 
 
 @attrs.define(eq=False)

@@ -9,11 +9,13 @@ from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.settings import host_of
 from upbit_async.transport.call import Shared
 from upbit_async.transport.gate import Gate
-from upbit_async.transport.http_port import ClientLane, OwnLane, library_of
+from upbit_async.transport.http_port import ClientLane, Lane, OwnLane, library_of
 from upbit_async.transport.limiter import RateLimiter, shared_limiter
 from upbit_async.transport.penalty import penalty_box
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from upbit_async.credentials import Credentials
     from upbit_async.region import Region
 
@@ -37,16 +39,17 @@ def assemble(
         ConfigurationError: A key can't be one.
         TypeError: `http` is no client of httpx or httpx2.
     """
+    make_lane: Callable[[], Lane] = functools.partial(OwnLane, base_url)
     if http is not None:
         library_of(http)
+        make_lane = functools.partial(ClientLane, base_url, http)
     host = host_of(base_url)
     key = credentials.access_key.fingerprint if credentials is not None else ""
-    own_lane = functools.partial(OwnLane, base_url)
     return Shared(
         region=region,
         host=host,
         signer=None if credentials is None else Signer(credentials, algorithm),
-        gate=Gate(connections, own_lane if http is None else functools.partial(ClientLane, base_url, http)),
+        gate=Gate(connections, make_lane),
         injected=http is not None,
         limiter=limiter if limiter is not None else shared_limiter(host, key),
         box=penalty_box(host, key),

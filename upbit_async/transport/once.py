@@ -89,7 +89,7 @@ async def _in_own_task(
 ) -> T:
 
     async def departing() -> None:
-        if wire.abandoned or wire.unwanted:
+        if wire.unwanted:
             raise asyncio.CancelledError
 
     wire.departing = departing
