@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -18,13 +20,16 @@ from anyio.lowlevel import checkpoint
 
 from upbit_async.errors import ConfigurationError
 from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox.app import WIRE
 from upbit_async.sandbox.clock import RunningClock
+from upbit_async.sandbox.doors.on_socket import Serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
     from tests.sandbox.conftest import Hand
+    from upbit_async.sandbox.app import App
 
 # -- within the process, in virtual time -----------------------------------------------------------
 
@@ -187,6 +192,20 @@ def test_blocking_clients_can_call_a_served_sandbox() -> None:
         with raised.value as answer:
             assert answer.status == 401
     assert [thread.name for thread in threading.enumerate() if "sandbox" in thread.name] == []
+
+
+def test_an_answers_body_does_not_wait_for_its_head_to_be_acknowledged() -> None:
+    told: list[int] = []
+
+    async def app(scope: Any, receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        connection = scope["extensions"][WIRE]._transport.get_extra_info("socket")
+        told.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    with Serving(cast("App", app), nullcontext()) as url:
+        assert httpx.get(url).status_code == 204
+    assert told == [1]
 
 
 def test_a_served_sandbox_can_be_served_again_and_twice() -> None:

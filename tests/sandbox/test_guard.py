@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlencode
 
 import httpx
 import pytest
+from answers import error_of
 
 from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Knobs, Named, Sandbox
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 
 COIN = "/v1/withdraws/coin"
 JSON = {"content-type": "application/json; charset=utf-8"}
-
-
-def error_of(response: httpx.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]["name"]
 
 
 def request_of(vector: dict[str, Any]) -> Request:
@@ -177,6 +174,12 @@ async def test_a_key_may_be_bound_to_addresses(
         ("GET", "/v1/withdraws/chance", "currency=BTC&net_type=BTC", "view_withdrawals"),
         ("GET", "/v1/withdraws/coin_addresses", "", "view_withdrawals"),
         ("DELETE", COIN, "uuid=00000000-0000-4000-8000-000000000006", "withdraw"),
+        ("GET", "/v1/deposits", "", "view_deposits"),
+        ("GET", "/v1/deposit", "", "view_deposits"),
+        ("GET", "/v1/deposits/chance/coin", "currency=BTC&net_type=BTC", "view_deposits"),
+        ("GET", "/v1/deposits/coin_addresses", "", "view_deposits"),
+        ("GET", "/v1/deposits/coin_address", "currency=BTC&net_type=BTC", "view_deposits"),
+        ("GET", "/v1/travel_rule/vasps", "", "view_deposits"),
     ],
 )
 async def test_each_call_needs_its_permission(

@@ -73,6 +73,7 @@ def test_a_signal_is_a_request_to_stop(number: signal.Signals) -> None:
         (["--every", "0.5", "--end", "FAILED"], Plan.after_seconds(0.5, path=("PROCESSING", "FAILED"))),
         (["--progress", "looks"], Plan.after_looks(1)),
         (["--progress", "looks", "--every", "3"], Plan.after_looks(3)),
+        (["--progress", "at-once"], Plan.at_once()),
         (["--progress", "at-once", "--end", "REJECTED"], Plan.at_once("REJECTED")),
         (["--progress", "never"], Plan.by_hand()),
     ],

@@ -15,7 +15,9 @@ from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Plan, Sandbox, Step
 from upbit_async.sandbox.exchange.defaults import default_account, default_wallets
 from upbit_async.sandbox.exchange.errors import Refusal
-from upbit_async.sandbox.exchange.exchange import Exchange, Order
+from upbit_async.sandbox.exchange.exchange import Exchange
+from upbit_async.sandbox.exchange.shared import Shared
+from upbit_async.sandbox.exchange.withdrawals import Order
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Hand, Watch
@@ -168,22 +170,23 @@ class Books:
     def __init__(self, *, fee_on_top: bool) -> None:
         numbers = count()
         self.now = datetime(2026, 11, 20, tzinfo=UTC)
-        self.exchange = Exchange(
-            Region.SG,
+        self.shared = Shared(
+            region=Region.SG,
             account=default_account(Region.SG),
             wallets=default_wallets(),
             knobs=Knobs(fee_on_top=fee_on_top),
             plan=Plan.by_hand(),
             new_uuid=lambda: f"{next(numbers)}",
         )
+        self.exchange = Exchange(self.shared)
 
     def do(self, action: tuple[object, ...]) -> None:
-        exchange = self.exchange
-        records = list(exchange.withdrawals.values())
+        withdrawals = self.exchange.withdrawals
+        records = list(withdrawals.records.values())
         match action:
             case ("order", Decimal() as amount, Plan() as plan):
-                exchange.plan = plan
-                exchange.withdraw(
+                self.shared.plan = plan
+                withdrawals.withdraw(
                     Order(
                         currency="USDT",
                         net_type="TRX",
@@ -199,25 +202,27 @@ class Books:
                 self.touch(str(verb), records[index].uuid, [str(item) for item in rest])
             case _:
                 pass
-        exchange.catch_up(self.now)
+        self.exchange.catch_up(self.now)
 
     def touch(self, verb: str, uuid: str, rest: list[str]) -> None:
         if verb == "cancel":
-            self.exchange.cancel(uuid, self.now)
+            self.exchange.withdrawals.cancel(uuid, self.now)
         elif verb == "look":
-            self.exchange.look_at(self.exchange.withdrawals[uuid], self.now)
+            self.exchange.withdrawals.look_at(self.exchange.withdrawals.records[uuid], self.now)
         else:
-            self.exchange.advance(uuid, rest[0], self.now)
+            self.exchange.withdrawals.advance(uuid, rest[0], self.now)
 
     def check(self) -> None:
         balance = self.exchange.account.balance("USDT")
-        records = list(self.exchange.withdrawals.values())
+        records = list(self.exchange.withdrawals.records.values())
         assert balance.available + balance.locked + self.exchange.ledger.moved("USDT") == 10_000
         assert balance.locked == sum(record.total for record in records if record.money == "held")
         settled = [entry.uuid for entry in self.exchange.ledger.settled]
         assert len(settled) == len(set(settled))
         assert set(settled) == {record.uuid for record in records if record.money == "settled"}
-        assert {entry.uuid for entry in self.exchange.ledger.created} == set(self.exchange.withdrawals)
+        assert {entry.uuid for entry in self.exchange.ledger.created} == set(
+            self.exchange.withdrawals.records
+        )
 
 
 @given(actions=st.lists(ACTIONS, max_size=30), fee_on_top=st.booleans())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from answers import assert_like, error_of
 
 from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Plan, Sandbox, Wallet
@@ -14,28 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    import httpx
-
     from tests.sandbox.conftest import Hand, Watch
 
 HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
-
-
-def error_of(response: httpx.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]["name"]
-
-
-def kind_of(value: object) -> object:
-    """A kind of value, and for lists that of their items."""
-    return [type(item) for item in cast("list[object]", value)] if isinstance(value, list) else type(value)
-
-
-def assert_like(answer: dict[str, object], example: dict[str, object]) -> None:
-    """The same members in the same order, of the same kinds; null is of any kind."""
-    assert list(answer) == list(example)
-    for name, value in example.items():
-        if answer[name] is not None and value is not None:
-            assert kind_of(answer[name]) == kind_of(value), name
 
 
 async def test_wallet_rows_look_like_the_example(hand: Hand, example: Callable[[str], Any]) -> None:

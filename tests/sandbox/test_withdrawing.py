@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from answers import error_of
 
 from upbit_async.sandbox import Sandbox
 
@@ -12,15 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    import httpx
-
     from tests.sandbox.conftest import Hand
 
 COIN = "/v1/withdraws/coin"
-
-
-def error_of(response: httpx.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]["name"]
 
 
 @pytest.mark.parametrize(

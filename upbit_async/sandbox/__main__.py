@@ -67,7 +67,7 @@ def command_line() -> argparse.ArgumentParser:
         "--progress",
         choices=["seconds", "looks", "at-once", "never"],
         default="seconds",
-        help="what moves a withdrawal on: time, being read, nothing more is needed, or nothing at all",
+        help="what moves a transfer on: time, being read, nothing more is needed, or nothing at all",
     )
     parser.add_argument("--every", type=float, help="seconds or reads between two states (default: 3, 1)")
     parser.add_argument("--end", choices=_ENDS, default="DONE", help="how withdrawals end")
@@ -75,13 +75,14 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def plan_from(options: argparse.Namespace) -> Plan:
-    """How withdrawals are to progress."""
-    path = ("PROCESSING", options.end)
+    """How transfers are to progress; only the usual end suits deposits too."""
+    end = None if options.end == "DONE" else options.end
+    path = None if end is None else ("PROCESSING", end)
     if options.progress == "seconds":
         return Plan.after_seconds(3.0 if options.every is None else options.every, path=path)
     if options.progress == "looks":
         return Plan.after_looks(1 if options.every is None else int(options.every), path=path)
-    return Plan.at_once(options.end) if options.progress == "at-once" else Plan.by_hand()
+    return Plan.at_once(end) if options.progress == "at-once" else Plan.by_hand()
 
 
 def stop_event() -> threading.Event:

@@ -98,22 +98,34 @@ class Front:
 
     def _answer(self, request: Request, sender: Pass | Refusal, now: datetime) -> Answer:
         route = ROUTES.get((request.method, request.path))
+        exchange = self._engine.exchange
         if route is None:
             return self._refuse(Refusal(_NO_ROUTE))
+        if exchange.region not in route.regions:
+            return self._refuse(Refusal(exchange.knobs.not_in_region))
+        if route.public_group is not None:
+            return self._count(route, request, None, now)
         if isinstance(sender, Refusal):
             return self._refuse(sender)
-        too_many = self._guard.charge(now)
+        return self._count(route, request, sender, now)
+
+    def _count(self, route: Route, request: Request, sender: Pass | None, now: datetime) -> Answer:
+        too_many = self._guard.charge(request, route.public_group, now)
         if too_many is not None:
             return too_many
-        return self._work(route, request, sender, now).with_headers(*self._guard.headers(now))
+        headers = self._guard.headers(request, route.public_group, now)
+        return self._work(route, request, sender, now).with_headers(*headers)
 
-    def _work(self, route: Route, request: Request, sender: Pass, now: datetime) -> Answer:
+    def _work(self, route: Route, request: Request, sender: Pass | None, now: datetime) -> Answer:
+        exchange = self._engine.exchange
         try:
-            self._guard.admit(request, sender, route.permission, now)
-            answer = route.answer(Call(request=request, exchange=self._engine.exchange, now=now))
+            if sender is not None:
+                self._guard.admit(request, sender, route.permission_by(exchange.knobs), now)
+            answer = route.answer(Call(request=request, exchange=exchange, now=now))
         except Refusal as refusal:
             return self._refuse(refusal)
-        self._guard.accept(sender, now)
+        if sender is not None:
+            self._guard.accept(sender, now)
         return answer
 
     def _refuse(self, refusal: Refusal) -> Answer:

@@ -55,10 +55,21 @@ class Knobs:
         single_get_net_type: Whether ``GET /v1/withdraw`` tells ``net_type`` (one published sample does not).
         amounts: Whether ``amount`` comes back with at least one decimal and no idle zeros, or as it was sent.
         fee_on_top: Whether the fee is taken beside the amount, or out of it.
-        list_delay: How long a new withdrawal is missing in ``GET /v1/withdraws``.
-        get_delay: How long a new withdrawal is missing in ``GET /v1/withdraw``.
-        cursors: Whether ``from`` and ``to`` include the withdrawal they name.
-        unknown_cursor: Whether a cursor that names no withdrawal is refused or ignored.
+        list_delay: How long a new transfer is missing in ``GET /v1/withdraws`` and ``GET /v1/deposits``.
+        get_delay: How long a new transfer is missing in ``GET /v1/withdraw`` and ``GET /v1/deposit``.
+        cursors: Whether ``from`` and ``to`` include the transfer they name.
+        unknown_cursor: Whether a cursor that names no transfer is refused or ignored.
+        suspected_done_at: Whether ``done_at`` is set when the travel rule holds a deposit up (in one published
+            sample it is).
+        address_seconds: How long a deposit address is in the making; ``None`` means that time alone never ends
+            it.
+        address_looks: After how many answers that it is not ready a deposit address is; ``None`` means that
+            looks alone never end it.
+        address_status: The status of a POST that finds the deposit address ready (201 in Korea).
+        address_permission: What generating a deposit address takes; the documents disagree.
+        already_recorded: The states of a deposit in which it is too late to verify it by its txid.
+        verification_failed: The ``verification_result`` that means no; only ``verified`` is published.
+        verification_interval: How long the same verification is not to be asked for again.
         beneficiary_required: Whether Indonesia asks for the three ``beneficiary_*`` members.
         language: The language of ``error.message``.
         out_of_scope: Refusal of a key without the permission (401 in older tables).
@@ -69,6 +80,12 @@ class Knobs:
         wallet_suspended: Refusal while the wallet does not pay out.
         account_locked: Refusal while the account or its withdrawals are locked.
         not_cancelable: Refusal to cancel what can no longer be cancelled.
+        deposits_suspended: Refusal to generate a first address while the wallet takes no deposits; ``None``
+            means that it is generated all the same.
+        address_not_found: Refusal of an address that was never generated.
+        unknown_vasp: Refusal of an unknown exchange.
+        verification_too_soon: Refusal of the same verification again.
+        not_in_region: Refusal of what there is in other regions only.
     """
 
     algorithms: frozenset[str] = frozenset({"HS256", "HS512"})
@@ -101,6 +118,16 @@ class Knobs:
     get_delay: float = 0.0
     cursors: Literal["exclusive", "inclusive"] = "exclusive"
     unknown_cursor: Literal["refused", "ignored"] = "refused"
+    suspected_done_at: bool = True
+    address_seconds: float | None = 3.0
+    address_looks: int | None = None
+    address_status: int = 200
+    address_permission: Literal["deposit", "view_deposits"] = "deposit"
+    already_recorded: frozenset[str] = frozenset(
+        {"ACCEPTED", "CANCELLED", "REJECTED", "REFUNDING", "REFUNDED"}
+    )
+    verification_failed: str = "not_verified"
+    verification_interval: float = 600.0
     beneficiary_required: bool = False
 
     language: Literal["en", "ko"] = "en"
@@ -112,3 +139,8 @@ class Knobs:
     wallet_suspended: Named = Named(400, "withdraw_maintain")
     account_locked: Named = Named(400, "request_fail")
     not_cancelable: Named = Named(400, "withdraw_not_cancelable")
+    deposits_suspended: Named | None = Named(400, "invalid_parameter")
+    address_not_found: Named = Named(404, "coin_address_not_found")
+    unknown_vasp: Named = Named(400, "invalid_parameter")
+    verification_too_soon: Named = Named(429, "too_many_requests")
+    not_in_region: Named = Named(404, "not_found")

@@ -13,12 +13,14 @@ from upbit_async.credentials import Credentials
 from upbit_async.region import Region
 from upbit_async.sandbox.app import App
 from upbit_async.sandbox.clock import RunningClock
-from upbit_async.sandbox.controls import AccountControl, WithdrawalControl
+from upbit_async.sandbox.controls import AccountControl, DepositControl, WithdrawalControl
 from upbit_async.sandbox.engine import Engine
-from upbit_async.sandbox.exchange.defaults import default_account, default_wallets, write_history
+from upbit_async.sandbox.exchange.defaults import default_account, default_wallets
 from upbit_async.sandbox.exchange.exchange import Exchange
-from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS, ApiKey, Keys
+from upbit_async.sandbox.exchange.history import write_history
+from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS, ApiKey
 from upbit_async.sandbox.exchange.plan import Plan
+from upbit_async.sandbox.exchange.shared import Shared
 from upbit_async.sandbox.front import Front
 from upbit_async.sandbox.guard import Guard
 from upbit_async.sandbox.knobs import Knobs
@@ -44,9 +46,10 @@ _numbers: Final = count(1)
 class Sandbox:
     """A local Upbit that speaks the documented API and keeps honest books.
 
-    It starts with an account as in Upbit's examples: BTC, ETH, XRP and USDT on three networks, registered
-    addresses, and one old withdrawal in each state. New withdrawals go from WAITING to PROCESSING to DONE,
-    three seconds each, unless ``plan`` says otherwise.
+    It starts with an account as in Upbit's examples: BTC, ETH, XRP and USDT on three networks, addresses to
+    withdraw and to deposit to, and one old withdrawal and one old deposit in each state. New withdrawals go
+    from WAITING to PROCESSING to DONE and new deposits from PROCESSING to ACCEPTED, three seconds each, unless
+    ``plan`` says otherwise.
 
     Within the process, ``client`` gives a client of this library and ``transport`` carries any httpx client;
     both need nothing but the library itself. ``serve`` opens a socket for everybody else and needs
@@ -55,7 +58,8 @@ class Sandbox:
     Args:
         region: Which of Upbit's exchanges it is.
         knobs: What the documents leave open; may be changed at any time.
-        plan: How new withdrawals progress; may be changed at any time.
+        plan: How new transfers progress; may be changed at any time. One that names states is for withdrawals
+            only.
         limits: Whether calls are counted, with 429 and 418 for those beyond the budget.
         credentials: The key to the account; made up if absent.
         clock: Tells the time (aware, UTC); by default UTC that goes by the event loop's clock, or by the
@@ -69,8 +73,10 @@ class Sandbox:
         knobs: What the documents leave open.
         keys: All keys of the account.
         account: The account: money, addresses, locks.
+        vasps: The exchanges that take part in the travel rule; live records that may be changed.
         wallets: What is listed, by (currency, net_type); live records that may be changed.
         withdrawals: The withdrawals, by uuid.
+        deposits: The deposits, by uuid; ``deposits.arrive`` makes one.
         faults: What is to go wrong.
         requests: The requests that came in.
         app: The whole as an ASGI application.
@@ -92,31 +98,34 @@ class Sandbox:
         # each has a host of its own, so that no limit or ban that a client remembers reaches the next sandbox
         self.base_url = f"https://{self.region}.sandbox-{next(_numbers)}.invalid"
         self.knobs = knobs or Knobs()
-        self.keys = Keys()
-        self.credentials = self._issue(credentials or self._made_up_credentials())
-        self._exchange = Exchange(
-            self.region,
+        self._shared = Shared(
+            region=self.region,
             account=default_account(self.region),
             wallets=default_wallets(),
             knobs=self.knobs,
             plan=plan or Plan.after_seconds(),
             new_uuid=self._new_uuid,
         )
+        exchange = Exchange(self._shared)
+        self.keys = exchange.keys
+        self.credentials = self._issue(credentials or self._made_up_credentials())
         running_clock = RunningClock()
         self._real_time: Callable[[], AbstractContextManager[None]] = (
             running_clock.real if clock is None else nullcontext
         )
-        self._engine = Engine(self._exchange, clock or running_clock)
+        self._engine = Engine(exchange, clock or running_clock)
         self._front = Front(self._engine, Guard(self.keys, self.knobs, limited=limits))
         self._closing = AsyncExitStack()
         self.account = AccountControl(self._engine)
         self.withdrawals = WithdrawalControl(self._engine)
-        self.wallets = self._exchange.wallets
+        self.deposits = DepositControl(self._engine)
+        self.vasps = exchange.travel_rule.vasps
+        self.wallets = exchange.wallets
         self.faults = self._front.faults
         self.requests = self._front.requests
         self.app = App(self._front)
         with self._engine.at_work() as now:
-            write_history(self._exchange, now)
+            write_history(exchange, now)
 
     async def __aenter__(self) -> Self:
         """The sandbox itself; without ``async with`` call ``aclose`` when clients were made."""
@@ -136,18 +145,21 @@ class Sandbox:
 
     @property
     def plan(self) -> Plan:
-        """How new withdrawals progress; those under way keep theirs."""
-        return self._exchange.plan
+        """How new transfers progress; those under way keep theirs.
+
+        A plan that names states is for withdrawals only; ``deposits.plan`` is for deposits only.
+        """
+        return self._shared.plan
 
     @plan.setter
     def plan(self, plan: Plan) -> None:
-        self._exchange.plan = plan
+        self._shared.plan = plan
 
     @property
     def ledger(self) -> Ledger:
         """What really moved, up to this moment."""
         with self._engine.at_work():
-            return self._exchange.ledger
+            return self._shared.ledger
 
     @property
     def now(self) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from upbit_async.region import Region
 
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
     from upbit_async.sandbox.exchange.accounts import Account, Balance, MemberLevel, RegisteredAddress
     from upbit_async.sandbox.exchange.assets import Wallet
+    from upbit_async.sandbox.exchange.deposit_addresses import DepositAddress
+    from upbit_async.sandbox.exchange.deposits import Deposit
     from upbit_async.sandbox.exchange.exchange import Exchange
+    from upbit_async.sandbox.exchange.keys import ApiKey
+    from upbit_async.sandbox.exchange.transfers import Transfer
+    from upbit_async.sandbox.exchange.travel_rule import Vasp, Verification
     from upbit_async.sandbox.exchange.withdrawals import Withdrawal
     from upbit_async.sandbox.knobs import Knobs
     from upbit_async.sandbox.messages import Json
@@ -21,11 +26,20 @@ __all__ = [
     "account_view",
     "address_view",
     "amount_text",
+    "api_key_view",
     "chance_view",
+    "deposit_address_view",
+    "deposit_chance_view",
+    "deposit_view",
     "time_text",
+    "vasp_view",
+    "verification_view",
     "wallet_view",
     "withdrawal_view",
 ]
+
+_KOREA: Final = timezone(timedelta(hours=9))
+_SUSPENDED: Final = "Deposits and withdrawals are temporarily suspended due to a network upgrade"
 
 
 def amount_text(amount: Decimal) -> str:
@@ -96,8 +110,19 @@ def withdrawal_view(
     record: Withdrawal, knobs: Knobs, *, is_cancelable: bool | None = None
 ) -> dict[str, Json]:
     """A withdrawal; ``is_cancelable`` overrides what the record says."""
+    view = _transfer_view("withdraw", record, knobs)
+    view["is_cancelable"] = record.is_cancelable if is_cancelable is None else is_cancelable
+    return view
+
+
+def deposit_view(record: Deposit, knobs: Knobs) -> dict[str, Json]:
+    """A deposit."""
+    return _transfer_view("deposit", record, knobs)
+
+
+def _transfer_view(kind: str, record: Transfer, knobs: Knobs) -> dict[str, Json]:
     view: dict[str, Json] = {
-        "type": "withdraw",
+        "type": kind,
         "uuid": record.uuid,
         "currency": record.currency,
         "net_type": record.net_type,
@@ -108,7 +133,6 @@ def withdrawal_view(
         "amount": record.amount_text if knobs.amounts == "as sent" else amount_text(record.amount),
         "fee": amount_text(record.fee),
         "transaction_type": record.transaction_type,
-        "is_cancelable": record.is_cancelable if is_cancelable is None else is_cancelable,
     }
     if knobs.nulls == "dropped":
         return {name: value for name, value in view.items() if value is not None}
@@ -163,3 +187,55 @@ def _limit_view(account: Account, wallet: Wallet, region: Region) -> dict[str, J
     if region in {Region.SG, Region.KR}:  # the deprecated predecessor of remaining_daily_fiat
         view[f"remaining_daily_{region.fiat.lower()}"] = remaining
     return view
+
+
+def deposit_chance_view(wallet: Wallet) -> dict[str, Json]:
+    """The answer of ``GET /v1/deposits/chance/coin``."""
+    possible = "deposit" in wallet.support
+    return {
+        "currency": wallet.currency,
+        "net_type": wallet.net_type,
+        "is_deposit_possible": possible,
+        "deposit_impossible_reason": "" if possible else _SUSPENDED,
+        "minimum_deposit_amount": amount_text(wallet.minimum_deposit),
+        "minimum_deposit_confirmations": wallet.confirmations,
+        "decimal_precision": wallet.deposit_decimals,
+    }
+
+
+def deposit_address_view(address: DepositAddress) -> dict[str, Json]:
+    """A row of ``GET /v1/deposits/coin_addresses``; until it is ready the address is null."""
+    return {
+        "currency": address.currency,
+        "net_type": address.net_type,
+        "deposit_address": address.deposit_address if address.is_ready else None,
+        "secondary_address": address.secondary_address if address.is_ready else None,
+    }
+
+
+def vasp_view(vasp: Vasp) -> dict[str, Json]:
+    """A row of ``GET /v1/travel_rule/vasps``."""
+    return {
+        "vasp_name": vasp.vasp_name,
+        "vasp_uuid": vasp.vasp_uuid,
+        "depositable": vasp.depositable,
+        "withdrawable": vasp.withdrawable,
+    }
+
+
+def verification_view(verification: Verification) -> dict[str, Json]:
+    """The answer of both verifications."""
+    return {
+        "deposit_uuid": verification.deposit.uuid,
+        "verification_result": verification.result,
+        "deposit_state": verification.deposit.state,
+    }
+
+
+def api_key_view(key: ApiKey) -> dict[str, Json]:
+    """A row of ``GET /v1/api_keys``, whose times are Korea's."""
+    expires_at = key.expires_at
+    return {
+        "access_key": key.access_key,
+        "expire_at": None if expires_at is None else expires_at.astimezone(_KOREA).isoformat("T", "seconds"),
+    }

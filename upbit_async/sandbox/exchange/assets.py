@@ -16,7 +16,8 @@ _SUPPORT = {"working": ("deposit", "withdraw"), "withdraw_only": ("withdraw",), 
 class Wallet:
     """One currency on one network; tests may change any member at any time.
 
-    See https://global-docs.upbit.com/reference/get-service-status.
+    See https://global-docs.upbit.com/reference/get-service-status and
+    https://global-docs.upbit.com/reference/available-deposit-information.
 
     Attributes:
         currency: The currency's code, upper case.
@@ -29,6 +30,10 @@ class Wallet:
         block_state: ``normal``, ``delayed``, ``inactive``, or ``None`` when there is no block data.
         block_height: The height of the last block, or ``None``.
         block_age: Seconds since the last block, or ``None``.
+        minimum_deposit: The smallest amount that is ever credited.
+        deposit_decimals: How many decimals are credited.
+        confirmations: How many confirmations a deposit needs.
+        has_memo: Whether its deposit addresses have a tag or memo.
     """
 
     currency: str
@@ -41,6 +46,10 @@ class Wallet:
     block_state: str | None = "normal"
     block_height: int | None = None
     block_age: float | None = None
+    minimum_deposit: Decimal = Decimal(0)
+    deposit_decimals: int = 8
+    confirmations: int = 1
+    has_memo: bool = False
 
     @property
     def support(self) -> tuple[str, ...]:

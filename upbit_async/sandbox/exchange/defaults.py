@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -11,14 +9,11 @@ import attrs
 
 from upbit_async.sandbox.exchange.accounts import Account, RegisteredAddress
 from upbit_async.sandbox.exchange.assets import Wallet, Wallets
-from upbit_async.sandbox.exchange.plan import Journey, Plan
-from upbit_async.sandbox.exchange.withdrawals import GIVEN_BACK, Withdrawal
 
 if TYPE_CHECKING:
     from upbit_async.region import Region
-    from upbit_async.sandbox.exchange.exchange import Exchange
 
-__all__ = ["default_account", "default_wallets", "write_history"]
+__all__ = ["default_account", "default_wallets"]
 
 _FUNDS: Final = {
     "BTC": ("2.0", "101000"),
@@ -76,17 +71,6 @@ def default_account(region: Region) -> Account:
     return account
 
 
-def write_history(exchange: Exchange, now: datetime) -> None:
-    """One old withdrawal in each state; the two that are still open hold their money and stay as they are."""
-    for number, state in enumerate(
-        ("DONE", "FAILED", "CANCELLED", "REJECTED", "PROCESSING", "WAITING"), start=1
-    ):
-        record = _past_withdrawal(number, state, now - timedelta(days=7 - number))
-        exchange.withdrawals.add(record)
-        if record.money == "held":
-            exchange.account.hold(record.currency, record.total)
-
-
 def _wallet(
     currency: str,
     net_type: str,
@@ -107,6 +91,8 @@ def _wallet(
         decimals=decimals,
         block_height=height,
         block_age=age,
+        deposit_decimals=decimals,
+        has_memo=currency == "XRP",
     )
 
 
@@ -115,28 +101,4 @@ def _address(
 ) -> RegisteredAddress:
     return RegisteredAddress(
         currency=currency, net_type=net_type, network_name=network_name, withdraw_address=address, **others
-    )
-
-
-def _past_withdrawal(number: int, state: str, created_at: datetime) -> Withdrawal:
-    uuid = f"00000000-0000-4000-8000-{number:012}"
-    ended = state in {"DONE", "FAILED", "REJECTED"}
-    amount, fee = Decimal("10.0"), Decimal("1.0")
-    return Withdrawal(
-        uuid=uuid,
-        currency="XRP",
-        net_type="XRP",
-        amount=amount,
-        amount_text="10.00",
-        fee=fee,
-        total=amount + fee,
-        address="rFakeXrpWithdrawAddressFakeFakeFak",
-        secondary_address="123456789",
-        transaction_type="default",
-        state=state,
-        created_at=created_at,
-        done_at=created_at + timedelta(seconds=20) if ended else None,
-        txid=hashlib.sha256(uuid.encode()).hexdigest() if state == "DONE" else None,
-        money="settled" if state == "DONE" else "released" if state in GIVEN_BACK else "held",
-        journey=Journey(Plan.by_hand(), created_at),
     )

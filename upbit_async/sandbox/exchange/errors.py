@@ -8,6 +8,8 @@ from upbit_async.sandbox.knobs import Named
 
 __all__ = [
     "ADDRESS_NOT_REGISTERED",
+    "ALREADY_HAVE_DEPOSIT",
+    "DEPOSIT_NOT_FOUND",
     "INVALID_PARAMETER",
     "WITHDRAW_NOT_FOUND",
     "Refusal",
@@ -17,10 +19,21 @@ __all__ = [
 
 INVALID_PARAMETER: Final = Named(400, "invalid_parameter")
 ADDRESS_NOT_REGISTERED: Final = Named(400, "withdraw_address_not_registered")
+ALREADY_HAVE_DEPOSIT: Final = Named(400, "already_have_deposit_transaction")
 WITHDRAW_NOT_FOUND: Final = Named(404, "withdraw_not_found")
+DEPOSIT_NOT_FOUND: Final = Named(404, "deposit_not_found")
 
 # The Korean texts are published or were seen in answers, except for names that are not documented at all.
 _MESSAGES: Final = {
+    "already_have_deposit_transaction": (
+        "There already is a record of this deposit.",
+        "이미 입금 이력이 존재합니다.",
+    ),
+    "coin_address_not_found": (
+        "The deposit address was not found.",
+        "디지털 자산 지갑정보를 찾지 못했습니다.",
+    ),
+    "deposit_not_found": ("The deposit was not found.", "입출금 정보를 찾지 못했습니다."),
     "expired_access_key": ("This key has expired.", "만료된 엑세스 키입니다."),
     "invalid_access_key": ("Invalid access key.", "잘못된 엑세스 키입니다."),
     "invalid_parameter": ("Invalid parameter.", "잘못된 파라미터"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["ALL_PERMISSIONS", "ApiKey", "Keys"]
 
@@ -58,6 +61,10 @@ class Keys:
     def remove(self, access_key: str) -> None:
         """Deletes a key; ``KeyError`` when there is none."""
         del self._keys[access_key]
+
+    def __iter__(self) -> Iterator[ApiKey]:
+        """The keys as of now, in the order in which they were issued."""
+        return iter(tuple(self._keys.values()))
 
     def find(self, access_key: str) -> ApiKey | None:
         """The key with this access key, or ``None``."""

@@ -17,28 +17,29 @@ class Entry:
     """One movement of money.
 
     Attributes:
-        kind: ``created`` (money held for a withdrawal), ``settled`` (it left the exchange) or ``released``
-            (it was given back).
-        uuid: The withdrawal.
+        kind: ``created`` (money held for a withdrawal), ``settled`` (it left the exchange), ``released`` (it
+            was given back), or ``credited`` (a deposit became the account's).
+        uuid: The withdrawal or deposit.
         currency: The currency's code.
-        net_type: The network's identifier.
-        amount: What the withdrawal was asked for.
+        net_type: The network's identifier; ``None`` for fiat.
+        amount: What the withdrawal was asked for, or what arrived.
         fee: Its fee.
-        total: What it takes from the account: the amount, with the fee where that comes on top.
-        address: Where it goes.
+        total: What it takes from the account, or gives to it: the amount, with the fee where that comes on
+            top.
+        address: Where a withdrawal goes.
         secondary_address: The memo that goes with it.
         at: When (aware, UTC).
     """
 
-    kind: Literal["created", "settled", "released"]
+    kind: Literal["created", "settled", "released", "credited"]
     uuid: str
     currency: str
-    net_type: str
+    net_type: str | None
     amount: Decimal
     fee: Decimal
     total: Decimal
-    address: str
-    secondary_address: str | None
+    address: str = ""
+    secondary_address: str | None = None
     at: datetime
 
 
@@ -82,6 +83,11 @@ class Ledger(Sequence[Entry]):
     def released(self) -> tuple[Entry, ...]:
         """The withdrawals whose money was given back."""
         return self._of("released")
+
+    @property
+    def credited(self) -> tuple[Entry, ...]:
+        """The deposits that became the account's."""
+        return self._of("credited")
 
     def moved(self, currency: str) -> Decimal:
         """How much of a currency left the account in all, fees included."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Journey", "Plan", "Step"]
-
-_USUAL_PATH = ("PROCESSING", "DONE")
+__all__ = ["DEPOSIT_WAY", "WITHDRAWAL_WAY", "Journey", "Pace", "Plan", "Step", "Way"]
 
 
 @attrs.frozen
@@ -31,51 +29,119 @@ class Step:
 
 
 @attrs.frozen(kw_only=True)
+class Pace:
+    """How fast a transfer goes the usual way of its kind, as for each `Step`.
+
+    Attributes:
+        seconds: Seconds from one state to the next.
+        looks: Reads of one state until the next.
+    """
+
+    seconds: float | None = None
+    looks: int | None = None
+
+    def along(self, path: Iterable[str]) -> tuple[Step, ...]:
+        """The steps through some states."""
+        return tuple(Step(state, seconds=self.seconds, looks=self.looks) for state in path)
+
+
+@attrs.frozen
+class Way:
+    """How one kind of transfer usually goes.
+
+    Attributes:
+        first: The state in which it begins.
+        path: The states after that, in order.
+    """
+
+    first: str
+    path: tuple[str, ...]
+
+
+WITHDRAWAL_WAY: Final = Way("WAITING", ("PROCESSING", "DONE"))
+DEPOSIT_WAY: Final = Way("PROCESSING", ("ACCEPTED",))
+
+
+@attrs.frozen(kw_only=True)
 class Plan:
     """The way of a transfer from its first state to its end.
 
-    No order is enforced: a path may skip states, go back, or name states that Upbit does not have.
+    A plan that names no states suits every kind: a withdrawal goes from WAITING to PROCESSING to DONE, a
+    deposit from PROCESSING to ACCEPTED. Where it names some no order is enforced: a path may skip states, go
+    back, or name states that Upbit does not have.
 
     Attributes:
-        steps: The states after the first, in order.
-        first: The state in which the transfer is answered when it is created.
-        cancelable: The states in which it may be cancelled.
-        txid_at: The states with which the chain's id becomes known.
+        steps: The states after the first, in order; those of a withdrawal where there is a ``pace``.
+        pace: How fast the usual way is gone; ``None`` where ``steps`` alone says it.
+        first: The state in which the transfer begins; ``None`` is the usual one.
+        cancelable: The states in which a withdrawal may be cancelled.
+        txid_at: The states with which a withdrawal's id on the chain becomes known.
         speed: By how much the seconds of the steps pass faster than the clock.
     """
 
     steps: tuple[Step, ...] = ()
-    first: str = "WAITING"
+    pace: Pace | None = None
+    first: str | None = None
     cancelable: frozenset[str] = frozenset({"WAITING"})
     txid_at: frozenset[str] = frozenset({"DONE"})
     speed: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
 
     @classmethod
-    def at_once(cls, end: str = "DONE", *, first: str = "WAITING") -> Plan:
+    def at_once(cls, end: str | None = None, *, first: str | None = None) -> Plan:
         """Already at its end when it is first looked at."""
-        return cls.after_seconds(0.0, path=(end,), first=first)
+        return cls._at(Pace(seconds=0.0), path=None if end is None else (end,), first=first)
 
     @classmethod
     def after_seconds(
         cls,
         each: float = 3.0,
         *,
-        path: Iterable[str] = _USUAL_PATH,
-        first: str = "WAITING",
+        path: Iterable[str] | None = None,
+        first: str | None = None,
         speed: float = 1.0,
     ) -> Plan:
         """One state further every so many seconds."""
-        return cls(steps=tuple(Step(state, seconds=each) for state in path), first=first, speed=speed)
+        return cls._at(Pace(seconds=each), path=path, first=first, speed=speed)
 
     @classmethod
-    def after_looks(cls, each: int = 1, *, path: Iterable[str] = _USUAL_PATH, first: str = "WAITING") -> Plan:
+    def after_looks(
+        cls, each: int = 1, *, path: Iterable[str] | None = None, first: str | None = None
+    ) -> Plan:
         """One state further after every so many reads of the transfer."""
-        return cls(steps=tuple(Step(state, looks=each) for state in path), first=first)
+        return cls._at(Pace(looks=each), path=path, first=first)
 
     @classmethod
-    def by_hand(cls, *, first: str = "WAITING") -> Plan:
+    def by_hand(cls, *, first: str | None = None) -> Plan:
         """Stays where it is until ``advance`` is called."""
         return cls(first=first)
+
+    @classmethod
+    def suspected(cls, after: float = 0.0, *, each: float = 3.0) -> Plan:
+        """A deposit that is held up by the travel rule until it is verified, and then goes its usual way.
+
+        Args:
+            after: Seconds after its arrival until it is held up.
+            each: Seconds from its verification until it is credited.
+        """
+        return cls(
+            steps=(
+                Step("TRAVEL_RULE_SUSPECTED", seconds=after),
+                Step("PROCESSING"),  # the verification is the hand for which this step waits
+                Step("ACCEPTED", seconds=each),
+            ),
+            first="PROCESSING",
+        )
+
+    @classmethod
+    def _at(cls, pace: Pace, *, path: Iterable[str] | None, first: str | None, speed: float = 1.0) -> Plan:
+        if path is None:
+            return cls(steps=pace.along(WITHDRAWAL_WAY.path), pace=pace, first=first, speed=speed)
+        return cls(steps=pace.along(path), first=first, speed=speed)
+
+    @property
+    def names_states(self) -> bool:
+        """Whether it says which states there are, and so suits one kind of transfer only."""
+        return self.first is not None or (self.pace is None and self.steps != ())
 
 
 @attrs.define
@@ -84,20 +150,32 @@ class Journey:
 
     Attributes:
         plan: The plan.
+        first: The state in which it begins.
+        steps: The steps after that.
         entered_at: When the present state was entered.
         position: How many steps were taken.
         looks: How often the present state was read.
     """
 
     plan: Plan
+    first: str
+    steps: tuple[Step, ...]
     entered_at: datetime
     position: int = 0
     looks: int = 0
 
+    @classmethod
+    def begin(cls, plan: Plan, usual: Way, at: datetime) -> Journey:
+        """Sets out on a plan; what it leaves open goes the usual way."""
+        steps = plan.steps
+        if plan.pace is not None and usual is not WITHDRAWAL_WAY:
+            steps = plan.pace.along(usual.path)
+        return cls(plan, plan.first or usual.first, steps, at)
+
     @property
     def next_step(self) -> Step | None:
         """The step ahead, or ``None`` at the end."""
-        return self.plan.steps[self.position] if self.position < len(self.plan.steps) else None
+        return self.steps[self.position] if self.position < len(self.steps) else None
 
     @property
     def due_at(self) -> datetime | None:
@@ -107,6 +185,12 @@ class Journey:
             return None
         return self.entered_at + timedelta(seconds=step.seconds / self.plan.speed)
 
+    @property
+    def waits_for_hand(self) -> bool:
+        """Whether there is a step ahead that neither time nor a look takes."""
+        step = self.next_step
+        return step is not None and step.seconds is None and step.looks is None
+
     def look(self) -> bool:
         """Counts one read of the present state; whether that makes the step ahead due."""
         self.looks += 1
@@ -115,7 +199,7 @@ class Journey:
 
     def take_step(self, at: datetime) -> Step:
         """Takes the step ahead; ``IndexError`` at the end."""
-        step = self.plan.steps[self.position]
+        step = self.steps[self.position]
         self.position += 1
         self.entered_at = at
         self.looks = 0
@@ -123,4 +207,4 @@ class Journey:
 
     def abandon(self) -> None:
         """Leaves the plan: whatever comes now is done by hand."""
-        self.position = len(self.plan.steps)
+        self.position = len(self.steps)

@@ -27,6 +27,8 @@ _UNKNOWN_KEY: Final = Named(401, "invalid_access_key")
 _EXPIRED_KEY: Final = Named(401, "expired_access_key")
 _WRONG_IP: Final = Named(401, "no_authorization_ip")
 _WITHDRAW_LOCKED: Final = Named(403, "open_api_withdraw_locked")
+_PUBLIC_LIMIT: Final = 10
+"""Calls per second, in every group of the quotation half."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +57,8 @@ class Guard:
     """
 
     def __init__(self, keys: Keys, knobs: Knobs, *, limited: bool) -> None:
-        self.limits = Limits(knobs)
+        self._limits = Limits(knobs)
+        self._public_limits: dict[tuple[str, str], Limits] = {}
         self._keys = keys
         self._knobs = knobs
         self._limited = limited
@@ -76,13 +79,21 @@ class Guard:
             raise Refusal(_UNKNOWN_KEY)
         return Pass(token=token, key=key)
 
-    def charge(self, now: datetime) -> Answer | None:
-        """Charges the account for one call; the answer of one that is too many."""
-        return self.limits.charge(now) if self._limited else None
+    def charge(self, request: Request, public_group: str | None, now: datetime) -> Answer | None:
+        """Charges the account, or for a public call its address; the answer of a call that is too many."""
+        return self._budget(request, public_group).charge(now) if self._limited else None
 
-    def headers(self, now: datetime) -> tuple[tuple[str, str], ...]:
+    def headers(
+        self, request: Request, public_group: str | None, now: datetime
+    ) -> tuple[tuple[str, str], ...]:
         """The headers that tell what is left; none when nothing is counted."""
-        return (self.limits.header(now),) if self._limited else ()
+        return (self._budget(request, public_group).header(now),) if self._limited else ()
+
+    def _budget(self, request: Request, public_group: str | None) -> Limits:
+        if public_group is None:
+            return self._limits
+        limits = Limits(self._knobs, group=public_group, limit=_PUBLIC_LIMIT)
+        return self._public_limits.setdefault((public_group, request.client_ip), limits)
 
     def admit(self, request: Request, sender: Pass, permission: str | None, now: datetime) -> None:
         """Verifies all that the token claims, and that the key may make this call.

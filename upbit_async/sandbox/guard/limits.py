@@ -23,10 +23,18 @@ _SECOND = timedelta(seconds=1)
 
 
 class Limits:
-    """The budget of one account in the group ``default``."""
+    """The budget of one account, or of one address, in one group.
 
-    def __init__(self, knobs: Knobs) -> None:
+    Args:
+        knobs: The undocumented choices.
+        group: The group.
+        limit: Calls per second; ``None`` goes by ``Knobs.limit``.
+    """
+
+    def __init__(self, knobs: Knobs, *, group: str = "default", limit: int | None = None) -> None:
         self._knobs = knobs
+        self._group = group
+        self._own_limit = limit
         self._calls: deque[datetime] = deque()
         self._strikes: deque[datetime] = deque()
         self._bans = 0
@@ -37,7 +45,7 @@ class Limits:
         if self._banned_until is not None and now < self._banned_until:
             return self._ban_answer(self._banned_until - now)
         self._forget(now)
-        if len(self._calls) < self._knobs.limit:
+        if len(self._calls) < self._limit:
             self._calls.append(now)
             return None
         if self._knobs.rejected_count:
@@ -47,9 +55,12 @@ class Limits:
     def header(self, now: datetime) -> tuple[str, str]:
         """What is left of the present second."""
         self._forget(now)
-        limit = self._knobs.limit
-        left = max(0, limit - len(self._calls))
-        return "Remaining-Req", f"group=default; min={60 * limit}; sec={left}"
+        left = max(0, self._limit - len(self._calls))
+        return "Remaining-Req", f"group={self._group}; min={60 * self._limit}; sec={left}"
+
+    @property
+    def _limit(self) -> int:
+        return self._knobs.limit if self._own_limit is None else self._own_limit
 
     def _forget(self, now: datetime) -> None:
         """Drops the calls that no longer count."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.routes import accounts, status, withdraw_order, withdraws
+from upbit_async.sandbox.routes import (
+    accounts,
+    deposit_addresses,
+    deposits,
+    korea,
+    markets,
+    status,
+    travel_rule,
+    withdraw_order,
+    withdraws,
+)
 from upbit_async.sandbox.routes.route import Call, Route
 
 if TYPE_CHECKING:
@@ -14,6 +24,16 @@ __all__ = ["ROUTES", "Call", "Route"]
 
 ROUTES: Final[Mapping[tuple[str, str], Route]] = {
     (route.method, route.path): route
-    for route in (*status.ROUTES, *accounts.ROUTES, *withdraws.ROUTES, *withdraw_order.ROUTES)
+    for route in (
+        *status.ROUTES,
+        *markets.ROUTES,
+        *accounts.ROUTES,
+        *withdraws.ROUTES,
+        *withdraw_order.ROUTES,
+        *deposits.ROUTES,
+        *deposit_addresses.ROUTES,
+        *travel_rule.ROUTES,
+        *korea.ROUTES,
+    )
 }
 """Every route by (method, path)."""

@@ -102,12 +102,12 @@ class Members(_Reader):
             self.fault(name, "is empty")
         return value
 
-    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
-        """A member that takes certain words only."""
-        value = self.text(name, required=False)
+    def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
+        """A member that takes certain words only; without a default it has to be there."""
+        value = self.text(name, required=default is None)
         if value and value not in allowed:
             self.fault(name)
-        return value or default
+        return value or default or ""
 
     def amount(self, name: str) -> tuple[Decimal, str]:
         """An amount above zero in plain decimal notation, and its text."""

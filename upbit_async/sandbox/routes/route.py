@@ -7,7 +7,9 @@ from datetime import datetime
 
 import attrs
 
+from upbit_async.region import Region
 from upbit_async.sandbox.exchange.exchange import Exchange
+from upbit_async.sandbox.knobs import Knobs
 from upbit_async.sandbox.messages import Answer, Request
 
 __all__ = ["Call", "Route"]
@@ -35,11 +37,20 @@ class Route:
     Attributes:
         method: The HTTP method.
         path: The whole path.
-        permission: What the key must be allowed, or ``None``: any valid key will do.
+        permission: What the key must be allowed, ``None``: any valid key will do; or what tells it, by knob.
         answer: Does the work; raises ``Refusal`` where there is a reason against it.
+        public_group: In which group its calls are counted for the address that they come from, if it is open
+            to everybody; ``None``: it has to be signed, and is counted for the account.
+        regions: Where it is.
     """
 
     method: str
     path: str
-    permission: str | None
+    permission: str | Callable[[Knobs], str] | None
     answer: Callable[[Call], Answer]
+    public_group: str | None = attrs.field(default=None, kw_only=True)
+    regions: frozenset[Region] = attrs.field(default=frozenset(Region), kw_only=True)
+
+    def permission_by(self, knobs: Knobs) -> str | None:
+        """What the key must be allowed, or ``None``."""
+        return self.permission(knobs) if callable(self.permission) else self.permission

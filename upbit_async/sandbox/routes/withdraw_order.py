@@ -6,7 +6,7 @@ from typing import Final
 
 from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
-from upbit_async.sandbox.exchange.exchange import Order
+from upbit_async.sandbox.exchange.withdrawals import Order
 from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.parameters import Members, Query
 from upbit_async.sandbox.routes.route import Call, Route
@@ -24,7 +24,7 @@ _BENEFICIARY: Final = (
 def _withdraw(call: Call) -> Answer:
     """https://global-docs.upbit.com/reference/withdraw."""
     exchange = call.exchange
-    record = exchange.withdraw(_order(call), call.now)
+    record = exchange.withdrawals.withdraw(_order(call), call.now)
     return Answer.of_json(exchange.knobs.post_status, withdrawal_view(record, exchange.knobs))
 
 
@@ -54,7 +54,7 @@ def _cancel(call: Call) -> Answer:
     exchange, query = call.exchange, Query(call.request.parameters)
     uuid = query.required("uuid")
     query.refuse_faults()
-    record = exchange.cancel(uuid, call.now)
+    record = exchange.withdrawals.cancel(uuid, call.now)
     # the published answer says true beside CANCELLED: what held when the call was made
     return Answer.of_json(200, withdrawal_view(record, exchange.knobs, is_cancelable=True))
 

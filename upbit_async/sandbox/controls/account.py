@@ -1,20 +1,16 @@
-"""What tests hold in their hands: the account and its withdrawals, also while the sandbox is served."""
+"""The account in a test's hands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import attrs
-
 from upbit_async.sandbox.exchange.accounts import Balance, MemberLevel, RegisteredAddress
-from upbit_async.sandbox.exchange.withdrawals import Withdrawal
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.engine import Engine
 
-__all__ = ["AccountControl", "WithdrawalControl"]
+__all__ = ["AccountControl"]
 
 
 class AccountControl:
@@ -100,49 +96,3 @@ class AccountControl:
     def unlock(self) -> None:
         """Unlocks them again."""
         self._account.member_level.wallet_locked = False
-
-
-class WithdrawalControl(Mapping[str, Withdrawal]):
-    """All withdrawals by uuid, oldest first, as they stand at this moment.
-
-    Args:
-        engine: The exchange at work.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._withdrawals = engine.exchange.withdrawals
-
-    def __getitem__(self, uuid: str) -> Withdrawal:
-        """The live record; ``KeyError`` when there is none."""
-        with self._engine.at_work():
-            return self._withdrawals[uuid]
-
-    def __iter__(self) -> Iterator[str]:
-        """The uuids as of now, oldest first."""
-        with self._engine.at_work():
-            return iter(tuple(self._withdrawals))
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._withdrawals)
-
-    def advance(self, uuid: str, state: str) -> Withdrawal:
-        """Puts a withdrawal into any state; from then on its plan does nothing.
-
-        The money follows: ``DONE`` settles it, ``FAILED``, ``CANCELLED`` and ``REJECTED`` give it back.
-
-        Args:
-            uuid: The withdrawal.
-            state: The new state; it may be one that Upbit does not have.
-
-        Raises:
-            KeyError: There is no such withdrawal.
-        """
-        with self._engine.at_work() as now:
-            return self._engine.exchange.advance(uuid, state, now)
-
-    def snapshot(self) -> tuple[Withdrawal, ...]:
-        """Copies of all records, oldest first, which do not change any more."""
-        with self._engine.at_work():
-            return tuple(attrs.evolve(record) for record in self._withdrawals.values())

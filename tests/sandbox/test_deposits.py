@@ -1,0 +1,377 @@
+"""Deposits arrive, are looked up, progress, and are credited once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from answers import assert_like, error_of
+
+from upbit_async.region import Region
+from upbit_async.sandbox import Knobs, Plan, Sandbox, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from tests.sandbox.conftest import Hand, Watch
+    from upbit_async.sandbox import Deposit
+
+HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(101, 108)]
+TIMES = {"created_at", "done_at"}
+
+
+def tether(sandbox: Sandbox, amount: str = "35.5", **options: Any) -> Deposit:
+    return sandbox.deposits.arrive("USDT", "TRX", amount, **options)
+
+
+async def look(hand: Hand, uuid: str) -> str:
+    state: str = (await hand.get("/v1/deposit", f"uuid={uuid}")).json()["state"]
+    return state
+
+
+def without_times(row: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in row.items() if name not in TIMES}
+
+
+# -- looking up ------------------------------------------------------------------------------------
+
+
+async def test_there_is_an_old_deposit_in_every_state(hand: Hand, example: Callable[[str], Any]) -> None:
+    rows = (await hand.get("/v1/deposits", "order_by=asc")).json()
+    assert [row["uuid"] for row in rows] == HISTORY
+    assert [row["state"] for row in rows] == [
+        "ACCEPTED",
+        "TRAVEL_RULE_SUSPECTED",
+        "CANCELLED",
+        "REJECTED",
+        "REFUNDING",
+        "REFUNDED",
+        "PROCESSING",
+    ]
+    for row in rows:
+        assert_like(row, example("deposits_get")[0])
+        assert (row["done_at"] is None) is (row["state"] in {"PROCESSING", "REFUNDING"})
+    assert without_times(rows[0]) == without_times(example("deposits_get")[0])
+    assert without_times(rows[1]) == without_times(example("deposit_get_travel_rule_suspected"))
+
+
+async def test_old_deposits_leave_the_books_alone(sandbox: Sandbox, watch: Watch) -> None:
+    watch.tick(10_000)
+    assert sandbox.account.balance("SGD").available == 1_000_000
+    assert len(sandbox.ledger) == 0
+    assert sandbox.deposits[HISTORY[-1]].state == "PROCESSING"
+
+
+async def test_without_an_id_the_latest_deposit_is_told(hand: Hand, sandbox: Sandbox) -> None:
+    assert (await hand.get("/v1/deposit")).json()["uuid"] == HISTORY[-1]
+    assert (await hand.get("/v1/deposit", "uuid=&currency=SGD")).json()["uuid"] == HISTORY[0]
+    record = tether(sandbox)
+    assert (await hand.get("/v1/deposit")).json()["uuid"] == record.uuid
+
+
+@pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
+async def test_an_unknown_deposit_is_not_found(hand: Hand, sandbox: Sandbox, query: str) -> None:
+    response = await hand.get("/v1/deposit", query)
+    assert error_of(response) == (404, "deposit_not_found")
+    assert response.json()["error"]["message"] == "The deposit was not found."
+    sandbox.knobs.language = "ko"
+    assert (await hand.get("/v1/deposit", query)).json()["error"][
+        "message"
+    ] == "입출금 정보를 찾지 못했습니다."
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("", [7, 6, 5, 4, 3, 2, 1]),
+        ("state=TRAVEL_RULE_SUSPECTED", [2]),
+        ("currency=SGD", [1]),
+        ("limit=2&page=2", [5, 4]),
+        (f"from={HISTORY[1]}&to={HISTORY[4]}&order_by=asc", [3, 4]),
+        (f"uuids[]={HISTORY[4]}&uuids[]={HISTORY[1]}&uuids[]=unknown", [5, 2]),
+        ("txids[]=BKD-2000-12-29-fakefakefakefakefakefake00&txids[]=unknown", [1]),
+    ],
+)
+async def test_listings_filter_page_and_order(hand: Hand, query: str, numbers: list[int]) -> None:
+    rows = (await hand.get("/v1/deposits", query)).json()
+    assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("state=DONE", "state does not have a valid value"),
+        ("limit=101&page=0", "limit does not have a valid value, page does not have a valid value"),
+        ("uuids[]=a&txids[]=b", "txids[] can not be used together with uuids[]"),
+        ("&".join(f"txids[]={n}" for n in range(101)), "txids[] does not have a valid value"),
+    ],
+)
+async def test_listings_refuse_what_is_not_allowed(hand: Hand, query: str, message: str) -> None:
+    response = await hand.get("/v1/deposits", query)
+    assert error_of(response) == (400, "validation_error")
+    assert response.json()["error"]["message"] == message
+
+
+async def test_a_withdrawals_id_is_no_cursor_among_deposits(hand: Hand) -> None:
+    response = await hand.get("/v1/deposits", "to=00000000-0000-4000-8000-000000000001")
+    assert error_of(response) == (400, "invalid_parameter")
+
+
+async def test_several_deposits_may_have_one_txid(hand: Hand, sandbox: Sandbox) -> None:
+    first, second = tether(sandbox, "1", txid="shared"), tether(sandbox, "2", txid="shared")
+    assert (await hand.get("/v1/deposit", "txid=shared")).json()["uuid"] == second.uuid
+    rows = (await hand.get("/v1/deposits", "txids[]=shared")).json()
+    assert [row["uuid"] for row in rows] == [second.uuid, first.uuid]
+
+
+async def test_a_new_deposit_may_show_late(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
+    uuid = tether(sandbox).uuid
+    assert error_of(await hand.get("/v1/deposit", f"uuid={uuid}")) == (404, "deposit_not_found")
+    watch.tick(1)
+    assert (await hand.get("/v1/deposit", f"uuid={uuid}")).status_code == 200
+    assert (await hand.get("/v1/deposits", f"uuids[]={uuid}")).json() == []
+    watch.tick(1)
+    assert len((await hand.get("/v1/deposits", f"uuids[]={uuid}")).json()) == 1
+
+
+# -- arriving --------------------------------------------------------------------------------------
+
+
+async def test_a_deposit_is_credited_after_three_seconds(
+    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+) -> None:
+    record = tether(sandbox)
+    told = (await hand.get("/v1/deposit", f"uuid={record.uuid}")).json()
+    assert_like(told, example("deposit_get"))
+    assert (told["state"], told["amount"], told["fee"], told["done_at"]) == (
+        "PROCESSING",
+        "35.5",
+        "0.0",
+        None,
+    )
+    assert (told["txid"], told["created_at"]) == (record.txid, "2026-11-20T12:00:00")
+    assert sandbox.account.balance("USDT").available == 10_000
+    watch.tick(3)
+    told = (await hand.get("/v1/deposit", f"txid={record.txid}")).json()
+    assert (told["state"], told["done_at"]) == ("ACCEPTED", "2026-11-20T12:00:03")
+    assert sandbox.account.balance("USDT").available == Decimal("10035.5")
+    (entry,) = sandbox.ledger
+    assert (entry.kind, entry.uuid, entry.at) == ("credited", record.uuid, watch.now)
+    assert (entry.amount, entry.fee, entry.total) == (Decimal("35.5"), Decimal(0), Decimal("35.5"))
+    assert sandbox.ledger.credited == (entry,)
+    assert sandbox.ledger.moved("USDT") == 0
+
+
+async def test_fiat_comes_from_a_bank(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    record = sandbox.deposits.arrive("SGD", None, 250)
+    told = (await hand.get("/v1/deposit", "currency=SGD")).json()
+    assert (told["uuid"], told["net_type"], told["amount"]) == (record.uuid, None, "250.0")
+    assert told["txid"].startswith("BKD-2026-11-20-")
+    assert len(told["txid"]) == len("BKD-2000-12-29-fakefakefakefakefakefake00")
+    watch.tick(3)
+    assert sandbox.account.balance("SGD").available == 1_000_250
+    assert sandbox.ledger.credited[0].net_type is None
+
+
+async def test_amounts_as_they_were_sent_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.knobs.amounts = "as sent"
+    tether(sandbox, "100")
+    assert (await hand.get("/v1/deposit")).json()["amount"] == "100"
+
+
+async def test_an_amount_is_told_without_an_exponent(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.knobs.amounts = "as sent"
+    sandbox.deposits.arrive("BTC", "BTC", Decimal("1E-8"), transaction_type="internal")
+    told = (await hand.get("/v1/deposit")).json()
+    assert (told["amount"], told["transaction_type"]) == ("0.00000001", "internal")
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "NaN", "Infinity"])
+def test_what_arrives_is_more_than_nothing(sandbox: Sandbox, amount: str) -> None:
+    with pytest.raises(ValueError, match="above zero"):
+        tether(sandbox, amount)
+    assert list(sandbox.deposits) == HISTORY
+
+
+def test_nothing_arrives_on_a_network_that_is_not_listed(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="USDT on TRC20"):
+        sandbox.deposits.arrive("USDT", "TRC20", 1)
+
+
+async def test_too_little_is_never_credited(sandbox: Sandbox, watch: Watch) -> None:
+    sandbox.wallets["USDT", "TRX"].minimum_deposit = Decimal(5)
+    little, enough = tether(sandbox, "4.99", plan=Plan.at_once()), tether(sandbox, "5")
+    watch.tick(10_000)
+    assert (sandbox.deposits[little.uuid].state, sandbox.deposits[enough.uuid].state) == (
+        "PROCESSING",
+        "ACCEPTED",
+    )
+    assert sandbox.account.balance("USDT").available == 10_005
+
+
+# -- progress --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["ACCEPTED", "CANCELLED", "REJECTED", "REFUNDED"])
+async def test_at_once(hand: Hand, sandbox: Sandbox, end: str) -> None:
+    uuid = tether(sandbox, plan=Plan.at_once(end)).uuid
+    assert await look(hand, uuid) == end
+    assert sandbox.deposits[uuid].done_at is not None
+    assert len(sandbox.ledger.credited) == (end == "ACCEPTED")
+
+
+async def test_after_looks_alone_or_in_a_list(hand: Hand, sandbox: Sandbox) -> None:
+    uuid = tether(sandbox, plan=Plan.after_looks(3)).uuid
+    await hand.get("/v1/deposits", f"uuids[]={uuid}")
+    await hand.get("/v1/deposits", f"uuids[]={HISTORY[0]}")
+    assert [await look(hand, uuid) for _ in range(3)] == ["PROCESSING", "PROCESSING", "ACCEPTED"]
+
+
+async def test_by_hand(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    uuid = tether(sandbox, plan=Plan.by_hand()).uuid
+    watch.tick(10_000)
+    assert await look(hand, uuid) == "PROCESSING"
+    assert sandbox.deposits.advance(uuid, "ACCEPTED").credited
+    assert await look(hand, uuid) == "ACCEPTED"
+    assert sandbox.account.balance("USDT").available == Decimal("10035.5")
+
+
+async def test_a_path_may_be_as_strange_as_one_likes(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+    path = ("WARNING", "ACCEPTED", "PROCESSING", "ACCEPTED", "REFUNDING", "REFUNDED")
+    uuid = tether(sandbox, plan=Plan.after_seconds(1, path=path)).uuid
+    states: list[str] = []
+    for _ in path:
+        watch.tick(1)
+        states.append(await look(hand, uuid))
+    assert tuple(states) == path
+    assert len(sandbox.ledger.credited) == 1
+
+
+async def test_deposits_and_withdrawals_come_due_in_one_order(
+    hand: Hand, sandbox: Sandbox, watch: Watch
+) -> None:
+    sandbox.plan = Plan.after_seconds(2)
+    await hand.withdraw()
+    tether(sandbox, plan=Plan.after_seconds(3))
+    tether(sandbox, plan=Plan.after_seconds(5))
+    watch.tick(10)
+    assert [entry.kind for entry in sandbox.ledger] == ["created", "credited", "settled", "credited"]
+    assert [entry.kind for entry in sandbox.ledger.settled + sandbox.ledger.created] == ["settled", "created"]
+
+
+async def test_a_plan_that_names_no_states_is_for_deposits_too(sandbox: Sandbox) -> None:
+    sandbox.plan = Plan.by_hand()
+    waits = tether(sandbox)
+    sandbox.plan = Plan.at_once()
+    arrives = tether(sandbox)
+    assert (sandbox.deposits[waits.uuid].state, sandbox.deposits[arrives.uuid].state) == (
+        "PROCESSING",
+        "ACCEPTED",
+    )
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan.at_once("DONE"),
+        Plan.after_seconds(1, path=("FAILED",)),
+        Plan.by_hand(first="WAITING"),
+        Plan(steps=(Step("DONE"),)),
+    ],
+)
+async def test_a_plan_that_names_states_is_for_withdrawals_only(
+    sandbox: Sandbox, watch: Watch, plan: Plan
+) -> None:
+    sandbox.plan = plan
+    uuid = tether(sandbox).uuid
+    watch.tick(2)
+    assert sandbox.deposits[uuid].state == "PROCESSING"
+    watch.tick(1)
+    assert sandbox.deposits[uuid].state == "ACCEPTED"
+
+
+async def test_deposits_may_have_a_plan_of_their_own(hand: Hand, sandbox: Sandbox) -> None:
+    assert sandbox.deposits.plan is None
+    sandbox.plan = Plan.by_hand()
+    sandbox.deposits.plan = Plan.at_once()
+    assert sandbox.deposits[tether(sandbox).uuid].state == "ACCEPTED"
+    assert sandbox.deposits[tether(sandbox, plan=Plan.by_hand()).uuid].state == "PROCESSING"
+    withdrawal = (await hand.withdraw()).json()["uuid"]
+    assert sandbox.withdrawals[withdrawal].state == "WAITING"
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_an_end_time_while_suspected_by_knob(
+    hand: Hand, sandbox: Sandbox, watch: Watch, *, told: bool
+) -> None:
+    sandbox.knobs.suspected_done_at = told
+    uuid = tether(sandbox, plan=Plan.suspected(after=60)).uuid
+    assert await look(hand, uuid) == "PROCESSING"
+    watch.tick(60)
+    row = (await hand.get("/v1/deposit", f"uuid={uuid}")).json()
+    assert row["state"] == "TRAVEL_RULE_SUSPECTED"
+    assert row["done_at"] == ("2026-11-20T12:01:00" if told else None)
+    watch.tick(10_000)
+    assert await look(hand, uuid) == "TRAVEL_RULE_SUSPECTED"
+    assert sandbox.deposits.advance(uuid, "REFUNDING").done_at is None
+    assert len(sandbox.ledger) == 0
+
+
+async def test_records_can_be_kept_as_they_were(sandbox: Sandbox) -> None:
+    uuid = tether(sandbox, plan=Plan.by_hand()).uuid
+    before = sandbox.deposits.snapshot()[-1]
+    sandbox.deposits.advance(uuid, "ACCEPTED")
+    assert (before.state, sandbox.deposits[uuid].state) == ("PROCESSING", "ACCEPTED")
+    assert list(sandbox.deposits)[-1] == uuid
+    assert len(sandbox.deposits) == 8
+    with pytest.raises(KeyError):
+        sandbox.deposits.advance("unknown", "ACCEPTED")
+
+
+# -- what a deposit needs --------------------------------------------------------------------------
+
+
+async def test_the_chance_looks_like_the_example(
+    hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]
+) -> None:
+    sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
+    answer = (await hand.get("/v1/deposits/chance/coin", "currency=BTC&net_type=BTC")).json()
+    assert answer == {**example("deposits_chance_coin_get"), "minimum_deposit_amount": "0.0"}
+
+
+@pytest.mark.parametrize(
+    ("state", "possible"),
+    [("working", True), ("deposit_only", True), ("withdraw_only", False), ("some_new_state", False)],
+)
+async def test_the_chance_tells_whether_the_wallet_takes_deposits(
+    hand: Hand, sandbox: Sandbox, state: str, *, possible: bool
+) -> None:
+    wallet = sandbox.wallets["USDT", "TRX"]
+    wallet.wallet_state, wallet.minimum_deposit, wallet.confirmations = state, Decimal("2.5"), 19
+    answer = (await hand.get("/v1/deposits/chance/coin", "currency=USDT&net_type=TRX")).json()
+    assert answer["is_deposit_possible"] is possible
+    assert bool(answer["deposit_impossible_reason"]) is not possible
+    assert answer["minimum_deposit_amount"] == "2.5"
+    assert (answer["minimum_deposit_confirmations"], answer["decimal_precision"]) == (19, 6)
+
+
+async def test_the_chance_needs_both_names_of_a_wallet(hand: Hand) -> None:
+    response = await hand.get("/v1/deposits/chance/coin", "currency=")
+    assert error_of(response) == (400, "validation_error")
+    assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
+    response = await hand.get("/v1/deposits/chance/coin", "currency=BTC&net_type=ETH")
+    assert error_of(response) == (400, "invalid_parameter")
+
+
+@pytest.mark.parametrize("region", Region)
+async def test_every_region_has_deposits_of_its_fiat(
+    region: Region, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+) -> None:
+    sandbox = Sandbox(region, knobs=Knobs(nulls="dropped"))
+    async with hand_at(sandbox) as hand:
+        told = (await hand.get("/v1/deposit", f"currency={region.fiat}")).json()
+    assert told["uuid"] == HISTORY[0]
+    assert "net_type" not in told

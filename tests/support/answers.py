@@ -1,0 +1,28 @@
+"""What tests say about answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["assert_like", "error_of"]
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    """Return the status and the name of a refusal."""
+    return response.status_code, response.json()["error"]["name"]
+
+
+def assert_like(answer: dict[str, object], example: dict[str, object]) -> None:
+    """Demand the same members in the same order, of the same kinds; null is of any kind."""
+    assert list(answer) == list(example)
+    for name, value in example.items():
+        if answer[name] is not None and value is not None:
+            assert _kind_of(answer[name]) == _kind_of(value), name
+
+
+def _kind_of(value: object) -> object:
+    """Return a kind of value, and for lists that of their items."""
+    return [type(item) for item in cast("list[object]", value)] if isinstance(value, list) else type(value)

@@ -1,0 +1,54 @@
+"""Deposits, and the money that arrives for them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from upbit_async.sandbox.exchange.plan import Plan
+from upbit_async.sandbox.exchange.transfers import Transfer
+
+__all__ = ["SUSPECTED", "Arrival", "Deposit"]
+
+SUSPECTED: Final = "TRAVEL_RULE_SUSPECTED"
+"""The state in which money has arrived, but is held up until it is known whose it was."""
+
+
+@attrs.frozen(kw_only=True)
+class Arrival:
+    """Money that somebody sends to the account.
+
+    Attributes:
+        currency: The currency's code.
+        net_type: The network's identifier; ``None`` for fiat.
+        amount: How much.
+        amount_text: The same as it was written.
+        txid: The chain's id, or the bank's; several arrivals may have one. It is made up where there is none.
+        transaction_type: ``default`` or ``internal``.
+        vasp_name: The exchange that it comes from, if any.
+        plan: How it progresses; ``None`` is as the desk's deposits do.
+    """
+
+    currency: str
+    net_type: str | None
+    amount: Decimal
+    amount_text: str
+    txid: str | None = None
+    transaction_type: str = "default"
+    vasp_name: str | None = None
+    plan: Plan | None = None
+
+
+@attrs.define(kw_only=True)
+class Deposit(Transfer):
+    """One deposit as the exchange knows it, which is more than it tells.
+
+    Attributes:
+        vasp_name: The exchange that it comes from, if any; never told by the API.
+        credited: Whether the account got its money.
+    """
+
+    vasp_name: str | None = None
+    credited: bool = False

@@ -1,0 +1,128 @@
+"""The travel rule: deposits that are held up until it is known from which exchange they come.
+
+See https://global-docs.upbit.com/reference/travelrule-guide.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from upbit_async.sandbox.exchange.deposits import SUSPECTED, Deposit
+from upbit_async.sandbox.exchange.errors import ALREADY_HAVE_DEPOSIT, DEPOSIT_NOT_FOUND, Refusal
+from upbit_async.sandbox.exchange.shelf import Search
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox.exchange.deposit_desk import DepositDesk
+    from upbit_async.sandbox.exchange.shared import Shared
+
+__all__ = ["TravelRuleDesk", "Vasp", "Verification"]
+
+_VERIFIED: Final = "verified"
+
+
+@attrs.define(kw_only=True)
+class Vasp:
+    """Another exchange that takes part; tests may change any member at any time.
+
+    See https://global-docs.upbit.com/reference/list-travelrule-vasps.
+
+    Attributes:
+        vasp_name: Its name.
+        vasp_uuid: Its id, which may change.
+        depositable: Whether deposits from it can be verified.
+        withdrawable: Whether withdrawals to it are possible; told, not enforced.
+    """
+
+    vasp_name: str
+    vasp_uuid: str
+    depositable: bool = True
+    withdrawable: bool = True
+
+
+@attrs.frozen
+class Verification:
+    """What a verification came to.
+
+    Attributes:
+        deposit: The deposit, in the state in which it left it.
+        result: ``verified``, or another word.
+    """
+
+    deposit: Deposit
+    result: str
+
+
+class TravelRuleDesk:
+    """Verifies deposits.
+
+    Args:
+        shared: What it shares with the other desks.
+        deposits: The desk for deposits.
+
+    Attributes:
+        vasps: The exchanges that take part, in the order in which they are listed.
+    """
+
+    def __init__(self, shared: Shared, deposits: DepositDesk) -> None:
+        self.vasps = [
+            Vasp(vasp_name="Example Exchange A", vasp_uuid="00000000-0000-4000-8000-000000000901"),
+            Vasp(
+                vasp_name="Example Exchange B",
+                vasp_uuid="00000000-0000-4000-8000-000000000902",
+                withdrawable=False,
+            ),
+        ]
+        self._shared = shared
+        self._deposits = deposits
+        self._verified_at: dict[tuple[str, ...], datetime] = {}
+
+    def verify_by_uuid(self, deposit_uuid: str, vasp_uuid: str, now: datetime) -> Verification:
+        """Verifies a deposit that is named by its id.
+
+        Raises:
+            Refusal: There is no such deposit or exchange, or the same was asked within ten minutes.
+        """
+        deposit = self._deposits.find(deposit_uuid, now)
+        return self._verify(deposit, vasp_uuid, (deposit_uuid, vasp_uuid), now)
+
+    def verify_by_txid(
+        self, txid: str, currency: str, net_type: str, vasp_uuid: str, now: datetime
+    ) -> Verification:
+        """Verifies a deposit that is named by its chain id: of several the oldest that is held up.
+
+        Raises:
+            Refusal: There is no such deposit or exchange, it is past verifying, or the same was asked within
+                ten minutes.
+        """
+        deposit = self._find(txid, currency, net_type, now)
+        if deposit.state in self._shared.knobs.already_recorded:
+            raise Refusal(ALREADY_HAVE_DEPOSIT)
+        return self._verify(deposit, vasp_uuid, (vasp_uuid, txid, currency, net_type), now)
+
+    def _find(self, txid: str, currency: str, net_type: str, now: datetime) -> Deposit:
+        wanted = Search(currency=currency, txids=frozenset({txid}), ascending=True)
+        found = self._deposits.records.search(wanted, now, hidden_for=self._shared.knobs.get_delay)
+        of_network = [deposit for deposit in found if deposit.net_type == net_type]
+        if not of_network:
+            raise Refusal(DEPOSIT_NOT_FOUND)
+        return next((deposit for deposit in of_network if deposit.state == SUSPECTED), of_network[0])
+
+    def _verify(
+        self, deposit: Deposit, vasp_uuid: str, asked: tuple[str, ...], now: datetime
+    ) -> Verification:
+        knobs = self._shared.knobs
+        vasp = next((known for known in self.vasps if known.vasp_uuid == vasp_uuid), None)
+        if vasp is None:
+            raise Refusal(knobs.unknown_vasp)
+        last = self._verified_at.get(asked)
+        if last is not None and now < last + timedelta(seconds=knobs.verification_interval):
+            raise Refusal(knobs.verification_too_soon)
+        self._verified_at[asked] = now
+        if not vasp.depositable or vasp.vasp_name != deposit.vasp_name:
+            return Verification(deposit, knobs.verification_failed)
+        if deposit.state == SUSPECTED:
+            self._deposits.clear(deposit, now)
+        return Verification(deposit, _VERIFIED)

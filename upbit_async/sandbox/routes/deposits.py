@@ -1,0 +1,38 @@
+"""Looking at deposits, and at what they need."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from upbit_async.sandbox.messages import Answer
+from upbit_async.sandbox.routes.parameters import Query
+from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.transfers import get_transfer, list_transfers
+from upbit_async.sandbox.views import deposit_chance_view, deposit_view
+
+__all__ = ["ROUTES"]
+
+
+def _list(call: Call) -> Answer:
+    """https://global-docs.upbit.com/reference/list-deposits."""
+    return list_transfers(call, call.exchange.deposits, deposit_view)
+
+
+def _get(call: Call) -> Answer:
+    """https://global-docs.upbit.com/reference/get-deposit."""
+    return Answer.of_json(200, get_transfer(call, call.exchange.deposits, deposit_view))
+
+
+def _chance(call: Call) -> Answer:
+    """https://global-docs.upbit.com/reference/available-deposit-information."""
+    query = Query(call.request.parameters)
+    currency, net_type = query.required("currency"), query.required("net_type")
+    query.refuse_faults()
+    return Answer.of_json(200, deposit_chance_view(call.exchange.wallet(currency, net_type)))
+
+
+ROUTES: Final = (
+    Route("GET", "/v1/deposits", "view_deposits", _list),
+    Route("GET", "/v1/deposit", "view_deposits", _get),
+    Route("GET", "/v1/deposits/chance/coin", "view_deposits", _chance),
+)

@@ -1,0 +1,64 @@
+"""What there is in Korea only: the list of keys, and won to and from the account's bank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from upbit_async.region import Region
+from upbit_async.sandbox.body import Body
+from upbit_async.sandbox.exchange.deposits import Arrival
+from upbit_async.sandbox.exchange.plan import Plan
+from upbit_async.sandbox.messages import Answer
+from upbit_async.sandbox.routes.parameters import Members
+from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.views import api_key_view, deposit_view, withdrawal_view
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = ["ROUTES"]
+
+_REGIONS: Final = frozenset({Region.KR})
+_SECOND_FACTORS: Final = ("kakao", "naver", "hana")
+
+
+def _keys(call: Call) -> Answer:
+    """https://docs.upbit.com/kr/reference/list-api-keys."""
+    return Answer.of_json(200, [api_key_view(key) for key in call.exchange.keys])
+
+
+def _withdraw(call: Call) -> Answer:
+    """https://docs.upbit.com/kr/reference/withdraw-krw."""
+    knobs = call.exchange.knobs
+    record = call.exchange.withdrawals.withdraw_fiat(*_amount(call), call.now)
+    return Answer.of_json(knobs.post_status, withdrawal_view(record, knobs))
+
+
+def _deposit(call: Call) -> Answer:
+    """https://docs.upbit.com/kr/reference/deposit-krw: it waits for a hand, the user's in the app."""
+    knobs = call.exchange.knobs
+    amount, amount_text = _amount(call)
+    arrival = Arrival(
+        currency=call.exchange.region.fiat,
+        net_type=None,
+        amount=amount,
+        amount_text=amount_text,
+        plan=Plan.by_hand(),
+    )
+    record = call.exchange.deposits.arrive(arrival, call.now)
+    return Answer.of_json(knobs.post_status, deposit_view(record, knobs))
+
+
+def _amount(call: Call) -> tuple[Decimal, str]:
+    members = Members(Body.of(call.request))
+    amount, amount_text = members.amount("amount")
+    members.choice("two_factor_type", _SECOND_FACTORS)
+    members.refuse_faults()
+    return amount, amount_text
+
+
+ROUTES: Final = (
+    Route("GET", "/v1/api_keys", None, _keys, regions=_REGIONS),
+    Route("POST", "/v1/withdraws/krw", "withdraw", _withdraw, regions=_REGIONS),
+    Route("POST", "/v1/deposits/krw", "deposit", _deposit, regions=_REGIONS),
+)
