@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import itertools
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+import trio
 
 from upbit_async import errors
 from upbit_async.models import Withdrawal, WithdrawalState
@@ -36,8 +39,11 @@ class Desk:
         self.requests: list[tuple[float, tuple[str, ...]]] = []
         self.events: list[Event] = []
         self.latency = 0.0
+        self.lag: Callable[[], float] = lambda: self.latency
+        self.under_way = 0
+        self.most_under_way = 0
         self.fault: Callable[[Sequence[str]], Exception | None] = lambda _uuids: None
-        self.strangers: list[Withdrawal] = []
+        self.mangle: Callable[[list[Withdrawal]], list[Withdrawal]] = list
         self.watcher = Watcher[Withdrawal](
             self.fetch,
             schedule,
@@ -53,7 +59,7 @@ class Desk:
     def open(self, uuid: str, *history: tuple[float, str]) -> WithdrawalPoller:
         """Let a withdrawal have the given states, each from a number of seconds from now on."""
         began = anyio.current_time()
-        self.histories[uuid] = [(began + after, state) for after, state in history]
+        self.histories[uuid.casefold()] = [(began + after, state) for after, state in history]
         return self.poller(uuid)
 
     def poller(self, uuid: str, last: Withdrawal | None = None) -> WithdrawalPoller:
@@ -62,7 +68,8 @@ class Desk:
     def state(self, uuid: str) -> str | None:
         """Return the state that the list shows now."""
         now = anyio.current_time()
-        return next((state for since, state in reversed(self.histories.get(uuid, [])) if since <= now), None)
+        history = self.histories.get(uuid.casefold(), [])
+        return next((state for since, state in reversed(history) if since <= now), None)
 
     async def fetch(self, uuids: Sequence[str]) -> list[Withdrawal]:
         assert 1 <= len(uuids) <= 100
@@ -70,11 +77,16 @@ class Desk:
         self.requests.append((anyio.current_time(), tuple(uuids)))
         states = {uuid: self.state(uuid) for uuid in uuids}
         rows = [withdrawal(uuid, state) for uuid, state in states.items() if state and state != "GONE"]
-        await anyio.sleep(self.latency)
         fault = self.fault(uuids)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await anyio.sleep(self.lag())
+        finally:
+            self.under_way -= 1
         if fault is not None:
             raise fault
-        return [*self.strangers, *rows]
+        return self.mangle(rows)
 
     @staticmethod
     async def outcomes(*pollers: WithdrawalPoller) -> list[str]:
@@ -96,6 +108,20 @@ class Desk:
 
     def times(self) -> list[float]:
         return [at for at, _ in self.requests]
+
+
+def _alive() -> tuple[int, int]:
+    if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+        loop: Any = asyncio.get_running_loop()
+        return len(asyncio.all_tasks()), sum(not timer.cancelled() for timer in loop._scheduled)
+    statistics = trio.lowlevel.current_statistics()
+    return statistics.tasks_living, int(statistics.seconds_to_next_deadline < math.inf)
+
+
+@pytest.fixture
+def alive() -> Callable[[], tuple[int, int]]:
+    """Count the tasks that live and the timers that run."""
+    return _alive
 
 
 @pytest.fixture

@@ -19,16 +19,16 @@ def read(token: Any) -> ResumePoint:
 
 
 def test_a_token_is_versioned_json_text() -> None:
-    token = write_token(kind="withdrawal", region=Region.SG, host=HOST, uuid="9f43")
+    token = write_token(kind="withdrawal", region=Region.SG, host=HOST, id="9f43")
 
     assert json.loads(token) == TOKEN
 
 
 @given(st.text(min_size=1, max_size=100))
 def test_what_was_written_is_read(uuid: str) -> None:
-    token = write_token(kind="withdrawal", region=Region.SG, host=HOST, uuid=uuid)
+    token = write_token(kind="withdrawal", region=Region.SG, host=HOST, id=uuid)
 
-    assert read(token) == ResumePoint(kind="withdrawal", region="sg", host=HOST, uuid=uuid)
+    assert read(token) == ResumePoint(kind="withdrawal", region="sg", host=HOST, id=uuid)
 
 
 @pytest.mark.parametrize(

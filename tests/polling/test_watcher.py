@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from upbit_async.errors import PollTimeout
 from upbit_async.events import LookFailed, StateSeen
 from upbit_async.models import Withdrawal
 from upbit_async.policy import PollSchedule
 from upbit_async.polling import Watcher, WithdrawalPoller
+from upbit_async.polling.schedule import wait_after
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
@@ -25,59 +27,6 @@ if TYPE_CHECKING:
 
 
 # --- many at once ---
-
-
-@pytest.mark.parametrize("latency", [0.0, 0.03])
-async def test_a_thousand_cost_ten_requests_a_sweep(desk_for: type[Desk], latency: float) -> None:
-    desk = desk_for(PollSchedule())
-    desk.latency = latency
-    pollers = [
-        desk.open(f"u{number}", (0, "WAITING"), (100 + number % 7, "PROCESSING"), (300, "DONE"))
-        for number in range(1000)
-    ]
-
-    ended = await desk.outcomes(*pollers)
-
-    assert set(ended) == {"DONE"}
-    sweeps: list[int] = []
-    last = -math.inf
-    for at in desk.times():
-        if at - last > latency + 0.05:
-            sweeps.append(0)
-        sweeps[-1] += 1
-        last = at
-    assert max(sweeps) <= 11
-    assert len(desk.requests) <= 11 * 3 * 13  # looks after 1 s, 1.5 s, ... 30 s, and again after each change
-    assert desk.watcher.watched == 0
-
-
-@pytest.mark.parametrize("aligned", [True, False])
-async def test_a_thousand_changes_are_seen_within_a_schedule_step(
-    desk_for: type[Desk],
-    aligned: bool,
-) -> None:
-    schedule = PollSchedule()
-    desk = desk_for(schedule)
-    chance = random.Random(7)
-    late: list[float] = []
-
-    async def follow(poller: WithdrawalPoller, change_at: float) -> None:
-        await poller.wait()
-        late.append(anyio.current_time() - change_at)
-
-    async with anyio.create_task_group() as tasks:
-        for number in range(1000):
-            moment = chance.uniform(50, 600)
-            poller = desk.open(f"u{number}", (0, "PROCESSING"), (moment, "DONE"))
-            tasks.start_soon(follow, poller, anyio.current_time() + moment)
-            if not aligned:
-                await anyio.sleep(chance.uniform(0, 0.1))
-
-    assert min(late) >= 0
-    assert max(late) <= schedule.longest * (1 + schedule.jitter)
-    assert sum(late) / len(late) < schedule.longest * 0.6
-    settled = [at for at in desk.times() if at > anyio.current_time() - 300]
-    assert len(settled) <= 11 * 300 / (schedule.longest * (1 - schedule.jitter))
 
 
 async def test_a_sweep_takes_along_what_is_almost_due(desk_for: type[Desk]) -> None:
@@ -113,9 +62,31 @@ async def test_the_last_request_of_a_sweep_is_filled(desk: Desk) -> None:
     assert desk.watcher.watched == 0
 
 
-async def test_batches_are_published_as_they_come(desk: Desk) -> None:
+async def test_a_sweep_looks_at_nobody_twice_and_not_at_who_has_left(desk: Desk) -> None:
+    desk.latency = 0.1
+    began = anyio.current_time()
+
+    async def leave() -> None:
+        with contextlib.ExitStack() as stack:
+            for number in range(300):
+                stack.enter_context(desk.watcher.subscribe(f"leaves{number}", resume_token=""))
+            await anyio.sleep(0.15)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(350):
+            tasks.start_soon(desk.open(f"stays{number}", (0, "PROCESSING")).wait)
+        tasks.start_soon(leave)
+        await anyio.sleep(0.9)
+        tasks.cancel_scope.cancel()
+
+    asked = [(at - began, uuid) for at, uuids in desk.requests for uuid in uuids]
+    assert Counter(Counter(uuid for _, uuid in asked if "stays" in uuid).values()) == {1: 350}
+    assert all("stays" in uuid for at, uuid in asked if at > 0.15)
+
+
+async def test_a_few_batches_are_under_way_at_once_and_published_as_they_come(desk: Desk) -> None:
     desk.latency = 5
-    pollers = [desk.open(f"u{number}", (0, "DONE")) for number in range(250)]
+    pollers = [desk.open(f"u{number}", (0, "DONE")) for number in range(750)]
     ends: Counter[float] = Counter()
     began = anyio.current_time()
 
@@ -127,10 +98,112 @@ async def test_batches_are_published_as_they_come(desk: Desk) -> None:
         for poller in pollers:
             tasks.start_soon(wait, poller)
 
-    assert ends == {5: 100, 10: 100, 15: 50}
+    assert ends == {5: 300, 10: 300, 15: 150}
+
+
+# --- when it is looked ---
+
+
+async def test_looks_keep_to_the_schedule_a_fifth_more_or_less_and_are_fast_after_a_change(
+    desk_for: type[Desk], make: Callable[..., Withdrawal]
+) -> None:
+    schedule = PollSchedule()
+    desk = desk_for(schedule)
+    began = anyio.current_time()
+    desk.open("u", (0, "WAITING"), (150, "PROCESSING"), (400, "DONE"))
+
+    changes = [change async for change in desk.poller("u", make("u")).changes()]
+
+    assert [change.state.value for change in changes] == ["WAITING", "PROCESSING", "DONE"]
+    seen = next(at for at in desk.times() if at >= began + 150)
+    quiet_since, last, varied = began, began, set[float]()
+    for at in desk.times():
+        ratio = (at - last) / wait_after(schedule, last - quiet_since)
+        assert 0.8 <= round(ratio, 9) <= 1.2
+        varied.add(round(ratio, 3))
+        last, quiet_since = at, seen if at >= seen else began
+    assert len(varied) >= 5
+    assert max(later - at for at, later in itertools.pairwise(desk.times())) > 28
+
+
+async def test_a_slow_look_holds_up_nobody_else(desk: Desk) -> None:
+    desk.lag = lambda: 10 if "slow" in desk.requests[-1][1] else 0
+    slow = desk.open("slow", (0, "DONE"))
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(slow.wait)
+        tasks.start_soon(desk.open("patient", (1, "PROCESSING"), (100, "DONE")).wait)
+        await anyio.sleep(1)
+        for number in range(5):
+            await desk.open(f"u{number}", (0, "DONE")).wait()
+        assert anyio.current_time() == began + 1
+        with pytest.raises(PollTimeout):
+            await desk.open("limited", (0, "PROCESSING")).wait(timeout=4)
+        assert anyio.current_time() == desk.times()[-1] == began + 5
+        assert slow.last is None
+
+
+async def test_at_most_three_looks_are_under_way(desk: Desk) -> None:
+    desk.latency = 10
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(desk.open(f"u{number}", (0, "DONE")).wait)
+            await anyio.sleep(0.1)
+
+    assert desk.most_under_way == 3
+    assert len(desk.requests) == 4
+
+
+async def test_last_looks_go_before_a_crowd(desk: Desk) -> None:
+    desk.latency = 1
+    ended: list[float] = []
+
+    async def wait(poller: WithdrawalPoller) -> None:
+        with pytest.raises(PollTimeout):
+            await poller.wait(timeout=2.5)
+        ended.append(anyio.current_time())
+
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        for number in range(1500):
+            tasks.start_soon(desk.open(f"u{number}", (0, "PROCESSING")).wait)
+        await anyio.lowlevel.checkpoint()
+        tasks.start_soon(wait, desk.open("limited", (0, "PROCESSING")))
+        await anyio.sleep(5)
+        tasks.cancel_scope.cancel()
+
+    assert ended == pytest.approx([began + 4])
 
 
 # --- comings and goings ---
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_native_deadline_ends_its_own_wait_only(desk: Desk, first: bool) -> None:
+    desk.latency = 0.4
+    patient = desk.open("patient", (0, "PROCESSING"), (10, "DONE"))
+    hasty = desk.open("hasty", (0, "PROCESSING"), (10, "DONE"))
+
+    async def hurry() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):  # in the midst of a look
+                await hasty.wait()
+
+    began = anyio.current_time()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(hurry() if first else _nothing())
+        waits = tasks.create_task(patient.wait())
+        tasks.create_task(_nothing() if first else hurry())
+
+    assert waits.result().state == "DONE"
+    assert anyio.current_time() - began < 15
+    assert all(uuids == ("patient",) for at, uuids in desk.requests if at > began + 1.5)
+    assert desk.watcher.watched == 0
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def test_with_comings_and_goings_nobody_is_late_and_nothing_leaks(desk_for: type[Desk]) -> None:

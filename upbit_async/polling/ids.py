@@ -8,7 +8,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BATCH", "check_uuid", "how_many_fit"]
+__all__ = ["BATCH", "check_id", "how_many_fit"]
 
 BATCH: Final = 100
 """How many ids Upbit takes in one request."""
@@ -18,25 +18,29 @@ _LONGEST_QUERY: Final = 8 * 1024
 """What servers commonly take, in characters; far more than a hundred of Upbit's own ids need."""
 
 
-def check_uuid(uuid: str) -> None:
+def check_id(name: str, value: str) -> None:
     """Refuse what no request could carry, before it meets the ids of others.
+
+    Args:
+        name: What it is, ``uuid`` or ``txid``.
+        value: The id.
 
     Raises:
         ValueError: The id is no Unicode text, or far too long.
     """
-    if len(uuid) > _LONGEST_ID:
-        raise ValueError(f"a uuid has at most {_LONGEST_ID} characters, not {len(uuid)}")
+    if len(value) > _LONGEST_ID:
+        raise ValueError(f"a {name} has at most {_LONGEST_ID} characters, not {len(value)}")
     try:
-        uuid.encode()
+        value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"a uuid is Unicode text, and {uuid!r} holds half a character") from None
+        raise ValueError(f"a {name} is Unicode text, and {value!r} holds half a character") from None
 
 
-def how_many_fit(uuids: Iterable[str]) -> int:
+def how_many_fit(ids: Iterable[str]) -> int:
     """Return how many of the ids, from the first on, one request can carry: at least one, if there is one."""
     count = length = 0
-    for uuid in uuids:
-        length += len("&uuids[]=") + len(quote(uuid, safe="", errors="replace"))
+    for one in ids:
+        length += len("&uuids[]=") + len(quote(one, safe="", errors="replace"))
         if count and (count == BATCH or length > _LONGEST_QUERY):
             break
         count += 1

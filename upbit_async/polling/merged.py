@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from contextlib import ExitStack, asynccontextmanager
+from collections import Counter, deque
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, cast
 
 import anyio
@@ -11,6 +11,7 @@ import anyio.lowlevel
 
 from upbit_async.errors import UpbitError
 from upbit_async.polling.progress import StateChange, Transfer
+from upbit_async.polling.sweep import LOOKS_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from upbit_async.polling.poller import TransferPoller
-    from upbit_async.polling.subscription import Subscription
+    from upbit_async.polling.subscription import Home, Subscription
     from upbit_async.region import Region
 
 __all__ = ["RegionChanges", "side_by_side"]
 
 PATIENCE: Final = 1.0
-"""For how many seconds a step leaves a region's look alone although another region has something to tell."""
+"""For how many seconds a step leaves looks alone although there is something to tell.
+
+It is twice as long after each step that has cut one off, so that even a slow look comes to its end.
+"""
 
 R = TypeVar("R", bound=Transfer)
 
@@ -38,11 +42,17 @@ class RegionChanges(Generic[R]):
     """
 
     def __init__(self, pollers: Iterable[TransferPoller[R]]) -> None:
+        self._lines: dict[Subscription[R], TransferPoller[R]] = {}
         self._pollers = deque(pollers)
-        self._lines: dict[Subscription[R], tuple[TransferPoller[R], ExitStack]] = {}
+        self._ear: _Ear[R] = _Ear()
         self._told: deque[tuple[Region, StateChange[R]]] = deque()
         self._errors: list[UpbitError | ValueError] = []
+        self._patience = PATIENCE
         self._guard = anyio.ResourceGuard("iterating over")
+
+    def __del__(self) -> None:
+        for subscription in tuple(self._lines):
+            self._close(subscription)
 
     def __aiter__(self) -> Self:
         return self
@@ -70,58 +80,94 @@ class RegionChanges(Generic[R]):
                 self._close(subscription)
 
     async def _step(self) -> None:
-        if not any(subscription.served for subscription in self._lines):
-            await self._wait()
-        for subscription in tuple(self._lines):
+        if not self._ear.heard:
+            await self._listen()
+        for subscription in self._ear.take():
             while subscription in self._lines and subscription.served:
-                self._note(subscription, await _next(subscription))  # that returns at once
+                await self._note(subscription)  # that returns at once
 
-    async def _wait(self) -> None:
-        # In the end a look under way is cut off, and taken again by the next step. Without patience a busy
-        # region would cut off a slow one again and again.
-        homes = {(poller.region, poller.host) for poller, _ in self._lines.values()}
-        until = anyio.current_time() + (PATIENCE if len(homes) > 1 else 0)
-        taken: list[tuple[Subscription[R], StateChange[R] | UpbitError | ValueError]] = []
-
-        async def take(subscription: Subscription[R]) -> None:
-            # Without `self`: the frames of a cancelled task may linger, and must not keep the iterator alive.
-            taken.append((subscription, await _next(subscription)))
-            group.cancel_scope.deadline = until
-
+    async def _listen(self) -> None:
+        # As many tasks as may look at once, and not one for each transfer: there may be thousands.
+        homes = Counter(subscription.home for subscription in self._lines)
+        for home, lines in homes.items():
+            self._ear.hands += [_Hand(home, self._ear) for _ in range(min(lines, LOOKS_AT_ONCE))]
         try:
             async with side_by_side() as group:
-                for subscription in tuple(self._lines):
-                    group.start_soon(take, subscription)
+                for hand in self._ear.hands:
+                    group.start_soon(hand.wait, group, self._patience)
+            # What was cut off is looked at again by the next step. Without patience a busy region would cut
+            # off a slow one again and again.
+            self._patience = self._patience * 2 if group.cancel_scope.cancelled_caught else PATIENCE
         finally:
-            for subscription, outcome in taken:
-                self._note(subscription, outcome)
+            self._ear.hands = []
 
-    def _note(self, subscription: Subscription[R], outcome: StateChange[R] | UpbitError | ValueError) -> None:
-        poller, _ = self._lines[subscription]
-        if isinstance(outcome, (UpbitError, ValueError)):
-            self._errors.append(outcome)
-        else:
-            poller._note(subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            self._told.append((poller.region, outcome))
-        if isinstance(outcome, (UpbitError, ValueError)) or outcome.state.is_final:
+    async def _note(self, subscription: Subscription[R]) -> None:
+        poller = self._lines[subscription]
+        try:
+            change = cast("StateChange[R]", await subscription.next())  # no deadline, and so no None
+        except (UpbitError, ValueError) as error:
+            if isinstance(error, UpbitError):
+                poller._mark(error, subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            self._errors.append(error)
+            self._close(subscription)
+            return
+        poller._note(subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._told.append((poller.region, change))
+        if change.state.is_final:
             self._close(subscription)
 
     def _open(self, poller: TransferPoller[R]) -> None:
-        stack, watcher = ExitStack(), poller._watcher  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        watching = watcher.subscribe(poller.uuid, last=poller.last, resume_token=poller.resume_token)
-        self._lines[stack.enter_context(watching)] = poller, stack
+        subscription = poller._watch()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        subscription.on_served = self._ear.hear
+        subscription.home.join(subscription)
+        self._lines[subscription] = poller
+        if subscription.served:
+            self._ear.hear(subscription)
 
     def _close(self, subscription: Subscription[R]) -> None:
-        _, stack = self._lines.pop(subscription)
-        stack.close()
+        del self._lines[subscription]
+        subscription.home.leave(subscription)
 
 
-async def _next(subscription: Subscription[R]) -> StateChange[R] | UpbitError | ValueError:
-    # Not `poller.changes()`: a generator that is cancelled has ended, while this may be called again.
-    try:
-        return cast("StateChange[R]", await subscription.next())  # there is no deadline, and so no None
-    except (UpbitError, ValueError) as error:
-        return error
+class _Ear(Generic[R]):
+    """What is served of many subscriptions, and who waits for any of them.
+
+    It does not know the iterator that listens: the frames of cancelled tasks may linger, and must not keep the
+    iterator alive.
+    """
+
+    def __init__(self) -> None:
+        self.heard: dict[Subscription[R], None] = {}
+        self.hands: list[_Hand[R]] = []
+
+    def hear(self, subscription: Subscription[R]) -> None:
+        """Take note that there is something to be told."""
+        self.heard[subscription] = None
+        for hand in self.hands:
+            hand.home.wake(hand)
+
+    def take(self) -> list[Subscription[R]]:
+        """Return what was heard, and forget it."""
+        heard, self.heard = list(self.heard), {}
+        return heard
+
+
+class _Hand(Generic[R]):
+    """One of a few that wait, and look, for all subscriptions of one home."""
+
+    def __init__(self, home: Home[R], ear: _Ear[R]) -> None:
+        self.home = home
+        self._ear = ear
+
+    @property
+    def served(self) -> bool:
+        """Whether any subscription is, of whichever home."""
+        return bool(self._ear.heard)
+
+    async def wait(self, group: TaskGroup, patience: float) -> None:
+        """Wait until something is heard, and then let the others of the group look for a while longer."""
+        await self.home.serve(self)
+        group.cancel_scope.deadline = min(group.cancel_scope.deadline, anyio.current_time() + patience)
 
 
 @asynccontextmanager

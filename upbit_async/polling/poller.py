@@ -1,34 +1,27 @@
-"""Handles for transfers: what a user waits with."""
+"""What a user waits with: what handles for withdrawals and for deposits have in common."""
 
 from __future__ import annotations
 
 import abc
 import datetime as dt
 import math
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, final
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import anyio
 
-from upbit_async.errors import (
-    PollTimeout,
-    WithdrawalCancelled,
-    WithdrawalFailed,
-    WithdrawalNotDone,
-    WithdrawalRejected,
-)
-from upbit_async.models import Withdrawal, WithdrawalState
-from upbit_async.polling.ids import check_uuid
+from upbit_async.errors import PollTimeout, UpbitError
+from upbit_async.polling.ids import check_id
 from upbit_async.polling.progress import StateChange, Transfer
-from upbit_async.polling.resume import write_token
+from upbit_async.polling.resume import IdName, write_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from upbit_async.errors import UpbitError
+    from upbit_async.polling.subscription import Subscription
     from upbit_async.polling.watcher import Watcher
     from upbit_async.region import Region
 
-__all__ = ["TransferPoller", "WithdrawalPoller"]
+__all__ = ["TransferPoller"]
 
 R = TypeVar("R", bound=Transfer)
 
@@ -50,7 +43,8 @@ class TransferPoller(abc.ABC, Generic[R]):
     Two pollers are equal if they stand for the same transfer of the same host.
 
     Args:
-        uuid: The transfer's id.
+        id_: The transfer's uuid, or what else it is told by.
+        by: What that is.
         watcher: Looks at the transfer.
         region: The client's region.
         host: The host that knows the transfer.
@@ -62,32 +56,35 @@ class TransferPoller(abc.ABC, Generic[R]):
             transfer.
     """
 
-    __slots__ = ("_host", "_last", "_region", "_uuid", "_watcher")
+    __slots__ = ("_by", "_host", "_id", "_last", "_region", "_watcher")
 
     _kind: ClassVar[str]
 
     def __init__(
-        self, uuid: str, *, watcher: Watcher[R], region: Region, host: str, last: R | None = None
+        self,
+        id_: str,
+        *,
+        by: IdName = "uuid",
+        watcher: Watcher[R],
+        region: Region,
+        host: str,
+        last: R | None = None,
     ) -> None:
-        if not isinstance(uuid, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a uuid is text, not {type(uuid).__name__}")
-        if not uuid:
-            raise ValueError(f"a {self._kind} without a uuid")
+        if not isinstance(id_, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a {by} is text, not {type(id_).__name__}")
+        if not id_:
+            raise ValueError(f"a {self._kind} without a {by}")
         if last is None:
             # One that Upbit has told is taken as it is: a handle for money that has moved must not fail.
-            check_uuid(uuid)
-        elif last.uuid.casefold() != uuid.casefold():
-            raise ValueError(f"{self._kind} {last.uuid} is not {uuid}")
-        self._uuid = uuid
+            check_id(by, id_)
+        elif last.uuid.casefold() != id_.casefold():
+            raise ValueError(f"{self._kind} {last.uuid} is not {id_}")
+        self._id = id_
+        self._by: IdName = by
         self._watcher = watcher
         self._region = region
         self._host = host
         self._last = last
-
-    @property
-    def uuid(self) -> str:
-        """The transfer's id."""
-        return self._uuid
 
     @property
     def region(self) -> Region:
@@ -107,7 +104,7 @@ class TransferPoller(abc.ABC, Generic[R]):
     @property
     def resume_token(self) -> str:
         """What `resume` takes to go on waiting elsewhere: short text without a secret."""
-        return write_token(kind=self._kind, region=self._region, host=self._host, uuid=self._uuid)
+        return write_token(kind=self._kind, region=self._region, host=self._host, by=self._by, id=self._id)
 
     def __eq__(self, other: object) -> bool:
         """Compare by host, kind of transfer, and id in any case."""
@@ -122,7 +119,7 @@ class TransferPoller(abc.ABC, Generic[R]):
     def __repr__(self) -> str:
         """Show the id, the host and the last state."""
         state = "never seen" if self._last is None else self._last.state.value
-        return f"<{type(self).__name__} {self._uuid} at {self._host}: {state}>"
+        return f"<{type(self).__name__} {self._id} at {self._host}: {state}>"
 
     async def changes(self) -> AsyncGenerator[StateChange[R], None]:
         """Yield each change of state, and end after the final one.
@@ -145,14 +142,16 @@ class TransferPoller(abc.ABC, Generic[R]):
             state, at = self._last.state, dt.datetime.now(dt.UTC)
             yield StateChange(previous=None, state=state, record=self._last, skipped=False, at=at)
             return
-        with self._watcher.subscribe(
-            self._uuid, last=self._last, resume_token=self.resume_token
-        ) as subscription:
-            while change := await subscription.next():
-                self._note(subscription.record)
-                yield change
-                if change.state.is_final:
-                    return
+        with self._watch() as subscription:
+            try:
+                while change := await subscription.next():
+                    self._note(subscription.record)
+                    yield change
+                    if change.state.is_final:
+                        return
+            except UpbitError as error:
+                self._mark(error, subscription.record)
+                raise
 
     async def wait(self, *, timeout: float | None = None) -> R:  # noqa: ASYNC109 - it ends with one last look
         """Return the transfer once its state is final, whichever that is.
@@ -173,16 +172,15 @@ class TransferPoller(abc.ABC, Generic[R]):
         seconds = _checked_timeout(timeout)
         if self._last is not None and self._last.state.is_final:
             return self._last
-        with self._watcher.subscribe(
-            self._uuid,
-            last=self._last,
-            resume_token=self.resume_token,
-            deadline=anyio.current_time() + seconds,
-        ) as subscription:
+        with self._watch(anyio.current_time() + seconds) as subscription:
             try:
                 while change := await subscription.next():
                     if change.state.is_final:
                         return change.record
+                    del change  # or each of ten thousand waits would keep a record beside the latest
+            except UpbitError as error:
+                self._mark(error, subscription.record)
+                raise
             finally:
                 self._note(subscription.record)
             raise self._timed_out(seconds) from subscription.failure
@@ -192,63 +190,30 @@ class TransferPoller(abc.ABC, Generic[R]):
         """Return the transfer if it ended well."""
 
     @property
-    def _identity(self) -> tuple[str, str, str]:
-        return self._host, self._kind, self._uuid.casefold()
+    def _identity(self) -> tuple[object, ...]:
+        return self._host, self._kind, self._by, self._id.casefold()
+
+    def _watch(self, deadline: float = math.inf) -> Subscription[R]:
+        return self._watcher.subscribe(
+            self._id, last=self._last, resume_token=self.resume_token, deadline=deadline
+        )
 
     def _note(self, record: R | None) -> None:
         if record is not None and not (self._last is not None and self._last.state.is_final):
             self._last = record
 
+    def _mark(self, error: UpbitError, record: R | None) -> None:
+        """Let an error that ends a wait carry what is known by now, which may be more than when it began."""
+        self._note(record)
+        error.resume_token = self.resume_token
+
     def _timed_out(self, seconds: float) -> PollTimeout:
         state = "was not seen" if self._last is None else f"is {self._last.state.value}"
-        text = (
-            f"{self._kind} {self._uuid} {state} after {seconds:g} s. It goes on all the same: "
-            f"hand this error's resume_token to client.{self._kind}s.resume to wait again"
-        )
+        text = f"{self._kind} {self._id} {state} after {seconds:g} s. {self._advice()}"
         error = PollTimeout(text, record=self._last)
         error.resume_token = self.resume_token
         return error
 
-
-_NOT_DONE: dict[str, type[WithdrawalNotDone]] = {
-    WithdrawalState.FAILED: WithdrawalFailed,
-    WithdrawalState.CANCELLED: WithdrawalCancelled,
-    WithdrawalState.REJECTED: WithdrawalRejected,
-}
-
-
-@final
-class WithdrawalPoller(TransferPoller[Withdrawal]):
-    """A handle for one withdrawal. See https://global-docs.upbit.com/docs/digital-asset-withdrawal."""
-
-    __slots__ = ()
-
-    _kind = "withdrawal"
-
-    async def result(self, *, timeout: float | None = None) -> Withdrawal:  # noqa: ASYNC109 - as `wait`
-        """Return the withdrawal once it is ``DONE``.
-
-        Args:
-            timeout: For how many seconds at most; see `wait`.
-
-        Raises:
-            WithdrawalFailed: It ended in ``FAILED``; this and the next two carry `record`.
-            WithdrawalCancelled: It ended in ``CANCELLED``.
-            WithdrawalRejected: It ended in ``REJECTED``.
-            WithdrawalNotDone: It ended otherwise, and not with ``DONE``.
-            PollTimeout: The time is over; the withdrawal goes on.
-            UpbitError: As for `changes`.
-        """
-        record = await self.wait(timeout=timeout)
-        if record.state is not WithdrawalState.DONE:
-            raise self._not_done(record)
-        return record
-
-    def _not_done(self, record: Withdrawal) -> UpbitError:
-        kind = _NOT_DONE.get(record.state, WithdrawalNotDone)
-        text = (
-            f"withdrawal {record.uuid} of {record.amount:f} {record.currency} ended as {record.state.value}"
-        )
-        error = kind(f"{text}; whether to try again is yours to decide", record=record)
-        error.resume_token = self.resume_token
-        return error
+    def _advice(self) -> str:
+        """Say what to do when the time is over."""
+        return f"It goes on all the same: hand this error's resume_token to client.{self._kind}s.resume to wait again"

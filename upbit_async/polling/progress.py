@@ -4,8 +4,9 @@ The rules:
 
 - Each state is told once, in the order in which it was seen; the same state again is no change.
 - A state that lies on the road between two others and was never seen makes the later change ``skipped``.
-  The road is ``WAITING``, ``PROCESSING``, then ``DONE`` or ``FAILED`` (``ACCEPTED`` for a deposit). Any
-  transfer can be cancelled or rejected from anywhere, so those two skip nothing.
+  A withdrawal's road is ``WAITING``, ``PROCESSING``, then ``DONE`` or ``FAILED``. A deposit's is
+  ``PROCESSING`` (beside it ``TRAVEL_RULE_SUSPECTED``), then ``ACCEPTED``, or ``REFUNDING`` and ``REFUNDED``.
+  Any transfer can be cancelled or rejected from anywhere, so those two skip nothing.
 - Whatever is seen first skips nothing: nobody was there to miss anything.
 - A state that lies further back is told like any other.
 - A state that this library has not heard of is told, is not final and has no place on the road.
@@ -26,7 +27,16 @@ __all__ = ["Progress", "StateChange", "Transfer", "TransferState", "goes_back"]
 TransferState: TypeAlias = WithdrawalState | DepositState
 """How far a transfer is."""
 
-_ROAD = {"WAITING": 0, "PROCESSING": 1, "DONE": 2, "FAILED": 2, "ACCEPTED": 2}
+_ROAD = {
+    "WAITING": 0,
+    "PROCESSING": 1,
+    "TRAVEL_RULE_SUSPECTED": 1,
+    "DONE": 2,
+    "FAILED": 2,
+    "ACCEPTED": 2,
+    "REFUNDING": 2,
+    "REFUNDED": 3,
+}
 
 
 class Transfer(Protocol):

@@ -2,22 +2,28 @@
 
 It is JSON text with a version, such as
 ``{"v":1,"kind":"withdrawal","region":"sg","host":"sg-api.upbit.com","uuid":"9f43…"}``.
+A deposit that was asked for by its transaction, and not seen yet, has its ``txid`` in place of the ``uuid``.
 It holds no secret, so it may lie in a job table. Whoever reads one trusts nothing in it but its types.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import attrs
 
-from upbit_async.polling.ids import check_uuid
+from upbit_async.polling.ids import check_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from upbit_async.region import Region
 
-__all__ = ["ResumePoint", "read_token", "write_token"]
+__all__ = ["IdName", "ResumePoint", "read_token", "write_token"]
+
+IdName: TypeAlias = Literal["uuid", "txid"]
+"""What a transfer is told by."""
 
 _VERSION = 1
 _LONGEST = 4096
@@ -31,18 +37,20 @@ class ResumePoint:
         kind: ``withdrawal`` or ``deposit``.
         region: The client's region, such as ``sg``.
         host: The host that knows the transfer.
-        uuid: The transfer's id.
+        by: What the transfer is told by.
+        id: Its uuid or txid.
     """
 
     kind: str
     region: str
     host: str
-    uuid: str
+    by: IdName = "uuid"
+    id: str
 
 
-def write_token(*, kind: str, region: Region, host: str, uuid: str) -> str:
+def write_token(*, kind: str, region: Region, host: str, by: IdName = "uuid", id: str) -> str:  # noqa: A002 - an id it is
     """Return the token for a transfer."""
-    members = {"v": _VERSION, "kind": kind, "region": region.value, "host": host, "uuid": uuid}
+    members = {"v": _VERSION, "kind": kind, "region": region.value, "host": host, by: id}
     return json.dumps(members, separators=(",", ":"))
 
 
@@ -94,13 +102,14 @@ def _point(members: dict[str, Any]) -> ResumePoint:
         raise ValueError(
             f"this resume token was made by a newer version of upbit_async (format {version}): update"
         )
-    texts = {name: members.get(name) for name in ("kind", "region", "host", "uuid")}
+    by: IdName = "txid" if members.get("kind") == "deposit" and "uuid" not in members else "uuid"
+    texts = {name: members.get(name) for name in ("kind", "region", "host", by)}
     for name, text in texts.items():
         if not isinstance(text, str) or not text:
             raise ValueError(f"this is no resume token: its {name} is missing")
-    point = ResumePoint(**cast("dict[str, str]", texts))
+    kind, region, host, id_ = cast("Iterable[str]", texts.values())
     try:
-        check_uuid(point.uuid)
+        check_id(by, id_)
     except ValueError as error:
         raise ValueError(f"this is no resume token: {error}") from None
-    return point
+    return ResumePoint(kind=kind, region=region, host=host, by=by, id=id_)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 import attrs
 
@@ -13,33 +12,68 @@ from upbit_async.polling.progress import Progress, StateChange, Transfer
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Awaitable, Callable
 
+    from upbit_async.polling.circle import Waiter
     from upbit_async.polling.schedule import Look
 
-__all__ = ["Entry", "Subscription"]
+__all__ = ["Entry", "Home", "Subscription"]
 
 R = TypeVar("R", bound=Transfer)
 
 
-class _Home(Protocol[R]):
-    async def serve(self, subscription: Subscription[R], /) -> None: ...
+class Home(Protocol[R]):
+    """Where transfers are watched."""
+
+    def join(self, subscription: Subscription[R], /) -> None:
+        """Watch the transfer for it."""
+        ...
+
+    def leave(self, subscription: Subscription[R], /) -> None:
+        """Forget it."""
+        ...
+
+    def serve(self, waiter: Waiter, /) -> Awaitable[None]:
+        """Wait until there is something to tell the waiter, and look for everybody if nobody else does."""
+        ...
+
+    def wake(self, waiter: Waiter, /) -> None:
+        """Let a waiter see for itself whether there is something to be told."""
+        ...
 
 
 class Subscription(Generic[R]):
-    """One waiter's interest in one transfer, from its first look to its end.
+    """One waiter's interest in one transfer, which is watched as long as this context lasts.
 
     Attributes:
+        home: Where it is watched.
         uuid: The transfer's id.
         resume_token: What errors that end the wait carry.
         deadline: When the last look takes place, unless one is under way, by the loop's clock; infinity for
             never.
         record: The transfer as it was last seen, or None.
         failure: Why the last look failed, if it did.
+        on_served: Is called when there is something to be told, for those who follow many.
     """
+
+    # There may be ten thousand of them, so each byte counts.
+    __slots__ = (
+        "_changes",
+        "_error",
+        "_expired",
+        "_progress",
+        "deadline",
+        "failure",
+        "home",
+        "on_served",
+        "record",
+        "resume_token",
+        "uuid",
+    )
 
     def __init__(
         self,
-        home: _Home[R],
+        home: Home[R],
         uuid: str,
         *,
         last: R | None,
@@ -47,18 +81,26 @@ class Subscription(Generic[R]):
         deadline: float,
         at: dt.datetime,
     ) -> None:
+        self.home = home
         self.uuid = uuid
         self.resume_token = resume_token
         self.deadline = deadline
         self.record: R | None = None
         self.failure: UpbitError | None = None
-        self._home = home
-        self._progress = Progress[R]()
-        self._changes: deque[StateChange[R]] = deque()
+        self.on_served: Callable[[Subscription[R]], None] | None = None
+        self._progress: Progress[R] = Progress()
+        self._changes: list[StateChange[R]] = []
         self._error: UpbitError | ValueError | None = None
         self._expired = False
         if last is not None:
             self.see(last, at)
+
+    def __enter__(self) -> Self:
+        self.home.join(self)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.home.leave(self)
 
     async def next(self) -> StateChange[R] | None:
         """Return the next change of state, or None once the deadline's look has brought none.
@@ -67,9 +109,9 @@ class Subscription(Generic[R]):
             UpbitError: The wait is over; the error carries the resume token.
             ValueError: No request can carry the id.
         """
-        await self._home.serve(self)
+        await self.home.serve(self)
         if self._changes:
-            return self._changes.popleft()
+            return self._changes.pop(0)
         if isinstance(self._error, UpbitError):
             raise self._error.with_resume_token(self.resume_token)
         if self._error is not None:
@@ -107,32 +149,31 @@ class Entry(Generic[R]):
 
     Attributes:
         uuid: Its id, as the first who asked has spelled it.
+        key: Its id, as ids compare.
         started: Since when it is watched, by the loop's clock.
         quiet_since: When it last changed.
         ready: From when on it may come along with a look at others.
         due: When it is looked at in any case.
         looked_at: When the last look began.
         deadline: When the first of its subscriptions has its last look.
+        under_way: Whether it is being looked at.
         record: The transfer as it was last seen, or as the first who asked knew it.
         progress: Its way through the states.
         subscriptions: Who waits, in the order of their coming.
     """
 
     uuid: str
+    key: str
     started: float
     quiet_since: float
     ready: float
     due: float
     looked_at: float = -math.inf
     deadline: float = math.inf
+    under_way: bool = False
     record: R | None = None
     progress: Progress[R] = attrs.field(factory=Progress[R])
     subscriptions: dict[Subscription[R], None] = attrs.field(factory=dict["Subscription[R]", None])
-
-    @property
-    def key(self) -> str:
-        """The id, as ids compare."""
-        return self.uuid.casefold()
 
     def see(self, record: R, at: dt.datetime) -> StateChange[R] | None:
         """Take note of how the transfer looks; return the change of its state, if it is one."""

@@ -1,20 +1,21 @@
 """The looks at everything that is watched in one event loop, up to a hundred transfers at a time.
 
 A sweep begins when some transfer is due. It takes along those that are almost due, so that transfers which
-were begun together stay together, and fills its last request with the soonest others.
+were begun together stay together, and fills its last request with the soonest others. A few requests are under
+way at once, so that the limit of requests, and not their way there and back, says how long a sweep takes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import heapq
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Container, Coroutine, Sequence
+from typing import Final, Generic, TypeVar
 
 import anyio
-import anyio.lowlevel
 import attrs
 
 from upbit_async.errors import (
@@ -28,19 +29,24 @@ from upbit_async.errors import (
 )
 from upbit_async.events import Event, LookFailed, StateSeen
 from upbit_async.policy import PollSchedule
-from upbit_async.polling.circle import Circle
+from upbit_async.polling.circle import Circle, Waiter, Work
 from upbit_async.polling.hopeless import is_hopeless
 from upbit_async.polling.ids import BATCH, how_many_fit
 from upbit_async.polling.progress import StateChange, Transfer, goes_back
 from upbit_async.polling.schedule import Look, draw_stretch, next_look
 from upbit_async.polling.subscription import Entry, Subscription
 
-__all__ = ["Sweep", "WatchSettings"]
+__all__ = ["LOOKS_AT_ONCE", "Sweep", "WatchSettings"]
+
+LOOKS_AT_ONCE: Final = 3
+"""How many requests are under way at most; an ordinary call waits behind no more."""
 
 R = TypeVar("R", bound=Transfer)
 
 _log = logging.getLogger("upbit_async.polling")
 _REQUEST_TIMEOUT = 408
+_LINE_HOLDS = 0.25
+"""For how many seconds the order of looks holds. To settle it anew for each would cost much with many."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +62,7 @@ class WatchSettings(Generic[R]):
         emit: Is told the events; it must not raise.
         rand: Returns numbers from 0 (included) to 1 (excluded).
         utc_now: Returns the time of day.
+        id_of: Returns the id by which a record was asked for.
     """
 
     fetch: Callable[[Sequence[str]], Awaitable[Sequence[R]]]
@@ -65,6 +72,7 @@ class WatchSettings(Generic[R]):
     emit: Callable[[Event], None]
     rand: Callable[[], float]
     utc_now: Callable[[], dt.datetime]
+    id_of: Callable[[R], str]
 
 
 def _may_be_one(error: UpbitError | ValueError) -> bool:
@@ -87,9 +95,11 @@ class Sweep(Generic[R]):
 
     def __init__(self, settings: WatchSettings[R]) -> None:
         self._settings = settings
-        self._circle = Circle()
+        self._circle = Circle(self._find, places=LOOKS_AT_ONCE)
         self._entries: dict[str, Entry[R]] = {}
         self._began = -math.inf
+        self._line: list[Entry[R]] = []
+        self._lined_up = -math.inf
         self._stretch = draw_stretch(settings.schedule, settings.rand)
 
     @property
@@ -121,17 +131,30 @@ class Sweep(Generic[R]):
             entry.subscriptions.pop(subscription, None)
             if not entry.subscriptions:
                 del self._entries[entry.key]
+        if not self._entries:
+            self._line.clear()
 
-    async def serve(self, subscription: Subscription[R]) -> None:
+    def serve(self, waiter: Waiter) -> Coroutine[None, None, None]:
         """Wait until there is something to tell the waiter; look for everybody, if nobody else does."""
-        await self._circle.wait(subscription, self._turn)
+        return self._circle.wait(waiter)
+
+    def wake(self, waiter: Waiter) -> None:
+        """Wake a waiter that has something to be told from elsewhere, unless it is looking for everybody."""
+        self._circle.tell(waiter)
 
     def _begin(self, subscription: Subscription[R]) -> Entry[R]:
         now = anyio.current_time()
         look = Look(ready=now, due=now)
         if subscription.record is not None:
             look = next_look(self._settings.schedule, now=now, quiet_since=now, stretch=self._stretch)
-        entry = Entry[R](uuid=subscription.uuid, started=now, quiet_since=now, ready=look.ready, due=look.due)
+        entry: Entry[R] = Entry(
+            uuid=subscription.uuid,
+            key=subscription.uuid.casefold(),
+            started=now,
+            quiet_since=now,
+            ready=look.ready,
+            due=look.due,
+        )
         if subscription.record is not None:
             entry.see(subscription.record, self._settings.utc_now())
         self._entries[entry.key] = entry
@@ -144,31 +167,62 @@ class Sweep(Generic[R]):
             entry.see(subscription.record, self._settings.utc_now())
         entry.hasten(max(anyio.current_time(), entry.looked_at + self._settings.schedule.first))
 
-    async def _turn(self) -> None:
-        await anyio.lowlevel.checkpoint()  # whoever begins to wait in this very tick comes along
-        batch = self._pick(anyio.current_time())
+    def _find(self) -> Work | float:
+        """Return the next look, or when the next is due."""
+        now = anyio.current_time()
+        batch = self._pick(now)
         if batch:
-            await self._look(batch)
-        else:
-            await self._circle.pause_until(min(entry.due for entry in self._entries.values()))
+            return functools.partial(self._look_at, batch)
+        return min((entry.due for entry in self._entries.values() if not entry.under_way), default=math.inf)
 
     def _pick(self, now: float) -> list[Entry[R]]:
-        """Return who is looked at next, last looks first; nobody, if nobody is due."""
-        entries = self._entries.values()
+        """Return who is looked at next; nobody, if nobody is due."""
+        if not self._line or now >= self._lined_up + _LINE_HOLDS:
+            self._line_up(now)
+        batch: list[Entry[R]] = []
+        while self._line and len(batch) < BATCH:
+            entry = self._line.pop()
+            if self._watches(entry):
+                batch.append(entry)
+        if 0 < len(batch) < BATCH:
+            batch += self._soonest_others(BATCH - len(batch), {entry.key for entry in batch})
+        return batch[: how_many_fit(entry.uuid for entry in batch)]  # the others come into the next line
+
+    def _line_up(self, now: float) -> None:
+        """Settle the order of all who are to be looked at: last looks first, then who is due longest."""
+        self._lined_up = now
+        idle = [entry for entry in self._entries.values() if not entry.under_way]
         # What gets almost due while a sweep is under way is left to the next, or a sweep might never end.
-        if not any(entry.ready <= self._began for entry in entries):
-            if not any(entry.due <= now for entry in entries):
-                return []
+        if all(entry.ready > self._began for entry in idle):
+            if all(entry.due > now for entry in idle):
+                self._line = []
+                return
             self._began = now
             self._stretch = draw_stretch(self._settings.schedule, self._settings.rand)
         began = self._began
+        self._line = [entry for entry in idle if entry.ready <= began or entry.due <= now]
+        self._line.sort(key=lambda entry: (entry.deadline > now, entry.due))
+        self._line.reverse()  # the end is where to take from
 
-        def rank(entry: Entry[R]) -> tuple[bool, bool, float]:
-            return entry.deadline > now, entry.ready > began and entry.due > now, entry.due
+    def _soonest_others(self, count: int, taken: Container[str]) -> list[Entry[R]]:
+        """Return who may fill a request, soonest first: of those at whom this sweep has not looked."""
+        others = (
+            entry
+            for entry in self._entries.values()
+            if entry.looked_at < self._began and not entry.under_way and entry.key not in taken
+        )
+        return heapq.nsmallest(count, others, key=lambda entry: entry.due)
 
-        candidates = (entry for entry in entries if entry.due <= now or entry.looked_at < began)
-        first = heapq.nsmallest(BATCH, candidates, key=rank)
-        return first[: how_many_fit(entry.uuid for entry in first)]
+    async def _look_at(self, batch: Sequence[Entry[R]]) -> None:
+        for entry in batch:
+            entry.under_way = True
+        try:
+            await self._look(batch)
+        finally:
+            for entry in batch:
+                entry.under_way = False
+            watched = filter(self._watches, batch)
+            self._circle.rouse(min((entry.due for entry in watched), default=math.inf))
 
     async def _look(self, batch: Sequence[Entry[R]]) -> None:
         began = anyio.current_time()
@@ -202,7 +256,7 @@ class Sweep(Generic[R]):
             self._take_failed_look(batch, error, began)
 
     def _take_rows(self, batch: Sequence[Entry[R]], rows: Sequence[R], began: float) -> None:
-        found = {row.uuid.casefold(): row for row in rows}
+        found = {self._settings.id_of(row).casefold(): row for row in rows}
         at = self._settings.utc_now()
         for entry in filter(self._watches, batch):
             row = found.get(entry.key)
@@ -249,7 +303,7 @@ class Sweep(Generic[R]):
         for subscription in entry.subscriptions:
             subscription.looked(now, failure)
             if subscription.served:
-                self._circle.tell(subscription)
+                self._tell(subscription)
         schedule, quiet_since = self._settings.schedule, entry.quiet_since
         entry.plan(next_look(schedule, now=now, quiet_since=quiet_since, stretch=self._stretch), now)
 
@@ -261,7 +315,7 @@ class Sweep(Generic[R]):
         if goes_back(change):
             _log.warning("%s %s went back from %s to %s", kind, entry.uuid, previous, state)
         self._settings.emit(
-            StateSeen(host=self._settings.host, uuid=entry.uuid, previous=previous, state=state)
+            StateSeen(host=self._settings.host, uuid=change.record.uuid, previous=previous, state=state)
         )
 
     def _end(self, entry: Entry[R], error: UpbitError | ValueError) -> None:
@@ -273,7 +327,12 @@ class Sweep(Generic[R]):
         if self._watches(entry):
             del self._entries[entry.key]
         for subscription in entry.subscriptions:
-            self._circle.tell(subscription)
+            self._tell(subscription)
+
+    def _tell(self, subscription: Subscription[R]) -> None:
+        self._circle.tell(subscription)
+        if subscription.on_served is not None:
+            subscription.on_served(subscription)
 
     def _watches(self, entry: Entry[R]) -> bool:
         return self._entries.get(entry.key) is entry

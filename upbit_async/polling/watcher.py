@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import math
+import operator
 import random
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -15,7 +15,7 @@ from upbit_async.polling.subscription import Subscription
 from upbit_async.polling.sweep import Sweep, WatchSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from upbit_async.events import Event
     from upbit_async.policy import PollSchedule
@@ -49,6 +49,7 @@ class Watcher(Generic[R]):
         emit: Is told `StateSeen` and `LookFailed`; it must not raise.
         rand: Returns numbers from 0 (included) to 1 (excluded), for the jitter.
         utc_now: Returns the time of day.
+        id_of: Returns the id by which a record was asked for: its uuid, unless `fetch` takes others.
     """
 
     def __init__(
@@ -61,9 +62,17 @@ class Watcher(Generic[R]):
         emit: Callable[[Event], None] = _no_observer,
         rand: Callable[[], float] = random.random,
         utc_now: Callable[[], dt.datetime] = _utc_now,
+        id_of: Callable[[R], str] = operator.attrgetter("uuid"),
     ) -> None:
         self._settings = WatchSettings(
-            fetch=fetch, schedule=schedule, kind=kind, host=host, emit=emit, rand=rand, utc_now=utc_now
+            fetch=fetch,
+            schedule=schedule,
+            kind=kind,
+            host=host,
+            emit=emit,
+            rand=rand,
+            utc_now=utc_now,
+            id_of=id_of,
         )
         self._sweep: Sweep[R] | None = None
 
@@ -72,11 +81,10 @@ class Watcher(Generic[R]):
         """How many transfers are watched now."""
         return 0 if self._sweep is None else self._sweep.watched
 
-    @contextlib.contextmanager
     def subscribe(
         self, uuid: str, *, resume_token: str, last: R | None = None, deadline: float = math.inf
-    ) -> Generator[Subscription[R], None, None]:
-        """Watch a transfer as long as the context lasts. Entering and leaving it is no I/O.
+    ) -> Subscription[R]:
+        """Return a context, as long as which a transfer is watched. Entering and leaving it is no I/O.
 
         Args:
             uuid: The transfer's id.
@@ -85,15 +93,8 @@ class Watcher(Generic[R]):
                 with one, only after ``schedule.first`` seconds, since it was probably created just now.
             deadline: When the last look takes place, unless one is under way, by ``anyio.current_time``.
         """
-        sweep = self._current_sweep()
-        subscription = Subscription(
-            sweep, uuid, last=last, resume_token=resume_token, deadline=deadline, at=self._settings.utc_now()
-        )
-        sweep.join(subscription)
-        try:
-            yield subscription
-        finally:
-            sweep.leave(subscription)
+        sweep, at = self._current_sweep(), self._settings.utc_now()
+        return Subscription(sweep, uuid, last=last, resume_token=resume_token, deadline=deadline, at=at)
 
     def _current_sweep(self) -> Sweep[R]:
         # What a torn-down loop has left behind (a leader that never came to its end) must not jam the next.

@@ -1,0 +1,172 @@
+"""Handles for deposits: by uuid and by transaction."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import anyio.lowlevel
+import pytest
+
+from upbit_async import errors
+from upbit_async.events import StateSeen
+from upbit_async.models import Deposit, DepositState
+from upbit_async.polling import DepositPoller, RegionChanges, Watcher, read_token
+from upbit_async.region import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from upbit_async.events import Event
+    from upbit_async.policy import PollSchedule
+    from upbit_async.polling import IdName
+
+HOST = "sg-api.upbit.com"
+
+
+def deposit(uuid: str, state: str, **members: Any) -> Deposit:
+    return Deposit(uuid=uuid, currency="USDT", amount=Decimal("35.7"), state=DepositState(state), **members)
+
+
+class Arrivals:
+    """Upbit's list of deposits, of which each look sees the next state."""
+
+    def __init__(self, schedule: PollSchedule, by: IdName, *looks: Deposit | None) -> None:
+        self.looks = list(looks)
+        self.asked: list[tuple[str, ...]] = []
+        self.events: list[Event] = []
+        self._by: IdName = by
+        self._watcher = Watcher[Deposit](
+            self._fetch, schedule, kind="deposit", host=HOST, emit=self.events.append, id_of=attrgetter(by)
+        )
+
+    async def _fetch(self, ids: Sequence[str]) -> list[Deposit]:
+        self.asked.append(tuple(ids))
+        await anyio.lowlevel.checkpoint()
+        seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return [] if seen is None else [seen]
+
+    def poller(self, id_: str) -> DepositPoller:
+        return DepositPoller(id_, by=self._by, watcher=self._watcher, region=Region.SG, host=HOST)
+
+
+async def told(poller: DepositPoller) -> list[tuple[str, bool]]:
+    return [(change.state.value, change.skipped) async for change in poller.changes()]
+
+
+async def test_a_deposit_is_followed_until_it_is_credited(plain: PollSchedule) -> None:
+    desk = Arrivals(plain, "uuid", None, deposit("d", "PROCESSING"), deposit("d", "ACCEPTED"))
+    poller = desk.poller("d")
+    assert await told(poller) == [("PROCESSING", False), ("ACCEPTED", False)]
+    assert (await poller.result()).state is DepositState.ACCEPTED
+    assert desk.asked == [("d",)] * 3
+
+
+async def test_a_refund_goes_over_the_travel_rule(plain: PollSchedule) -> None:
+    states = ("PROCESSING", "TRAVEL_RULE_SUSPECTED", "REFUNDING", "REFUNDED")
+    desk = Arrivals(plain, "uuid", *(deposit("d", state) for state in states))
+    assert await told(desk.poller("d")) == [(state, False) for state in states]
+
+
+@pytest.mark.parametrize(
+    ("path", "skipped"),
+    [
+        (("PROCESSING", "REFUNDED"), True),
+        (("TRAVEL_RULE_SUSPECTED", "REFUNDED"), True),
+        (("TRAVEL_RULE_SUSPECTED", "ACCEPTED"), False),
+        (("TRAVEL_RULE_SUSPECTED", "PROCESSING", "ACCEPTED"), False),
+        (("PROCESSING", "REJECTED"), False),
+        (("PROCESSING", "WARNING", "CANCELLED"), False),
+    ],
+)
+async def test_what_lies_between_two_states_is_told_as_skipped(
+    plain: PollSchedule, path: tuple[str, ...], *, skipped: bool
+) -> None:
+    desk = Arrivals(plain, "uuid", *(deposit("d", state) for state in path))
+    changes = await told(desk.poller("d"))
+    assert [state for state, _ in changes] == list(path)
+    assert changes[-1][1] is skipped
+
+
+@pytest.mark.parametrize("end", ["CANCELLED", "REJECTED", "REFUNDED"])
+async def test_a_result_is_credited_or_an_error_with_the_record(plain: PollSchedule, end: str) -> None:
+    poller = Arrivals(plain, "uuid", deposit("d", end)).poller("d")
+    with pytest.raises(
+        errors.DepositNotAccepted, match=f"35.7 USDT ended as {end}; it was not credited"
+    ) as error:
+        await poller.result()
+    assert error.value.record.state == end
+    assert error.value.resume_token == poller.resume_token
+
+
+async def test_who_waits_for_a_suspected_deposit_is_sent_to_the_travel_rule(plain: PollSchedule) -> None:
+    poller = Arrivals(plain, "uuid", deposit("d", "TRAVEL_RULE_SUSPECTED")).poller("d")
+    with pytest.raises(errors.PollTimeout, match=r"is TRAVEL_RULE_SUSPECTED.*client\.travel_rule"):
+        await poller.wait(timeout=100)
+
+
+# -- by transaction --------------------------------------------------------------------------------
+
+
+async def test_a_transaction_is_waited_for_until_it_shows_as_a_deposit(plain: PollSchedule) -> None:
+    seen = deposit("d", "ACCEPTED", txid="tx")
+    desk = Arrivals(plain, "txid", None, None, seen)
+    poller = desk.poller("TX")
+    known = [poller.uuid]
+    assert await poller.wait() == seen
+    assert [*known, poller.uuid] == [None, "d"]
+    assert desk.asked == [("TX",)] * 3
+    assert [event.uuid for event in desk.events if isinstance(event, StateSeen)] == ["d"]
+
+
+async def test_the_token_holds_the_transaction_until_the_deposit_is_known(plain: PollSchedule) -> None:
+    desk = Arrivals(plain, "txid", None, deposit("d", "PROCESSING", txid="tx"))
+    poller = desk.poller("tx")
+    assert json.loads(poller.resume_token)["txid"] == "tx"
+    point = read_token(poller.resume_token, kind="deposit", region=Region.SG, host=HOST)
+    assert (point.by, point.id) == ("txid", "tx")
+
+    with pytest.raises(errors.PollTimeout) as late:
+        await poller.wait(timeout=5)
+    assert late.value.resume_token == poller.resume_token
+    point = read_token(poller.resume_token, kind="deposit", region=Region.SG, host=HOST)
+    assert (point.by, point.id) == ("uuid", "d")
+
+
+def test_a_withdrawals_token_has_no_transaction() -> None:
+    token = '{"v":1,"kind":"withdrawal","region":"sg","host":"sg-api.upbit.com","txid":"tx"}'
+    with pytest.raises(ValueError, match="its uuid is missing"):
+        read_token(token, kind="withdrawal", region=Region.SG, host=HOST)
+
+
+async def test_a_transaction_that_never_shows_is_not_found_after_the_grace(plain: PollSchedule) -> None:
+    poller = Arrivals(plain, "txid", None).poller("tx")
+    with pytest.raises(errors.NotFound, match=r"Upbit knows no deposit tx, 3\d s after") as error:
+        await poller.wait()
+    assert error.value.resume_token == poller.resume_token
+
+
+async def test_deposits_of_several_regions_are_told_side_by_side(plain: PollSchedule) -> None:
+    sides: list[tuple[IdName, str]] = [("uuid", "a"), ("txid", "b")]
+    desks = [
+        Arrivals(plain, by, deposit(name, "PROCESSING", txid=name), deposit(name, "ACCEPTED", txid=name))
+        for by, name in sides
+    ]
+    changes = RegionChanges([desk.poller(name) for desk, name in zip(desks, "ab", strict=True)])
+    seen = sorted([(change.record.uuid, change.state.value) async for _, change in changes])
+    assert seen == [("a", "ACCEPTED"), ("a", "PROCESSING"), ("b", "ACCEPTED"), ("b", "PROCESSING")]
+
+
+@pytest.mark.parametrize(("id_", "error"), [("", ValueError), (7, TypeError), ("x" * 257, ValueError)])
+def test_a_poller_takes_a_usable_id(plain: PollSchedule, id_: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="txid"):
+        Arrivals(plain, "txid", None).poller(id_)
+
+
+def test_pollers_are_equal_if_they_stand_for_the_same(plain: PollSchedule) -> None:
+    desk, other = Arrivals(plain, "uuid", None), Arrivals(plain, "txid", None)
+    assert desk.poller("d") == desk.poller("D")
+    assert desk.poller("d") != other.poller("d")
+    assert repr(other.poller("tx")) == f"<DepositPoller tx at {HOST}: never seen>"
