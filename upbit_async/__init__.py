@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from upbit_async.events import Observer
     from upbit_async.multi_region import RegionOutcomes, UpbitRegions
     from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
-    from upbit_async.polling import StateChange, WithdrawalPoller
+    from upbit_async.polling import DepositPoller, StateChange, WithdrawalPoller
     from upbit_async.region import Region
     from upbit_async.transport.limiter import LocalLimiter, NoLimiter, RateLimiter
 
 __all__ = [
     "Credentials",
+    "DepositPoller",
     "LocalLimiter",
     "NoLimiter",
     "Observer",
@@ -60,6 +61,7 @@ __version__ = VERSION
 
 _HOMES = {
     "Credentials": "credentials",
+    "DepositPoller": "polling",
     "LocalLimiter": "transport.limiter",
     "NoLimiter": "transport.limiter",
     "Observer": "events",

@@ -14,8 +14,6 @@ from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
 from upbit_async.protocol.endpoint import Endpoint, Param
 from upbit_async.protocol.endpoints import ENDPOINTS
 from upbit_async.resources import inputs
-from upbit_async.resources.status import Status
-from upbit_async.resources.withdraws import Withdraws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,11 +109,21 @@ class UpbitClient:
         self._set_up(carrier, poll or PollSchedule(), owner=True)
 
     def _set_up(self, carrier: Carrier, poll: PollSchedule, *, owner: bool) -> None:
+        # Only here, because they bring half of the library along.
+        from upbit_async.resources.accounts import Accounts  # noqa: PLC0415
+        from upbit_async.resources.deposits import Deposits  # noqa: PLC0415
+        from upbit_async.resources.status import Status  # noqa: PLC0415
+        from upbit_async.resources.travel_rule import TravelRule  # noqa: PLC0415
+        from upbit_async.resources.withdraws import Withdraws  # noqa: PLC0415
+
         self._carrier = carrier
         self._poll = poll
         self._owner = owner
         self.status = Status(carrier)
         self.withdraws = Withdraws(carrier, poll)
+        self.deposits = Deposits(carrier, poll)
+        self.accounts = Accounts(carrier)
+        self.travel_rule = TravelRule(carrier)
 
     @property
     def region(self) -> Region:
@@ -159,7 +167,7 @@ class UpbitClient:
 
         Args:
             method: The HTTP method.
-            path: The path, such as ``/v1/accounts``.
+            path: The path, such as ``/v1/api_keys``.
             params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values; an
                 empty one is refused, because without it Upbit may answer with everything.
             json: The members of another method's body; they are sent as text.
@@ -228,7 +236,8 @@ def _check_observer(observer: object) -> None:
 def _endpoint(method: str, path: str, safety: Safety | None) -> Endpoint[Any]:
     known = ENDPOINTS.get((method, path.rstrip("/").lower()))
     if known is not None:  # by whatever spelling, it is never less than it is
-        proof = known.returns if known.safety is Safety.ONCE else None
-        return attrs.evolve(known, returns=object, regions=None, proof=proof)
+        once = known.safety is Safety.ONCE
+        proof, echoes = (known.returns, known.echoes) if once else (None, ())
+        return attrs.evolve(known, returns=object, regions=None, proof=proof, echoes=echoes)
     safety = safety or (Safety.READ if method == "GET" else Safety.ONCE)
     return Endpoint(method=method, path=path, returns=object, safety=safety, docs="")

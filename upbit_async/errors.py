@@ -23,6 +23,7 @@
     │   ├─ WithdrawalFailed
     │   ├─ WithdrawalCancelled
     │   └─ WithdrawalRejected
+    ├─ DepositNotAccepted   .record  it ended, and was not credited
     ├─ PayoutConflict       the key is taken by another payment
     └─ PayoutBlocked        .by_key  another payment must be settled first
 
@@ -40,7 +41,7 @@ from upbit_async.models.reason import Reason
 if TYPE_CHECKING:
     import datetime as dt
 
-    from upbit_async.models import Intent, Withdrawal
+    from upbit_async.models import Deposit, Intent, Withdrawal
 
 __all__ = [
     "APIError",
@@ -48,6 +49,7 @@ __all__ = [
     "Banned",
     "ConfigurationError",
     "DecodeError",
+    "DepositNotAccepted",
     "NotFound",
     "NotSent",
     "OutcomeUnknown",
@@ -303,6 +305,18 @@ class WithdrawalCancelled(WithdrawalNotDone):
 
 class WithdrawalRejected(WithdrawalNotDone):
     """The withdrawal ended in ``REJECTED``."""
+
+
+class DepositNotAccepted(UpbitError):
+    """A deposit ended without being credited.
+
+    Attributes:
+        record: The deposit.
+    """
+
+    def __init__(self, text: str, *, record: Deposit) -> None:
+        super().__init__(text)
+        self.record = record
 
 
 class PayoutConflict(UpbitError):

@@ -145,7 +145,7 @@ class LookFailed(Event):
     """A look at watched transfers failed; the next one will come.
 
     Attributes:
-        uuids: The transfers that were to be looked at.
+        uuids: The transfers that were to be looked at; by their transactions, if only these are known.
         error: Why it failed.
     """
 

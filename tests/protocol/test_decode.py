@@ -20,6 +20,7 @@ from upbit_async.errors import RAW_CAP, DecodeError
 from upbit_async.models import (
     Account,
     BlockState,
+    Deposit,
     MemberLevel,
     TransactionType,
     WalletState,
@@ -417,11 +418,10 @@ def test_what_is_no_plain_decimal_is_refused_with_its_place(text: str, member: s
 )
 @pytest.mark.parametrize("kind", KINDS, ids=repr)
 def test_an_exponent_beyond_all_bounds_is_a_decode_error(kind: Any, number: str) -> None:
-    for body in (
-        number,
-        f"[{number}]",
-        json.dumps(_row(amount=0)).replace('"amount": 0', f'"amount": {number}'),
-    ):
+    bodies = [number, f"[{number}]"]
+    if kind in {Withdrawal, Deposit, object}:
+        bodies.append(json.dumps(_row(amount=0)).replace('"amount": 0', f'"amount": {number}'))
+    for body in bodies:
         assert _refusal(kind, body.encode()).raw == body
 
 

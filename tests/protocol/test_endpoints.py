@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import typing
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from examples import example_bytes
+from examples import example, example_bytes, example_names
 
 from upbit_async import Credentials, Region, Safety, resources
 from upbit_async.client import UpbitClient
+from upbit_async.models import Deposit, Withdrawal
 from upbit_async.protocol import endpoints as module
 from upbit_async.protocol.decode import decode
 from upbit_async.protocol.endpoint import Endpoint
 from upbit_async.protocol.endpoints import ENDPOINTS
+from upbit_async.protocol.message import compose
 from upbit_async.sandbox.routes import ROUTES
 
 CONSTANTS: dict[str, Endpoint[Any]] = {
@@ -31,8 +34,29 @@ SAMPLES = {
     "LIST_WITHDRAWAL_ADDRESSES": ["withdraws_coin_addresses_get", "withdraws_coin_addresses_get_id_th"],
     "CREATE_WITHDRAWAL": ["withdraws_coin_post", "withdraws_coin_post_tutorial_waiting"],
     "CANCEL_WITHDRAWAL": ["withdraws_coin_delete", "withdraws_coin_delete_kr_2026"],
+    "LIST_ACCOUNTS": ["accounts_get", "accounts_get_kr_observed"],
+    "LIST_DEPOSITS": ["deposits_get", "deposits_get_observed_2024"],
+    "GET_DEPOSIT": ["deposit_get", "deposit_get_travel_rule_suspected"],
+    "GET_DEPOSIT_CHANCE": ["deposits_chance_coin_get"],
+    "LIST_DEPOSIT_ADDRESSES": ["deposits_coin_addresses_get"],
+    "GET_DEPOSIT_ADDRESS": ["deposits_coin_address_get", "deposits_coin_address_get_pending"],
+    "CREATE_DEPOSIT_ADDRESS": [
+        "deposits_generate_coin_address_post_ready",
+        "deposits_generate_coin_address_post_pending",
+    ],
+    "LIST_VASPS": ["travel_rule_vasps_get"],
+    "VERIFY_DEPOSIT_BY_UUID": ["travel_rule_deposit_uuid_post"],
+    "VERIFY_DEPOSIT_BY_TXID": ["travel_rule_deposit_txid_post"],
 }
 every_constant = pytest.mark.parametrize("name", CONSTANTS)
+OTHERS = {  # of calls without a constant, and of no call at all
+    "deposits_krw_post_kr": Deposit,
+    "withdraws_krw_post_kr": Withdrawal,
+    "api_keys_get_kr": object,
+    "errors": object,
+    "response_headers": object,
+    "auth_vectors": object,
+}
 
 
 def _users_of_constants() -> dict[str, set[str]]:
@@ -92,6 +116,17 @@ def test_an_endpoint_has_samples_that_decode(name: str) -> None:
         assert isinstance(found, typing.get_origin(endpoint.returns) or endpoint.returns)
 
 
+def test_every_example_is_read() -> None:
+    sampled = {sample for samples in SAMPLES.values() for sample in samples}
+    asked = {name for name in example_names() if "_request" in name}
+    assert example_names() - asked == sampled | set(OTHERS)
+    for name, kind in OTHERS.items():
+        assert isinstance(decode(kind, example_bytes(name), asked=name), kind)
+    for name in asked:
+        members = {key: value for key, value in example(name).items() if value is not None}
+        assert json.loads(compose("POST", "/v1/x", example(name)).body) == members
+
+
 @every_constant
 def test_an_endpoint_returns_a_model_or_a_list_of_them(name: str) -> None:
     kind = CONSTANTS[name].returns
@@ -128,4 +163,4 @@ def test_money_leaves_at_most_once() -> None:
 
 def test_the_client_offers_the_namespaces_that_use_them() -> None:
     client = UpbitClient("sg", credentials=Credentials("a", "b"), base_url="https://nowhere.invalid")
-    assert {"status", "withdraws"} <= set(vars(client))
+    assert {"status", "withdraws", "deposits", "accounts", "travel_rule"} <= set(vars(client))

@@ -221,7 +221,6 @@ def test_a_decimal_is_written_without_exponent_and_loses_nothing(number: Decimal
         {"a", "set"},
         object(),
     ],
-    ids=repr,
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_has_no_certain_text_is_refused(method: str, value: Any) -> None:

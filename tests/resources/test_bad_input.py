@@ -63,25 +63,33 @@ GOOD = {
     "amount": "13",
     "address": "TFakeTronWithdrawAddressFakeFakeFa",
     "uuid": "u",
+    "deposit_uuid": "d",
+    "vasp_uuid": "v",
+    "txid": "t",
     "resume_token": "{}",
 }
+PLACE = {"currency": TEXT, "net_type": TEXT}
+EITHER_ID = {"uuid": TEXT, "txid": OPTIONAL}
+LISTING = {
+    **LISTED,
+    "uuids": IDS,
+    "txids": IDS,
+    "limit": LIMIT,
+    "page": COUNT,
+    "from_": OPTIONAL,
+    "to": OPTIONAL,
+}
 METHODS: dict[str, dict[str, Kind]] = {
+    "accounts.list": {},
+    "accounts.get": {"currency": TEXT},
     "status.wallets": {"currency": OPTIONAL, "net_type": OPTIONAL},
-    "status.wallet": {"currency": TEXT, "net_type": TEXT},
+    "status.wallet": PLACE,
     "status.watch": {"currency": OPTIONAL, "net_type": OPTIONAL, "interval": SECONDS},
-    "withdraws.list": {
-        **LISTED,
-        "uuids": IDS,
-        "txids": IDS,
-        "limit": LIMIT,
-        "page": COUNT,
-        "from_": OPTIONAL,
-        "to": OPTIONAL,
-    },
+    "withdraws.list": LISTING,
     "withdraws.iter": {**LISTED, "max_items": COUNT},
-    "withdraws.get": {"uuid": TEXT, "txid": OPTIONAL},
+    "withdraws.get": EITHER_ID,
     "withdraws.latest": {"currency": OPTIONAL},
-    "withdraws.chance": {"currency": TEXT, "net_type": TEXT},
+    "withdraws.chance": PLACE,
     "withdraws.addresses": {"currency": OPTIONAL, "net_type": OPTIONAL, "exchange_name": OPTIONAL},
     "withdraws.create": {**ORDERED, "secondary_address": OPTIONAL, "extra": EXTRA},
     "withdraws.cancel": {"uuid": TEXT},
@@ -90,6 +98,20 @@ METHODS: dict[str, dict[str, Kind]] = {
     "withdraws.poller": {"uuid": TEXT},
     "withdraws.wait": {"uuid": TEXT, "timeout": TIMEOUT},
     "withdraws.resume": {"resume_token": TEXT},
+    "deposits.list": LISTING,
+    "deposits.iter": {**LISTED, "max_items": COUNT},
+    "deposits.get": EITHER_ID,
+    "deposits.latest": {"currency": OPTIONAL},
+    "deposits.chance": PLACE,
+    "deposits.addresses": {},
+    "deposits.address": PLACE,
+    "deposits.create_address": {**PLACE, "wait": FLAG, "timeout": TIMEOUT},
+    "deposits.poller": EITHER_ID,
+    "deposits.wait": {**EITHER_ID, "timeout": TIMEOUT},
+    "deposits.resume": {"resume_token": TEXT},
+    "travel_rule.vasps": {},
+    "travel_rule.verify_by_uuid": {"deposit_uuid": TEXT, "vasp_uuid": TEXT},
+    "travel_rule.verify_by_txid": {"txid": TEXT, "vasp_uuid": TEXT, **PLACE},
 }
 
 
@@ -106,8 +128,8 @@ async def test_a_mistake_is_told_before_anything_is_sent(
 ) -> None:
     kinds = METHODS[path]
     good = {each: GOOD[each] for each, kind in kinds.items() if kind["required"]}
-    if (path, name) == ("withdraws.get", "txid"):
-        good = {}
+    if name == "txid" and kinds[name] is OPTIONAL and "uuid" in good:
+        del good["uuid"]  # it is one or the other
     for value in (*kinds[name]["bad"], *([None] if kinds[name]["required"] else [])):
         with pytest.raises((TypeError, ValueError)) as caught:
             await call(client, path, {**good, name: value})
@@ -126,7 +148,7 @@ async def test_every_public_method_and_parameter_is_in_the_table(client: UpbitCl
     # `reconcile` takes an error of ours; its mistakes are tried where it is tested.
     found = {
         f"{room}.{name}": set(inspect.signature(getattr(getattr(client, room), name)).parameters)
-        for room in ("status", "withdraws")
+        for room in ("status", "withdraws", "deposits", "accounts", "travel_rule")
         for name in dir(getattr(client, room))
         if not name.startswith("_") and name != "reconcile"
     }

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
+import httpx
 import pytest
 
+from upbit_async.client import UpbitClient
 from upbit_async.errors import (
     AuthenticationError,
     Banned,
     ConfigurationError,
-    DecodeError,
+    NotSent,
     OutcomeUnknown,
     PermissionDenied,
     ServerError,
@@ -24,8 +26,6 @@ from upbit_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from upbit_async.client import UpbitClient
 
 MANY = "/v1/withdraws"
 
@@ -37,6 +37,14 @@ async def lose(
     sandbox.faults.add(fault)
     with pytest.raises(OutcomeUnknown) as caught:
         await client.withdraws.create(**order)
+    return caught.value
+
+
+async def blind(client: UpbitClient, unknown: OutcomeUnknown) -> OutcomeUnknown:
+    with pytest.raises(
+        OutcomeUnknown, match=r"still unknown.*do not send it again: reconcile later"
+    ) as caught:
+        await client.withdraws.reconcile(unknown)
     return caught.value
 
 
@@ -212,8 +220,10 @@ async def test_failing_looks_are_repeated_and_the_last_one_is_the_answer(
     sandbox.faults.add(Fault.status(503, "GET", MANY, times=7), Fault.garbage("GET", MANY, body="html"))
     assert (await client.withdraws.reconcile(unknown)).status == "found"
     sandbox.faults.add(Fault.status(503, "GET", MANY, times=None))
-    with pytest.raises(ServerError):
-        await client.withdraws.reconcile(unknown)
+    still = await blind(client, unknown)
+    assert isinstance(still.__cause__, ServerError)
+    assert still.intent == unknown.intent
+    assert (await blind(client, still)).may_have_executed
 
 
 async def test_a_list_that_can_not_be_read_to_its_end_says_nothing(
@@ -226,7 +236,7 @@ async def test_a_list_that_can_not_be_read_to_its_end_says_nothing(
     unknown = await lose(client, sandbox, executed=False, **tron)
     now = unknown.intent.started_at.isoformat()
     says("GET", MANY, [row("a", created_at=now), row("b", created_at=now)], times=None)
-    with pytest.raises(DecodeError, match="may not be all"):
+    with pytest.raises(OutcomeUnknown, match=r"still unknown.*may not be all"):
         await client.withdraws.reconcile(unknown, timeout=5)
 
 
@@ -244,8 +254,7 @@ async def test_looking_ends_where_it_is_hopeless(
 ) -> None:
     unknown = await lose(client, sandbox, **tron)
     sandbox.faults.add(Fault.status(status, "GET", MANY, name=name))
-    with pytest.raises(kind):
-        await client.withdraws.reconcile(unknown)
+    assert isinstance((await blind(client, unknown)).__cause__, kind)
     assert len(sandbox.requests.of("GET")) == 1
 
 
@@ -257,8 +266,7 @@ async def test_a_proxys_refusal_is_a_look_that_failed(
     sandbox.faults.add(Fault.status(status, "GET", MANY, body="html"))
     assert (await client.withdraws.reconcile(unknown)).status == "found"
     sandbox.faults.add(Fault.status(status, "GET", MANY, body="html", times=None))
-    with pytest.raises((AuthenticationError, PermissionDenied)):
-        await client.withdraws.reconcile(unknown, timeout=5)
+    assert isinstance((await blind(client, unknown)).__cause__, (AuthenticationError, PermissionDenied))
 
 
 async def test_a_client_that_was_closed_does_not_look_for_a_minute(
@@ -267,9 +275,33 @@ async def test_a_client_that_was_closed_does_not_look_for_a_minute(
     unknown = await lose(client, sandbox, **tron)
     await client.aclose()
     started = sandbox.now
-    with pytest.raises(ConfigurationError, match="closed"):
-        await client.withdraws.reconcile(unknown)
+    assert isinstance((await blind(client, unknown)).__cause__, ConfigurationError)
     assert sandbox.now == started
+
+
+async def test_a_network_that_is_down_does_not_make_the_withdrawal_one_that_never_left(
+    sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    down = False
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if down:
+            raise httpx.PoolTimeout("down", request=request)
+        return await transport.handle_async_request(request)
+
+    transport = sandbox.transport()
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    async with (
+        http,
+        UpbitClient("sg", credentials=sandbox.credentials, base_url=sandbox.base_url, http=http) as client,
+    ):
+        unknown = await lose(client, sandbox, **tron)
+        down = True
+        still = await blind(client, unknown)
+        assert isinstance(still.__cause__, NotSent)
+        assert still.may_have_executed
+        down = False
+        assert (await client.withdraws.reconcile(still)).status == "found"
 
 
 async def test_what_is_no_lost_withdrawal_of_this_host_is_a_mistake(

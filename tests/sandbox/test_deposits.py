@@ -375,3 +375,36 @@ async def test_every_region_has_deposits_of_its_fiat(
         told = (await hand.get("/v1/deposit", f"currency={region.fiat}")).json()
     assert told["uuid"] == HISTORY[0]
     assert "net_type" not in told
+
+
+async def test_finer_decimals_than_the_wallet_has_are_cut_off(sandbox: Sandbox) -> None:
+    before = sandbox.account.balance("USDT").available
+    made = tether(sandbox, "1.123456789", plan=Plan.at_once())
+    assert sandbox.deposits[made.uuid].state == "ACCEPTED"
+    assert sandbox.account.balance("USDT").available - before == Decimal("1.123456")
+    assert sandbox.ledger.credited[-1].total == Decimal("1.123456")
+
+
+async def test_what_is_too_little_is_not_credited_even_if_its_sender_is_verified(
+    sandbox: Sandbox, hand: Hand, watch: Watch
+) -> None:
+    sandbox.wallets["USDT", "TRX"].minimum_deposit = Decimal(5)
+    before = sandbox.account.balance("USDT").available
+    made = tether(sandbox, "4", vasp_name="Example Exchange A")
+    sandbox.deposits.advance(made.uuid, "TRAVEL_RULE_SUSPECTED")
+    vasp = next(vasp for vasp in sandbox.vasps if vasp.vasp_name == "Example Exchange A")
+    members = {"deposit_uuid": made.uuid, "vasp_uuid": vasp.vasp_uuid}
+    await hand.post("/v1/travel_rule/deposit/uuid", members)
+    watch.tick(60)
+    assert sandbox.account.balance("USDT").available == before
+
+
+@pytest.mark.parametrize(
+    ("currency", "net_type", "amount"),
+    [("USDT", "TRX", "abc"), ("USDT", "TRX", "NaN"), ("USDT", "TRX", 0), ("BTC", None, 1), ("USD", None, 1)],
+)
+def test_what_can_not_arrive_is_refused(
+    sandbox: Sandbox, currency: str, net_type: str | None, amount: str | int
+) -> None:
+    with pytest.raises(ValueError, match=r"amount|listed"):
+        sandbox.deposits.arrive(currency, net_type, amount)

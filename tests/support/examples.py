@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["example", "example_bytes"]
+__all__ = ["example", "example_bytes", "example_names"]
 
 _EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 
@@ -19,3 +19,8 @@ def example_bytes(name: str) -> bytes:
 def example(name: str) -> Any:
     """Return an example, read by Python's own reader."""
     return json.loads(example_bytes(name))
+
+
+def example_names() -> set[str]:
+    """Return the names of all examples."""
+    return {path.stem for path in _EXAMPLES.glob("*.json")}

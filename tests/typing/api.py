@@ -19,7 +19,7 @@ from upbit_async import (
     models,
 )
 from upbit_async.checks import Preflight, Reconciliation
-from upbit_async.polling import WithdrawalPoller
+from upbit_async.polling import DepositPoller, WithdrawalPoller
 from upbit_async.transport.limiter import LocalLimiter, NoLimiter
 
 
@@ -60,7 +60,28 @@ async def use(limiter: LocalLimiter) -> None:
     async for change in poller.changes():
         assert_type(change.record, models.Withdrawal)
     assert_type(await poller.result(timeout=60), models.Withdrawal)
-    assert_type(await client.request("GET", "/v1/accounts"), Any)
+    assert_type(await client.request("GET", "/v1/api_keys"), Any)
+
+
+async def receive(client: UpbitClient) -> None:
+    """Use every method for what comes in."""
+    assert_type(await client.accounts.list(), list[models.Account])
+    assert_type(await client.accounts.get("BTC"), models.Account)
+    assert_type(await client.deposits.list(state="ACCEPTED"), list[models.Deposit])
+    assert_type(await client.deposits.get(txid="t"), models.Deposit)
+    assert_type(await client.deposits.chance("BTC", "BTC"), models.DepositChance)
+    assert_type(await client.deposits.addresses(), list[models.DepositAddress])
+    assert_type(await client.deposits.create_address("BTC", "BTC", timeout=None), models.DepositAddress)
+    poller = client.deposits.poller(txid="t")
+    assert_type(poller, DepositPoller)
+    assert_type(poller.uuid, str | None)
+    async for change in poller.changes():
+        assert_type(change.record.state, models.DepositState)
+    assert_type(await client.deposits.wait("uuid", timeout=60), models.Deposit)
+    assert_type(await client.travel_rule.vasps(), list[models.Vasp])
+    verification = await client.travel_rule.verify_by_uuid("d", "v")
+    assert_type(verification, models.TravelRuleVerification)
+    assert_type(verification.verified, bool)
 
 
 async def settle(client: UpbitClient) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from upbit_async import errors
 from upbit_async.errors import RAW_CAP, DecodeError, OutcomeUnknown, PollTimeout, UpbitError
-from upbit_async.models import Intent, Withdrawal, WithdrawalState
+from upbit_async.models import Deposit, DepositState, Intent, Withdrawal, WithdrawalState
 from upbit_async.models.reason import Reason
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ INTENT = Intent(
 RECORD = Withdrawal(
     uuid="u", currency="XRP", state=WithdrawalState("NEWER"), amount=Decimal(10), created_at=WHEN
 )
+DEPOSIT = Deposit(uuid="d", currency="XRP", state=DepositState("NEWER"), amount=Decimal(10), created_at=WHEN)
 REASONS = (Reason("below_minimum", "too little"), Reason("locked", "unlock it"))
 ABOUT: dict[str, Any] = {
     "status": 400,
@@ -67,6 +68,7 @@ MAKERS: dict[str, Callable[[], UpbitError]] = {
     "WithdrawalFailed": lambda: errors.WithdrawalFailed("text", record=RECORD),
     "WithdrawalCancelled": lambda: errors.WithdrawalCancelled("text", record=RECORD),
     "WithdrawalRejected": lambda: errors.WithdrawalRejected("text", record=RECORD),
+    "DepositNotAccepted": lambda: errors.DepositNotAccepted("text", record=DEPOSIT),
     "PayoutConflict": lambda: errors.PayoutConflict("text"),
     "PayoutBlocked": lambda: errors.PayoutBlocked("text", by_key="invoice-41"),
 }

@@ -118,6 +118,16 @@ def test_importing_every_name_imports_nothing_heavy() -> None:
     assert brought & set(HEAVY) == set()
 
 
+def test_what_makes_clients_is_imported_without_what_they_do() -> None:
+    names = "UpbitClient, UpbitRegions, Credentials, LocalLimiter, Observer, RetryPolicy, errors, models"
+    brought = _imported_after(f"from upbit_async import {names}")
+    assert "upbit_async.client" in brought
+    assert (
+        brought & {"asyncio", "upbit_async.polling", "upbit_async.checks", "upbit_async.transport.carrier"}
+        == set()
+    )
+
+
 def test_the_pure_rooms_import_no_event_loop_and_no_clock() -> None:
     rooms = ["models", "errors", "policy", "region", "credentials"]
     rooms += [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from upbit_async.models._base import OpenEnum
 from upbit_async.models.account import Account
+from upbit_async.models.deposit import Deposit, DepositAddress, DepositAddressRequest, DepositChance
 from upbit_async.models.intent import Intent
 from upbit_async.models.states import (
     BlockState,
@@ -16,6 +17,7 @@ from upbit_async.models.states import (
     WalletState,
     WithdrawalState,
 )
+from upbit_async.models.travel_rule import TravelRuleVerification, Vasp
 from upbit_async.models.wallet import WalletStatus
 from upbit_async.models.withdrawal import (
     MemberLevel,
@@ -29,11 +31,17 @@ from upbit_async.models.withdrawal import (
 __all__ = [
     "Account",
     "BlockState",
+    "Deposit",
+    "DepositAddress",
+    "DepositAddressRequest",
+    "DepositChance",
     "DepositState",
     "Intent",
     "MemberLevel",
     "OpenEnum",
     "TransactionType",
+    "TravelRuleVerification",
+    "Vasp",
     "WalletState",
     "WalletStatus",
     "Withdrawal",

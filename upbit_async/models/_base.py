@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-__all__ = ["Amount", "OpenEnum", "in_utc"]
+__all__ = ["Amount", "OpenEnum", "in_utc", "none_if_empty"]
 
 if TYPE_CHECKING:
     Amount = Decimal
@@ -62,3 +62,10 @@ def in_utc(model: object, *fields: str) -> None:
         time: dt.datetime | None = getattr(model, field)
         if time is not None and time.tzinfo is None:
             object.__setattr__(model, field, time.replace(tzinfo=dt.UTC))
+
+
+def none_if_empty(model: object, *fields: str) -> None:
+    """Read empty texts as None, in a frozen model that is being built."""
+    for field in fields:
+        if getattr(model, field) == "":
+            object.__setattr__(model, field, None)

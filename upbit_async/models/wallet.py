@@ -41,4 +41,5 @@ class WalletStatus:
     block_elapsed_minutes: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        in_utc(self, "block_updated_at")
+        if self.block_updated_at is not None and self.block_updated_at.tzinfo is None:
+            in_utc(self, "block_updated_at")  # asked for here, because an answer has hundreds of rows

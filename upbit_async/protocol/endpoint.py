@@ -36,6 +36,9 @@ class Endpoint(Generic[T]):
         permission: The permission that a key needs, in Upbit's words; None if any key will do.
         group: The rate group it counts against.
         regions: Where it exists; None is everywhere.
+        echoes: The members that come back in the answer as they were sent.
+        interval: For how many seconds Upbit takes the same request only once; 0 is as often as one likes.
+        aftermath: How to find out what became of it if its answer is lost, for the error.
         proof: What a good answer must decode to besides, where `returns` is looser.
     """
 
@@ -47,6 +50,9 @@ class Endpoint(Generic[T]):
     permission: str | None = None
     group: str = "default"
     regions: frozenset[Region] | None = None
+    echoes: tuple[str, ...] = ()
+    interval: float = 0.0
+    aftermath: str = "read what it was about to find out"
     proof: type[object] | None = None
 
     @property

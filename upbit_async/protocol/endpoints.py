@@ -4,22 +4,56 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from upbit_async.models import WalletStatus, Withdrawal, WithdrawalAddress, WithdrawalChance
+from upbit_async.models import (
+    Account,
+    Deposit,
+    DepositAddress,
+    DepositAddressRequest,
+    DepositChance,
+    TravelRuleVerification,
+    Vasp,
+    WalletStatus,
+    Withdrawal,
+    WithdrawalAddress,
+    WithdrawalChance,
+)
 from upbit_async.policy import Safety
 from upbit_async.protocol.endpoint import Endpoint
+from upbit_async.region import Region
 
 __all__ = [
     "CANCEL_WITHDRAWAL",
+    "CREATE_DEPOSIT_ADDRESS",
     "CREATE_WITHDRAWAL",
     "ENDPOINTS",
+    "GET_DEPOSIT",
+    "GET_DEPOSIT_ADDRESS",
+    "GET_DEPOSIT_CHANCE",
     "GET_WITHDRAWAL",
     "GET_WITHDRAWAL_CHANCE",
+    "LIST_ACCOUNTS",
+    "LIST_DEPOSITS",
+    "LIST_DEPOSIT_ADDRESSES",
+    "LIST_VASPS",
     "LIST_WALLETS",
     "LIST_WITHDRAWALS",
     "LIST_WITHDRAWAL_ADDRESSES",
+    "VERIFY_DEPOSIT_BY_TXID",
+    "VERIFY_DEPOSIT_BY_UUID",
 ]
 
 _DOCS: Final = "https://global-docs.upbit.com/reference/"
+_TRAVEL_RULE_REGIONS: Final = frozenset({Region.SG, Region.KR})
+_TEN_MINUTES: Final = 600.0
+
+LIST_ACCOUNTS: Final = Endpoint(
+    method="GET",
+    path="/v1/accounts",
+    returns=list[Account],
+    safety=Safety.READ,
+    permission="view_account",
+    docs=f"{_DOCS}get-balance",
+)
 
 LIST_WALLETS: Final = Endpoint(
     method="GET",
@@ -43,6 +77,7 @@ GET_WITHDRAWAL: Final = Endpoint(
     safety=Safety.READ,
     permission="view_withdrawals",
     docs=f"{_DOCS}get-withdrawal",
+    echoes=("uuid", "txid", "currency"),
 )
 GET_WITHDRAWAL_CHANCE: Final = Endpoint(
     method="GET",
@@ -67,6 +102,7 @@ CREATE_WITHDRAWAL: Final = Endpoint(
     safety=Safety.ONCE,
     permission="withdraw",
     docs=f"{_DOCS}withdraw",
+    aftermath="client.withdraws.reconcile(error) finds out",
 )
 CANCEL_WITHDRAWAL: Final = Endpoint(
     method="DELETE",
@@ -75,11 +111,98 @@ CANCEL_WITHDRAWAL: Final = Endpoint(
     safety=Safety.REPEATABLE,
     permission="withdraw",
     docs=f"{_DOCS}cancel-withdrawal",
+    echoes=("uuid",),
+)
+
+LIST_DEPOSITS: Final = Endpoint(
+    method="GET",
+    path="/v1/deposits",
+    returns=list[Deposit],
+    safety=Safety.READ,
+    permission="view_deposits",
+    docs=f"{_DOCS}list-deposits",
+)
+GET_DEPOSIT: Final = Endpoint(
+    method="GET",
+    path="/v1/deposit",
+    returns=Deposit,
+    safety=Safety.READ,
+    permission="view_deposits",
+    docs=f"{_DOCS}get-deposit",
+    echoes=("uuid", "txid", "currency"),
+)
+GET_DEPOSIT_CHANCE: Final = Endpoint(
+    method="GET",
+    path="/v1/deposits/chance/coin",
+    returns=DepositChance,
+    safety=Safety.READ,
+    permission="view_deposits",
+    docs=f"{_DOCS}available-deposit-information",
+    echoes=("currency", "net_type"),
+)
+LIST_DEPOSIT_ADDRESSES: Final = Endpoint(
+    method="GET",
+    path="/v1/deposits/coin_addresses",
+    returns=list[DepositAddress],
+    safety=Safety.READ,
+    permission="view_deposits",
+    docs=f"{_DOCS}list-deposit-addresses",
+)
+GET_DEPOSIT_ADDRESS: Final = Endpoint(
+    method="GET",
+    path="/v1/deposits/coin_address",
+    returns=DepositAddress,
+    safety=Safety.READ,
+    permission="view_deposits",
+    docs=f"{_DOCS}get-deposit-address",
+    echoes=("currency", "net_type"),
+)
+CREATE_DEPOSIT_ADDRESS: Final = Endpoint(
+    method="POST",
+    path="/v1/deposits/generate_coin_address",
+    returns=DepositAddressRequest,
+    safety=Safety.REPEATABLE,  # there is one address for each currency and network, for ever
+    permission="deposit",
+    docs=f"{_DOCS}create-deposit-address",
+    echoes=("currency", "net_type"),
+)
+LIST_VASPS: Final = Endpoint(
+    method="GET",
+    path="/v1/travel_rule/vasps",
+    returns=list[Vasp],
+    safety=Safety.READ,
+    permission="view_deposits",
+    docs=f"{_DOCS}list-travelrule-vasps",
+    regions=_TRAVEL_RULE_REGIONS,
+)
+VERIFY_DEPOSIT_BY_UUID: Final = Endpoint(
+    method="POST",
+    path="/v1/travel_rule/deposit/uuid",
+    returns=TravelRuleVerification,
+    safety=Safety.ONCE,
+    permission="deposit",
+    docs=f"{_DOCS}verify-travelrule-by-uuid",
+    regions=_TRAVEL_RULE_REGIONS,
+    interval=_TEN_MINUTES,
+    aftermath="client.deposits.get tells how far the deposit is now",
+    echoes=("deposit_uuid",),
+)
+VERIFY_DEPOSIT_BY_TXID: Final = Endpoint(
+    method="POST",
+    path="/v1/travel_rule/deposit/txid",
+    returns=TravelRuleVerification,
+    safety=Safety.ONCE,
+    permission="deposit",
+    docs=f"{_DOCS}verify-travelrule-by-txid",
+    regions=_TRAVEL_RULE_REGIONS,
+    interval=_TEN_MINUTES,
+    aftermath="client.deposits.get(txid=...) tells how far the deposit is now",
 )
 
 ENDPOINTS: Final[dict[tuple[str, str], Endpoint[Any]]] = {
     (endpoint.method, endpoint.path): endpoint
     for endpoint in (
+        LIST_ACCOUNTS,
         LIST_WALLETS,
         LIST_WITHDRAWALS,
         GET_WITHDRAWAL,
@@ -87,5 +210,14 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint[Any]]] = {
         LIST_WITHDRAWAL_ADDRESSES,
         CREATE_WITHDRAWAL,
         CANCEL_WITHDRAWAL,
+        LIST_DEPOSITS,
+        GET_DEPOSIT,
+        GET_DEPOSIT_CHANCE,
+        LIST_DEPOSIT_ADDRESSES,
+        GET_DEPOSIT_ADDRESS,
+        CREATE_DEPOSIT_ADDRESS,
+        LIST_VASPS,
+        VERIFY_DEPOSIT_BY_UUID,
+        VERIFY_DEPOSIT_BY_TXID,
     )
 }

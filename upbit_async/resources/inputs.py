@@ -5,6 +5,7 @@ A wrong type is a `TypeError` and a wrong value a `ValueError`, both before anyt
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -26,6 +27,7 @@ __all__ = [
     "id_set",
     "members",
     "optional_text",
+    "patience",
     "seconds",
     "text",
     "transaction_type",
@@ -105,6 +107,11 @@ def seconds(name: str, value: object) -> float:
     if not 0 <= value < float("inf"):
         raise ValueError(f"{name} must be finite and not negative, not {value}")
     return float(value)
+
+
+def patience(name: str, value: object) -> float:
+    """Return a number of seconds that may be endless, as None is."""
+    return math.inf if value is None or value == math.inf else seconds(name, value)
 
 
 def flag(name: str, value: object) -> bool:

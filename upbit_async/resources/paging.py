@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["Order", "walk"]
+__all__ = ["PAGE", "Order", "walk"]
 
 Order = Literal["asc", "desc"]
-_PAGE = 100
+PAGE = 100
+"""How many rows a page holds at most."""
 
 
 class _Row(Protocol):
@@ -46,7 +47,7 @@ async def walk(
     """
     seen: set[str] = set()
     cursor: str | None = None
-    size = _PAGE if most is None else min(_PAGE, most)
+    size = PAGE if most is None else min(PAGE, most)
     while True:
         cursor_name = "to" if order == "desc" else "from"
         page = await fetch({"limit": size, "order_by": order, cursor_name: cursor})

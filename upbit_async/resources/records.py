@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from upbit_async.errors import DecodeError
-from upbit_async.policy import Safety
 from upbit_async.resources import inputs
 from upbit_async.resources.paging import Order, walk
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from upbit_async.models import OpenEnum
     from upbit_async.protocol.endpoint import Caller, Endpoint, Param
 
-__all__ = ["TransferRecords", "same"]
+__all__ = ["TransferRecords"]
 
 _MOST = 100
 _ORDERS = ("asc", "desc")
@@ -152,9 +150,7 @@ class TransferRecords(Generic[R]):
         if (uuid is None) == (txid is None):
             raise ValueError("get takes a uuid or a txid; `latest` returns the newest")
         name, wanted = ("uuid", uuid) if txid is None else ("txid", txid)
-        wanted = inputs.text(name, wanted)
-        record = await self._caller.call(self._single, {name: wanted})
-        return same(self._single, name, wanted, record)
+        return await self._caller.call(self._single, {name: inputs.text(name, wanted)})
 
     async def latest(self, currency: str | None = None) -> R:
         """Return the newest transfer.
@@ -166,18 +162,4 @@ class TransferRecords(Generic[R]):
             NotFound: There is none.
             DecodeError: Upbit answered with one of another currency.
         """
-        wanted = inputs.optional_text("currency", currency)
-        record = await self._caller.call(self._single, {"currency": wanted})
-        return record if wanted is None else same(self._single, "currency", wanted, record)
-
-
-def same(endpoint: Endpoint[R], name: str, wanted: str, record: R) -> R:
-    """Return the record if it carries the id that was asked for."""
-    told: str | None = getattr(record, name)
-    if told is None or told.casefold() != wanted.casefold():
-        raise DecodeError(
-            f"{endpoint.label}: asked for {name} {wanted}, Upbit answered with {name} {told}",
-            path=f"$.{name}",
-            may_have_executed=endpoint.safety is not Safety.READ,
-        )
-    return record
+        return await self._caller.call(self._single, {"currency": inputs.optional_text("currency", currency)})

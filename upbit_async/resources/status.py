@@ -60,9 +60,12 @@ class Status:
         """
         currency = inputs.optional_text("currency", currency)
         net_type = inputs.optional_text("net_type", net_type)
+        wallets = await self._caller.call(LIST_WALLETS)
+        if currency is None and net_type is None:
+            return wallets
         return [
             wallet
-            for wallet in await self._caller.call(LIST_WALLETS)
+            for wallet in wallets
             if currency in {None, wallet.currency} and net_type in {None, wallet.net_type}
         ]
 

@@ -25,7 +25,7 @@ from upbit_async.protocol.endpoints import (
 )
 from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs, procedure
-from upbit_async.resources.records import TransferRecords, same
+from upbit_async.resources.records import TransferRecords
 
 if TYPE_CHECKING:
     import builtins
@@ -162,7 +162,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         """
         wanted = inputs.text("uuid", uuid)
         try:
-            record = await self._caller.call(CANCEL_WITHDRAWAL, {"uuid": wanted})
+            return await self._caller.call(CANCEL_WITHDRAWAL, {"uuid": wanted})
         except APIError as refusal:
             if not refusal.may_have_executed:
                 raise
@@ -173,7 +173,7 @@ class Withdraws(TransferRecords[Withdrawal]):
                 raise refusal from blindness
             if record.state != WithdrawalState.CANCELLED:
                 raise refusal from None
-        return same(CANCEL_WITHDRAWAL, "uuid", wanted, record)
+            return record
 
     async def check(
         self,
@@ -296,9 +296,9 @@ class Withdraws(TransferRecords[Withdrawal]):
             timeout: How long to look before saying ``not_found``, in seconds: Upbit's list may lag behind.
 
         Raises:
+            OutcomeUnknown: The list could not be read in time, or can't be (a refused key, a ban): it is as
+                unknown as before, and the error's ``__cause__`` says why.
             ValueError: The error is not a withdrawal's, or is another host's.
-            UpbitError: The list could not be read in time, or never will be (a refused key, a ban), so
-                nothing can be said.
         """
         if not isinstance(unknown, OutcomeUnknown):
             raise TypeError(f"reconcile takes an OutcomeUnknown, not {type(unknown).__name__}")
@@ -310,12 +310,20 @@ class Withdraws(TransferRecords[Withdrawal]):
                 f"that withdrawal was sent to {about.host}, and this client talks to {self._caller.host}"
             )
         known = inputs.id_set("known_uuids", known_uuids)
-        result = await procedure.reconcile(
-            about,
-            lambda currency: self.iter(currency=currency),
-            others=lambda: known | self._caller.claimed_by_others(about),
-            timeout=inputs.seconds("timeout", timeout),
-        )
+        patience = inputs.seconds("timeout", timeout)
+        try:
+            result = await procedure.reconcile(
+                about,
+                lambda currency: self.iter(currency=currency),
+                others=lambda: known | self._caller.claimed_by_others(about),
+                timeout=patience,
+            )
+        except UpbitError as blindness:  # a NotSent, say, would seem to speak of the withdrawal
+            raise OutcomeUnknown(
+                f"{about}: still unknown, because Upbit's list could not be read ({blindness}); "
+                "do not send it again: reconcile later",
+                intent=about,
+            ) from blindness
         if result.withdrawal is not None:
             self._caller.claim(result.withdrawal.uuid, about)
         return result
@@ -358,7 +366,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         """
         caller = self._caller
         point = read_token(resume_token, kind="withdrawal", region=caller.region, host=caller.host)
-        return self._poller(point.uuid, None)
+        return self._poller(point.id, None)
 
     def _poller(self, uuid: str, last: Withdrawal | None) -> WithdrawalPoller:
         caller = self._caller

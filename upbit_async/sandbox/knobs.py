@@ -49,7 +49,7 @@ class Knobs:
         ban_message: The ``error.message`` of a 418; ``{seconds}`` is the time left, rounded up.
         ban_body: The whole body of a 418 where it is not to be a JSON error; ``{seconds}`` as above.
         post_status: The status of a POST that succeeded.
-        time_format: Whether times carry no zone, ``Z``, or an offset.
+        time_format: Whether times carry no zone, ``Z``, or an offset, as a sandbox of Korea's does by default.
         time_offset: The offset of ``time_format="offset"``.
         nulls: Whether members without a value are there as null, or dropped.
         single_get_net_type: Whether ``GET /v1/withdraw`` tells ``net_type`` (one published sample does not).

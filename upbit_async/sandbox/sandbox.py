@@ -97,7 +97,7 @@ class Sandbox:
         self.region = Region(region)
         # each has a host of its own, so that no limit or ban that a client remembers reaches the next sandbox
         self.base_url = f"https://{self.region}.sandbox-{next(_numbers)}.invalid"
-        self.knobs = knobs or Knobs()
+        self.knobs = knobs or Knobs(time_format="offset" if self.region is Region.KR else "naive")
         self._shared = Shared(
             region=self.region,
             account=default_account(self.region),

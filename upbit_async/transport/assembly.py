@@ -10,6 +10,7 @@ from upbit_async.settings import host_of
 from upbit_async.transport.call import Shared
 from upbit_async.transport.gate import Gate
 from upbit_async.transport.http_port import ClientLane, Lane, OwnLane, library_of
+from upbit_async.transport.intervals import intervals_of
 from upbit_async.transport.limiter import RateLimiter, shared_limiter
 from upbit_async.transport.penalty import penalty_box
 
@@ -53,5 +54,6 @@ def assemble(
         injected=http is not None,
         limiter=limiter if limiter is not None else shared_limiter(host, key),
         box=penalty_box(host, key),
+        intervals=intervals_of(host, key),
         space_as_plus=space_as_plus,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -17,6 +18,7 @@ from upbit_async.protocol.token import Signer
 from upbit_async.region import Region
 from upbit_async.transport.gate import Gate, Pass
 from upbit_async.transport.http_port import Lost
+from upbit_async.transport.intervals import Intervals
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.once import OwnedTasks
 from upbit_async.transport.penalty import PenaltyBox
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Held", "Outcome", "Shared", "Teller"]
 
 _MOST_CLAIMED = 10_000
+_KEY_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class Teller(Protocol):
@@ -49,6 +52,7 @@ class Shared:
         injected: Whether requests go through a client of the user's.
         limiter: Says when a call may leave.
         box: Holds whoever was banned.
+        intervals: Holds back what may be sent once in a while only.
         space_as_plus: How a space is hashed.
         budget: How much repeating is left.
         tasks: Requests that outlive their callers.
@@ -63,6 +67,7 @@ class Shared:
     injected: bool
     limiter: RateLimiter
     box: PenaltyBox
+    intervals: Intervals
     space_as_plus: bool = False
     budget: RetryBudget = attrs.field(factory=RetryBudget)
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
@@ -99,6 +104,7 @@ class Call:
         nonce_retried: Whether it was repeated for a used nonce.
         answer_was_lost: Whether an earlier attempt may have been carried out.
         retry_cost: What the last repetition took from the retry budget.
+        may_count: Whether Upbit may have taken note of the last attempt.
     """
 
     endpoint: Endpoint[Any]
@@ -109,11 +115,17 @@ class Call:
     nonce_retried: bool = False
     answer_was_lost: bool = False
     retry_cost: int | None = None
+    may_count: bool = False
 
     @property
     def asked(self) -> str:
         """The endpoint, for people."""
         return self.endpoint.label
+
+    @property
+    def identity(self) -> tuple[str, frozenset[tuple[str, str]]]:
+        """What tells it from other calls; ids compare in any case."""
+        return self.asked, frozenset((name, text.casefold()) for name, text in self.intent.members.items())
 
     @property
     def once(self) -> bool:
@@ -143,6 +155,13 @@ class Outcome:
     lost: Lost | None = None
     hint: float | None = None
     banned_for: float = 0.0
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether Upbit did not even look at what was asked."""
+        if self.fault is Fault.REFUSED and self.answer is not None:
+            return self.answer.status in _KEY_REFUSED
+        return self.fault in {Fault.NOT_SENT, Fault.BANNED}
 
     @property
     def is_clean(self) -> bool:

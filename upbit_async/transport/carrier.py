@@ -14,12 +14,13 @@ import attrs
 from upbit_async import errors, events
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.protocol.decode import decode
+from upbit_async.protocol.echoes import stray
 from upbit_async.protocol.message import compose
 from upbit_async.protocol.replies import Answer, Fault
 from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
 from upbit_async.transport.attempt import Attempter
 from upbit_async.transport.call import Call, Outcome, Shared
-from upbit_async.transport.verdict import error_for, unreadable
+from upbit_async.transport.verdict import error_for, too_soon, unreadable
 
 if TYPE_CHECKING:
     from upbit_async.policy import RetryPolicy, Timeouts
@@ -109,6 +110,17 @@ class Carrier:
     async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
         """Send one request, repeat it where that is safe, and return the decoded answer."""
         call = self._begin(endpoint, params)
+        if not endpoint.interval:
+            return await self._see_to(endpoint, call)
+        intervals = self.shared.intervals
+        if wait := intervals.book(call.identity, endpoint.interval):
+            raise too_soon(call, wait)
+        try:
+            return await self._see_to(endpoint, call)
+        finally:
+            intervals.settle(call.identity, endpoint.interval, counts=call.may_count)
+
+    async def _see_to(self, endpoint: Endpoint[T], call: Call) -> T:
         while True:
             call.attempt += 1
             outcome = await self._attempter.attempt(call, lambda outcome: self._late(call, outcome))
@@ -161,7 +173,7 @@ class Carrier:
 
     def _value(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> T:
         self.shared.budget.succeed(call.retry_cost)
-        decoded = _decoded(endpoint, answer)
+        decoded = _decoded(endpoint, call, answer)
         if isinstance(decoded, _Misfit):
             raise unreadable(self.shared, call, answer, decoded.path, decoded.text)
         value, record = decoded
@@ -182,7 +194,7 @@ class Carrier:
         _log.warning(
             "%s: its caller was cancelled while it was under way; it ended with: %s",
             call.intent,
-            error or f"uuid {getattr(result, 'uuid', None)}",
+            error or f"uuid {getattr(result, 'uuid', None) or getattr(result, 'deposit_uuid', None)}",
         )
         self.tell(events.LateResult, intent=call.intent, result=result, error=error)
 
@@ -198,15 +210,21 @@ class _Misfit:
     text: str
 
 
-def _decoded(endpoint: Endpoint[T], answer: Answer) -> tuple[T, object] | _Misfit:
+def _decoded(endpoint: Endpoint[T], call: Call, answer: Answer) -> tuple[T, object] | _Misfit:
     """Return the value, and the record in it: the same, unless the endpoint returns something looser."""
+    if endpoint.returns is object and endpoint.proof is None and answer.status == HTTPStatus.NO_CONTENT:
+        return cast("T", None), None
     try:
-        if endpoint.proof is not None:
-            record = decode(endpoint.proof, answer.body, asked=endpoint.label)
-            return decode(endpoint.returns, answer.body, asked=endpoint.label), record
-        if endpoint.returns is object and answer.status == HTTPStatus.NO_CONTENT:
-            return cast("T", None), None
         value = decode(endpoint.returns, answer.body, asked=endpoint.label)
+        record = (
+            value if endpoint.proof is None else decode(endpoint.proof, answer.body, asked=endpoint.label)
+        )
     except errors.DecodeError as misfit:
         return _Misfit(misfit.path, str(misfit))
-    return value, value
+    name = stray(endpoint.echoes, call.intent.members, record)
+    if name is not None:
+        wanted = call.intent.members[name]
+        return _Misfit(
+            f"$.{name}", f"{call.asked}: asked for {name} {wanted}, and Upbit answered with another"
+        )
+    return value, record

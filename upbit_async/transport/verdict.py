@@ -13,7 +13,7 @@ from upbit_async.transport.http_port import Lost
 if TYPE_CHECKING:
     from upbit_async.transport.call import Call, Outcome, Shared
 
-__all__ = ["banned", "error_for", "unreadable"]
+__all__ = ["banned", "error_for", "too_soon", "unreadable"]
 
 
 def error_for(shared: Shared, call: Call, outcome: Outcome) -> errors.UpbitError:
@@ -46,6 +46,16 @@ def banned(shared: Shared, call: Call, seconds: float, name: str = "", message: 
     )
 
 
+def too_soon(call: Call, wait: float) -> errors.RepeatTooSoon:
+    """Make the error for a call that comes again before its time."""
+    interval = call.endpoint.interval
+    return errors.RepeatTooSoon(
+        f"{call.asked}: the same was begun {interval - wait:.0f} s ago, and Upbit takes it once in "
+        f"{interval / 60:g} minutes; try again in {wait:.0f} s, and until then {call.endpoint.aftermath}",
+        retry_after=wait,
+    )
+
+
 def unreadable(shared: Shared, call: Call, answer: Answer, path: str, text: str) -> errors.UpbitError:
     """Make the error for an answer with a good status and a body that is not what Upbit documents."""
     if call.once:
@@ -59,19 +69,13 @@ def unreadable(shared: Shared, call: Call, answer: Answer, path: str, text: str)
 
 
 def _unknown(shared: Shared, call: Call, came: Answer | Lost | None) -> errors.OutcomeUnknown:
-    is_withdrawal = call.intent.currency is not None and call.intent.amount is not None
-    step = (
-        "client.withdraws.reconcile(error) finds out"
-        if is_withdrawal
-        else "read what it was about to find out"
-    )
     if isinstance(came, Answer):
         what, raw = f"status {came.status}, {came.defect or 'unusable'}", came.text()[: errors.RAW_CAP]
     else:
         what, raw = came.what if came is not None else "no answer", ""
     error = errors.OutcomeUnknown(
         f"{call.intent}: the answer was lost ({shared.scrub(what)}), so it may or may not have been carried out; "
-        f"do not send it again: {step}",
+        f"do not send it again: {call.endpoint.aftermath}",
         intent=call.intent,
         raw=shared.scrub(raw),
     )
@@ -105,4 +109,13 @@ def _refusal(shared: Shared, call: Call, outcome: Outcome, answer: Answer) -> er
         may_have_executed=not call.reads
         and (call.answer_was_lost or outcome.fault is None or leaves_doubt(outcome.fault)),
         retry_after=max(STANDSTILL, outcome.hint or 0.0),
+        advice=_interval_advice(call, outcome),
     )
+
+
+def _interval_advice(call: Call, outcome: Outcome) -> str:
+    """Say what a 429 most likely means for a call that Upbit takes once in a while."""
+    if not call.endpoint.interval or outcome.fault is not Fault.THROTTLED:
+        return ""
+    minutes = f"{call.endpoint.interval / 60:g} minutes"
+    return f"the same may have been sent in the last {minutes}, and Upbit takes it only once; try again after them"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
@@ -125,10 +125,15 @@ class DepositControl(_TransferControl[Deposit]):
         Raises:
             ValueError: The amount is not above zero, or no such wallet is listed.
         """
-        value = Decimal(amount)
+        exchange = self._engine.exchange
+        try:
+            value = Decimal(amount)
+        except InvalidOperation:
+            raise ValueError(f"{amount!r} is no amount") from None
         if not value.is_finite() or value <= 0:
             raise ValueError(f"an amount above zero arrives, not {amount}")
-        if net_type is not None and (currency, net_type) not in self._engine.exchange.wallets:
+        listed = (currency, net_type) in exchange.wallets if net_type else currency == exchange.region.fiat
+        if not listed:
             raise ValueError(f"no wallet of {currency} on {net_type} is listed")
         arrival = Arrival(
             currency=currency,
@@ -141,4 +146,4 @@ class DepositControl(_TransferControl[Deposit]):
             plan=plan,
         )
         with self._engine.at_work() as now:
-            return self._engine.exchange.deposits.arrive(arrival, now)
+            return exchange.deposits.arrive(arrival, now)

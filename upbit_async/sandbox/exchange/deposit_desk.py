@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.sandbox.exchange.deposits import SUSPECTED, Arrival, Deposit
@@ -14,6 +15,7 @@ from upbit_async.sandbox.exchange.transfers import bank_txid, chain_txid
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from upbit_async.sandbox.exchange.assets import Wallet
     from upbit_async.sandbox.exchange.shared import Shared
 
 __all__ = ["DepositDesk"]
@@ -67,6 +69,8 @@ class DepositDesk(Desk[Deposit]):
         A step of its plan that waits for a hand is taken; without one it goes the usual way, and is credited
         three seconds later.
         """
+        if self._is_too_small(record):
+            return
         if record.journey.waits_for_hand:
             self._step(record, now)
         else:
@@ -75,11 +79,18 @@ class DepositDesk(Desk[Deposit]):
             self._set_out(record, now)
 
     def _plan_for(self, arrival: Arrival) -> Plan:
-        wallet = self._shared.wallets.get((arrival.currency, arrival.net_type or ""))
-        if wallet is not None and arrival.amount < wallet.minimum_deposit:
+        if self._is_too_small(arrival):
             return Plan.by_hand()  # documented: never credited
         common = self._shared.plan
         return arrival.plan or self.plan or (Plan.after_seconds() if common.names_states else common)
+
+    def _is_too_small(self, money: Arrival | Deposit) -> bool:
+        wallet = self._wallet(money)
+        return wallet is not None and money.amount < wallet.minimum_deposit
+
+    def _wallet(self, money: Arrival | Deposit) -> Wallet | None:
+        """The wallet in which it arrives; fiat has none."""
+        return self._shared.wallets.get((money.currency, money.net_type or ""))
 
     def _follow_up(self, record: Deposit, at: datetime) -> None:
         dated = record.state in _ENDED or (record.state == SUSPECTED and self._shared.knobs.suspected_done_at)
@@ -89,7 +100,10 @@ class DepositDesk(Desk[Deposit]):
 
     def _credit(self, record: Deposit, at: datetime) -> None:
         record.credited = True
-        self._shared.account.fund(record.currency, record.amount)
+        wallet, credited = self._wallet(record), record.amount
+        if wallet is not None:
+            credited = credited.quantize(Decimal(1).scaleb(-wallet.deposit_decimals), rounding=ROUND_DOWN)
+        self._shared.account.fund(record.currency, credited)
         self._shared.ledger.append(
             Entry(
                 kind="credited",
@@ -98,7 +112,7 @@ class DepositDesk(Desk[Deposit]):
                 net_type=record.net_type,
                 amount=record.amount,
                 fee=record.fee,
-                total=record.amount,
+                total=credited,
                 at=at,
             )
         )

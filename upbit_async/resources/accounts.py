@@ -1,0 +1,52 @@
+"""`client.accounts`: balances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from upbit_async.errors import NotFound
+from upbit_async.protocol.endpoints import LIST_ACCOUNTS
+from upbit_async.resources import inputs
+
+if TYPE_CHECKING:
+    import builtins
+
+    from upbit_async.models import Account
+    from upbit_async.protocol.endpoint import Caller
+
+__all__ = ["Accounts"]
+
+
+class Accounts:
+    """What the account holds. See https://global-docs.upbit.com/reference/get-balance."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def list(self) -> builtins.list[Account]:
+        """Return the balance of each currency, in Upbit's order; those without any may be missing.
+
+        Raises:
+            UpbitError: See `upbit_async.errors`.
+        """
+        return await self._caller.call(LIST_ACCOUNTS)
+
+    async def get(self, currency: str) -> Account:
+        """Return the balance of one currency.
+
+        Args:
+            currency: The currency's code.
+
+        Raises:
+            NotFound: Upbit lists no balance of this currency, which may mean that it is zero.
+            UpbitError: See `upbit_async.errors`.
+        """
+        wanted = inputs.text("currency", currency)
+        for account in await self.list():
+            if account.currency == wanted:
+                return account
+        raise NotFound(
+            f"{LIST_ACCOUNTS.label}: the account lists no balance of {wanted}: it has none, or the code is another",
+            status=200,
+            endpoint=LIST_ACCOUNTS.label,
+        )
