@@ -77,7 +77,7 @@ class Attempter:
     async def _enter(self, call: Call) -> Held | Outcome:
         """Get through the gate and the limiter, or say why not."""
         self._refuse_if_forbidden(call)
-        with anyio.CancelScope(deadline=call.deadline):
+        with anyio.CancelScope(deadline=call.deadline) as scope, self._shared.box.cutting_short(scope):
             lane_pass = await self._shared.gate.enter()
             try:
                 ticket = await self._ticket(call)
@@ -94,6 +94,7 @@ class Attempter:
                 await self._hand_back(held)
                 raise
             return held
+        self._refuse_if_forbidden(call)  # a ban cuts the wait short
         return _not_sent(
             f"no connection and no place within the limits came free in {self._timeouts.total:g} s"
         )
@@ -135,9 +136,10 @@ class Attempter:
                 _log.error("%s was stopped on its way: its outcome is unknown", call.intent)
             raise
         finally:
+            call.may_count = not (wire.certainly_here or (outcome is not None and outcome.turned_away))
             try:
-                if wire.connected and isinstance(held.ticket, Ticket):
-                    held.ticket.cold = True
+                if isinstance(held.ticket, Ticket):
+                    held.ticket.lost = outcome is None or outcome.answer is None
                 self._tell_limiter(held, outcome)
                 self._report(call, outcome, anyio.current_time() - started)
             finally:

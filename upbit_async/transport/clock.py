@@ -27,8 +27,9 @@ _offset = _Offset()
 
 def now() -> float:
     """Return the time in seconds, comparable between the loops of this process."""
+    seconds = anyio.current_time()
     loop = anyio.lowlevel.current_token()
     if loop != _offset.loop:
         _offset.loop = loop
-        _offset.seconds = time.monotonic() - anyio.current_time()
-    return anyio.current_time() + _offset.seconds
+        _offset.seconds = time.monotonic() - seconds
+    return seconds + _offset.seconds

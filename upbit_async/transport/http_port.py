@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,8 +41,9 @@ _KEEPALIVE = 60.0
 _CLOSING = 1.0
 _VERY_LIKELY_OPEN = 2.0
 """For so long after an answer the server has very likely left the connection open, in seconds."""
-_USER_AGENT = f"upbit_async/{VERSION}"
-_HEADERS_KEPT = frozenset({"remaining-req", "retry-after"})
+_USER_AGENT = f"upbit_async/{VERSION}".encode("ascii")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_HEADERS_KEPT = frozenset({"remaining-req", "retry-after", "content-encoding"})
 
 
 @attrs.frozen
@@ -72,7 +74,6 @@ class Wire:
         departing: Awaited when the first byte is about to leave; it may raise to stop it.
         begun: Whether the HTTP library was asked to send it.
         heard: Whether the HTTP library tells anything of what it does; not all do.
-        connected: Whether it was seen to open a connection.
         departed: Whether the first byte may have left.
         unwanted: Whether the caller was cancelled.
         abandoned: Whether the caller has gone, knowing that nothing has left; nothing may leave any more.
@@ -82,7 +83,6 @@ class Wire:
     departing: Callable[[], Awaitable[None]] | None = None
     begun: bool = False
     heard: bool = False
-    connected: bool = False
     departed: bool = False
     unwanted: bool = False
     abandoned: bool = False
@@ -95,8 +95,6 @@ class Wire:
     async def trace(self, event: str, _info: dict[str, Any]) -> None:
         """Follow httpcore's events."""
         self.heard = True
-        if event.endswith("connect_tcp.started"):
-            self.connected = True
         if event.endswith("send_request_headers.started"):
             if self.must_stop():
                 raise Withheld
@@ -123,12 +121,12 @@ class OwnLane:
     """A lane with a connection of its own, opened when it is first needed."""
 
     def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+        self._base = httpx.URL(base_url)
         self._transport = httpx.AsyncHTTPTransport(
             verify=_tls_context() if base_url.startswith("https:") else _no_tls_context(),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE),
         )
-        self._open_until = 0.0  # by the loop's clock: until then the connection is very likely open
+        self._open_until = 0.0  # until then, by the process's clock, the connection is very likely open
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
@@ -136,11 +134,19 @@ class OwnLane:
         """Send one request and read its answer; never raises but on cancellation."""
         wire.begun = wire.heard = True  # httpcore is known to tell
         # To listen costs a little, so it is not done where there is nothing to hear.
-        listens = wire.departing is not None or anyio.current_time() > self._open_until
-        request = _request(httpx, self._base_url, message, token, timeouts, wire if listens else None)
+        listens = wire.departing is not None or time.monotonic() > self._open_until
+        # The body goes as a stream: as content it would have the headers gone over once more.
+        request = httpx.Request(
+            message.method,
+            self._base,
+            headers=_headers(self._base, message, token),
+            stream=httpx.ByteStream(message.body),
+            extensions=_extensions(timeouts, wire if listens else None),
+        )
+        request.url = _ReadyURL(self._base, message)
         answer = await _exchange(httpx, self._transport.handle_async_request, request, wire)
         if isinstance(answer, Answer):
-            self._open_until = anyio.current_time() + _VERY_LIKELY_OPEN
+            self._open_until = time.monotonic() + _VERY_LIKELY_OPEN
         return answer
 
     async def aclose(self) -> None:
@@ -155,6 +161,7 @@ class ClientLane:
 
     def __init__(self, base_url: str, client: Any) -> None:
         self._base_url = base_url
+        self._base = httpx.URL(base_url)
         self._client = client
         self._library = library_of(client)
 
@@ -167,7 +174,13 @@ class ClientLane:
         if wire.departing is not None:
             await wire.departing()  # already here: not every transport tells when the first byte leaves
         wire.begun = True
-        request = _request(self._library, self._base_url, message, token, timeouts, wire)
+        request = self._library.Request(
+            message.method,
+            self._base_url + message.target,
+            headers=_headers(self._base, message, token),
+            content=message.body or None,
+            extensions=_extensions(timeouts, wire),
+        )
         return await _exchange(self._library, self._send, request, wire)
 
     async def aclose(self) -> None:
@@ -206,14 +219,38 @@ def _no_tls_context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _request(
-    library: Any,
-    base_url: str,
-    message: Message,
-    token: Callable[[], str],
-    timeouts: Timeouts,
-    wire: Wire | None,
-) -> Any:
+class _ReadyURL(httpx.URL):
+    """A message's URL, whose path and query are sent just as they were written and hashed.
+
+    httpx would parse them anew for every request, and quote what it thinks should be.
+    """
+
+    def __init__(self, base: httpx.URL, message: Message) -> None:
+        super().__init__(base)
+        self._target = base.raw_path.rstrip(b"/") + message.target.encode("ascii")
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path and the query."""
+        return self._target
+
+
+def _headers(base: httpx.URL, message: Message, token: Callable[[], str]) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"Host", base.netloc),
+        (b"Accept", b"application/json"),
+        (b"Accept-Encoding", b"identity"),
+        (b"User-Agent", _USER_AGENT),
+        (b"Authorization", f"Bearer {token()}".encode("ascii")),
+    ]
+    if message.method in _WITH_BODY:
+        headers.append((b"Content-Length", str(len(message.body)).encode("ascii")))
+    if message.body:
+        headers.append((b"Content-Type", b"application/json; charset=utf-8"))
+    return headers
+
+
+def _extensions(timeouts: Timeouts, wire: Wire | None) -> dict[str, Any]:
     extensions: dict[str, Any] = {
         "timeout": {
             "connect": timeouts.connect,
@@ -224,25 +261,7 @@ def _request(
     }
     if wire is not None:
         extensions["trace"] = wire.trace
-    headers = [
-        ("Host", _host(base_url)),
-        ("Accept", "application/json"),
-        ("Accept-Encoding", "identity"),
-        ("User-Agent", _USER_AGENT),
-        ("Authorization", f"Bearer {token()}"),
-    ]
-    if message.body:
-        headers += [
-            ("Content-Type", "application/json; charset=utf-8"),
-            ("Content-Length", str(len(message.body))),
-        ]
-    return library.Request(
-        message.method,
-        base_url + message.target,
-        headers=headers,
-        content=message.body or None,
-        extensions=extensions,
-    )
+    return extensions
 
 
 async def _exchange(
@@ -261,17 +280,15 @@ async def _exchange(
 
 
 async def _read(library: Any, response: Any) -> Answer:
-    headers = {
-        name.lower(): value for name, value in response.headers.items() if name.lower() in _HEADERS_KEPT
-    }
+    kept = {name: value for name, value in response.headers.items() if name in _HEADERS_KEPT}
     good: bool = response.is_success
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    encoding = kept.pop("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         # It could unfold to any size; Upbit sends nothing compressed here.
-        return Answer(response.status_code, headers, b"", f"it is compressed ({encoding[:20]})")
+        return Answer(response.status_code, kept, b"", f"it is compressed ({encoding[:20]})")
     body, whole = await _read_body(library, response, MAX_BODY if good else _MAX_ERROR_BODY)
     defect = None if whole else f"it is larger than {MAX_BODY // 1024**2} MiB"
-    return Answer(response.status_code, headers, body, defect if good else None)
+    return Answer(response.status_code, kept, body, defect if good else None)
 
 
 async def _read_body(library: Any, response: Any, cap: int) -> tuple[bytes, bool]:
@@ -323,8 +340,3 @@ def _cleaned(error: Exception) -> Exception:
     if "_request" in vars(error):  # httpx's public property has no deleter
         vars(error)["_request"] = None
     return error
-
-
-@functools.cache
-def _host(base_url: str) -> str:
-    return httpx.URL(base_url).netloc.decode("ascii")

@@ -1,38 +1,33 @@
-"""Staying inside Upbit's limits: at most so many calls a second, whatever second one looks at.
+"""Staying inside Upbit's limits. When a call may leave is worked out by `Places`; here calls wait for it.
 
-A group has as many places as the second has calls. A call takes a place when it leaves, and the place is free
-again one second after the call's *answer*, less the shortest round trip seen on an open connection: no earlier
-can a further call reach Upbit a whole second after the first. So no window of one second, wherever it starts and
-whichever kind the server uses, sees more calls than there are places.
-
-State is plain numbers under a thread lock, so clients in several threads and event loops share one limiter.
-See https://global-docs.upbit.com/reference/rate-limits.
+State is plain numbers under a thread lock, so clients in several threads and event loops share one limiter. Nobody
+is woken, because that would tie the limiter to a loop: whoever waits looks again when its turn may have come, and
+now and then besides, because others may have given up before it. The further back, the more rarely.
 """
 
 from __future__ import annotations
 
-import heapq
 import threading
 import weakref
+from bisect import bisect_left, insort
 from typing import Protocol
 
 import anyio
 import attrs
 
 from upbit_async.errors import RateLimited
+from upbit_async.protocol.places import Places
 from upbit_async.protocol.rates import budget
 from upbit_async.transport import clock
 
 __all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket", "shared_limiter"]
 
-_WINDOW = 1.0 + 0.002
-"""A second and what clocks are out by."""
-_SPARE = 1
-"""Calls a second left unused: the server's clock is not ours."""
-_LONGEST_CALL = 600.0
-"""No call is under way for longer, in seconds."""
-_NAP = 0.01
-"""How soon to look again when every place is waiting for its answer, in seconds."""
+_GLANCE = 0.02
+"""How soon whoever is first in the queue looks again at the latest, in seconds; the third after twice as long."""
+_SHORTEST_NAP = 1e-6
+"""Clocks are sums of numbers; nobody sleeps for less than what rounding may cost, in seconds."""
+_PATIENCE = 5.0
+"""Who is so late to look again is passed over, in seconds: most likely its event loop was closed."""
 
 
 @attrs.define(eq=False)
@@ -42,12 +37,12 @@ class Ticket:
     Attributes:
         group: The rate group it was issued for.
         taken_at: When, in the limiter's own time.
-        cold: Whether the call had to open its connection first, so that its time is no round trip's.
+        lost: Whether the call was given up without an answer, so that it may still be on its way.
     """
 
     group: str
     taken_at: float
-    cold: bool = False
+    lost: bool = False
 
 
 class RateLimiter(Protocol):
@@ -73,63 +68,31 @@ class RateLimiter(Protocol):
 
 @attrs.define(eq=False)
 class _Group:
-    """The places of one rate group."""
+    """One rate group: its places, and who waits for them."""
 
-    places: int
-    free_at: list[float] = attrs.field(factory=list[float])  # a heap: when each place that is not out is free
-    out: dict[Ticket, None] = attrs.field(factory=dict[Ticket, None])  # calls that have left and not ended
-    departures: list[float] = attrs.field(
-        factory=list[float]
-    )  # of the calls of the last window, oldest first
-    standstill_until: float = 0.0
-    shortest_trip: float | None = None  # of calls on open connections
-    queue: list[int] = attrs.field(factory=list[int])  # callers that wait, in the order they came
-    numbers: int = 0
+    places: Places
+    queue: list[int] = attrs.field(factory=list[int])  # the numbers of those who wait, in the order they came
+    looks_at: dict[int, float] = attrs.field(factory=dict[int, float])  # when each of them looks again
+    newest: int = 0
 
-    def wait(self, place_in_queue: int, now: float) -> float:
-        """Say how long a caller has to wait, in seconds; 0 if it may go."""
-        if now < self.standstill_until:
-            return self.standstill_until - now
-        if place_in_queue >= len(self.free_at):
-            return _NAP
-        due = heapq.nsmallest(place_in_queue + 1, self.free_at)[-1] if place_in_queue else self.free_at[0]
-        return max(0.0, due - now)
+    def look(self, number: int, now: float) -> float:
+        """Say when a caller has to look again, in seconds; 0 if it may go."""
+        if number not in self.looks_at:  # it is new, or was passed over
+            insort(self.queue, number)
+        self.looks_at[number] = now
+        while self.looks_at.get(self.queue[0], now) < now - _PATIENCE:
+            self.leave(self.queue[0])
+        ahead = bisect_left(self.queue, number)
+        wait = self.places.wait(ahead, now)
+        if wait > 0:
+            wait = max(_SHORTEST_NAP, min(wait, _GLANCE * (1 + ahead / 2)))
+            self.looks_at[number] = now + wait
+        return wait
 
-    def leave(self, ticket: Ticket) -> None:
-        """Take the place that is free the longest."""
-        heapq.heappop(self.free_at)
-        self.out[ticket] = None
-        self._forget(ticket.taken_at)
-        self.departures.append(ticket.taken_at)
-
-    def give_back(self, ticket: Ticket, free_at: float) -> None:
-        """Put a place back, free from then on."""
-        if ticket in self.out:
-            del self.out[ticket]
-            heapq.heappush(self.free_at, free_at)
-
-    def reclaim(self, now: float) -> None:
-        """Take back the places of calls that never ended: their event loop was closed under them."""
-        for ticket in [ticket for ticket in self.out if ticket.taken_at < now - _LONGEST_CALL]:
-            self.give_back(ticket, now)
-
-    def head_start(self) -> float:
-        """Return how much sooner than a second after its answer a place is free, in seconds."""
-        return self.shortest_trip or 0.0
-
-    def occupy(self, places: int, until: float) -> None:
-        """Leave places to others who spend the same budget, until then."""
-        for _ in range(min(places, len(self.free_at))):
-            heapq.heapreplace(self.free_at, max(self.free_at[0], until))
-
-    def spent(self, since: float) -> int:
-        """Count our own calls that have left since then."""
-        return sum(1 for departure in self.departures if departure > since)
-
-    def _forget(self, now: float) -> None:
-        horizon = now - 4 * _WINDOW
-        while self.departures and self.departures[0] < horizon:
-            del self.departures[0]
+    def leave(self, number: int) -> None:
+        """Forget a caller."""
+        if self.looks_at.pop(number, None) is not None:
+            self.queue.remove(number)
 
 
 class LocalLimiter:
@@ -142,7 +105,8 @@ class LocalLimiter:
     def __init__(self, budgets: dict[str, int] | None = None) -> None:
         self._budgets = dict(budgets or {})
         self._groups: dict[str, _Group] = {}
-        self._lock = threading.Lock()
+        # The garbage collector may end a forgotten call, which comes here, wherever this thread is; so it may re-enter.
+        self._lock = threading.RLock()
 
     async def acquire(self, group: str) -> Ticket:
         """Wait until a call of the group may leave; who came first goes first.
@@ -150,62 +114,41 @@ class LocalLimiter:
         Raises:
             RateLimited: The group stands still for longer than the call may take.
         """
-        state, number = self._enqueue(group)
+        with self._lock:
+            state = self._group(group)
+            state.newest = number = state.newest + 1
         try:
             while True:
                 with self._lock:
                     now = clock.now()
-                    state.reclaim(now)
-                    wait = state.wait(state.queue.index(number), now)
+                    wait = state.look(number, now)
                     if wait <= 0:
                         ticket = Ticket(group, now)
-                        state.leave(ticket)
+                        state.places.take(ticket, now)
                         return ticket
-                    standstill = state.standstill_until - now
+                    standstill = state.places.standstill(now)
                 _refuse_beyond_deadline(group, standstill)
                 await anyio.sleep(wait)
         finally:
             with self._lock:
-                state.queue.remove(number)
+                state.leave(number)
 
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
-        """Free the ticket's place in due time, and yield to others if the server has counted more than we did."""
-        now = clock.now()
+        """Take note that a call has ended, and slow down if the server has counted more than it should."""
         with self._lock:
-            state = self._groups[ticket.group]
-            trip = max(0.0, now - ticket.taken_at)
-            if remaining is not None and not ticket.cold:
-                state.shortest_trip = trip if state.shortest_trip is None else min(state.shortest_trip, trip)
-            state.give_back(ticket, now + _WINDOW - min(state.head_start(), trip))
-            if remaining is not None:
-                self._yield_to_others(state, ticket, remaining, now)
+            places = self._group(ticket.group).places
+            places.give_back(ticket, clock.now(), remaining, lost=ticket.lost)
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
         """Let the whole group stand still."""
-        now = clock.now()
         with self._lock:
-            state = self._groups[ticket.group]
-            state.give_back(ticket, now + _WINDOW)
-            state.standstill_until = max(state.standstill_until, now + seconds)
+            self._group(ticket.group).places.refuse(ticket, clock.now(), seconds)
 
-    def _yield_to_others(self, state: _Group, ticket: Ticket, remaining: int, now: float) -> None:
-        """Occupy the places that the server counts and we don't: another process spends the same budget."""
-        counted = state.places + _SPARE - remaining
-        ours = state.spent(ticket.taken_at - _WINDOW)
-        if counted > ours:
-            state.occupy(counted - ours, now + _WINDOW)
-        if remaining <= 0:
-            state.standstill_until = max(state.standstill_until, now + _WINDOW - state.head_start())
-
-    def _enqueue(self, group: str) -> tuple[_Group, int]:
-        with self._lock:
-            state = self._groups.get(group)
-            if state is None:
-                places = max(1, self._budgets.get(group, budget(group)) - _SPARE)
-                state = self._groups[group] = _Group(places, free_at=[0.0] * places)
-            state.numbers += 1
-            state.queue.append(state.numbers)
-            return state, state.numbers
+    def _group(self, name: str) -> _Group:
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = _Group(Places(self._budgets.get(name, budget(name))))
+        return group
 
 
 def _refuse_beyond_deadline(group: str, standstill: float) -> None:

@@ -1,17 +1,24 @@
 """The box for who was banned: after 418 nothing goes to that host for that key until the ban is over.
 
-It is shared by all clients of the process and obeys no limiter.
+It is shared by all clients of the process and obeys no limiter. Whoever has not left yet hears of a ban at once, in
+whichever thread it waits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
 
 from upbit_async.transport import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
+
+    from anyio.lowlevel import EventLoopToken
 
 __all__ = ["PenaltyBox", "penalty_box"]
 
@@ -21,6 +28,7 @@ class PenaltyBox:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._waiting: dict[anyio.CancelScope, EventLoopToken] = {}
         self._banned_at = 0.0
         self._until = 0.0
         self._bans = 0
@@ -28,6 +36,15 @@ class PenaltyBox:
     def seconds_left(self) -> float:
         """Return for how long nothing may be sent; 0 if all is well."""
         return 0.0 if not self._until else max(0.0, self._until - clock.now())
+
+    @contextlib.contextmanager
+    def cutting_short(self, scope: anyio.CancelScope) -> Generator[None, None, None]:
+        """Cancel a scope of the running event loop if a ban comes before this context ends."""
+        self._waiting[scope] = anyio.lowlevel.current_token()
+        try:
+            yield
+        finally:
+            del self._waiting[scope]
 
     def ban(self, seconds: Callable[[int], float]) -> float:
         """Take note of a ban. Answers that come while one lasts belong to it, and count no further.
@@ -45,12 +62,23 @@ class PenaltyBox:
             length = seconds(self._bans - 1)
             self._banned_at = now
             self._until = max(self._until, now + length)
-            return length
+        for scope, loop in self._waiting.copy().items():
+            _call_soon(loop, scope.cancel)
+        return length
 
     def forgive(self, left_at: float) -> None:
         """Take note that a call which left then went through: the next ban counts as the first again."""
         if left_at > self._banned_at:
             self._bans = 0
+
+
+def _call_soon(loop: EventLoopToken, function: Callable[[], None]) -> None:
+    """Call a function in an event loop, from any thread; an event loop that has ended needs no telling."""
+    native: Any = loop.native_token
+    with contextlib.suppress(RuntimeError):
+        (native.call_soon_threadsafe if hasattr(native, "call_soon_threadsafe") else native.run_sync_soon)(
+            function
+        )
 
 
 _boxes: dict[tuple[str, str], PenaltyBox] = {}

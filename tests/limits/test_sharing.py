@@ -1,0 +1,64 @@
+"""Clients that use one key at one host spend one budget, however they were made."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import anyio
+import pytest
+from clients import canaries
+from model_server import CountingServer, answers_of, client_of
+
+from upbit_async import LocalLimiter, UpbitClient
+
+KEYS = canaries()
+
+
+def _client(**options: Any) -> UpbitClient:
+    return UpbitClient("sg", **({"credentials": KEYS, "base_url": "https://upbit.invalid"} | options))
+
+
+def _limiter(client: UpbitClient) -> object:
+    return client._carrier.shared.limiter
+
+
+def test_clients_with_one_key_at_one_host_share_a_limiter() -> None:
+    client = _client()
+    assert _limiter(_client()) is _limiter(client)
+    assert _limiter(client.with_options()) is _limiter(client)
+    assert _limiter(_client(credentials=canaries())) is not _limiter(client)
+    assert _limiter(_client(base_url="https://other.invalid")) is not _limiter(client)
+
+
+def test_clients_with_two_keys_of_one_account_are_given_one_by_hand() -> None:
+    limiter = LocalLimiter()
+    assert _limiter(_client(limiter=limiter)) is _limiter(_client(credentials=canaries(), limiter=limiter))
+
+
+def test_a_limiter_lives_as_long_as_its_clients() -> None:
+    keys = canaries()
+    clients = [_client(credentials=keys) for _ in range(2)]
+    limiter = weakref.ref(_limiter(clients[0]))
+    clients.pop()
+    gc.collect()
+    assert limiter() is not None
+    clients.pop()
+    gc.collect()
+    assert limiter() is None
+
+
+@pytest.mark.parametrize("clients", [1, 2, 5])
+async def test_two_hundred_reads_at_once_through_any_number_of_clients_need_seven_seconds(
+    clients: int,
+) -> None:
+    server, keys = CountingServer(30, "fixed", 0.3), canaries()
+    ours = [client_of(answers_of(server), credentials=keys) for _ in range(clients)]
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        for number in range(200):
+            tasks.start_soon(ours[number % clients].withdraws.list)
+    assert server.refusals == []
+    assert len(server.ours) == 200
+    assert anyio.current_time() - began <= 6.5
