@@ -22,9 +22,6 @@ from upbit_async import settings
 from upbit_async.client import UpbitClient
 from upbit_async.credentials import Credentials
 from upbit_async.errors import ConfigurationError, UpbitError
-from upbit_async.polling import RegionChanges, TransferPoller
-from upbit_async.polling.merged import side_by_side
-from upbit_async.polling.progress import Transfer
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
@@ -32,10 +29,12 @@ if TYPE_CHECKING:
 
     from upbit_async.events import Observer
     from upbit_async.policy import PollSchedule, RetryPolicy, Timeouts
+    from upbit_async.polling import RegionChanges, TransferPoller
+    from upbit_async.polling.progress import Transfer
 
-__all__ = ["CommonOptions", "RegionChanges", "RegionOutcomes", "UpbitRegions"]
+__all__ = ["CommonOptions", "RegionOutcomes", "UpbitRegions"]
 
-R = TypeVar("R", bound=Transfer)
+R = TypeVar("R", bound="Transfer")
 T = TypeVar("T")
 _ByRegion: TypeAlias = Mapping[str, T] | Mapping[Region, T]
 
@@ -139,6 +138,8 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
 
         A region's `UpbitError` is an outcome. Anything else is raised, and cancels the other calls.
         """
+        from upbit_async.polling.merged import side_by_side  # noqa: PLC0415 - see `watch`
+
         ok: dict[Region, T] = {}
         errors: dict[Region, UpbitError] = {}
 
@@ -165,6 +166,9 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
             pollers: From any of these clients, such as ``regions["sg"].withdraws.poller(uuid)``; a
                 `ValueError` refuses those of another region or host.
         """
+        # Only here, because polling is half of the library.
+        from upbit_async.polling import RegionChanges, TransferPoller  # noqa: PLC0415
+
         chosen = tuple(dict.fromkeys(pollers))
         for poller in chosen:
             if not isinstance(poller, TransferPoller):

@@ -8,12 +8,15 @@ import json
 import random
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+import urllib.request
+from collections import deque
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["serving"]
+__all__ = ["counts", "serving"]
 
 WITHDRAWAL = {
     "type": "withdraw",
@@ -41,10 +44,10 @@ WALLET = {
 }
 
 
-def _answer(value: object) -> bytes:
+def _answer(value: object, status: str = "200 OK") -> bytes:
     body = json.dumps(value).encode()
     head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json;charset=UTF-8\r\n"
         f"Remaining-Req: group=default; min=1800; sec=29\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -55,14 +58,18 @@ ANSWERS = {
     b"/v1/withdraws": _answer([]),
     b"/v1/status/wallet": _answer([WALLET] * 300),
 }
+TOO_MANY = _answer({"error": {"name": "too_many_requests", "message": "Too many."}}, "429 Too Many Requests")
 
 
 class _Peer(asyncio.Protocol):
-    """Answers at once, or after a random while up to `lag` seconds."""
+    """Answers at once, or after a random while up to `lag` seconds; at most `limit` times in any second."""
 
+    lag = 0.0
+    limit = 0
     connections = 0
     requests = 0
-    lag = 0.0
+    refused = 0
+    allowed: ClassVar[deque[float]] = deque()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         type(self).connections += 1
@@ -74,32 +81,48 @@ class _Peer(asyncio.Protocol):
         while b"\r\n\r\n" in self.buffer:
             head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
             path = head.split(b" ", 2)[1].partition(b"?")[0]
+            if path == b"/counts":
+                counts = {"connections": self.connections, "requests": self.requests, "refused": self.refused}
+                self._send(_answer(counts))
+                continue
             type(self).requests += 1
-            answer = self._counts() if path == b"/counts" else ANSWERS[path]
-            if self.lag and path != b"/counts":
+            answer = ANSWERS[path] if self._lets_in() else TOO_MANY
+            if self.lag:
                 asyncio.get_running_loop().call_later(random.random() * self.lag, self._send, answer)
             else:
                 self._send(answer)
+
+    def _lets_in(self) -> bool:
+        now = time.monotonic()
+        while self.allowed and self.allowed[0] <= now - 1:
+            self.allowed.popleft()
+        if self.limit and len(self.allowed) >= self.limit:
+            type(self).refused += 1
+            return False
+        self.allowed.append(now)
+        return True
 
     def _send(self, answer: bytes) -> None:
         if not self.transport.is_closing():
             self.transport.write(answer)  # type: ignore[attr-defined]
 
-    def _counts(self) -> bytes:
-        return _answer({"connections": self.connections, "requests": self.requests})
 
-
-async def _serve(lag: float) -> None:
-    _Peer.lag = lag
+async def _serve(lag: float, limit: int) -> None:
+    _Peer.lag, _Peer.limit = lag, limit
     server = await asyncio.get_running_loop().create_server(_Peer, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextlib.contextmanager
-def serving(lag: float = 0.0) -> Generator[str, None, None]:
-    """Run the server until the block ends, and give its URL."""
-    command = [sys.executable, __file__, str(lag)]
+def serving(lag: float = 0.0, limit: int = 0) -> Generator[str, None, None]:
+    """Run the server until the block ends, and give its URL.
+
+    Args:
+        lag: Each answer comes after a random while, up to so many seconds.
+        limit: So many calls are allowed in any second; 0 is as many as come.
+    """
+    command = [sys.executable, __file__, str(lag), str(limit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -108,6 +131,13 @@ def serving(lag: float = 0.0) -> Generator[str, None, None]:
             process.terminate()
 
 
+def counts(url: str) -> dict[str, int]:
+    """Ask the server how many connections and requests it has seen; the question itself counts as a connection."""
+    with urllib.request.urlopen(f"{url}/counts") as answer:  # noqa: S310 - our own
+        told: dict[str, int] = json.load(answer)
+        return told
+
+
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(float(sys.argv[1])))
+        asyncio.run(_serve(float(sys.argv[1]), int(sys.argv[2])))

@@ -7,6 +7,7 @@ and 403 are not used uniformly; not every name is documented.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -50,6 +51,7 @@ _KINDS: Final[dict[int, type[APIError]]] = {
     HTTPStatus.FORBIDDEN: PermissionDenied,
     HTTPStatus.TOO_MANY_REQUESTS: RateLimited,
 }
+_remaining = functools.lru_cache(maxsize=128)(parse_remaining)  # the header says few different things
 _LONGEST_MESSAGE: Final = 500
 _LONGEST_NAME: Final = 100
 
@@ -98,7 +100,7 @@ class Answer:
     @property
     def remaining(self) -> Remaining | None:
         """What ``Remaining-Req`` says."""
-        return parse_remaining(self.headers.get("remaining-req"))
+        return _remaining(self.headers.get("remaining-req"))
 
     def retry_after(self, now: dt.datetime) -> float | None:
         """What ``Retry-After`` says, in seconds."""
@@ -152,7 +154,14 @@ def _classify_refusal(error: tuple[str, str] | None, *, named_is_enough: bool) -
 
 
 def api_error(
-    answer: Answer, *, asked: str, name: str, message: str, may_have_executed: bool, retry_after: float = 0.0
+    answer: Answer,
+    *,
+    asked: str,
+    name: str,
+    message: str,
+    may_have_executed: bool,
+    retry_after: float = 0.0,
+    advice: str = "",
 ) -> APIError:
     """Make the error for an answer with a bad status.
 
@@ -163,6 +172,7 @@ def api_error(
         message: Upbit's message, cleaned.
         may_have_executed: Whether this attempt or an earlier one may have been carried out.
         retry_after: How long to wait after 429, in seconds.
+        advice: What to do, where that is not what it usually is.
     """
     kind = _kind(answer.status, name)
     shown, message = name[:_LONGEST_NAME], message[:_LONGEST_MESSAGE]
@@ -170,7 +180,7 @@ def api_error(
     text += f" {shown}" if shown else " without a readable error name"
     if message:
         text += f" ({message})"
-    if advice := _ADVICE.get(name) or _general_advice(kind, retry_after):
+    if advice := advice or _ADVICE.get(name) or _general_advice(kind, retry_after):
         text += f"; {advice}"
     about: dict[str, Any] = {
         "status": answer.status,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
@@ -17,26 +18,10 @@ __all__ = ["Algorithm", "Signer"]
 
 Algorithm = Literal["HS256", "HS512"]
 
+_HASHES: Final = {"HS256": HMACAlgorithm.SHA256, "HS512": HMACAlgorithm.SHA512}
+
 # Possessive and tied to the beginning of a run of such characters, so that it takes one pass over any text.
 _TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+){2,}+")
-
-
-class _Encoder(Protocol):
-    def encode(self, payload: bytes, key: str, algorithm: str, *, sort_headers: bool) -> str: ...
-
-
-class _QuietHMAC(HMACAlgorithm):
-    """HMAC without PyJWT's warning about keys that are shorter than the hash, with a key checked only once.
-
-    Upbit issues keys of 40 characters and recommends HS512, so its users can't follow that warning's advice;
-    40 random characters hold far more than 128 bits all the same.
-    """
-
-    def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002 - PyJWT's signature
-        return None
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        return key.encode() if isinstance(key, str) else key
 
 
 class Signer:
@@ -47,19 +32,18 @@ class Signer:
             access key holds characters that none of Upbit's has.
     """
 
-    __slots__ = ("_access_key", "_algorithm", "_jws", "_secret_key")
+    __slots__ = ("_access_key", "_head", "_hmac", "_secret_key")
 
     def __init__(self, credentials: Credentials, algorithm: Algorithm = "HS256") -> None:
         if algorithm not in get_args(Algorithm):
             raise ValueError(f"algorithm must be HS256 or HS512, not {algorithm!r}")
         self._access_key = credentials.access_key
         self._secret_key = credentials.secret_key
-        self._algorithm = algorithm
-        # A private registry: PyJWT's own, which others use too, is left as it is.
-        jws = jwt.PyJWS(algorithms=[])
-        jws.register_algorithm("HS256", _QuietHMAC(HMACAlgorithm.SHA256))
-        jws.register_algorithm("HS512", _QuietHMAC(HMACAlgorithm.SHA512))
-        self._jws: _Encoder = jws
+        # Signed with PyJWT's HMAC, and not with its `encode`: that would write the head anew for every token, and
+        # warn that Upbit's keys of 40 characters are short for HS512. Its users can't follow that advice, and 40
+        # random characters hold far more than 128 bits all the same.
+        self._head = _segment(f'{{"alg":"{algorithm}","typ":"JWT"}}'.encode())
+        self._hmac = HMACAlgorithm(_HASHES[algorithm])
         if problem := _problem_with(credentials):
             raise ConfigurationError(f"{problem}; copy it again from the key management page")
 
@@ -73,15 +57,20 @@ class Signer:
         claims = f'{{"access_key":"{self._access_key.reveal()}","nonce":"{nonce}"'
         if query_hash is not None:
             claims += f',"query_hash":"{query_hash}","query_hash_alg":"SHA512"'
-        return self._jws.encode(
-            (claims + "}").encode(), self._secret_key.reveal(), self._algorithm, sort_headers=True
-        )
+        signed = self._head + b"." + _segment((claims + "}").encode())
+        signature = self._hmac.sign(signed, self._secret_key.reveal().encode())
+        return (signed + b"." + _segment(signature)).decode()
 
     def scrub(self, text: str) -> str:
         """Take keys and tokens out of a text that came from outside."""
         for secret in (self._secret_key, self._access_key):
             text = text.replace(secret.reveal(), "***")
         return _TOKEN.sub("***", text)
+
+
+def _segment(part: bytes) -> bytes:
+    """Write a part of a token: base64 for URLs, unpadded."""
+    return base64.urlsafe_b64encode(part).rstrip(b"=")
 
 
 def _problem_with(credentials: Credentials) -> str:
