@@ -67,6 +67,11 @@ def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: San
     assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
 
 
+def test_its_recipe_is_the_one_that_the_documentation_tests_in_every_way() -> None:
+    recipe = TEXT[TEXT.index("async def pay(") :].split("```")[0].strip()
+    assert recipe in (ROOT / "docs" / "how-to" / "withdraw-safely.md").read_text(encoding="utf-8")
+
+
 def test_its_commands_are_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commands = re.findall(r"```console\n(.*)\n```", TEXT)
@@ -76,5 +81,11 @@ def test_its_commands_are_there() -> None:
     assert callable(getattr(import_module(module), function))
 
 
+def test_its_links_lead_somewhere() -> None:
+    pages = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in link]
+    assert "docs/index.md" in pages
+    assert all((ROOT / page).is_file() for page in pages)
+
+
 def test_it_is_short() -> None:
-    assert len(TEXT.splitlines()) <= 90
+    assert len(TEXT.splitlines()) <= 95
