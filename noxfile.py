@@ -1,4 +1,4 @@
-"""Everything that is checked, and how: plain ``nox`` runs tests, lint, types and lowest."""
+"""Everything that is checked, and how: plain ``nox`` runs all of it but the benchmarks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
-nox.options.sessions = ["tests", "lint", "types", "lowest"]
+nox.options.sessions = ["tests", "lint", "types", "docs", "rivals", "lowest"]
 nox.options.error_on_external_run = True
 
 HERE = Path(__file__).parent
@@ -24,6 +24,8 @@ PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text())
 CONSTRAINTS = HERE / "tests" / "constraints.txt"
 EXTRAS = "cli,httpx2,aiohttp"
 COVERAGE = 95
+PYTEST = ["pytest", "-q", "-n", "auto"]
+BENCHMARKS = ["lost_answers", "limits", "storms", "bursts", "waiting", "cpu", "startup"]
 
 
 def _supported() -> list[str]:
@@ -91,10 +93,10 @@ def tests(session: nox.Session) -> None:
     """Run the tests on every Python at hand; on the newest, measure what they cover."""
     _install(session, "tests")
     if session.python != PYTHONS[-1] or session.posargs:
-        _test(session, "pytest", "-q")
+        _test(session, *PYTEST)
         return
     session.run("coverage", "erase")
-    _test(session, "coverage", "run", "-m", "pytest", "-q")
+    _test(session, "coverage", "run", "-m", *PYTEST)
     session.run("coverage", "combine", "-q")
     session.run("coverage", "report", f"--fail-under={COVERAGE}")
 
@@ -115,6 +117,16 @@ def types(session: nox.Session) -> None:
     session.run("pyright")
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning fails it. The tests run the code that it shows."""
+    _install(session, "docs")
+    built = Path(session.create_tmp()).resolve()
+    sphinx = ["python", "-m", "sphinx", "-EqW", "--keep-going", "-d", f"{built}/doctrees"]
+    session.run(*sphinx, "docs", f"{built}/html", env={"PYTHONSAFEPATH": "1"})
+    session.log(f"Read it at {built}/html/index.html")
+
+
 @nox.session(python=PYTHONS[:1])
 def lowest(session: nox.Session) -> None:
     """Run the tests on the lowest dependencies that are allowed."""
@@ -122,7 +134,7 @@ def lowest(session: nox.Session) -> None:
         floors = Path(folder) / "floors.txt"
         floors.write_text("\n".join(_floors()))
         _install(session, "tests", constraints=floors)
-    _test(session, "pytest", "-q")
+    _test(session, *PYTEST)
 
 
 def _floors() -> list[str]:
@@ -143,7 +155,18 @@ def _floors() -> list[str]:
     return [*(f"{name}=={version}" for name, version in floors.items()), *kept, "pytest<9"]
 
 
-_KEPT = frozenset({"trio", "hypothesis", "coverage", "sybil", "pytest-timeout", "import-linter", "hatchling"})
+_KEPT = frozenset(
+    {
+        "trio",
+        "hypothesis",
+        "coverage",
+        "sybil",
+        "pytest-timeout",
+        "pytest-xdist",
+        "import-linter",
+        "hatchling",
+    }
+)
 
 
 def _normal(name: str) -> str:
@@ -151,8 +174,32 @@ def _normal(name: str) -> str:
 
 
 @nox.session(python=PYTHONS[-1:])
+def rivals(session: nox.Session) -> None:
+    """Let other people's Upbit clients work against the sandbox, and run the official SDK's examples."""
+    _install(session, "rivals")
+    session.env["UPBIT_SDK_EXAMPLES"] = str(_sdk_examples(session))
+    _test(session, *PYTEST, "tests/rivals")
+
+
+def _sdk_examples(session: nox.Session) -> Path:
+    """Fetch the official SDK's source, the only place where its examples are."""
+    place = Path(session.create_tmp()) / "sdk"
+    shutil.rmtree(place, ignore_errors=True)
+    session.install("-q", "-c", str(CONSTRAINTS), "pip")
+    source_only = ["--no-deps", "--no-binary", "upbit-sdk"]
+    where = ["-c", str(CONSTRAINTS), "-d", str(place)]
+    session.run("python", "-m", "pip", "download", "-q", *source_only, *where, "upbit-sdk")
+    (archive,) = place.glob("*.tar.gz")
+    session.run("python", "-m", "tarfile", "--filter", "data", "-e", str(archive), str(place))
+    (examples,) = place.glob("*/examples")
+    return examples.resolve()
+
+
+@nox.session(python=PYTHONS[-1:])
 def bench(session: nox.Session) -> None:
-    """Measure speed, side by side with the bare library (on request)."""
+    """Measure side by side with the bare library and with rivals (on request); scripts may be named."""
     _install(session, "tests")
-    for script in session.posargs or ["speed", "robustness"]:
-        session.run("python", f"tests/benchmarks/{script}.py")
+    for rival in _group("bench"):  # one that can't be installed is left out, and the tables say so
+        session.install("-q", "-c", str(CONSTRAINTS), rival, success_codes=range(256))
+    for script in session.posargs or BENCHMARKS:
+        session.run("python", f"tests/benchmarks/{script}.py", env={"PYTHONDONTWRITEBYTECODE": "1"})
