@@ -60,7 +60,13 @@ async def test_a_limiter_that_raises_before_means_not_sent(caplog: pytest.LogCap
 
 
 async def test_nothing_leaves_after_closing() -> None:
-    async with serve(_accepts) as server:
+    came = anyio.Event()
+
+    async def behave(connection: Connection, request: bytes) -> bool | None:
+        came.set()
+        return await _accepts(connection, request)
+
+    async with serve(behave) as server:
         client = client_for(server.url, limiter=LocalLimiter({"default": 6}))
         refused: list[errors.UpbitError] = []
 
@@ -73,8 +79,7 @@ async def test_nothing_leaves_after_closing() -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(withdraw)
-            while not server.requests:
-                await anyio.sleep(0.01)
+            await came.wait()
             await client.aclose()
         assert len(server.requests) == 20 - len(refused)
         assert len(refused) >= 15  # five were let out before the limiter held the others back

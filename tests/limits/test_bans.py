@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import threading
 from typing import TYPE_CHECKING
 
@@ -140,16 +139,19 @@ class Never(NoLimiter):
 
     async def acquire(self, group: str) -> Ticket:
         self.waited_for.set()
-        return await anyio.sleep_forever()
+        await anyio.sleep_forever()
+        return await super().acquire(group)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_call_that_waits_in_another_thread_fails_at_once(backend: str) -> None:
     upbit, limiter, outcomes = Upbit({}), Never(), list[Outcome]()
     client = client_of(upbit, limiter=limiter)
-    thread = threading.Thread(
-        target=functools.partial(anyio.run, _call, client, outcomes, backend=backend), daemon=True
-    )
+
+    def call() -> None:
+        anyio.run(_call, client, outcomes, backend=backend)
+
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
     limiter.waited_for.wait(20)
 

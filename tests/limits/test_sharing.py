@@ -17,7 +17,8 @@ KEYS = canaries()
 
 
 def _client(**options: Any) -> UpbitClient:
-    return UpbitClient("sg", **({"credentials": KEYS, "base_url": "https://upbit.invalid"} | options))
+    usual: dict[str, Any] = {"credentials": KEYS, "base_url": "https://upbit.invalid"}
+    return UpbitClient("sg", **(usual | options))
 
 
 def _limiter(client: UpbitClient) -> object:

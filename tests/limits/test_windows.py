@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import anyio
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_server import CountingServer, Traffic, Window, most_in_a_second
+from model_server import CountingServer, Traffic, Window, answers_of, client_of, most_in_a_second
 
-from upbit_async import LocalLimiter
+from upbit_async import LocalLimiter, NoLimiter
+
+if TYPE_CHECKING:
+    from upbit_async.transport.limiter import Ticket
 
 BUDGET = 5
 """Small, so that few calls fill many seconds."""
@@ -129,6 +133,20 @@ async def test_a_call_that_was_given_up_holds_its_place_a_little_longer() -> Non
     began = anyio.current_time()
     await limiter.acquire("default")
     assert anyio.current_time() - began == pytest.approx(1.102)
+
+
+async def test_clients_tell_which_calls_were_given_up() -> None:
+    tickets: list[Ticket] = []
+
+    class Remembering(NoLimiter):
+        def observe(self, ticket: Ticket, remaining: int | None) -> None:
+            tickets.append(ticket)
+
+    client = client_of(answers_of(CountingServer()), limiter=Remembering(), trip=0.2)
+    await client.withdraws.list()
+    with anyio.move_on_after(0.05):
+        await client.withdraws.list()
+    assert [ticket.lost for ticket in tickets] == [False, True]
 
 
 @pytest.mark.parametrize(("group", "calls"), [("default", 29), ("order", 7), ("order-test", 7)])

@@ -74,10 +74,13 @@ def test_no_word_of_the_server_lets_more_calls_leave() -> None:
     assert _leaves_at(places, NOW + TRIP) == pytest.approx(NOW + TRIP + 1.002)
 
 
-def test_a_spent_second_is_waited_for() -> None:
+@pytest.mark.parametrize("trip", [TRIP, 5.0])
+def test_a_spent_second_is_waited_for(trip: float) -> None:
     places = Places(30)
-    _call(places, NOW, 0)
-    assert _leaves_at(places, NOW + TRIP) == pytest.approx(NOW + TRIP + 1.002)
+    places.take("call", NOW)
+    places.give_back("call", NOW + trip, 0)
+    assert places.standstill(NOW + trip) == pytest.approx(1.002)
+    assert _leaves_at(places, NOW + trip) == pytest.approx(NOW + trip + 1.002)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 17.5])
@@ -111,13 +114,13 @@ def test_what_is_left_covers_the_calls_under_way_and_no_more() -> None:
     assert _leaves_at(places, NOW + 0.2) < NOW + 0.3
 
 
-def test_of_two_answers_that_crossed_the_smaller_number_holds() -> None:
+def test_of_answers_that_crossed_the_smallest_number_holds() -> None:
     places = Places(30)
-    for number in range(4):
-        places.take(number, NOW)
-    places.give_back(3, NOW + TRIP, 2)
-    places.give_back(0, NOW + TRIP + 0.01, 27)
-    assert places.wait(0, NOW + TRIP + 0.01) > 0
+    for number in range(6):
+        places.take(number, NOW + number / 100)
+    for number, remaining in ((3, 26), (0, 2), (5, 27), (1, 28)):
+        places.give_back(number, NOW + 0.1 + remaining / 1000, remaining)
+    assert places.wait(0, NOW + 0.5) > 0
 
 
 def test_a_call_that_left_after_an_answer_knows_better() -> None:
@@ -218,7 +221,17 @@ def test_an_answer_from_before_a_standstill_does_not_stand_for_the_one_after() -
     places.give_back("older", NOW + 0.9, 29)
     now = _leaves_at(places, NOW + 0.9)
     places.take("ahead", now)
-    assert places.wait(0, now) > 0
+    assert places.wait(0, now + 0.1) > 0
+
+
+def test_a_word_from_before_a_standstill_does_not_stand_for_the_one_after() -> None:
+    places = Places(30)
+    places.take("refused", NOW)
+    _call(places, NOW, 28)
+    places.refuse("refused", NOW + TRIP, 0.2)
+    now = _leaves_at(places, NOW + TRIP)
+    places.take("ahead", now)
+    assert places.wait(0, now + 0.1) > 0
 
 
 def test_care_ends_after_a_while() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import anyio
+import anyio.lowlevel
+import pytest
 
 from upbit_async.transport import clock
 from upbit_async.transport.penalty import PenaltyBox, penalty_box
@@ -58,3 +62,33 @@ def test_a_key_has_one_box_at_each_host() -> None:
     assert penalty_box("host", "key") is penalty_box("host", "key")
     assert penalty_box("host", "key") is not penalty_box("host", "other")
     assert penalty_box("host", "key") is not penalty_box("other", "key")
+
+
+async def test_a_ban_cuts_waiting_short_at_once_and_nothing_else() -> None:
+    box, before = PenaltyBox(), anyio.current_time()
+    with anyio.CancelScope() as over, box.cutting_short(over):
+        await anyio.lowlevel.checkpoint()
+    waiting = anyio.CancelScope()
+    async with anyio.create_task_group() as tasks:
+        with waiting, box.cutting_short(waiting):
+            tasks.start_soon(_ban, box)
+            await anyio.sleep_forever()
+    assert waiting.cancelled_caught
+    assert not over.cancel_called
+    assert anyio.current_time() == before
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_whoever_waited_in_an_event_loop_that_has_ended_needs_no_telling(backend: str) -> None:
+    box = PenaltyBox()
+    with contextlib.ExitStack() as stack:
+
+        async def wait() -> None:
+            stack.enter_context(box.cutting_short(anyio.CancelScope()))
+
+        anyio.run(wait, backend=backend)
+        anyio.run(_ban, box)
+
+
+async def _ban(box: PenaltyBox) -> None:
+    assert box.ban(lambda _: 60.0) == 60

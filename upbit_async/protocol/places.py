@@ -6,10 +6,10 @@ way. So no window of one second, wherever it starts and whichever kind the serve
 are places, whatever the answers say.
 
 The server's own count, `Remaining.sec`, can only slow calls down. What is left of the second covers the calls under
-way, and no more leave before an answer says otherwise. Calls that the server counts and that can't be ours are
-another process's. They are left their places, and for a while ours leave evenly spread, one place short of what is
-left: a process that fills each second at its start would neither hear of the other's calls nor leave it a gap.
-After a standstill one call leaves first, to find out.
+way, and no more leave before an answer says otherwise. Calls that it counts and that can't be ours are another
+process's, which is left the places for them and one more. For a while ours then leave evenly spread: whoever spends
+a second at its start hears nothing of the others' calls, and leaves them no gap. After a standstill one call goes
+ahead, to find out.
 
 All times are seconds of one clock. See https://global-docs.upbit.com/reference/rate-limits.
 """
@@ -49,13 +49,13 @@ class Places:
     """
 
     budget: int
-    _under_way: dict[object, float] = attrs.field(
-        factory=dict[object, float]
-    )  # when each call left, oldest first
-    _over: list[float] = attrs.field(factory=list[float])  # when calls were over, as far back as it matters
-    _others: list[float] = attrs.field(factory=list[float])  # until when places are left to another process
-    _left: int = 0  # of the second, by the newest word of the server
-    _told_at: float = -math.inf
+    # When each call under way left, the oldest first; and when others were over, as far back as it matters.
+    _under_way: dict[object, float] = attrs.field(factory=dict[object, float])
+    _over: list[float] = attrs.field(factory=list[float])
+    # What the server has said, and when: the calls left of the second.
+    _words: list[tuple[float, int]] = attrs.field(factory=list[tuple[float, int]])
+    # Until when each place is left to another process.
+    _others: list[float] = attrs.field(factory=list[float])
     _last_left_at: float = -math.inf
     _still_until: float = -math.inf
     _careful_until: float = -math.inf
@@ -82,7 +82,7 @@ class Places:
             now: The time.
 
         Returns:
-            How long nothing changes by itself. What becomes of other calls may change it sooner.
+            A time after which it may leave, as far as one can say now; what becomes of other calls may change it.
         """
         if now < self._still_until:
             return self._still_until - now
@@ -127,12 +127,12 @@ class Places:
         self._stand_still(now + seconds + WINDOW - 1.0)
 
     def _until_told_more(self, ahead: int, now: float) -> float:
-        """Say when to look again because the newest word does not cover a call; 0 if it does."""
-        is_fresh = now - self._told_at < WINDOW
-        if not is_fresh and now >= self._careful_until:
+        """Say when to look again because what is left does not cover a call; 0 if it does."""
+        left = [left for told_at, left in self._words if told_at > now - WINDOW]
+        if not left and now >= self._careful_until:
             return 0.0
         recent = sum(left_at > now - WINDOW for left_at in self._under_way.values())
-        return 0.0 if recent + ahead < (self._left if is_fresh else 1) else _SOON
+        return 0.0 if recent + ahead < min(left, default=1) else _SOON
 
     def _until_spread(self, ahead: int, now: float) -> float:
         """Say how long a call has to wait so that ours are evenly spread."""
@@ -143,10 +143,9 @@ class Places:
 
     def _heed(self, left_at: float, now: float, remaining: int) -> None:
         if left_at >= self._still_until:
-            if left_at >= self._told_at:
-                self._left, self._told_at = remaining, now
-            else:  # the two were under way together: whichever was counted last, the smaller number holds
-                self._left = min(self._left, remaining)
+            # Only a call that left after a word was heard has certainly been counted after it.
+            self._words = [word for word in self._words if word[0] > left_at]
+            self._words.append((now, remaining))
         ours = len(self._under_way) + len(self._over) - bisect_right(self._over, left_at - WINDOW)
         others = self.budget - remaining - ours
         if others > 0:
@@ -157,7 +156,7 @@ class Places:
     def _stand_still(self, until: float) -> None:
         self._still_until = max(self._still_until, until)
         self._careful_until = self._still_until + _CARE
-        self._told_at = -math.inf
+        self._words.clear()
 
     def _forget(self, now: float) -> None:
         """Drop what no longer matters, and calls that nobody will ever call over: their event loop was closed."""

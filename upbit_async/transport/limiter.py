@@ -57,7 +57,7 @@ class RateLimiter(Protocol):
 
         Args:
             ticket: What `acquire` returned.
-            remaining: Calls that the server says are left of the second; None if no answer came.
+            remaining: Calls that the server says are left of the second; None if it does not say, or no answer came.
         """
         ...
 
@@ -105,7 +105,7 @@ class LocalLimiter:
     def __init__(self, budgets: dict[str, int] | None = None) -> None:
         self._budgets = dict(budgets or {})
         self._groups: dict[str, _Group] = {}
-        # The garbage collector may end a forgotten call, which comes here, wherever this thread is; so it may re-enter.
+        # Wherever this thread is, the garbage collector may end a forgotten call, which then comes here as well.
         self._lock = threading.RLock()
 
     async def acquire(self, group: str) -> Ticket:

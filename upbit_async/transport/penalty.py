@@ -75,10 +75,9 @@ class PenaltyBox:
 def _call_soon(loop: EventLoopToken, function: Callable[[], None]) -> None:
     """Call a function in an event loop, from any thread; an event loop that has ended needs no telling."""
     native: Any = loop.native_token
+    call_soon = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon  # asyncio's or trio's
     with contextlib.suppress(RuntimeError):
-        (native.call_soon_threadsafe if hasattr(native, "call_soon_threadsafe") else native.run_sync_soon)(
-            function
-        )
+        call_soon(function)
 
 
 _boxes: dict[tuple[str, str], PenaltyBox] = {}
