@@ -62,9 +62,9 @@ async def test_a_limiter_that_raises_before_means_not_sent(caplog: pytest.LogCap
 async def test_nothing_leaves_after_closing() -> None:
     came = anyio.Event()
 
-    async def behave(connection: Connection, request: bytes) -> bool | None:
+    async def behave(connection: Connection, request: bytes) -> None:
         came.set()
-        return await _accepts(connection, request)
+        await _accepts(connection, request)
 
     async with serve(behave) as server:
         client = client_for(server.url, limiter=LocalLimiter({"default": 6}))
