@@ -193,3 +193,28 @@ async def test_an_idle_connection_that_the_server_has_closed_is_not_used() -> No
             await anyio.sleep(0.01)
         assert len(server.requests) == 5
         assert server.connections == 5
+
+
+async def test_what_is_given_up_on_a_warm_connection_is_not_called_unsent() -> None:
+    behaviours = iter([answers(http(200)), hangs])
+
+    async def behaviour(connection: Connection, request: bytes) -> bool | None:
+        return await next(behaviours)(connection)
+
+    patient = Timeouts(connect=2, read=2, write=2, total=0.3)
+    async with serve(behaviour) as server, client_for(server.url, timeouts=patient) as client:
+        await client.withdraws.list()
+        with pytest.raises(errors.TransportError) as error:
+            await client.withdraws.cancel("u")
+        assert not isinstance(error.value, errors.NotSent)
+        assert error.value.may_have_executed
+        assert len(server.requests) == 2
+
+
+async def test_a_warm_connection_that_can_not_be_renewed_means_not_sent() -> None:
+    async with serve(lambda connection, _: answers(http(200))(connection)) as server:
+        client = client_for(server.url)
+        await client.withdraws.list()
+    async with client:
+        with pytest.raises(errors.NotSent):
+            await client.withdraws.list()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -80,3 +81,14 @@ def test_a_signal_is_a_request_to_stop(number: signal.Signals) -> None:
 )
 def test_the_progress_is_an_option(arguments: list[str], plan: Plan) -> None:
     assert plan_from(command_line().parse_args(arguments)) == plan
+
+
+def test_a_port_that_is_taken_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit):
+            main(["--port", str(taken.getsockname()[1])])
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+    assert "can't listen on 127.0.0.1, port" in capsys.readouterr().err

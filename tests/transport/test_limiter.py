@@ -297,3 +297,8 @@ def test_one_key_at_one_host_has_one_limiter_as_long_as_it_is_used() -> None:
     del limiter
     gc.collect()
     assert not hasattr(shared_limiter("host", "key"), "stamp")
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="group 'default' must be at least one call a second, not 0"):
+        LocalLimiter({"default": 0})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import textwrap
 from typing import TYPE_CHECKING, TextIO
@@ -11,7 +12,6 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Generator, Mapping
     from decimal import Decimal
 
@@ -51,7 +51,7 @@ def _is_watched(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 def clock(moment: dt.datetime) -> str:
     """Return a time of day in UTC."""
-    return f"{moment:%H:%M:%S} UTC"
+    return f"{moment.astimezone(dt.UTC):%H:%M:%S} UTC"
 
 
 def digits(amount: Decimal) -> str:

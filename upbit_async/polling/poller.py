@@ -12,7 +12,7 @@ import anyio
 from upbit_async.errors import PollTimeout, UpbitError
 from upbit_async.polling.ids import check_id
 from upbit_async.polling.progress import StateChange, Transfer
-from upbit_async.polling.resume import IdName, write_token
+from upbit_async.polling.resume import NAMESPACES, IdName, write_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -216,4 +216,5 @@ class TransferPoller(abc.ABC, Generic[R]):
 
     def _advice(self) -> str:
         """Say what to do when the time is over."""
-        return f"It goes on all the same: hand this error's resume_token to client.{self._kind}s.resume to wait again"
+        home = f"client.{NAMESPACES[self._kind]}"
+        return f"It goes on all the same: hand this error's resume_token to {home}.resume to wait again"

@@ -9,7 +9,7 @@ It holds no secret, so it may lie in a job table. Whoever reads one trusts nothi
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from upbit_async.region import Region
 
-__all__ = ["IdName", "ResumePoint", "read_token", "write_token"]
+__all__ = ["NAMESPACES", "IdName", "ResumePoint", "read_token", "write_token"]
 
 IdName: TypeAlias = Literal["uuid", "txid"]
 """What a transfer is told by."""
+NAMESPACES: Final = {"withdrawal": "withdraws", "deposit": "deposits"}
+"""Where a client keeps each kind of transfer."""
 
 _VERSION = 1
 _LONGEST = 4096
@@ -69,9 +71,8 @@ def read_token(token: str, *, kind: str, region: Region, host: str) -> ResumePoi
     """
     point = _parse(token)
     if point.kind != kind:
-        raise ValueError(
-            f"this resume token is for a {point.kind}, not for a {kind}: resume it with client.{point.kind}s"
-        )
+        home = f": resume it with client.{NAMESPACES[point.kind]}" if point.kind in NAMESPACES else ""
+        raise ValueError(f"this resume token is for a {point.kind}, not for a {kind}{home}")
     if (point.region, point.host) != (region.value, host):
         raise ValueError(
             f"this resume token is for region {point.region!r} at {point.host}, and this client talks "

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.credentials import Credentials
@@ -38,7 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         credentials=Credentials(options.access_key, options.secret_key) if options.access_key else None,
     )
     told_to_stop = stop_event()
-    with sandbox.serve(host=options.host, port=options.port) as base_url:
+    with ExitStack() as exits:
+        try:
+            base_url = exits.enter_context(sandbox.serve(host=options.host, port=options.port))
+        except (OSError, OverflowError) as error:
+            parser.error(f"can't listen on {options.host}, port {options.port} ({error}); port 0 takes any")
         sys.stdout.write(_greeting(base_url, sandbox.credentials))
         sys.stdout.flush()
         told_to_stop.wait()

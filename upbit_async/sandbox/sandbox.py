@@ -52,8 +52,7 @@ class Sandbox:
     ``plan`` says otherwise.
 
     Within the process, ``client`` gives a client of this library and ``transport`` carries any httpx client;
-    both need nothing but the library itself. ``serve`` opens a socket for everybody else and needs
-    ``upbit_async[sandbox]``.
+    ``serve`` opens a socket for everybody else. Both need ``upbit_async[sandbox]``.
 
     Args:
         region: Which of Upbit's exchanges it is.

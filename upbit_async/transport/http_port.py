@@ -74,6 +74,7 @@ class Wire:
         departing: Awaited when the first byte is about to leave; it may raise to stop it.
         begun: Whether the HTTP library was asked to send it.
         heard: Whether the HTTP library tells anything of what it does; not all do.
+        candid: Whether the HTTP library is known to say "could not connect" only of what never left.
         departed: Whether the first byte may have left.
         unwanted: Whether the caller was cancelled.
         abandoned: Whether the caller has gone, knowing that nothing has left; nothing may leave any more.
@@ -83,6 +84,7 @@ class Wire:
     departing: Callable[[], Awaitable[None]] | None = None
     begun: bool = False
     heard: bool = False
+    candid: bool = False
     departed: bool = False
     unwanted: bool = False
     abandoned: bool = False
@@ -132,9 +134,10 @@ class OwnLane:
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
-        wire.begun = wire.heard = True  # httpcore is known to tell
-        # To listen costs a little, so it is not done where there is nothing to hear.
+        # To listen costs a little, so it is not done where there is little to hear.
         listens = wire.departing is not None or time.monotonic() > self._open_until
+        wire.begun = wire.candid = True
+        wire.heard = listens  # httpcore is known to tell
         # The body goes as a stream: as content it would have the headers gone over once more.
         request = httpx.Request(
             message.method,
@@ -327,7 +330,8 @@ def _lost(library: Any, error: Exception, wire: Wire) -> Lost:
     # Some transports call a connection that broke after the request a ConnectTimeout (httpx-aiohttp does), so
     # the name alone is believed only of a library that told what it was doing. It tells nothing while it waits
     # for its pool; but once the first byte has left, nothing is "not sent" (a hook may have raised it).
-    here = isinstance(error, (*before, Withheld)) and wire.certainly_here
+    believed = wire.certainly_here or (wire.candid and not wire.departed)
+    here = believed and isinstance(error, (*before, Withheld))
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
     here = here or (unsendable and not wire.departed)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -99,10 +99,19 @@ class LocalLimiter:
     """A limiter for one account, in one process.
 
     Args:
-        budgets: Calls a second by group, where they differ from what Upbit documents.
+        budgets: Calls a second by group (``default``, ``order``, ``order-test``), where they differ from what
+            Upbit documents. One of them stays unused.
+
+    Raises:
+        ValueError: A budget is less than one call.
     """
 
     def __init__(self, budgets: dict[str, int] | None = None) -> None:
+        for group, calls in (budgets or {}).items():
+            if calls < 1:
+                raise ValueError(
+                    f"the budget of group {group!r} must be at least one call a second, not {calls}"
+                )
         self._budgets = dict(budgets or {})
         self._groups: dict[str, _Group] = {}
         # Wherever this thread is, the garbage collector may end a forgotten call, which then comes here as well.
