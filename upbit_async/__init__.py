@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
     from upbit_async.polling import DepositPoller, StateChange, WithdrawalPoller
     from upbit_async.region import Region
-    from upbit_async.transport.limiter import LocalLimiter, NoLimiter, RateLimiter
+    from upbit_async.transport.limiter import LocalLimiter, NoLimiter, RateLimiter, Ticket
 
 __all__ = [
     "Credentials",
@@ -47,6 +47,7 @@ __all__ = [
     "RetryPolicy",
     "Safety",
     "StateChange",
+    "Ticket",
     "Timeouts",
     "UpbitClient",
     "UpbitRegions",
@@ -74,6 +75,7 @@ _HOMES = {
     "RetryPolicy": "policy",
     "Safety": "policy",
     "StateChange": "polling",
+    "Ticket": "transport.limiter",
     "Timeouts": "policy",
     "UpbitClient": "client",
     "UpbitRegions": "multi_region",

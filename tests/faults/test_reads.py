@@ -9,7 +9,7 @@ import pytest
 from clients import client_for, withdrawal_json
 from fault_server import Connection, Ending, answers, closes, hangs, http, resets, serve
 
-from upbit_async import RetryPolicy, Timeouts, errors
+from upbit_async import LocalLimiter, RetryPolicy, Timeouts, errors
 
 NAMED = b'{"error":{"name":"server_error","message":"maintenance"}}'
 
@@ -218,3 +218,37 @@ async def test_a_warm_connection_that_can_not_be_renewed_means_not_sent() -> Non
     async with client:
         with pytest.raises(errors.NotSent):
             await client.withdraws.list()
+
+
+async def test_a_cancel_that_is_held_back_after_its_first_copy_may_have_been_carried_out() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> bool | None:
+        if request.startswith(b"GET"):
+            return await answers(http(429, NAMED, "Retry-After: 100"))(connection)
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask_too_often)
+        return await answers(http(503, NAMED))(connection)
+
+    async def ask_too_often() -> None:
+        with pytest.raises(errors.RateLimited):
+            await client.accounts.list()
+
+    async with serve(behaviour) as server, client_for(server.url, limiter=LocalLimiter()) as client:
+        with pytest.raises(errors.RateLimited, match="send nothing of group") as error:
+            await client.withdraws.cancel("u")
+        assert error.value.may_have_executed
+        assert error.value.endpoint == "DELETE /v1/withdraws/coin"
+
+
+async def test_a_connection_that_the_server_closes_is_listened_to_when_it_is_renewed() -> None:
+    async def behaviour(connection: Connection, request: bytes) -> bool:
+        await answers(http(200, b"[]", "Connection: close"))(connection)
+        return False
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        await client.withdraws.list()
+        looks = iter([0.0, 0.0])  # before the gate and behind the limiter; the ban comes while it connects
+        box = client._carrier.shared.box
+        box.seconds_left = lambda: next(looks, 60.0)  # type: ignore[method-assign]
+        with pytest.raises(errors.Banned):
+            await client.withdraws.list()
+        assert len(server.requests) == 1

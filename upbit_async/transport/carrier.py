@@ -123,7 +123,13 @@ class Carrier:
     async def _see_to(self, endpoint: Endpoint[T], call: Call) -> T:
         while True:
             call.attempt += 1
-            outcome = await self._attempter.attempt(call, lambda outcome: self._late(call, outcome))
+            try:
+                outcome = await self._attempter.attempt(call, lambda outcome: self._late(call, outcome))
+            except (
+                errors.UpbitError
+            ) as refusal:  # ours: nothing may leave now; but an earlier attempt may have
+                refusal.may_have_executed |= call.answer_was_lost and not call.reads
+                raise
             if outcome.fault is None and outcome.answer is not None:
                 return self._value(endpoint, call, outcome.answer)
             wait = self._wait(call, outcome)

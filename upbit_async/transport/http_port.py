@@ -43,7 +43,7 @@ _VERY_LIKELY_OPEN = 2.0
 """For so long after an answer the server has very likely left the connection open, in seconds."""
 _USER_AGENT = f"upbit_async/{VERSION}".encode("ascii")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_HEADERS_KEPT = frozenset({"remaining-req", "retry-after", "content-encoding"})
+_HEADERS_KEPT = frozenset({"remaining-req", "retry-after", "content-encoding", "connection"})
 
 
 @attrs.frozen
@@ -149,7 +149,8 @@ class OwnLane:
         request.url = _ReadyURL(self._base, message)
         answer = await _exchange(httpx, self._transport.handle_async_request, request, wire)
         if isinstance(answer, Answer):
-            self._open_until = time.monotonic() + _VERY_LIKELY_OPEN
+            closes = answer.headers.get("connection", "").lower() == "close"
+            self._open_until = 0.0 if closes else time.monotonic() + _VERY_LIKELY_OPEN
         return answer
 
     async def aclose(self) -> None:

@@ -26,7 +26,7 @@ _GLANCE = 0.02
 """How soon whoever is first in the queue looks again at the latest, in seconds; the third after twice as long."""
 _SHORTEST_NAP = 1e-6
 """Clocks are sums of numbers; nobody sleeps for less than what rounding may cost, in seconds."""
-_PATIENCE = 5.0
+_PATIENCE = 0.5
 """Who is so late to look again is passed over, in seconds: most likely its event loop was closed."""
 
 
