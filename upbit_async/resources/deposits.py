@@ -68,7 +68,7 @@ class Deposits(TransferRecords[Deposit]):
         Raises:
             ValidationError: Upbit does not know the currency or the network.
         """
-        return await self._caller.call(GET_DEPOSIT_CHANCE, _place(currency, net_type))
+        return await self._caller.call(GET_DEPOSIT_CHANCE, inputs.place(currency, net_type))
 
     # Addresses
 
@@ -95,7 +95,7 @@ class Deposits(TransferRecords[Deposit]):
             NotFound: None was ever asked for.
             DecodeError: Upbit answered with the address of something else.
         """
-        return await self._caller.call(GET_DEPOSIT_ADDRESS, _place(currency, net_type))
+        return await self._caller.call(GET_DEPOSIT_ADDRESS, inputs.place(currency, net_type))
 
     async def create_address(
         self,
@@ -126,7 +126,7 @@ class Deposits(TransferRecords[Deposit]):
             APIError: Upbit refused. What may pass, such as a broken connection, is an event for the observer
                 and does not end the wait.
         """
-        place = _place(currency, net_type)
+        place = inputs.place(currency, net_type)
         patience = inputs.patience("timeout", timeout)
         inputs.flag("wait", wait)
         began = anyio.current_time()
@@ -261,7 +261,3 @@ class Deposits(TransferRecords[Deposit]):
         self._meant[txid] = uuid
         if len(self._meant) > _MOST_MEANT:
             del self._meant[next(iter(self._meant))]
-
-
-def _place(currency: str, net_type: str) -> dict[str, str]:
-    return {"currency": inputs.text("currency", currency), "net_type": inputs.text("net_type", net_type)}

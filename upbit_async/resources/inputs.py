@@ -28,6 +28,7 @@ __all__ = [
     "members",
     "optional_text",
     "patience",
+    "place",
     "seconds",
     "text",
     "transaction_type",
@@ -50,6 +51,11 @@ def text(name: str, value: object) -> str:
 def optional_text(name: str, value: object) -> str | None:
     """Return the same, or None for None."""
     return None if value is None else text(name, value)
+
+
+def place(currency: object, net_type: object) -> dict[str, str]:
+    """Return a currency on a network, as it is asked for."""
+    return {"currency": text("currency", currency), "net_type": text("net_type", net_type)}
 
 
 def amount_text(value: object) -> str:

@@ -91,7 +91,6 @@ class TravelRule:
             {
                 "vasp_uuid": inputs.text("vasp_uuid", vasp_uuid),
                 "txid": inputs.text("txid", txid),
-                "currency": inputs.text("currency", currency),
-                "net_type": inputs.text("net_type", net_type),
+                **inputs.place(currency, net_type),
             },
         )

@@ -67,10 +67,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         Raises:
             ValidationError: Upbit does not know the currency or the network.
         """
-        return await self._caller.call(
-            GET_WITHDRAWAL_CHANCE,
-            {"currency": inputs.text("currency", currency), "net_type": inputs.text("net_type", net_type)},
-        )
+        return await self._caller.call(GET_WITHDRAWAL_CHANCE, inputs.place(currency, net_type))
 
     async def addresses(
         self,

@@ -103,9 +103,6 @@ class Attempter:
         before = anyio.current_time()
         try:
             ticket = await self._shared.limiter.acquire(call.endpoint.group)
-        except errors.APIError as refusal:
-            refusal.endpoint = refusal.endpoint or call.asked
-            raise
         except errors.UpbitError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a limiter of the user's raises, nothing has left

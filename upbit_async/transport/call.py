@@ -128,6 +128,11 @@ class Call:
         return self.asked, frozenset((name, text.casefold()) for name, text in self.intent.members.items())
 
     @property
+    def may_have_executed(self) -> bool:
+        """Whether an earlier attempt may have been carried out, and have changed something."""
+        return self.answer_was_lost and not self.reads
+
+    @property
     def once(self) -> bool:
         """Whether it must not happen twice."""
         return self.endpoint.safety is Safety.ONCE

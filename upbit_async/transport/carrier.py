@@ -125,10 +125,11 @@ class Carrier:
             call.attempt += 1
             try:
                 outcome = await self._attempter.attempt(call, lambda outcome: self._late(call, outcome))
-            except (
-                errors.UpbitError
-            ) as refusal:  # ours: nothing may leave now; but an earlier attempt may have
-                refusal.may_have_executed |= call.answer_was_lost and not call.reads
+            except errors.UpbitError as refusal:
+                # Nothing may leave now; an earlier attempt may have.
+                refusal.may_have_executed |= call.may_have_executed
+                if isinstance(refusal, errors.APIError):
+                    refusal.endpoint = refusal.endpoint or call.asked
                 raise
             if outcome.fault is None and outcome.answer is not None:
                 return self._value(endpoint, call, outcome.answer)

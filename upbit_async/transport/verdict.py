@@ -42,7 +42,7 @@ def banned(shared: Shared, call: Call, seconds: float, name: str = "", message: 
         name=name,
         message=message,
         endpoint=call.asked,
-        may_have_executed=call.answer_was_lost and not call.reads,
+        may_have_executed=call.may_have_executed,
     )
 
 
