@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from upbit_async.events import Observer
+    from upbit_async.protocol.endpoint import Caller
     from upbit_async.region import Region
     from upbit_async.transport.carrier import Carrier
     from upbit_async.transport.limiter import RateLimiter
@@ -134,6 +135,11 @@ class UpbitClient:
     def host(self) -> str:
         """The host that is talked to, with its port if it has one."""
         return self._carrier.host
+
+    @property
+    def caller(self) -> Caller:
+        """Who carries this client's calls, for what is built on top of it."""
+        return self._carrier
 
     def with_options(
         self,

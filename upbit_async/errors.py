@@ -7,7 +7,7 @@
     ├─ PreflightFailed      .reasons  a withdrawal was not even tried
     ├─ TransportError       no usable answer; safe to repeat
     │   └─ NotSent          the request provably never left
-    ├─ OutcomeUnknown       .intent .raw  it must not be repeated: find out first
+    ├─ OutcomeUnknown       .intent .raw .status .name  it must not be repeated: find out first
     ├─ DecodeError          .path .raw  the answer is not what Upbit documents
     ├─ APIError             .status .name .message .endpoint  Upbit said no
     │   ├─ AuthenticationError
@@ -25,7 +25,8 @@
     │   └─ WithdrawalRejected
     ├─ DepositNotAccepted   .record  it ended, and was not credited
     ├─ PayoutConflict       the key is taken by another payment
-    └─ PayoutBlocked        .by_key  another payment must be settled first
+    ├─ PayoutBlocked        .by_key  another payment must be settled first
+    └─ JournalError         the payouts' journal can't be used; nothing was sent
 
 Programming mistakes (a wrong type, a ``float`` amount, an empty id) are `TypeError` and `ValueError`.
 Every error can be copied and pickled. None shows a key, a token, a whole address or a body.
@@ -50,6 +51,7 @@ __all__ = [
     "ConfigurationError",
     "DecodeError",
     "DepositNotAccepted",
+    "JournalError",
     "NotFound",
     "NotSent",
     "OutcomeUnknown",
@@ -150,14 +152,21 @@ class OutcomeUnknown(UpbitError):
     Attributes:
         intent: What the request meant to do.
         raw: What came back, if anything did, up to 64 KiB; in no str, repr or pickle.
+        status: The HTTP status of what came back, or None.
+        name: Upbit's code for the error, if what came back had one. ``nonce_used`` says that a copy of this
+            request has arrived.
     """
 
     _not_pickled = frozenset({"raw"})
 
-    def __init__(self, text: str, *, intent: Intent, raw: str = "") -> None:
+    def __init__(
+        self, text: str, *, intent: Intent, raw: str = "", status: int | None = None, name: str = ""
+    ) -> None:
         super().__init__(text, may_have_executed=True)
         self.intent = intent
         self.raw = raw[:RAW_CAP]
+        self.status = status
+        self.name = name
 
 
 class DecodeError(UpbitError):
@@ -333,3 +342,10 @@ class PayoutBlocked(UpbitError):
     def __init__(self, text: str, *, by_key: str) -> None:
         super().__init__(text)
         self.by_key = by_key
+
+
+class JournalError(UpbitError):
+    """The payouts' journal can't be used: it is full, locked, damaged, read-only or somebody else's.
+
+    Where this is raised nothing has left. What is known already is written as soon as that is possible again.
+    """

@@ -23,6 +23,7 @@ __all__ = [
     "LimitWaited",
     "LookFailed",
     "Observer",
+    "PayoutChanged",
     "RetryPlanned",
     "StateSeen",
 ]
@@ -151,6 +152,25 @@ class LookFailed(Event):
 
     uuids: tuple[str, ...]
     error: UpbitError
+
+
+@attrs.frozen(kw_only=True)
+class PayoutChanged(Event):
+    """A payout is in another state than before.
+
+    Attributes:
+        key: The payout's key.
+        previous: The state before, or None for a new one.
+        state: The state now.
+        uuid: The withdrawal's id, once it is known.
+        note: Why, for people.
+    """
+
+    key: str
+    previous: str | None
+    state: str
+    uuid: str | None
+    note: str
 
 
 class Observer(Protocol):

@@ -71,6 +71,7 @@ MAKERS: dict[str, Callable[[], UpbitError]] = {
     "DepositNotAccepted": lambda: errors.DepositNotAccepted("text", record=DEPOSIT),
     "PayoutConflict": lambda: errors.PayoutConflict("text"),
     "PayoutBlocked": lambda: errors.PayoutBlocked("text", by_key="invoice-41"),
+    "JournalError": lambda: errors.JournalError("text"),
 }
 every_error = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 

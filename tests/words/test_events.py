@@ -24,6 +24,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "ConnectionReplaced": {},
     "LateResult": {"intent": INTENT, "result": None, "error": errors.NotSent("x")},
     "StateSeen": {"uuid": "u", "previous": None, "state": "DONE"},
+    "PayoutChanged": {"key": "k", "previous": None, "state": "planned", "uuid": None, "note": "asked for"},
     "LookFailed": {"uuids": ("u",), "error": errors.NotSent("x")},
 }
 # Not by `__subclasses__`, which shows what attrs has replaced until the garbage is collected.

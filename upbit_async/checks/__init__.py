@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from upbit_async.checks.agreement import Reading, contradictions, fits, reading_of
 from upbit_async.checks.preflight import Preflight, PreflightRequest, judge
 from upbit_async.checks.reconcile import Reconciliation, conclude, matches
 
-__all__ = ["Preflight", "PreflightRequest", "Reconciliation", "conclude", "judge", "matches"]
+__all__ = [
+    "Preflight",
+    "PreflightRequest",
+    "Reading",
+    "Reconciliation",
+    "conclude",
+    "contradictions",
+    "fits",
+    "judge",
+    "matches",
+    "reading_of",
+]

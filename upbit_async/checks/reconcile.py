@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from upbit_async.models import Intent
 
-__all__ = ["Reconciliation", "conclude", "matches"]
+__all__ = ["Reconciliation", "conclude", "differs_by_fee", "is_alike", "matches"]
 
 _EXACT = Context(prec=200)
 
@@ -68,10 +68,12 @@ def matches(
     alike = {
         row.uuid.casefold(): row
         for row in rows
-        if row.uuid.casefold() not in known and _is_alike(intent, row, earliest)
+        if row.uuid.casefold() not in known
+        and is_alike(intent, row)
+        and (row.created_at is None or row.created_at >= earliest)
     }
     exact = tuple(row for row in alike.values() if row.amount == amount)
-    return exact or tuple(row for row in alike.values() if _differs_by_fee(row, amount))
+    return exact or tuple(row for row in alike.values() if differs_by_fee(row, amount))
 
 
 def conclude(intent: Intent, candidates: tuple[Withdrawal, ...]) -> Reconciliation:
@@ -90,17 +92,18 @@ def conclude(intent: Intent, candidates: tuple[Withdrawal, ...]) -> Reconciliati
             return Reconciliation(status="ambiguous", withdrawal=None, candidates=candidates)
 
 
-def _is_alike(intent: Intent, row: Withdrawal, earliest: dt.datetime) -> bool:
+def is_alike(intent: Intent, row: Withdrawal) -> bool:
+    """Whether a withdrawal is of the same kind, but for its amount. What Upbit leaves out excludes nothing."""
     meant_type = TransactionType(intent.transaction_type or TransactionType.DEFAULT)
     return (
         row.currency == intent.currency
         and row.net_type in {None, intent.net_type}
         and row.transaction_type in {None, meant_type}
-        and (row.created_at is None or row.created_at >= earliest)
     )
 
 
-def _differs_by_fee(row: Withdrawal, amount: Decimal) -> bool:
-    if row.fee is None:
+def differs_by_fee(row: Withdrawal, amount: Decimal) -> bool:
+    """Whether a withdrawal's amount is another one, with its fee or without it."""
+    if not row.fee:
         return False
     return row.amount in {_EXACT.add(amount, row.fee), _EXACT.subtract(amount, row.fee)}

@@ -12,8 +12,13 @@ from upbit_async.policy import Safety
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from upbit_async.events import Event
     from upbit_async.models import Intent
+    from upbit_async.policy import RetryPolicy, Timeouts
+    from upbit_async.protocol.escort import Escort
+    from upbit_async.protocol.token import Algorithm
 
 __all__ = ["Caller", "Endpoint", "Param", "Params"]
 
@@ -74,6 +79,31 @@ class Caller(Protocol):
         """The host that is talked to, with its port if it is unusual."""
         ...
 
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long a call may take."""
+        ...
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """How often and how patiently calls are repeated."""
+        ...
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """How tokens are signed."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the key from other keys without giving it away; empty if there is none."""
+        ...
+
+    @property
+    def answered(self) -> AbstractSet[str]:
+        """The ids that answers have told of what was made through this client, in lower case."""
+        ...
+
     def claim(self, uuid: str, intent: Intent) -> None:
         """Remember that an id is this intent's and no other's."""
         ...
@@ -82,8 +112,15 @@ class Caller(Protocol):
         """Return the ids that are known to be other intents': answered, or claimed."""
         ...
 
-    async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
+    async def call(
+        self, endpoint: Endpoint[T], params: Params | None = None, *, escort: Escort | None = None
+    ) -> T:
         """Send one request, repeat it where that is safe, and return the decoded answer.
+
+        Args:
+            endpoint: What to ask.
+            params: What to ask it with.
+            escort: Goes along with a request that must not happen twice; with one it is sent once.
 
         Raises:
             UpbitError: See `upbit_async.errors`.

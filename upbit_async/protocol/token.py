@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
@@ -18,7 +18,7 @@ __all__ = ["Algorithm", "Signer"]
 
 Algorithm = Literal["HS256", "HS512"]
 
-_HASHES: Final = {"HS256": HMACAlgorithm.SHA256, "HS512": HMACAlgorithm.SHA512}
+_HASHES: Final[dict[Algorithm, Any]] = {"HS256": HMACAlgorithm.SHA256, "HS512": HMACAlgorithm.SHA512}
 
 # Possessive and tied to the beginning of a run of such characters, so that it takes one pass over any text.
 _TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+){2,}+")
@@ -32,33 +32,40 @@ class Signer:
             access key holds characters that none of Upbit's has.
     """
 
-    __slots__ = ("_access_key", "_head", "_hmac", "_secret_key")
+    __slots__ = ("_access_key", "_hmacs", "_secret_key", "algorithm")
 
     def __init__(self, credentials: Credentials, algorithm: Algorithm = "HS256") -> None:
         if algorithm not in get_args(Algorithm):
             raise ValueError(f"algorithm must be HS256 or HS512, not {algorithm!r}")
+        self.algorithm: Final = algorithm
         self._access_key = credentials.access_key
         self._secret_key = credentials.secret_key
         # Signed with PyJWT's HMAC, and not with its `encode`: that would write the head anew for every token, and
         # warn that Upbit's keys of 40 characters are short for HS512. Its users can't follow that advice, and 40
         # random characters hold far more than 128 bits all the same.
-        self._head = _segment(f'{{"alg":"{algorithm}","typ":"JWT"}}'.encode())
-        self._hmac = HMACAlgorithm(_HASHES[algorithm])
+        self._hmacs = {name: (_head(name), HMACAlgorithm(_HASHES[name])) for name in _HASHES}
         if problem := _problem_with(credentials):
             raise ConfigurationError(f"{problem}; copy it again from the key management page")
 
-    def token(self, nonce: str, query_hash: str | None) -> str:
+    @property
+    def fingerprint(self) -> str:
+        """What tells the key from other keys without giving it away."""
+        return self._access_key.fingerprint
+
+    def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
         """Return the token for one request.
 
         Args:
             nonce: A UUID that was never used before, not even for another attempt of the same request.
             query_hash: The hash of the request's members, or None if it has none.
+            algorithm: How to sign, where that is not as usual.
         """
+        head, hmac = self._hmacs[algorithm or self.algorithm]
         claims = f'{{"access_key":"{self._access_key.reveal()}","nonce":"{nonce}"'
         if query_hash is not None:
             claims += f',"query_hash":"{query_hash}","query_hash_alg":"SHA512"'
-        signed = self._head + b"." + _segment((claims + "}").encode())
-        signature = self._hmac.sign(signed, self._secret_key.reveal().encode())
+        signed = head + b"." + _segment((claims + "}").encode())
+        signature = hmac.sign(signed, self._secret_key.reveal().encode())
         return (signed + b"." + _segment(signature)).decode()
 
     def scrub(self, text: str) -> str:
@@ -66,6 +73,10 @@ class Signer:
         for secret in (self._secret_key, self._access_key):
             text = text.replace(secret.reveal(), "***")
         return _TOKEN.sub("***", text)
+
+
+def _head(algorithm: Algorithm) -> bytes:
+    return _segment(f'{{"alg":"{algorithm}","typ":"JWT"}}'.encode())
 
 
 def _segment(part: bytes) -> bytes:

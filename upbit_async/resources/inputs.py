@@ -31,7 +31,8 @@ __all__ = [
     "place",
     "seconds",
     "text",
-    "transaction_type",
+    "way",
+    "withdrawal",
 ]
 
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -82,7 +83,7 @@ def amount(value: object) -> Decimal:
     return Decimal(amount_text(value))
 
 
-def transaction_type(value: object) -> TransactionType:
+def way(value: object) -> TransactionType:
     """Return the way that a transfer takes."""
     kind = TransactionType(text("transaction_type", value))
     if not kind.known:
@@ -156,6 +157,28 @@ def members(name: str, value: object) -> dict[str, Param]:
     for key in given:
         text(f"a name in {name}", key)
     return dict(given)
+
+
+def withdrawal(
+    *,
+    currency: object,
+    net_type: object,
+    amount: object,
+    address: object,
+    secondary_address: object,
+    transaction_type: object,
+    extra: Mapping[str, Param] | None,
+) -> dict[str, Param]:
+    """Return the members of a withdrawal's request, in order."""
+    known: dict[str, Param] = {
+        "currency": text("currency", currency),
+        "net_type": text("net_type", net_type),
+        "amount": amount_text(amount),
+        "address": text("address", address),
+        "secondary_address": optional_text("secondary_address", secondary_address),
+        "transaction_type": way(transaction_type),
+    }
+    return added(known, extra)
 
 
 def added(known: Mapping[str, Param], extra: Mapping[str, Param] | None) -> dict[str, Param]:

@@ -133,15 +133,16 @@ class Withdraws(TransferRecords[Withdrawal]):
             NotSent: It provably never left.
             APIError: Upbit refused it.
         """
-        known: dict[str, Param] = {
-            "currency": inputs.text("currency", currency),
-            "net_type": inputs.text("net_type", net_type),
-            "amount": inputs.amount_text(amount),
-            "address": inputs.text("address", address),
-            "secondary_address": inputs.optional_text("secondary_address", secondary_address),
-            "transaction_type": inputs.transaction_type(transaction_type),
-        }
-        return await self._caller.call(CREATE_WITHDRAWAL, inputs.added(known, extra))
+        members = inputs.withdrawal(
+            currency=currency,
+            net_type=net_type,
+            amount=amount,
+            address=address,
+            secondary_address=secondary_address,
+            transaction_type=transaction_type,
+            extra=extra,
+        )
+        return await self._caller.call(CREATE_WITHDRAWAL, members)
 
     async def cancel(self, uuid: str) -> Withdrawal:
         """Cancel a withdrawal that is still cancelable.
@@ -207,7 +208,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             amount=inputs.amount(amount),
             address=inputs.optional_text("address", address),
             exchange_name=inputs.optional_text("exchange_name", exchange_name),
-            transaction_type=inputs.transaction_type(transaction_type),
+            transaction_type=inputs.way(transaction_type),
             round_down=inputs.flag("round_down", round_down),
         )
         return await procedure.preflight(self._caller, request)

@@ -53,7 +53,9 @@ class Knobs:
         time_offset: The offset of ``time_format="offset"``.
         nulls: Whether members without a value are there as null, or dropped.
         single_get_net_type: Whether ``GET /v1/withdraw`` tells ``net_type`` (one published sample does not).
-        amounts: Whether ``amount`` comes back with at least one decimal and no idle zeros, or as it was sent.
+        list_net_type: Whether ``GET /v1/withdraws`` tells ``net_type``.
+        amounts: Whether ``amount`` comes back with at least one decimal and no idle zeros, as it was sent, or
+            without the fee (of a withdrawal), as the documents do not rule out.
         fee_on_top: Whether the fee is taken beside the amount, or out of it.
         list_delay: How long a new transfer is missing in ``GET /v1/withdraws`` and ``GET /v1/deposits``.
         get_delay: How long a new transfer is missing in ``GET /v1/withdraw`` and ``GET /v1/deposit``.
@@ -112,7 +114,8 @@ class Knobs:
     time_offset: timedelta = timedelta(hours=9)
     nulls: Literal["present", "dropped"] = "present"
     single_get_net_type: bool = True
-    amounts: Literal["normalised", "as sent"] = "normalised"
+    list_net_type: bool = True
+    amounts: Literal["normalised", "as sent", "net of fee"] = "normalised"
     fee_on_top: bool = True
     list_delay: float = 0.0
     get_delay: float = 0.0

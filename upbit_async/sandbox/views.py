@@ -111,6 +111,8 @@ def withdrawal_view(
 ) -> dict[str, Json]:
     """A withdrawal; ``is_cancelable`` overrides what the record says."""
     view = _transfer_view("withdraw", record, knobs)
+    if knobs.amounts == "net of fee":
+        view["amount"] = amount_text(record.amount - record.fee)
     view["is_cancelable"] = record.is_cancelable if is_cancelable is None else is_cancelable
     return view
 

@@ -149,10 +149,15 @@ class Attempter:
     async def _send(self, call: Call, held: Held, wire: Wire) -> Answer | Lost:
         wire.must_stop = lambda: self._shared.box.seconds_left() > 0
         lane = held.lane_pass.lane
-        token = functools.partial(self._shared.token, str(uuid.uuid4()), call.message.query_hash)
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
                 await lane.aclose()  # it travels on a fresh connection: an idle one may be dead already
+            nonce, algorithm = str(uuid.uuid4()), None
+            if call.escort is not None:
+                wire.permit = call.escort.release
+                seal = await call.escort.seal()
+                nonce, algorithm = seal.nonce, seal.algorithm
+            token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
             if wire.unwanted:
                 return Lost(sent=False, what="its caller was cancelled", cause=None)
             return await lane.send(call.message, token, self._timeouts, wire)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
@@ -11,10 +11,11 @@ from upbit_async.errors import ConfigurationError
 from upbit_async.models import Intent
 from upbit_async.policy import Safety
 from upbit_async.protocol.endpoint import Endpoint
+from upbit_async.protocol.escort import Escort
 from upbit_async.protocol.message import Message
 from upbit_async.protocol.replies import Answer, Fault
 from upbit_async.protocol.retry import RetryBudget
-from upbit_async.protocol.token import Signer
+from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.region import Region
 from upbit_async.transport.gate import Gate, Pass
 from upbit_async.transport.http_port import Lost
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Held", "Outcome", "Shared", "Teller"]
 
-_MOST_CLAIMED = 10_000
+T = TypeVar("T")
+
+_MOST_KEPT = 10_000
 _KEY_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -58,6 +61,7 @@ class Shared:
         tasks: Requests that outlive their callers.
         closed: Whether the client was closed.
         claimed: The ids that are known to be a certain request's, oldest first.
+        answered: The ids that answers have told, in lower case, oldest first.
     """
 
     region: Region
@@ -73,22 +77,33 @@ class Shared:
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
     closed: bool = False
     claimed: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
+    answered: dict[str, None] = attrs.field(factory=dict[str, None])
 
     def claim(self, uuid: str, intent: Intent) -> None:
         """Remember what an id belongs to."""
-        self.claimed[uuid] = intent
-        if len(self.claimed) > _MOST_CLAIMED:
-            del self.claimed[next(iter(self.claimed))]
+        _keep(self.claimed, uuid, intent)
 
-    def token(self, nonce: str, query_hash: str | None) -> str:
+    def take_answer(self, uuid: str, intent: Intent) -> None:
+        """Remember what an id belongs to, by Upbit's own answer."""
+        self.claim(uuid, intent)
+        _keep(self.answered, uuid.casefold(), None)
+
+    def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
         """Sign one request."""
         if self.signer is None:
             raise ConfigurationError("there are no keys to sign with")
-        return self.signer.token(nonce, query_hash)
+        return self.signer.token(nonce, query_hash, algorithm)
 
     def scrub(self, text: str) -> str:
         """Take keys and tokens out of a text that came from outside."""
         return text if self.signer is None else self.signer.scrub(text)
+
+
+def _keep(known: dict[str, T], name: str, value: T) -> None:
+    """Keep a value, and forget the oldest when there are too many."""
+    known[name] = value
+    if len(known) > _MOST_KEPT:
+        del known[next(iter(known))]
 
 
 @attrs.define(eq=False)
@@ -100,6 +115,7 @@ class Call:
         message: The request.
         intent: The same, for the error if its answer is lost.
         deadline: When the time for it is over, by the running loop's clock.
+        escort: Who goes along with it, or None.
         attempt: The number of the attempt under way, from 1.
         nonce_retried: Whether it was repeated for a used nonce.
         answer_was_lost: Whether an earlier attempt may have been carried out.
@@ -111,6 +127,7 @@ class Call:
     message: Message
     intent: Intent
     deadline: float
+    escort: Escort | None = None
     attempt: int = 0
     nonce_retried: bool = False
     answer_was_lost: bool = False

@@ -23,8 +23,12 @@ from upbit_async.transport.call import Call, Outcome, Shared
 from upbit_async.transport.verdict import error_for, too_soon, unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.endpoint import Endpoint, Params
+    from upbit_async.protocol.escort import Escort
+    from upbit_async.protocol.token import Algorithm
     from upbit_async.region import Region
 
 __all__ = ["Carrier"]
@@ -107,9 +111,27 @@ class Carrier:
         finally:
             await self.shared.gate.aclose()
 
-    async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
+    @property
+    def algorithm(self) -> Algorithm:
+        """How tokens are signed."""
+        return "HS256" if self.shared.signer is None else self.shared.signer.algorithm
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the key from other keys without giving it away; empty if there is none."""
+        return "" if self.shared.signer is None else self.shared.signer.fingerprint
+
+    @property
+    def answered(self) -> AbstractSet[str]:
+        """The ids that answers have told of what was made through this client, in lower case."""
+        return self.shared.answered.keys()
+
+    async def call(
+        self, endpoint: Endpoint[T], params: Params | None = None, *, escort: Escort | None = None
+    ) -> T:
         """Send one request, repeat it where that is safe, and return the decoded answer."""
         call = self._begin(endpoint, params)
+        call.escort = escort
         if not endpoint.interval:
             return await self._see_to(endpoint, call)
         intervals = self.shared.intervals
@@ -161,7 +183,7 @@ class Carrier:
     def _wait(self, call: Call, outcome: Outcome) -> float | None:
         """Say how long to wait before the next attempt, in seconds; None if there must be none."""
         fault = outcome.fault
-        if fault is None:
+        if fault is None or call.escort is not None:
             return None
         situation = Situation(call.endpoint.safety, fault, call.attempt, call.nonce_retried, outcome.hint)
         wait = wait_before_retry(self.retry, situation, rand=random.random)
@@ -185,7 +207,7 @@ class Carrier:
             raise unreadable(self.shared, call, answer, decoded.path, decoded.text)
         value, record = decoded
         if call.once and isinstance(record, Withdrawal):
-            self.shared.claim(record.uuid, call.intent)
+            self.shared.take_answer(record.uuid, call.intent)
         return value
 
     def _late(self, call: Call, outcome: Outcome) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from upbit_async.protocol.message import Message
 
 __all__ = ["ClientLane", "Lane", "Lost", "OwnLane", "Wire", "Withheld", "library_of"]
+
+_log = logging.getLogger("upbit_async.http")
 
 MAX_BODY = 32 * 1024 * 1024
 """The largest answer that is read, in bytes; Upbit's own are thousands of times smaller."""
@@ -64,6 +67,9 @@ class Lost:
 class Withheld(Exception):
     """Raised inside the HTTP library to stop a request before its first byte."""
 
+    def __str__(self) -> str:
+        return "held back before its first byte"
+
 
 @attrs.define(eq=False)
 class Wire:
@@ -71,6 +77,7 @@ class Wire:
 
     Attributes:
         must_stop: Says that nothing may leave any more (the key was banned, say).
+        permit: Asked when the first byte is about to leave; only True lets it.
         departing: Awaited when the first byte is about to leave; it may raise to stop it.
         begun: Whether the HTTP library was asked to send it.
         heard: Whether the HTTP library tells anything of what it does; not all do.
@@ -81,6 +88,7 @@ class Wire:
     """
 
     must_stop: Callable[[], bool] = bool
+    permit: Callable[[], Awaitable[bool]] | None = None
     departing: Callable[[], Awaitable[None]] | None = None
     begun: bool = False
     heard: bool = False
@@ -98,11 +106,26 @@ class Wire:
         """Follow httpcore's events."""
         self.heard = True
         if event.endswith("send_request_headers.started"):
-            if self.must_stop():
-                raise Withheld
-            if self.departing is not None:
-                await self.departing()
+            await self.depart()
             self.departed = True
+
+    async def depart(self) -> None:
+        """Ask everybody whether the first byte may leave.
+
+        Raises:
+            Withheld: It may not.
+        """
+        if self.must_stop() or not await self._is_permitted():
+            raise Withheld
+        if self.departing is not None:
+            await self.departing()
+
+    async def _is_permitted(self) -> bool:
+        try:
+            return self.permit is None or await self.permit()
+        except Exception:  # noqa: BLE001 - whatever it is, in doubt nothing leaves
+            _log.exception("whether a request may leave could not be found out; it is not sent")
+            return False
 
 
 class Lane(Protocol):
@@ -175,8 +198,10 @@ class ClientLane:
         """Send one request and read its answer; never raises but on cancellation."""
         if self._client.is_closed:
             return Lost(sent=False, what="the injected HTTP client is closed", cause=None)
-        if wire.departing is not None:
-            await wire.departing()  # already here: not every transport tells when the first byte leaves
+        try:
+            await wire.depart()  # already here: not every transport tells when the first byte leaves
+        except Withheld as held_back:
+            return Lost(sent=False, what=str(held_back), cause=None)
         wire.begun = True
         request = self._library.Request(
             message.method,

@@ -69,15 +69,19 @@ def unreadable(shared: Shared, call: Call, answer: Answer, path: str, text: str)
 
 
 def _unknown(shared: Shared, call: Call, came: Answer | Lost | None) -> errors.OutcomeUnknown:
+    status, name, raw = None, "", ""
     if isinstance(came, Answer):
         what, raw = f"status {came.status}, {came.defect or 'unusable'}", came.text()[: errors.RAW_CAP]
+        status, (name, _) = came.status, came.error() or ("", "")
     else:
-        what, raw = came.what if came is not None else "no answer", ""
+        what = came.what if came is not None else "no answer"
     error = errors.OutcomeUnknown(
         f"{call.intent}: the answer was lost ({shared.scrub(what)}), so it may or may not have been carried out; "
         f"do not send it again: {call.endpoint.aftermath}",
         intent=call.intent,
         raw=shared.scrub(raw),
+        status=status,
+        name=shared.scrub(name),
     )
     error.__cause__ = came.cause if isinstance(came, Lost) else None
     return error

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import attrs
 
 from upbit_async.sandbox.exchange.deposits import Arrival, Deposit
+from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.exchange.transfers import Transfer
-from upbit_async.sandbox.exchange.withdrawals import Withdrawal
+from upbit_async.sandbox.exchange.withdrawals import Order, Withdrawal
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.engine import Engine
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["DepositControl", "WithdrawalControl"]
 
 T = TypeVar("T", bound=Transfer)
+
+
+def _amount(amount: Decimal | str | int) -> Decimal:
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        raise ValueError(f"{amount!r} is no amount") from None
+    if not value.is_finite() or value <= 0:
+        raise ValueError(f"an amount is above zero, and not {amount}")
+    return value
 
 
 class _TransferControl(Mapping[str, T]):
@@ -75,6 +86,46 @@ class WithdrawalControl(_TransferControl[Withdrawal]):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, engine.exchange.withdrawals)
 
+    def order(
+        self,
+        currency: str,
+        net_type: str,
+        amount: Decimal | str | int,
+        *,
+        address: str,
+        secondary_address: str | None = None,
+        transaction_type: Literal["default", "internal"] = "default",
+    ) -> Withdrawal:
+        """Somebody withdraws on the website, where no request of the API's is needed.
+
+        Args:
+            currency: The currency's code.
+            net_type: The network's identifier.
+            amount: How much.
+            address: Where to; it must be registered.
+            secondary_address: The memo that is registered with it.
+            transaction_type: Over the chain, or to another account of Upbit's.
+
+        Raises:
+            ValueError: The exchange does not accept it.
+        """
+        value = _amount(amount)
+        order = Order(
+            currency=currency,
+            net_type=net_type,
+            amount=value,
+            amount_text=format(value, "f"),
+            address=address,
+            secondary_address=secondary_address,
+            transaction_type=transaction_type,
+        )
+        exchange = self._engine.exchange
+        with self._engine.at_work() as now:
+            try:
+                return exchange.withdrawals.withdraw(order, now)
+            except Refusal as refusal:
+                raise ValueError(f"it is not accepted: {refusal.name}") from None
+
 
 class DepositControl(_TransferControl[Deposit]):
     """All deposits by uuid, oldest first, as they stand at this moment.
@@ -125,13 +176,7 @@ class DepositControl(_TransferControl[Deposit]):
         Raises:
             ValueError: The amount is not above zero, or no such wallet is listed.
         """
-        exchange = self._engine.exchange
-        try:
-            value = Decimal(amount)
-        except InvalidOperation:
-            raise ValueError(f"{amount!r} is no amount") from None
-        if not value.is_finite() or value <= 0:
-            raise ValueError(f"an amount above zero arrives, not {amount}")
+        exchange, value = self._engine.exchange, _amount(amount)
         listed = (currency, net_type) in exchange.wallets if net_type else currency == exchange.region.fiat
         if not listed:
             raise ValueError(f"no wallet of {currency} on {net_type} is listed")

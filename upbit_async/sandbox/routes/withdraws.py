@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.messages import Answer
+from upbit_async.sandbox.messages import Answer, Json
 from upbit_async.sandbox.routes.parameters import Query
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.routes.transfers import get_transfer, list_transfers
 from upbit_async.sandbox.views import address_view, chance_view, withdrawal_view
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox.exchange.withdrawals import Withdrawal
+    from upbit_async.sandbox.knobs import Knobs
 
 __all__ = ["ROUTES"]
 
 
 def _list(call: Call) -> Answer:
     """https://global-docs.upbit.com/reference/list-withdrawals."""
-    return list_transfers(call, call.exchange.withdrawals, withdrawal_view)
+    return list_transfers(call, call.exchange.withdrawals, _row)
+
+
+def _row(record: Withdrawal, knobs: Knobs) -> dict[str, Json]:
+    view = withdrawal_view(record, knobs)
+    if not knobs.list_net_type:
+        view.pop("net_type", None)
+    return view
 
 
 def _get(call: Call) -> Answer:

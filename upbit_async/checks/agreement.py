@@ -1,0 +1,69 @@
+"""Whether a withdrawal is what was asked for, and on which side of its amount the fee is. Pure.
+
+It is undocumented whether the amount that Upbit shows contains the fee, so an amount that differs by exactly the
+fee is no contradiction.
+"""
+
+from __future__ import annotations
+
+import enum
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING
+
+from upbit_async.checks.reconcile import differs_by_fee, is_alike
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from upbit_async.models import Intent, Withdrawal
+
+__all__ = ["Reading", "contradictions", "fits", "reading_of"]
+
+_EXACT = Context(prec=200)
+
+
+class Reading(enum.Enum):
+    """What the amount of a withdrawal is, as Upbit shows it."""
+
+    GROSS = "as asked for"
+    NET = "without the fee"
+    TOTAL = "with the fee"
+
+
+def contradictions(intent: Intent, record: Withdrawal) -> str:
+    """Say what a withdrawal is, if that is not what was asked for; empty if it is."""
+    amount = intent.amount
+    fits_somehow = amount is not None and (record.amount == amount or differs_by_fee(record, amount))
+    if fits_somehow and is_alike(intent, record):
+        return ""
+    kind = record.transaction_type.value if record.transaction_type else "default"
+    return f"{record.amount:f} {record.currency} on {record.net_type} ({kind}), and not what was asked for"
+
+
+def fits(intent: Intent, record: Withdrawal, reading: Reading) -> bool:
+    """Whether a withdrawal may be the one that was asked for, if its amount is read so."""
+    amount, fee = intent.amount, record.fee or Decimal(0)
+    if amount is None or not is_alike(intent, record):
+        return False
+    match reading:
+        case Reading.GROSS:
+            return record.amount == amount
+        case Reading.NET:
+            return bool(fee) and _EXACT.add(record.amount, fee) == amount
+        case Reading.TOTAL:
+            return bool(fee) and _EXACT.subtract(record.amount, fee) == amount
+
+
+def reading_of(known: Iterable[tuple[Intent, Withdrawal]]) -> Reading | None:
+    """Return how amounts are to be read, by withdrawals of which it is certain what was asked for.
+
+    Without a fee a withdrawal tells nothing. None if nothing is told, or if it is told in different ways.
+    """
+    told = {
+        reading
+        for intent, record in known
+        if record.fee
+        for reading in Reading
+        if fits(intent, record, reading)
+    }
+    return told.pop() if len(told) == 1 else None

@@ -1,0 +1,411 @@
+"""`Payouts`: exactly one withdrawal per key, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import attrs
+
+from upbit_async.checks import contradictions
+from upbit_async.client import UpbitClient
+from upbit_async.errors import (
+    JournalError,
+    PayoutConflict,
+    PollTimeout,
+    UpbitError,
+)
+from upbit_async.models import TransactionType
+from upbit_async.payouts import request, transitions
+from upbit_async.payouts.books import Books
+from upbit_async.payouts.clock import PassingTime
+from upbit_async.payouts.journal import Journal, Outdated, Taken
+from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.sending import Sender, pause
+from upbit_async.payouts.settling import Settler
+from upbit_async.payouts.turns import Turns
+from upbit_async.polling import is_hopeless
+from upbit_async.resources import inputs
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import AsyncGenerator, Callable, Mapping
+    from decimal import Decimal
+    from types import TracebackType
+
+    from upbit_async.models import Withdrawal
+    from upbit_async.protocol.endpoint import Param
+
+__all__ = ["Payouts"]
+
+_RESOLVABLE = frozenset({PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.NEEDS_PERSON})
+
+
+class Payouts:
+    """Payments under keys: at most one withdrawal for each, from any task, any process and after any crash.
+
+    Upbit knows no key against repetition, so this keeps a journal: what is about to be paid is on the disk before
+    its request leaves, and what became of it is looked for if its answer is lost.
+    See https://global-docs.upbit.com/reference/withdraw.
+
+    Use one journal for one account, by all who pay from it. Use this as an async context manager, or call
+    `aclose`; the client stays open.
+
+    Args:
+        client: Pays.
+        journal: Keeps the payouts, such as `SqliteJournal`.
+        settle: How long to wait after the loss of an answer until Upbit's list is believed to be complete, in
+            seconds.
+        check: Whether `client.withdraws.check` comes before each payout.
+        clock: Tells the time, UTC, by which leases are kept; for tests.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: `settle` is negative or endless.
+    """
+
+    def __init__(
+        self,
+        client: UpbitClient,
+        *,
+        journal: Journal,
+        settle: float = 30.0,
+        check: bool = False,
+        clock: Callable[[], dt.datetime] | None = None,
+    ) -> None:
+        if not isinstance(client, UpbitClient):
+            raise TypeError(f"client is an UpbitClient, not {type(client).__name__}")
+        if not hasattr(journal, "swap"):
+            raise TypeError(f"journal is a Journal such as SqliteJournal, not {type(journal).__name__}")
+        self._client = client
+        self._check = inputs.flag("check", check)
+        self._books = Books(journal, client.caller, clock or PassingTime())
+        self._settler = Settler(client, self._books, inputs.seconds("settle", settle))
+        self._sender = Sender(client, self._books, self._settler)
+        self._turns = Turns()
+
+    async def send(  # noqa: PLR0913 - a withdrawal's parameters and how to go about it, all keyword-only
+        self,
+        key: str,
+        *,
+        currency: str,
+        net_type: str,
+        amount: Decimal | int | str,
+        address: str,
+        secondary_address: str | None = None,
+        transaction_type: TransactionType | str = TransactionType.DEFAULT,
+        extra: Mapping[str, Param] | None = None,
+        wait: bool = True,
+        resend: bool = False,
+        retry_refused: bool = False,
+    ) -> Payout:
+        """Pay, unless that was done under this key already.
+
+        Call it as often as you like: calls with one key join. It returns whenever something has left, whatever became
+        of it; the payout's `state` tells. It raises only if nothing has left, and then it may be called again.
+
+        Args:
+            key: What the payment is known by, such as ``invoice-42``; at most 256 characters.
+            currency: The currency's code.
+            net_type: The network's identifier.
+            amount: How much, as decimal text, a whole number or a Decimal.
+            address: The destination, which must be registered.
+            secondary_address: Its tag or memo; where there is one it must be given.
+            transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
+            extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
+            wait: Wait until the payout has ended, or a person is needed. Otherwise return as soon as Upbit has
+                answered, or its answer is lost.
+            resend: If it is known to be ``not_sent``, send the very same request once more.
+            retry_refused: If Upbit has refused it, try again.
+
+        Returns:
+            The payout as it is then. If waiting for it failed, `error` says why.
+
+        Raises:
+            PayoutConflict: The key stands for another payment.
+            PayoutBlocked: A payment of the same amount, currency and network needs a person first.
+            PreflightFailed: With ``check``: something stands in the way.
+            JournalError: The journal can't be used.
+            UpbitError: Nothing has left: the network is down, or Upbit has turned it away unread.
+        """
+        asked = request.intent_for(
+            inputs.withdrawal(
+                currency=currency,
+                net_type=net_type,
+                amount=amount,
+                address=address,
+                secondary_address=secondary_address,
+                transaction_type=transaction_type,
+                extra=extra,
+            ),
+            host=self._client.host,
+            now=self._books.clock(),
+        )
+        wait = inputs.flag("wait", wait)
+        resend, again = inputs.flag("resend", resend), inputs.flag("retry_refused", retry_refused)
+        payout = await self._books.add(transitions.planned(request.key_of(key), asked))
+        request.raise_if_other(payout, asked)
+        payout = await self._drive(payout.key, resend=resend, retry_refused=again)
+        return await self._see_out(payout) if wait else payout
+
+    async def get(self, key: str) -> Payout | None:
+        """Return a payout as it is known by now, or None if there is none of that key; Upbit is not asked."""
+        return await self._books.find(request.key_of(key))
+
+    async def wait(
+        self,
+        key: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - it ends with one last look
+    ) -> Payout:
+        """Wait until a payout has ended, was not sent or needs a person, and return it.
+
+        What is lost is looked for meanwhile. What is only planned waits until somebody sends it.
+
+        Args:
+            key: The payout's key.
+            timeout: For how many seconds at most; None is for ever.
+
+        Raises:
+            ValueError: There is no payout of that key.
+            PollTimeout: The time is over; the payout goes on.
+            UpbitError: It can't be waited for any more: the key was refused, say. The payout goes on all the same.
+        """
+        seconds = inputs.patience("timeout", timeout)
+        deadline = anyio.current_time() + seconds
+        for look in itertools.count():
+            payout = await self._settler.expire(request.key_of(key))
+            match payout.state:
+                case PayoutState.PLANNED | PayoutState.SENDING:
+                    if anyio.current_time() >= deadline:
+                        raise _timed_out(payout, seconds)
+                    await anyio.sleep(min(pause(look), deadline - anyio.current_time()))
+                case PayoutState.UNKNOWN:
+                    await self._settle_by(payout, look, deadline, seconds)
+                case PayoutState.ACCEPTED:
+                    try:
+                        await self._settler.follow(payout, deadline)
+                    except PollTimeout as timed_out:
+                        raise _timed_out(await self._books.read(payout.key), seconds) from timed_out
+                case _:
+                    return payout
+        raise AssertionError  # pragma: no cover - counting does not end
+
+    async def pending(self) -> AsyncGenerator[Payout, None]:
+        """Yield all payouts for which somebody still has to do something, oldest first.
+
+        These are all but the ``done``, ``failed``, ``cancelled``, ``rejected`` and ``refused`` ones.
+        """
+        await self._books.open()
+        for key in await self._books.journal.open_keys():
+            payout = await self._books.read(key)
+            if not payout.state.is_final:
+                yield payout
+
+    async def recover(
+        self,
+        *,
+        resend: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - what goes on then is returned as it is
+    ) -> list[Payout]:
+        """Take up all open payouts at once: look for what is lost, and wait for what was accepted.
+
+        Call it when a service starts, and every now and then: what another process (or one that has died) was
+        sending is left alone until its lease is over. What is only ``planned`` is left alone too: who wanted it calls
+        `send` again.
+
+        Args:
+            resend: Send those again that are known to be ``not_sent``, each the very same request.
+            timeout: For how many seconds to wait for what was accepted; None is until all of it has ended.
+
+        Returns:
+            Those that were open, oldest first, as they are then. If one could not be followed, its `error` says why.
+
+        Raises:
+            JournalError: The journal can't be used.
+        """
+        resend = inputs.flag("resend", resend)
+        deadline = anyio.current_time() + inputs.patience("timeout", timeout)
+        await self._books.open()
+        keys = await self._books.journal.open_keys()
+        found: dict[str, Payout] = {}
+        failures: list[JournalError] = []
+
+        async def take_up(key: str) -> None:
+            try:
+                found[key] = await self._take_up(key, deadline, resend=resend)
+            except JournalError as failure:
+                failures.append(failure)
+
+        async with anyio.create_task_group() as tasks:
+            for key in keys:
+                tasks.start_soon(take_up, key)
+        if failures:
+            raise failures[0]
+        return [found[key] for key in keys]
+
+    async def resolve(
+        self, key: str, *, uuid: str | None = None, not_sent: bool = False, note: str = ""
+    ) -> Payout:
+        """Note down what a person has found out about a payout that is lost or in doubt.
+
+        Args:
+            key: The payout's key.
+            uuid: The withdrawal that it is. Upbit is asked for it.
+            not_sent: Instead: Upbit does not have it. It can then be sent with ``resend=True``.
+            note: Who has found out, and how; it goes into the history.
+
+        Raises:
+            ValueError: Neither or both are given, there is no payout of that key, it is not in doubt, or the
+                withdrawal is of another currency, network or amount.
+            PayoutConflict: The withdrawal is another payout's.
+            NotFound: Upbit knows no such withdrawal.
+        """
+        if (uuid is None) == (not inputs.flag("not_sent", not_sent)):
+            raise ValueError("resolve takes a uuid, or not_sent=True")
+        note = note and inputs.text("note", note)
+        payout = await self._settler.expire(request.key_of(key))
+        if payout.state not in _RESOLVABLE:
+            raise ValueError(f"{payout} is {payout.state}: there is nothing to resolve")
+        if uuid is None:
+            return await self._resolve_as_not_sent(payout, note)
+        record = await self._client.withdraws.get(uuid)
+        return await self._resolve_as(payout, record, note)
+
+    async def aclose(self) -> None:
+        """Let go of the journal; the client stays open."""
+        await self._books.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Open the journal.
+
+        Raises:
+            JournalError: It can't be used, or is another host's.
+        """
+        await self._books.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go of the journal."""
+        with anyio.CancelScope(shield=True):
+            await self.aclose()
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    async def _drive(self, key: str, *, resend: bool, retry_refused: bool) -> Payout:
+        """Bring a payout as far as sending gets it; one caller at a time."""
+        async with self._turns.take(key):
+            payout = await self._settler.expire(key)
+            if payout.state is PayoutState.REFUSED and retry_refused:
+                payout = await self._books.change(
+                    key, lambda known: transitions.to_be_tried_again(known, self._books.clock())
+                )
+            if payout.state is PayoutState.PLANNED:
+                if self._check:
+                    await request.check(self._client, payout.intent)
+                return await self._sender.send(payout)
+            if payout.state is PayoutState.NOT_SENT and resend:
+                payout = await self._settler.look_again(payout)
+                if payout.state is PayoutState.NOT_SENT:
+                    return await self._sender.send(payout)
+            return payout
+
+    async def _see_out(self, payout: Payout) -> Payout:
+        """Wait for the end of what has left. What goes wrong with that is told, and not raised."""
+        try:
+            while payout.state is PayoutState.SENDING:  # in another process
+                payout = await self._let_others_send(payout)
+            if payout.state is PayoutState.UNKNOWN:
+                payout = await self._settler.settle(payout.key)
+            if payout.state is PayoutState.ACCEPTED:
+                payout = await self._settler.follow(payout)
+        except UpbitError as error:
+            return await self._with_error(payout, error)
+        return payout
+
+    async def _let_others_send(self, payout: Payout) -> Payout:
+        for look in itertools.count():
+            known = await self._settler.expire(payout.key)
+            if known.state is not PayoutState.SENDING:
+                return known
+            await anyio.sleep(pause(look))
+        return payout  # pragma: no cover - counting does not end
+
+    async def _with_error(self, payout: Payout, error: UpbitError) -> Payout:
+        with contextlib.suppress(JournalError):
+            payout = await self._books.read(payout.key)
+        return attrs.evolve(payout, error=error)
+
+    # -- finding out -------------------------------------------------------------------------------
+
+    async def _take_up(self, key: str, deadline: float, *, resend: bool) -> Payout:
+        payout = await self._settler.expire(key)
+        try:
+            if payout.state is PayoutState.UNKNOWN:
+                payout = await self._settler.settle(key)
+            elif payout.state is PayoutState.NOT_SENT:
+                payout = await self._settler.look_again(payout)
+            if payout.state is PayoutState.NOT_SENT and resend:
+                payout = await self._drive(key, resend=True, retry_refused=False)
+                if payout.state is PayoutState.UNKNOWN:
+                    payout = await self._settler.settle(key)
+            if payout.state is PayoutState.ACCEPTED:
+                payout = await self._settler.follow(payout, deadline)
+        except PollTimeout:
+            return await self._books.read(key)
+        except JournalError:
+            raise
+        except UpbitError as error:
+            return await self._with_error(payout, error)
+        return payout
+
+    async def _settle_by(self, payout: Payout, look: int, deadline: float, seconds: float) -> None:
+        """Settle a payout, or at least try to, until a deadline."""
+        try:
+            with anyio.fail_at(deadline) if deadline < float("inf") else anyio.CancelScope():
+                await self._settler.settle(payout.key)
+        except TimeoutError:
+            raise _timed_out(await self._books.read(payout.key), seconds) from None
+        except UpbitError as error:
+            if is_hopeless(error) or isinstance(error, JournalError):
+                raise
+            await anyio.sleep(min(_RETRY_LOOK * (look + 1), max(0.0, deadline - anyio.current_time())))
+
+    async def _resolve_as(self, payout: Payout, record: Withdrawal, note: str) -> Payout:
+        told_before = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
+        if (wrong := contradictions(payout.intent, record)) and not told_before:
+            raise ValueError(f"{payout} can't be withdrawal {record.uuid}, which is {wrong}")
+        changed = transitions.resolved(payout, record, note, self._books.clock())
+        try:
+            return await self._books.swap(payout, changed)
+        except Taken as taken:
+            raise PayoutConflict(f"withdrawal {record.uuid} is payout {taken.by_key!r}'s") from None
+        except Outdated:
+            raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
+
+    async def _resolve_as_not_sent(self, payout: Payout, note: str) -> Payout:
+        if payout.uuid is not None:
+            raise ValueError(f"{payout} was told by Upbit as withdrawal {payout.uuid}: it was sent")
+        try:
+            return await self._books.swap(
+                payout, transitions.resolved_as_not_sent(payout, note, self._books.clock())
+            )
+        except Outdated:
+            raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
+
+
+_RETRY_LOOK = 2.0
+
+
+def _timed_out(payout: Payout, seconds: float) -> PollTimeout:
+    return PollTimeout(
+        f"{payout} is {payout.state} after {seconds:g} s. It goes on all the same: wait again by its key",
+        record=payout.record,
+    )

@@ -1,0 +1,101 @@
+"""What a payout asks for, and whether two ask for the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from upbit_async.errors import PayoutConflict, PreflightFailed
+from upbit_async.models import Intent
+from upbit_async.models.reason import Reason
+from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
+from upbit_async.protocol.message import compose
+from upbit_async.resources import inputs
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from upbit_async.client import UpbitClient
+    from upbit_async.payouts.payout import Payout
+    from upbit_async.protocol.endpoint import Param
+
+__all__ = ["check", "intent_for", "key_of", "raise_if_other"]
+
+_LONGEST_KEY = 256
+
+
+def key_of(value: object) -> str:
+    """Return a payout's key, which is opaque.
+
+    Raises:
+        TypeError: It is not text.
+        ValueError: It is empty, longer than 256 characters or no Unicode text.
+    """
+    key = inputs.text("key", value)
+    if len(key) > _LONGEST_KEY:
+        raise ValueError(f"key must not be longer than {_LONGEST_KEY} characters, and this has {len(key)}")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise ValueError("key must be text that can be written as UTF-8") from None
+    if "\0" in key:
+        raise ValueError("key must not hold a null character")
+    return key
+
+
+def intent_for(members: Mapping[str, Param], *, host: str, now: dt.datetime) -> Intent:
+    """Return what a payout asks for: the members of its request, in order, all as text.
+
+    Raises:
+        TypeError: A member can't be sent.
+        ValueError: Likewise.
+    """
+    for name, value in members.items():
+        if isinstance(value, (list, tuple)):
+            raise TypeError(f"{name} must be one value: a payout's journal keeps no lists")
+    message = compose(CREATE_WITHDRAWAL.method, CREATE_WITHDRAWAL.path, members)
+    return Intent(endpoint=CREATE_WITHDRAWAL.label, host=host, members=dict(message.members), started_at=now)
+
+
+def raise_if_other(payout: Payout, asked: Intent) -> None:
+    """Make sure that a key stands for one payment.
+
+    Raises:
+        PayoutConflict: The payout was asked for with other parameters.
+    """
+    known, now = _comparable(payout.intent), _comparable(asked)
+    different = sorted(name for name in known.keys() | now.keys() if known.get(name) != now.get(name))
+    if different:
+        raise PayoutConflict(
+            f"the key {payout.key!r} stands for a {payout.intent}, which is {payout.state}; what is asked for now "
+            f"differs in {', '.join(different)}: use another key for another payment"
+        )
+
+
+def _comparable(intent: Intent) -> dict[str, str | Decimal | None]:
+    return {**intent.members, "amount": intent.amount}
+
+
+async def check(client: UpbitClient, intent: Intent) -> None:
+    """Do all the checks of `client.withdraws.check`, and see that the memo is the registered one.
+
+    Raises:
+        PreflightFailed: Something stands in the way.
+        UpbitError: Something could not be read.
+    """
+    found = await client.withdraws.check(
+        currency=intent.currency or "",
+        net_type=intent.net_type or "",
+        amount=intent.members["amount"],
+        address=intent.address,
+        transaction_type=intent.transaction_type or "default",
+    )
+    if found.secondary_address != intent.secondary_address:
+        registered = "one" if found.secondary_address else "none"
+        reason = Reason(
+            "other_secondary_address",
+            f"the address is registered with {registered} as secondary_address (its memo), and not with the one given: "
+            "take it from client.withdraws.addresses",
+        )
+        raise PreflightFailed(f"{intent} was not tried", reasons=(reason,))

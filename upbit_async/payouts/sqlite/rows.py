@@ -1,0 +1,200 @@
+"""Payouts as rows of the database, and back.
+
+Everything is text that a person can read with SQLite's own shell. Neither a key nor a token is among it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from upbit_async import errors
+from upbit_async.errors import DecodeError, JournalError, OutcomeUnknown, UpbitError
+from upbit_async.models import Intent, Withdrawal
+from upbit_async.payouts.payout import Departure, Evidence, Payout, PayoutState, Step
+from upbit_async.protocol.decode import decode
+from upbit_async.protocol.escort import Seal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["COLUMNS", "payout_of", "row_of", "step_of", "step_row"]
+
+COLUMNS: Final = (
+    "key",
+    "revision",
+    "state",
+    "currency",
+    "net_type",
+    "amount",
+    "intent",
+    "uuid",
+    "evidence",
+    "record",
+    "error",
+    "departure",
+)
+
+
+def row_of(payout: Payout) -> dict[str, str | int | None]:
+    """Write a payout, all but its history."""
+    intent = payout.intent
+    return {
+        "key": payout.key,
+        "revision": payout.revision,
+        "state": payout.state.value,
+        "currency": intent.currency or "",
+        "net_type": intent.net_type or "",
+        "amount": _canonical(intent.amount or Decimal(0)),
+        "intent": _intent_text(intent),
+        "uuid": payout.uuid,
+        "evidence": None if payout.evidence is None else payout.evidence.value,
+        "record": None if payout.record is None else _text(attrs.asdict(payout.record)),
+        "error": None if payout.error is None else _error_text(payout.error),
+        "departure": None if payout.departure is None else _departure_text(payout.departure),
+    }
+
+
+def payout_of(row: Mapping[str, Any], history: Iterable[Step]) -> Payout:
+    """Read a payout.
+
+    Raises:
+        JournalError: The row is damaged.
+    """
+    try:
+        intent = _intent_of(row["intent"])
+        return Payout(
+            key=row["key"],
+            state=PayoutState(row["state"]),
+            intent=intent,
+            uuid=row["uuid"],
+            record=None if row["record"] is None else _record_of(row["record"]),
+            error=None if row["error"] is None else _error_of(row["error"], intent),
+            evidence=None if row["evidence"] is None else Evidence(row["evidence"]),
+            history=tuple(history),
+            departure=None if row["departure"] is None else _departure_of(row["departure"]),
+            revision=row["revision"],
+        )
+    except (ValueError, TypeError, LookupError, DecodeError) as damage:
+        raise JournalError(
+            f"payout {row['key']!r} can't be read from the journal ({damage}): it was changed by something else"
+        ) from None
+
+
+def step_row(payout: Payout, number: int) -> tuple[str, int, str, str, str]:
+    """Write one step of a payout's history."""
+    step = payout.history[number]
+    return payout.key, number, step.at.isoformat(), step.state.value, step.note
+
+
+def step_of(row: Mapping[str, Any]) -> Step:
+    """Read one step."""
+    return Step(at=dt.datetime.fromisoformat(row["at"]), state=PayoutState(row["state"]), note=row["note"])
+
+
+def _canonical(amount: Decimal) -> str:
+    """Write an amount in one way only, for the index."""
+    whole, _, fraction = format(amount, "f").partition(".")
+    fraction = fraction.rstrip("0")
+    whole = whole.lstrip("0") or "0"
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"{type(value).__name__} has no place in a journal")
+
+
+def _record_of(text: str) -> Withdrawal:
+    return decode(Withdrawal, text.encode(), asked="the journal")
+
+
+def _intent_text(intent: Intent) -> str:
+    return _text(
+        {
+            "endpoint": intent.endpoint,
+            "host": intent.host,
+            "members": [[name, value] for name, value in intent.members.items()],
+            "started_at": intent.started_at,
+        }
+    )
+
+
+def _intent_of(text: str) -> Intent:
+    told = json.loads(text)
+    return Intent(
+        endpoint=told["endpoint"],
+        host=told["host"],
+        members=dict(told["members"]),
+        started_at=dt.datetime.fromisoformat(told["started_at"]),
+    )
+
+
+def _departure_text(departure: Departure) -> str:
+    told = attrs.asdict(departure)
+    return _text(told)
+
+
+def _departure_of(text: str) -> Departure:
+    told = json.loads(text)
+    lost_at = told["lost_at"]
+    return Departure(
+        seal=Seal(**told["seal"]),
+        signed_by=told["signed_by"],
+        copies=told["copies"],
+        owner=told["owner"],
+        lease_until=dt.datetime.fromisoformat(told["lease_until"]),
+        lost_at=None if lost_at is None else dt.datetime.fromisoformat(lost_at),
+        arrived=told["arrived"],
+        fence=tuple(told["fence"]),
+    )
+
+
+_ABOUT: Final = ("status", "name", "message", "endpoint", "retry_after")
+
+
+def _error_text(error: UpbitError) -> str:
+    about = {name: vars(error)[name] for name in _ABOUT if vars(error).get(name) is not None}
+    until = vars(error).get("until")
+    reasons = [attrs.astuple(reason) for reason in vars(error).get("reasons", ())]
+    return _text(
+        {
+            "kind": type(error).__name__,
+            "text": str(error),
+            "may_have_executed": error.may_have_executed,
+            "about": about,
+            "until": until,
+            "reasons": reasons,
+        }
+    )
+
+
+def _error_of(text: str, intent: Intent) -> UpbitError:
+    """Make an error again: of the same class, with the same words and the same attributes."""
+    told = json.loads(text)
+    kind: object = getattr(errors, told["kind"], None)
+    if not (isinstance(kind, type) and issubclass(kind, UpbitError)):
+        kind = UpbitError  # of a version that knew more of them
+    error = kind.__new__(kind, told["text"])
+    error.args = (told["text"],)
+    vars(error).update(told["about"], may_have_executed=told["may_have_executed"], resume_token=None)
+    if told["until"] is not None:
+        vars(error)["until"] = dt.datetime.fromisoformat(told["until"])
+    if told["reasons"]:
+        vars(error)["reasons"] = tuple(errors.Reason(*each) for each in told["reasons"])
+    if isinstance(error, OutcomeUnknown):
+        vars(error).update(intent=intent, raw="")
+        vars(error).setdefault("status", None)
+        vars(error).setdefault("name", "")
+    return error

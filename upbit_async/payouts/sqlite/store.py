@@ -1,0 +1,246 @@
+"""The journal's database, called from one thread at a time. Whatever it commits is on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from upbit_async.errors import JournalError
+from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.sqlite.rows import COLUMNS, payout_of, row_of, step_of, step_row
+from upbit_async.payouts.sqlite.schema import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator, Iterable
+
+    from upbit_async.payouts.payout import Payout
+
+__all__ = ["Store"]
+
+_ADVICE: Final = {
+    "SQLITE_BUSY": "is locked by another program; who holds it?",
+    "SQLITE_LOCKED": "is locked by another program; who holds it?",
+    "SQLITE_READONLY": "can't be written to: check its permissions, and those of its folder",
+    "SQLITE_FULL": "can't grow, because the disk is full: make room",
+    "SQLITE_IOERR": "can't be written: the disk is full or fails",
+    "SQLITE_CORRUPT": "is damaged: take a copy aside, and settle what is open by hand",
+    "SQLITE_NOTADB": "is no database: give another path",
+    "SQLITE_CANTOPEN": "can't be opened: does its folder exist, and may this program write there?",
+}
+_ANSWERS_KEPT: Final = 20
+_A_MOMENT: Final = 0.01
+_MOST_VARIABLES: Final = 500
+
+
+class Store:
+    """One database file.
+
+    Args:
+        path: The file; it is made if it is missing, and so are SQLite's own two beside it.
+        patience: How long to wait for another process that writes, in seconds.
+    """
+
+    def __init__(self, path: str, patience: float) -> None:
+        self.path = path
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._open: sqlite3.Connection | None = None
+
+    def bind(self, host: str, region: str) -> None:
+        """Belong to one host and region; see `Journal.bind`."""
+        with self._writing() as connection:
+            place = connection.execute("SELECT host, region FROM place").fetchone()
+            if place is None:
+                connection.execute("INSERT INTO place VALUES (?, ?)", (host, region))
+            elif tuple(place) != (host, region):
+                raise JournalError(
+                    f"the journal {self.path} belongs to {place['host']} ({place['region']}), and this client talks "
+                    f"to {host} ({region}): give each host a journal of its own"
+                )
+
+    def add(self, payout: Payout) -> Payout:
+        """Add a payout unless its key is taken; see `Journal.add`."""
+        with self._writing() as connection:
+            known = self._read(connection, payout.key)
+            if known is not None:
+                return known
+            places = ", ".join(f":{column}" for column in COLUMNS)
+            connection.execute(
+                f"INSERT INTO payouts ({', '.join(COLUMNS)}) VALUES ({places})",  # noqa: S608 - our own names
+                row_of(payout),
+            )
+            self._write_history(connection, payout, 0)
+            return payout
+
+    def get(self, key: str) -> Payout | None:
+        """Return a payout; see `Journal.get`."""
+        with self._reading() as connection:
+            return self._read(connection, key)
+
+    def swap(self, old: Payout, new: Payout) -> Payout:
+        """Put a payout in another's place; see `Journal.swap`."""
+        changed = attrs.evolve(new, revision=old.revision + 1)
+        assignments = ", ".join(f"{column} = :{column}" for column in COLUMNS)
+        statement = f"UPDATE payouts SET {assignments} WHERE key = :key AND revision = :known"  # noqa: S608 - likewise
+        with self._writing() as connection:
+            try:
+                done = connection.execute(statement, row_of(changed) | {"known": old.revision})
+            except sqlite3.IntegrityError:
+                raise Taken(self._who_stands_in_the_way(connection, changed)) from None
+            if done.rowcount != 1:
+                raise Outdated
+            self._write_history(connection, changed, len(old.history))
+            return changed
+
+    def open_keys(self) -> list[str]:
+        """Return the keys of what is not final; see `Journal.open_keys`."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT key FROM payouts WHERE state NOT IN ('done', 'failed', 'cancelled', 'rejected', 'refused') "
+                "ORDER BY number"
+            )
+            return [row["key"] for row in rows]
+
+    def beside(self, payout: Payout, uuids: Collection[str]) -> list[Payout]:
+        """Return what may explain withdrawals; see `Journal.beside`."""
+        wanted = sorted(uuids)
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM payouts WHERE currency = ? AND key <> ? "
+                "AND state IN ('sending', 'unknown', 'needs_person', 'not_sent')",
+                (payout.intent.currency, payout.key),
+            ).fetchall()
+            for start in range(0, len(wanted), _MOST_VARIABLES):
+                part = wanted[start : start + _MOST_VARIABLES]
+                marks = ", ".join("?" * len(part))
+                rows += connection.execute(
+                    f"SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ({marks}) AND key <> ?",  # noqa: S608
+                    (*part, payout.key),
+                )
+            return self._payouts(rows)
+
+    def answered(self) -> list[Payout]:
+        """Return the newest that were told by answers; see `Journal.answered`."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?",
+                (_ANSWERS_KEPT,),
+            )
+            return self._payouts(rows)
+
+    def close(self) -> None:
+        """Close the file; the next call opens it again."""
+        with self._lock, self._told_plainly():
+            if self._open is not None:
+                connection, self._open = self._open, None
+                connection.close()
+
+    # -- rows --------------------------------------------------------------------------------------
+
+    def _read(self, connection: sqlite3.Connection, key: str) -> Payout | None:
+        row = connection.execute("SELECT * FROM payouts WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        steps = connection.execute(
+            "SELECT at, state, note FROM history WHERE key = ? ORDER BY number", (key,)
+        )
+        return payout_of(row, map(step_of, steps))
+
+    def _payouts(self, rows: Iterable[Any]) -> list[Payout]:
+        """Read payouts without their history, each once."""
+        return list({row["key"]: payout_of(row, ()) for row in rows}.values())
+
+    def _write_history(self, connection: sqlite3.Connection, payout: Payout, known: int) -> None:
+        rows = [step_row(payout, number) for number in range(known, len(payout.history))]
+        connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?)", rows)
+
+    def _who_stands_in_the_way(self, connection: sqlite3.Connection, payout: Payout) -> str:
+        row = row_of(payout)
+        found = connection.execute(
+            "SELECT key FROM payouts WHERE key <> :key AND (uuid = :uuid COLLATE NOCASE OR "
+            "(currency = :currency AND net_type = :net_type AND amount = :amount "
+            "AND state IN ('sending', 'unknown', 'needs_person'))) ORDER BY uuid = :uuid COLLATE NOCASE DESC",
+            row,
+        ).fetchone()
+        return str(found["key"])
+
+    # -- the file ----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _reading(self) -> Generator[sqlite3.Connection]:
+        """Give out the connection; all that is read within the block is of one moment."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        """Give out the connection; all that is written within the block is on the disk after it, or nothing."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
+        with self._lock, self._told_plainly():
+            connection = self._connection()
+            connection.execute(begin)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            connection = sqlite3.connect(
+                self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._open = connection
+        return self._open
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        if not os.access(self.path, os.W_OK):
+            raise JournalError(f"the journal {self.path} {_ADVICE['SQLITE_READONLY']}")
+        prepare(connection, self.path)
+        mode = self._write_ahead(connection)
+        if mode != "wal":
+            raise JournalError(
+                f"the journal {self.path} can't be kept safe where it lies (SQLite's mode is {mode}, not wal): "
+                "put it on a disk of this machine"
+            )
+        connection.execute("PRAGMA synchronous = FULL")
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> str:
+        """Switch to the write-ahead log; SQLite itself does not wait for others who are just doing the same."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(_A_MOMENT)
+
+    @contextlib.contextmanager
+    def _told_plainly(self) -> Generator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "") or ""
+            kind = next((kind for kind in _ADVICE if name.startswith(kind)), "")
+            advice = _ADVICE.get(kind, "can't be used")
+            raise JournalError(f"the journal {self.path} {advice} ({error})") from error

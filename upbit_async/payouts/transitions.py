@@ -1,0 +1,281 @@
+"""How a payout moves from state to state. Pure.
+
+Each function takes a payout as it stands and returns it as it stands then, or None where what has happened
+changes nothing any more: two owners may hear of the same request, and the second of them must not undo what the
+first has found out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from upbit_async.checks import contradictions
+from upbit_async.errors import OutcomeUnknown
+from upbit_async.models import WithdrawalState
+from upbit_async.payouts.payout import EDGES, Departure, Evidence, Payout, PayoutState, Step
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from upbit_async.errors import APIError, UpbitError
+    from upbit_async.models import Intent, Withdrawal
+    from upbit_async.protocol.escort import Seal
+
+__all__ = [
+    "adopted",
+    "answered",
+    "clashing",
+    "departing",
+    "departing_again",
+    "disproved",
+    "doubtful",
+    "expired",
+    "held_back",
+    "lost",
+    "not_found",
+    "planned",
+    "refused",
+    "resolved",
+    "resolved_as_not_sent",
+    "seen",
+    "to_be_tried_again",
+]
+
+_NONCE_USED: Final = "nonce_used"
+_ENDS: Final = {
+    WithdrawalState.DONE: PayoutState.DONE,
+    WithdrawalState.FAILED: PayoutState.FAILED,
+    WithdrawalState.CANCELLED: PayoutState.CANCELLED,
+    WithdrawalState.REJECTED: PayoutState.REJECTED,
+}
+
+
+def planned(key: str, intent: Intent) -> Payout:
+    """Begin a payout."""
+    step = Step(at=intent.started_at, state=PayoutState.PLANNED, note="asked for")
+    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(step,))
+
+
+# The request
+
+
+def departing(
+    payout: Payout,
+    *,
+    seal: Seal,
+    signed_by: str,
+    fence: Sequence[str],
+    owner: str,
+    lease_until: dt.datetime,
+    now: dt.datetime,
+) -> Payout:
+    """Take note that the first copy is about to leave."""
+    departure = Departure(
+        seal=seal,
+        signed_by=signed_by,
+        copies=1,
+        owner=owner,
+        lease_until=lease_until,
+        fence=tuple(fence),
+    )
+    return _to(payout, PayoutState.SENDING, now, "about to leave", error=None, departure=departure)
+
+
+def departing_again(payout: Payout, *, owner: str, lease_until: dt.datetime, now: dt.datetime) -> Payout:
+    """Take note that one more copy of the very same request is about to leave."""
+    known = _departure(payout)
+    departure = attrs.evolve(
+        known, copies=known.copies + 1, owner=owner, lease_until=lease_until, lost_at=None
+    )
+    note = f"copy {departure.copies} of the same request is about to leave"
+    return _to(payout, PayoutState.SENDING, now, note, error=None, departure=departure)
+
+
+def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: dt.datetime) -> Payout | None:
+    """Take note that the copy under way has not left, or was turned away unread; earlier ones may have."""
+    if payout.state is not PayoutState.SENDING or _departure(payout).owner != owner:
+        return None  # somebody else has it now
+    error = None if isinstance(why, str) else why
+    note = f"nothing has left: {why}"
+    departure = _departure(payout)
+    if departure.copies == 1:
+        return _to(payout, PayoutState.PLANNED, now, note, error=error, departure=None)
+    fewer = attrs.evolve(departure, copies=departure.copies - 1)
+    return _to(payout, PayoutState.NOT_SENT, now, note, error=error, departure=fewer)
+
+
+def answered(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout | None:
+    """Take note of Upbit's answer, which outweighs everything that was concluded without it."""
+    if payout.uuid is not None and payout.uuid.casefold() != record.uuid.casefold():
+        note = f"Upbit's answer names withdrawal {record.uuid}, and the list {payout.uuid}: there may be two"
+        return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
+    if payout.uuid is not None and payout.evidence is Evidence.ANSWER:
+        return None
+    if payout.uuid is not None:  # found already, and rightly so
+        return attrs.evolve(payout, evidence=Evidence.ANSWER)
+    if wrong := contradictions(payout.intent, record):
+        note = f"Upbit's answer is withdrawal {record.uuid}, which is {wrong}"
+        return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
+    return _taken(payout, record, now, Evidence.ANSWER, f"Upbit has it as withdrawal {record.uuid}")
+
+
+def refused(payout: Payout, error: APIError, *, owner: str, now: dt.datetime) -> Payout | None:
+    """Take note that Upbit has said no. It speaks of one copy: if there were several it settles nothing."""
+    if payout.uuid is not None or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}:
+        return None
+    if _departure(payout).copies > 1:
+        note = f"a further copy was refused, which does not say what became of the first: {error}"
+        return _lost(payout, error, now, note, owner=owner)
+    note = f"Upbit has refused it: {error}"
+    return _to(payout, PayoutState.REFUSED, now, note, error=error, evidence=Evidence.ANSWER, departure=None)
+
+
+def lost(payout: Payout, error: UpbitError, *, owner: str, now: dt.datetime) -> Payout | None:
+    """Take note that the answer to the copy under way is lost."""
+    if payout.uuid is not None or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}:
+        return None
+    arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
+    return _lost(payout, error, now, str(error), owner=owner, arrived=arrived)
+
+
+def expired(payout: Payout, now: dt.datetime) -> Payout | None:
+    """Take note that the lease of whoever was sending it is over, if it is."""
+    if payout.state is not PayoutState.SENDING or now < _departure(payout).lease_until:
+        return None
+    departure = _departure(payout)
+    note = f"{departure.owner} has not told in time what became of it"
+    at_worst = attrs.evolve(departure, lost_at=departure.lease_until)
+    return _to(payout, PayoutState.UNKNOWN, now, note, departure=at_worst)
+
+
+def to_be_tried_again(payout: Payout, now: dt.datetime) -> Payout:
+    """Let a payout that was refused begin anew, since that was asked for."""
+    return _to(payout, PayoutState.PLANNED, now, "to be tried again", evidence=None)
+
+
+# The list
+
+
+def adopted(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout:
+    """Take note of the only withdrawal that fits."""
+    note = f"withdrawal {record.uuid} is the only new one that fits"
+    return _taken(payout, record, now, Evidence.MATCH, note)
+
+
+def not_found(payout: Payout, now: dt.datetime) -> Payout:
+    """Take note that Upbit does not have it."""
+    note = "Upbit's whole list shows no new withdrawal that could be it"
+    return _to(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH)
+
+
+def doubtful(payout: Payout, why: str, now: dt.datetime) -> Payout:
+    """Take note that Upbit's list does not settle it."""
+    return _to_person(payout, now, why)
+
+
+def clashing(payout: Payout, what: str, other: str, now: dt.datetime) -> Payout | None:
+    """Take note that another payout has the withdrawal that was told of this one."""
+    if payout.state is PayoutState.NEEDS_PERSON:
+        return None
+    return _to_person(
+        payout, now, f"Upbit's answer does not agree with payout {other!r}, which has {what} already"
+    )
+
+
+def disproved(payout: Payout, other: str, now: dt.datetime) -> Payout | None:
+    """Take note that the withdrawal which was found for it is another payout's, by Upbit's own answer."""
+    if payout.uuid is None or payout.evidence is Evidence.ANSWER:
+        return None
+    note = f"withdrawal {payout.uuid} has proved to be payout {other!r}'s"
+    return _to_person(payout, now, note, uuid=None, record=None, evidence=None)
+
+
+def seen(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout | None:
+    """Take note of how far the withdrawal is."""
+    if payout.state is not PayoutState.ACCEPTED:
+        return None
+    end = _ENDS.get(record.state)
+    if end is not None:
+        return _to(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
+    return None if record == payout.record else attrs.evolve(payout, record=record)
+
+
+# A person
+
+
+def resolved(payout: Payout, record: Withdrawal, note: str, now: dt.datetime) -> Payout:
+    """Take note of a person's word that it is this withdrawal."""
+    text = f"a person says that it is withdrawal {record.uuid}{_said(note)}"
+    return _taken(payout, record, now, Evidence.PERSON, text)
+
+
+def resolved_as_not_sent(payout: Payout, note: str, now: dt.datetime) -> Payout:
+    """Take note of a person's word that Upbit does not have it."""
+    text = f"a person says that Upbit does not have it{_said(note)}"
+    if payout.state is PayoutState.NOT_SENT:
+        return attrs.evolve(
+            payout,
+            evidence=Evidence.PERSON,
+            history=(*payout.history, Step(at=now, state=payout.state, note=text)),
+        )
+    return _to(payout, PayoutState.NOT_SENT, now, text, evidence=Evidence.PERSON, error=None)
+
+
+def _said(note: str) -> str:
+    return f": {note}" if note else ""
+
+
+# All of them
+
+
+def _to(payout: Payout, state: PayoutState, now: dt.datetime, note: str, **changes: Any) -> Payout:
+    if state not in EDGES[payout.state]:
+        raise ValueError(f"{payout} is {payout.state} and can't become {state}")
+    step = Step(at=now, state=state, note=note)
+    return attrs.evolve(payout, state=state, history=(*payout.history, step), **changes)
+
+
+def _taken(payout: Payout, record: Withdrawal, now: dt.datetime, evidence: Evidence, note: str) -> Payout:
+    """Let the payout have its withdrawal; what was needed to find it is needed no more."""
+    state = _ENDS.get(record.state, PayoutState.ACCEPTED)
+    known = payout.departure and attrs.evolve(payout.departure, fence=())
+    return _to(
+        payout,
+        state,
+        now,
+        note,
+        uuid=record.uuid,
+        record=record,
+        evidence=evidence,
+        error=None,
+        departure=known,
+    )
+
+
+def _lost(
+    payout: Payout, error: UpbitError, now: dt.datetime, note: str, *, owner: str, arrived: bool = False
+) -> Payout | None:
+    known = _departure(payout)
+    departure = attrs.evolve(known, arrived=known.arrived or arrived)
+    is_under_way = payout.state is PayoutState.SENDING and known.owner == owner
+    if is_under_way or (payout.state is PayoutState.NOT_SENT and arrived):
+        departure = attrs.evolve(departure, lost_at=now)
+        return _to(payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, departure=departure)
+    # Somebody else sees to it already.
+    return None if departure == known else attrs.evolve(payout, departure=departure)
+
+
+def _to_person(payout: Payout, now: dt.datetime, note: str, **changes: Any) -> Payout:
+    if payout.state is PayoutState.NEEDS_PERSON:
+        step = Step(at=now, state=payout.state, note=note)
+        return attrs.evolve(payout, history=(*payout.history, step), **changes)
+    return _to(payout, PayoutState.NEEDS_PERSON, now, note, **changes)
+
+
+def _departure(payout: Payout) -> Departure:
+    if payout.departure is None:
+        raise ValueError(f"{payout} is {payout.state} without a request")
+    return payout.departure
