@@ -5,27 +5,23 @@ from __future__ import annotations
 import datetime as dt
 
 import anyio
-import anyio.lowlevel
+from anyio.lowlevel import RunVar
 
-__all__ = ["PassingTime"]
+__all__ = ["passing_time"]
+
+_began: RunVar[tuple[dt.datetime, float]] = RunVar("upbit_async.payouts.began")
 
 
-class PassingTime:
-    """UTC that never goes back while a process runs, and goes on as the event loop's clock does.
+def passing_time() -> dt.datetime:
+    """Return the present time, UTC, which never goes back as long as an event loop runs.
 
     The machine's clock may be set back, and a loop's own stands still while the machine sleeps: whichever is ahead
     counts. What this reads is only compared with what the same machine has written.
     """
-
-    def __init__(self) -> None:
-        self._loop: object = None
-        self._start = 0.0
-        self._start_utc = dt.datetime.min.replace(tzinfo=dt.UTC)
-
-    def __call__(self) -> dt.datetime:
-        """Return the present time."""
-        utc, seconds = dt.datetime.now(dt.UTC), anyio.current_time()
-        loop = anyio.lowlevel.current_token()
-        if loop != self._loop:
-            self._loop, self._start, self._start_utc = loop, seconds, max(utc, self._start_utc)
-        return max(utc, self._start_utc + dt.timedelta(seconds=seconds - self._start))
+    utc, seconds = dt.datetime.now(dt.UTC), anyio.current_time()
+    try:
+        start_utc, start = _began.get()
+    except LookupError:
+        start_utc, start = utc, seconds
+        _began.set((utc, seconds))
+    return max(utc, start_utc + dt.timedelta(seconds=seconds - start))

@@ -20,7 +20,7 @@ from upbit_async.errors import (
 from upbit_async.models import TransactionType
 from upbit_async.payouts import request, transitions
 from upbit_async.payouts.books import Books
-from upbit_async.payouts.clock import PassingTime
+from upbit_async.payouts.clock import passing_time
 from upbit_async.payouts.journal import Journal, Outdated, Taken
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.sending import Sender, pause
@@ -81,7 +81,7 @@ class Payouts:
             raise TypeError(f"journal is a Journal such as SqliteJournal, not {type(journal).__name__}")
         self._client = client
         self._check = inputs.flag("check", check)
-        self._books = Books(journal, client.caller, clock or PassingTime())
+        self._books = Books(journal, client.caller, clock or passing_time)
         self._settler = Settler(client, self._books, inputs.seconds("settle", settle))
         self._sender = Sender(client, self._books, self._settler)
         self._turns = Turns()
@@ -386,7 +386,7 @@ class Payouts:
         try:
             return await self._books.swap(payout, changed)
         except Taken as taken:
-            raise PayoutConflict(f"withdrawal {record.uuid} is payout {taken.by_key!r}'s") from None
+            raise PayoutConflict(f"withdrawal {record.uuid} belongs to payout {taken.by_key!r}") from None
         except Outdated:
             raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
 

@@ -189,7 +189,7 @@ def disproved(payout: Payout, other: str, now: dt.datetime) -> Payout | None:
     """Take note that the withdrawal which was found for it is another payout's, by Upbit's own answer."""
     if payout.uuid is None or payout.evidence is Evidence.ANSWER:
         return None
-    note = f"withdrawal {payout.uuid} has proved to be payout {other!r}'s"
+    note = f"withdrawal {payout.uuid} has proved to belong to payout {other!r}"
     return _to_person(payout, now, note, uuid=None, record=None, evidence=None)
 
 

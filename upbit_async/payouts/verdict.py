@@ -84,7 +84,9 @@ def judge(
             rival = _rival_for(only, free, beside, reading)
             if rival is None:
                 return Adopt(only)
-            return AskPerson(f"withdrawal {only.uuid} may be this one's or payout {rival.key!r}'s", (only,))
+            return AskPerson(
+                f"withdrawal {only.uuid} may belong to this one or to payout {rival.key!r}", (only,)
+            )
         case [_, *_]:
             return AskPerson(f"several withdrawals fit: {_ids(mine)}", tuple(mine))
     readings = tuple(Reading) if reading is None else (reading,)

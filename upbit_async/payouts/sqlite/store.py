@@ -13,6 +13,7 @@ import attrs
 
 from upbit_async.errors import JournalError
 from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite.rows import COLUMNS, payout_of, row_of, step_of, step_row
 from upbit_async.payouts.sqlite.schema import prepare
 
@@ -33,6 +34,15 @@ _ADVICE: Final = {
     "SQLITE_NOTADB": "is no database: give another path",
     "SQLITE_CANTOPEN": "can't be opened: does its folder exist, and may this program write there?",
 }
+
+
+def _listed(states: Iterable[PayoutState]) -> str:
+    return ", ".join(f"'{state.value}'" for state in states)
+
+
+_OPEN: Final = _listed(state for state in PayoutState if not state.is_final)
+_UNSETTLED: Final = _listed(state for state in PayoutState if state.is_unsettled)
+_LOOKED_FOR: Final = f"{_UNSETTLED}, '{PayoutState.NOT_SENT.value}'"
 _ANSWERS_KEPT: Final = 20
 _A_MOMENT: Final = 0.01
 _MOST_VARIABLES: Final = 500
@@ -101,10 +111,7 @@ class Store:
     def open_keys(self) -> list[str]:
         """Return the keys of what is not final; see `Journal.open_keys`."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT key FROM payouts WHERE state NOT IN ('done', 'failed', 'cancelled', 'rejected', 'refused') "
-                "ORDER BY number"
-            )
+            rows = connection.execute(f"SELECT key FROM payouts WHERE state IN ({_OPEN}) ORDER BY number")  # noqa: S608
             return [row["key"] for row in rows]
 
     def beside(self, payout: Payout, uuids: Collection[str]) -> list[Payout]:
@@ -112,8 +119,7 @@ class Store:
         wanted = sorted(uuids)
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM payouts WHERE currency = ? AND key <> ? "
-                "AND state IN ('sending', 'unknown', 'needs_person', 'not_sent')",
+                f"SELECT * FROM payouts WHERE state IN ({_LOOKED_FOR}) AND currency = ? AND key <> ?",  # noqa: S608
                 (payout.intent.currency, payout.key),
             ).fetchall()
             for start in range(0, len(wanted), _MOST_VARIABLES):
@@ -161,14 +167,15 @@ class Store:
         connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?)", rows)
 
     def _who_stands_in_the_way(self, connection: sqlite3.Connection, payout: Payout) -> str:
-        row = row_of(payout)
-        found = connection.execute(
-            "SELECT key FROM payouts WHERE key <> :key AND (uuid = :uuid COLLATE NOCASE OR "
-            "(currency = :currency AND net_type = :net_type AND amount = :amount "
-            "AND state IN ('sending', 'unknown', 'needs_person'))) ORDER BY uuid = :uuid COLLATE NOCASE DESC",
-            row,
-        ).fetchone()
-        return str(found["key"])
+        reasons = (
+            "uuid = :uuid COLLATE NOCASE",
+            f"state IN ({_UNSETTLED}) AND currency = :currency AND net_type = :net_type AND amount = :amount",
+        )
+        for reason in reasons:
+            statement = f"SELECT key FROM payouts WHERE {reason} AND key <> :key"  # noqa: S608 - our own words
+            if found := connection.execute(statement, row_of(payout)).fetchone():
+                return str(found["key"])
+        raise AssertionError("nobody stands in the way")  # pragma: no cover
 
     # -- the file ----------------------------------------------------------------------------------
 

@@ -1,0 +1,182 @@
+"""What Upbit's list says of a payout: the narrowest match, the widest absence, and a person between."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from payout_samples import ARRIVED, INTENT, UNKNOWN
+
+from upbit_async.checks import Reading, contradictions, fits, reading_of
+from upbit_async.models import Intent, TransactionType, Withdrawal, WithdrawalState
+from upbit_async.payouts import Evidence, Payout, PayoutState, transitions
+from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def row(uuid: str = "w", amount: str = "13", fee: str | None = "1", **changes: Any) -> Withdrawal:
+    known: dict[str, Any] = {"currency": "USDT", "net_type": "TRX", "state": WithdrawalState.WAITING}
+    return Withdrawal(
+        uuid=uuid,
+        amount=Decimal(amount),
+        fee=None if fee is None else Decimal(fee),
+        **(known | {"transaction_type": TransactionType.DEFAULT} | changes),
+    )
+
+
+def other(key: str, amount: str, state: PayoutState, uuid: str | None = None, **changes: Any) -> Payout:
+    intent = attrs.evolve(INTENT, members={**INTENT.members, "amount": amount})
+    evidence = Evidence.ANSWER if uuid else None
+    return Payout(key=key, state=state, intent=intent, uuid=uuid, **{"evidence": evidence, **changes})
+
+
+def verdict(
+    rows: Sequence[Withdrawal],
+    *,
+    payout: Payout = UNKNOWN,
+    beside: Sequence[Payout] = (),
+    elsewhere: Sequence[str] = (),
+    reading: Reading | None = None,
+) -> Any:
+    return judge(payout, rows, beside=beside, elsewhere=set(elsewhere), reading=reading)
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        row(),
+        row(amount="13.000"),
+        row(net_type=None),
+        row(transaction_type=None),
+        row(fee=None),
+    ],
+)
+def test_the_only_one_that_fits_is_it(only: Withdrawal) -> None:
+    assert verdict([row("x", "500"), only]) == Adopt(only)
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        row(amount="13.0001"),
+        row(amount="12"),
+        row(amount="14"),
+        row(net_type="ETH"),
+        row(transaction_type=TransactionType.INTERNAL),
+        row(amount="500"),
+    ],
+)
+def test_any_other_in_the_currency_forbids_to_say_not_sent(stranger: Withdrawal) -> None:
+    assert isinstance(verdict([stranger]), AskPerson)
+
+
+def test_nothing_new_is_not_sent() -> None:
+    assert verdict([]) == SayNotSent()
+
+
+def test_two_that_fit_are_a_persons_matter() -> None:
+    found = verdict([row("a"), row("b")])
+    assert isinstance(found, AskPerson)
+    assert [each.uuid for each in found.candidates] == ["a", "b"]
+    assert "a of 13 USDT" in found.why
+
+
+def test_what_is_certainly_anothers_is_not_counted() -> None:
+    beside = [other("a", "13", PayoutState.DONE, uuid="A"), other("b", "20", PayoutState.ACCEPTED, uuid="b")]
+    rows = [row("a"), row("b", "20"), row("c")]
+    assert verdict(rows, beside=beside) == Adopt(rows[2])
+    assert verdict(rows[:2], beside=beside) == SayNotSent()
+    assert verdict(rows, beside=beside, elsewhere=["c"]) == SayNotSent()
+
+
+def test_what_was_only_found_for_another_excuses_nothing_if_it_may_be_ours() -> None:
+    found_for = other("a", "12", PayoutState.DONE, uuid="a", evidence=Evidence.MATCH)
+    assert isinstance(verdict([row("a", "12")], beside=[found_for]), AskPerson)
+    assert verdict([row("a", "12")], beside=[found_for], reading=Reading.GROSS) == SayNotSent()
+    far = other("b", "500", PayoutState.DONE, uuid="b", evidence=Evidence.MATCH)
+    assert verdict([row("b", "500")], beside=[far]) == SayNotSent()
+
+
+def test_a_request_that_has_arrived_is_never_not_sent() -> None:
+    arrived = transitions.lost(UNKNOWN, ARRIVED, owner="x", now=INTENT.started_at)
+    assert arrived is not None
+    assert isinstance(verdict([], payout=arrived), AskPerson)
+    assert verdict([row()], payout=arrived) == Adopt(row())
+
+
+@pytest.mark.parametrize(
+    "state", [PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT]
+)
+def test_one_that_may_be_another_unsettled_payouts_is_nobodys(state: PayoutState) -> None:
+    rival = other("rival", "14", state)  # which shows as 13 if the fee is taken out
+    assert isinstance(verdict([row()], beside=[rival]), AskPerson)
+    assert verdict([row()], beside=[rival], reading=Reading.GROSS) == Adopt(row())
+    better = row("better", "14")
+    assert verdict([row(), better], beside=[rival]) == Adopt(row())
+    settled = other("rival", "14", PayoutState.REFUSED)
+    assert verdict([row()], beside=[settled]) == Adopt(row())
+
+
+@pytest.mark.parametrize(
+    ("reading", "amount"), [(Reading.GROSS, "13"), (Reading.NET, "12"), (Reading.TOTAL, "14")]
+)
+def test_amounts_are_read_as_answers_have_shown(reading: Reading, amount: str) -> None:
+    known = [(INTENT, row(amount=amount)), (INTENT, row(amount="13", fee="0"))]
+    assert reading_of(known) is reading
+    assert verdict([row(amount=amount)], reading=reading) == Adopt(row(amount=amount))
+    assert reading_of([*known, (INTENT, row(amount="13")), (INTENT, row(amount="12"))]) is None
+    assert reading_of([]) is None
+    assert contradictions(INTENT, row(amount=amount)) == ""
+
+
+@pytest.mark.parametrize(
+    "odd", [row(amount="11"), row(currency="BTC"), row(net_type="ETH"), row(amount="12", fee="0")]
+)
+def test_an_answer_about_something_else_contradicts(odd: Withdrawal) -> None:
+    assert f"{odd.amount:f} {odd.currency}" in contradictions(INTENT, odd)
+
+
+def test_an_intent_without_an_amount_fits_nothing() -> None:
+    bare = Intent(endpoint="x", host="h", members={}, started_at=INTENT.started_at)
+    assert not fits(bare, row(), Reading.GROSS)
+    assert contradictions(bare, row())
+
+
+amounts = st.sampled_from(["11", "12", "13", "14", "15", "500"])
+rows_of = st.lists(amounts, max_size=5).map(
+    lambda found: [row(f"w{number}", amount) for number, amount in enumerate(found)]
+)
+owned = st.lists(
+    st.tuples(
+        st.integers(0, 4), amounts, st.sampled_from([Evidence.ANSWER, Evidence.MATCH, Evidence.PERSON])
+    ),
+    max_size=3,
+    unique_by=lambda each: each[0],
+)
+open_ones = st.lists(amounts, max_size=2)
+
+
+@given(rows_of, owned, open_ones, st.sampled_from([None, *Reading]))
+def test_the_verdict_never_takes_what_is_anothers_and_never_overlooks_what_may_be_ours(
+    rows: list[Withdrawal], owners: Any, unsettled: list[str], reading: Reading | None
+) -> None:
+    beside = [other(f"o{n}", amount, PayoutState.DONE, uuid=f"w{n}", evidence=ev) for n, amount, ev in owners]
+    beside += [other(f"u{n}", amount, PayoutState.UNKNOWN) for n, amount in enumerate(unsettled)]
+    found = verdict(rows, beside=beside, reading=reading)
+    taken = {each.uuid for each in beside}
+    free = [each for each in rows if each.uuid not in taken]
+    fitting = [each for each in free if fits(INTENT, each, reading or Reading.GROSS)]
+    if isinstance(found, Adopt):
+        assert fitting == [found.record]
+    elif isinstance(found, SayNotSent):
+        assert free == []
+    else:
+        assert found.why
+    if len(fitting) > 1:
+        assert isinstance(found, AskPerson)

@@ -1,0 +1,199 @@
+"""Waiting for payouts, taking them up, and what a person decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from upbit_async import errors
+from upbit_async.payouts import Evidence, Payouts, PayoutState
+from upbit_async.sandbox import Fault, Plan
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox import Sandbox
+
+POST = ("POST", "/v1/withdraws/coin")
+LIST = ("GET", "/v1/withdraws")
+
+
+async def test_waiting_ends_with_its_time_and_carries_the_record(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.plan = Plan.after_seconds(100)
+    await payouts.send("k", **tron, wait=False)
+    with pytest.raises(errors.PollTimeout, match="is accepted after 150 s") as caught:
+        await payouts.wait("k", timeout=150)
+    assert getattr(caught.value.record, "state", None) == "PROCESSING"
+    known = await payouts.get("k")
+    assert known is not None
+    assert known.record == caught.value.record
+    assert (await payouts.wait("k")).state is PayoutState.DONE
+
+
+async def test_waiting_for_what_is_settling_ends_with_its_time(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    await payouts.send("k", **tron, wait=False)
+    began = anyio.current_time()
+    with pytest.raises(errors.PollTimeout, match="is unknown after 5 s"):
+        await payouts.wait("k", timeout=5)
+    assert anyio.current_time() - began == pytest.approx(5, abs=0.1)
+    assert (await payouts.wait("k")).state is PayoutState.DONE
+
+
+async def test_who_waits_for_a_planned_payout_sees_it_paid_by_another(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.status(503, *LIST, times=3))
+    with pytest.raises(errors.ServerError):
+        await payouts.send("k", **tron)
+    found: list[Any] = []
+
+    async def wait() -> None:
+        found.append(await payouts.wait("k"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.sleep(10)
+        assert found == []
+        await elsewhere.send("k", **tron)
+    assert found[0].state is PayoutState.DONE
+
+
+@pytest.mark.parametrize("call", ["wait", "resolve"])
+async def test_a_key_that_nobody_knows_is_a_mistake(payouts: Payouts, call: str) -> None:
+    assert await payouts.get("nobody's") is None
+    with pytest.raises(ValueError, match="there is no payout"):
+        await (payouts.wait("nobody's") if call == "wait" else payouts.resolve("nobody's", not_sent=True))
+
+
+async def test_an_error_of_waiting_is_told_by_send_and_raised_by_wait(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.status(401, *LIST, name="expired_access_key", skip=1, times=None))
+    payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.ACCEPTED
+    assert isinstance(payout.error, errors.AuthenticationError)
+    with pytest.raises(errors.AuthenticationError):
+        await payouts.wait("k")
+    (payout,) = await payouts.recover()
+    assert isinstance(payout.error, errors.AuthenticationError)
+    sandbox.faults.clear()
+    assert (await payouts.wait("k")).error is None
+
+
+async def test_recover_takes_up_everything_at_once(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.plan = Plan.after_seconds(20)
+    for number in range(150):
+        await payouts.send(f"accepted {number}", **tron | {"amount": 100 + number}, wait=False)
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    await payouts.send("lost", **tron, wait=False)
+    sandbox.faults.add(Fault.reset_before(*POST))
+    await payouts.send("not sent", **tron | {"amount": "50"}, wait=False)
+    sandbox.requests.clear()
+    found = await elsewhere.recover(resend=True)
+    assert len(found) == 152
+    assert {payout.state for payout in found} == {PayoutState.DONE}
+    assert [payout.key for payout in found[-2:]] == ["lost", "not sent"]
+    assert len(sandbox.requests.of("GET", "/v1/withdraws")) < 60
+    assert await elsewhere.recover() == []
+
+
+async def test_recover_returns_when_its_time_is_over(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.plan = Plan.by_hand()
+    await payouts.send("k", **tron, wait=False)
+    began = anyio.current_time()
+    (payout,) = await payouts.recover(timeout=10)
+    assert payout.state is PayoutState.ACCEPTED
+    assert anyio.current_time() - began == pytest.approx(10, abs=1)
+
+
+async def test_recover_does_not_send_by_itself(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    await payouts.send("k", **tron)
+    (payout,) = await payouts.recover()
+    assert payout.state is PayoutState.NOT_SENT
+    assert len(sandbox.requests.of(*POST)) == 1
+
+
+# A person
+
+
+async def _in_doubt(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> list[str]:
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    await payouts.send("k", **tron, wait=False)
+    sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    assert (await payouts.wait("k")).state is PayoutState.NEEDS_PERSON
+    return [entry.uuid for entry in sandbox.ledger.created]
+
+
+async def test_a_person_says_which_it_is(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
+    ours, _ = await _in_doubt(payouts, sandbox, tron)
+    payout = await payouts.resolve("k", uuid=ours, note="Ann, by the website")
+    assert (payout.state, payout.uuid, payout.evidence) == (PayoutState.DONE, ours, Evidence.PERSON)
+    assert payout.history[-1].note.endswith("Ann, by the website")
+    with pytest.raises(ValueError, match="nothing to resolve"):
+        await payouts.resolve("k", not_sent=True)
+
+
+async def test_a_person_says_that_it_was_not_sent_and_it_can_be_sent_again_safely(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    ours, _ = await _in_doubt(payouts, sandbox, tron)
+    payout = await payouts.resolve("k", not_sent=True, note="Bob was wrong")
+    assert (payout.state, payout.evidence) == (PayoutState.NOT_SENT, Evidence.PERSON)
+    payout = await payouts.send("k", **tron, resend=True)
+    assert payout.state is PayoutState.NEEDS_PERSON  # the list shows what Bob has overlooked
+    assert ours in payout.history[-1].note
+    assert len(sandbox.ledger.created) == 2
+
+
+async def test_a_withdrawal_is_one_payouts_only(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    paid = await payouts.send("paid", **tron)
+    await _in_doubt(payouts, sandbox, tron)
+    with pytest.raises(errors.PayoutConflict, match="belongs to payout 'paid'"):
+        await payouts.resolve("k", uuid=paid.uuid)
+
+
+async def test_a_withdrawal_of_something_else_is_refused(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    await _in_doubt(payouts, sandbox, tron)
+    other = sandbox.withdrawals.order("USDT", "TRX", "99", address=tron["address"])
+    with pytest.raises(ValueError, match="99"):
+        await payouts.resolve("k", uuid=other.uuid)
+    with pytest.raises(errors.NotFound):
+        await payouts.resolve("k", uuid="00000000-0000-4000-8000-999999999999")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"uuid": "u", "not_sent": True}, {"uuid": ""}, {"not_sent": 1}, {"not_sent": True, "note": 7}],
+)
+async def test_a_resolution_must_say_one_thing(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    await _in_doubt(payouts, sandbox, tron)
+    with pytest.raises((ValueError, TypeError)):
+        await payouts.resolve("k", **arguments)
+
+
+async def test_what_upbit_has_answered_was_sent(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    body = b'{"uuid":"00000000-0000-4000-8000-000000000001","currency":"XRP","state":"DONE","amount":"10.0"}'
+    sandbox.faults.add(Fault.status(201, *POST, body=body))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NEEDS_PERSON
+    with pytest.raises(ValueError, match="it was sent"):
+        await payouts.resolve("k", not_sent=True)

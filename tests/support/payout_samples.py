@@ -1,0 +1,83 @@
+"""Payouts in every state, for tests that need no exchange."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from upbit_async import errors
+from upbit_async.models import Intent, Withdrawal, WithdrawalState
+from upbit_async.payouts import Payout, transitions
+from upbit_async.protocol.escort import Seal
+
+__all__ = [
+    "AGAIN",
+    "ARRIVED",
+    "EVERY",
+    "FOUND",
+    "INTENT",
+    "IN_DOUBT",
+    "LATER",
+    "LOST",
+    "NOT_SENT",
+    "PLANNED",
+    "REFUSED",
+    "SENDING",
+    "UNKNOWN",
+    "WHEN",
+    "departing",
+    "record",
+]
+
+WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+LATER = WHEN + dt.timedelta(minutes=1)
+INTENT = Intent(
+    endpoint="POST /v1/withdraws/coin",
+    host="h",
+    members={"currency": "USDT", "net_type": "TRX", "amount": "13", "address": "TCANARYADDRESS"},
+    started_at=WHEN,
+)
+PLANNED = transitions.planned("k", INTENT)
+LOST = errors.OutcomeUnknown("lost", intent=INTENT)
+ARRIVED = errors.OutcomeUnknown("lost", intent=INTENT, name="nonce_used", status=401)
+REFUSED = errors.ValidationError("no", status=400, name="no")
+
+
+def record(uuid: str = "w-1", state: str = "WAITING", amount: str = "13") -> Withdrawal:
+    return Withdrawal(
+        uuid=uuid, currency="USDT", net_type="TRX", state=WithdrawalState(state), amount=Decimal(amount)
+    )
+
+
+def departing(planned: Payout = PLANNED, owner: str = "me") -> Payout:
+    return transitions.departing(
+        planned,
+        seal=Seal(nonce="n", algorithm="HS256"),
+        signed_by="f",
+        fence=("old",),
+        owner=owner,
+        lease_until=LATER,
+        now=WHEN,
+    )
+
+
+SENDING = departing()
+_UNKNOWN = transitions.lost(SENDING, LOST, owner="me", now=WHEN)
+assert _UNKNOWN is not None
+UNKNOWN: Payout = _UNKNOWN
+NOT_SENT = transitions.not_found(UNKNOWN, WHEN)
+AGAIN = transitions.departing_again(NOT_SENT, owner="me", lease_until=LATER, now=WHEN)
+IN_DOUBT = transitions.doubtful(UNKNOWN, "why", WHEN)
+FOUND = transitions.adopted(UNKNOWN, record(), WHEN)
+EVERY = {
+    "planned": PLANNED,
+    "sending": SENDING,
+    "unknown": UNKNOWN,
+    "not sent": NOT_SENT,
+    "sending again": AGAIN,
+    "in doubt": IN_DOUBT,
+    "found": FOUND,
+    "answered": transitions.answered(SENDING, record(), WHEN),
+    "done": transitions.answered(SENDING, record(state="DONE"), WHEN),
+    "refused": transitions.refused(SENDING, REFUSED, owner="me", now=WHEN),
+}
