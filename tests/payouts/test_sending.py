@@ -289,7 +289,7 @@ async def test_an_amount_that_is_net_of_the_fee_is_no_disagreement(
 async def test_checks_come_first_on_request(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
-    xrp = {
+    xrp: dict[str, Any] = {
         "currency": "XRP",
         "net_type": "XRP",
         "amount": "25",

@@ -144,6 +144,18 @@ def test_two_equal_ones_are_not_unsettled_at_once(store: Store, amount: str) -> 
         unsettled(store, f"c {name}", **{name: value})
 
 
+def test_what_needs_a_person_lets_nothing_like_it_leave_and_is_always_noted(store: Store) -> None:
+    first = unsettled(store, "a")
+    doubt = store.swap(first, attrs.evolve(first, state=PayoutState.NEEDS_PERSON))
+    with pytest.raises(Taken) as caught:
+        unsettled(store, "b", amount="13.0")
+    assert caught.value.by_key == "a"
+    second = store.get("b")
+    assert second is not None
+    store.swap(second, attrs.evolve(second, state=PayoutState.NEEDS_PERSON))
+    assert store.get("a") == doubt
+
+
 @pytest.mark.parametrize("state", [state for state in PayoutState if not state.is_unsettled])
 def test_a_settled_one_is_in_nobodys_way(store: Store, state: PayoutState) -> None:
     first = unsettled(store, "a")
@@ -186,7 +198,7 @@ def test_what_may_explain_withdrawals_is_found(store: Store) -> None:
     store.swap(owner, attrs.evolve(answered, uuid="W-9"))
     found = store.beside(me, ["w-9", *(f"x{number}" for number in range(1200))])
     assert {payout.key for payout in found} == {"unsettled", "owner"}
-    assert [payout.key for payout in store.answered()] == ["owner"]
+    assert [payout.key for payout in store.examples()] == ["owner"]
 
 
 def test_the_queries_use_the_indexes(store: Store) -> None:
@@ -206,6 +218,36 @@ def test_the_queries_use_the_indexes(store: Store) -> None:
 
 
 # The file
+
+
+def test_a_file_that_was_replaced_is_told(store: Store, path: Path) -> None:
+    store.add(PLANNED)
+    path.rename(path.with_suffix(".old"))
+    with pytest.raises(errors.JournalError, match="was replaced while it was in use"):
+        store.get("k")
+    path.write_bytes(b"")
+    with pytest.raises(errors.JournalError, match="was replaced while it was in use"):
+        store.add(planned("another"))
+
+
+def test_it_is_for_its_owners_eyes(store: Store, path: Path) -> None:
+    store.add(PLANNED)
+    assert {each.stat().st_mode & 0o777 for each in path.parent.glob("payouts.db*")} == {0o600}
+
+
+def test_a_folder_that_is_changed_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    journal = SqliteJournal(path.name)
+    monkeypatch.chdir("/")
+    assert journal.path == str(path)
+
+
+def test_a_child_opens_the_file_for_itself(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.add(PLANNED)
+    former = store._open
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert store.get("k") == PLANNED
+    assert store._open is not former
 
 
 def test_it_is_as_safe_as_sqlite_can_be(store: Store) -> None:
@@ -312,6 +354,7 @@ def test_a_journal_that_may_only_be_read_is_told(store: Store, path: Path, tmp_p
         from upbit_async import errors
         from upbit_async.payouts.sqlite.store import Store
         if os.geteuid() == 0:
+            os.setegid(65534)
             os.seteuid(65534)  # to the superuser nothing is forbidden
         try:
             Store({str(path)!r}, 0.1).bind("h", "sg")

@@ -14,7 +14,7 @@ from payout_samples import ARRIVED, INTENT, UNKNOWN
 from upbit_async.checks import Reading, contradictions, fits, reading_of
 from upbit_async.models import Intent, TransactionType, Withdrawal, WithdrawalState
 from upbit_async.payouts import Evidence, Payout, PayoutState, transitions
-from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, judge
+from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +43,10 @@ def verdict(
     beside: Sequence[Payout] = (),
     elsewhere: Sequence[str] = (),
     reading: Reading | None = None,
+    behind: Sequence[str] = (),
 ) -> Any:
-    return judge(payout, rows, beside=beside, elsewhere=set(elsewhere), reading=reading)
+    sight = Sight(rows=rows, beside=beside, elsewhere=set(elsewhere), reading=reading, behind=behind)
+    return judge(payout, sight)
 
 
 @pytest.mark.parametrize(
@@ -110,22 +112,48 @@ def test_a_request_that_has_arrived_is_never_not_sent() -> None:
     assert verdict([row()], payout=arrived) == Adopt(row())
 
 
-@pytest.mark.parametrize(
-    "state", [PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT]
-)
-def test_one_that_may_be_another_unsettled_payouts_is_nobodys(state: PayoutState) -> None:
+@pytest.mark.parametrize("state", [PayoutState.SENDING, PayoutState.UNKNOWN])
+def test_one_that_may_be_another_payouts_is_nobodys_until_that_is_settled(state: PayoutState) -> None:
     rival = other("rival", "14", state)  # which shows as 13 if the fee is taken out
-    assert isinstance(verdict([row()], beside=[rival]), AskPerson)
+    assert verdict([row()], beside=[rival]) == WaitFor(("rival",))
+    found = verdict([row()], beside=[rival], behind=["rival"])
+    assert isinstance(found, AskPerson)
+    assert found.in_question == ["w"]
     assert verdict([row()], beside=[rival], reading=Reading.GROSS) == Adopt(row())
-    better = row("better", "14")
-    assert verdict([row(), better], beside=[rival]) == Adopt(row())
-    settled = other("rival", "14", PayoutState.REFUSED)
-    assert verdict([row()], beside=[settled]) == Adopt(row())
 
 
-@pytest.mark.parametrize(
-    ("reading", "amount"), [(Reading.GROSS, "13"), (Reading.NET, "12"), (Reading.TOTAL, "14")]
-)
+@pytest.mark.parametrize("state", [PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT])
+def test_one_that_may_be_a_settled_payouts_that_has_none_is_a_persons_matter(state: PayoutState) -> None:
+    rival = other("rival", "14", state)
+    assert isinstance(verdict([row()], beside=[rival]), AskPerson)
+    looked_into = attrs.evolve(rival, evidence=Evidence.PERSON)
+    assert verdict([row()], beside=[looked_into]) == Adopt(row())
+    assert verdict([row()], beside=[other("rival", "14", PayoutState.REFUSED)]) == Adopt(row())
+
+
+def test_what_was_there_before_another_left_can_not_be_its() -> None:
+    assert UNKNOWN.departure is not None
+    later = attrs.evolve(UNKNOWN.departure, fence=("w", "old"))
+    rival = other("rival", "14", PayoutState.UNKNOWN, departure=later)
+    assert verdict([row()], beside=[rival]) == Adopt(row())
+
+
+def test_if_only_the_plain_reading_explains_everything_it_holds() -> None:
+    rivals = [other(f"r{n}", str(n), PayoutState.UNKNOWN) for n in (14, 15, 16)]
+    rows = [row(f"w{n}", str(n)) for n in (13, 14, 15, 16)]
+    assert verdict(rows, beside=rivals) == Adopt(rows[0])
+    # Of these each might be the next one's, net of its fee.
+    assert verdict(rows[:3], beside=rivals) == WaitFor(("r14",))
+
+
+def test_what_another_that_is_under_way_may_explain_is_waited_for() -> None:
+    under_way = other("r", "500", PayoutState.UNKNOWN)
+    assert verdict([row("x", "500")], beside=[under_way]) == WaitFor(("r",))
+    assert isinstance(verdict([row("x", "500")], beside=[under_way], behind=["r"]), AskPerson)
+    assert isinstance(verdict([row("x", "500"), row("y", "7")], beside=[under_way]), AskPerson)
+
+
+@pytest.mark.parametrize(("reading", "amount"), [(Reading.GROSS, "13"), (Reading.NET, "12")])
 def test_amounts_are_read_as_answers_have_shown(reading: Reading, amount: str) -> None:
     known = [(INTENT, row(amount=amount)), (INTENT, row(amount="13", fee="0"))]
     assert reading_of(known) is reading
@@ -176,6 +204,8 @@ def test_the_verdict_never_takes_what_is_anothers_and_never_overlooks_what_may_b
         assert fitting == [found.record]
     elif isinstance(found, SayNotSent):
         assert free == []
+    elif isinstance(found, WaitFor):
+        assert set(found.keys) <= {each.key for each in beside if each.state is PayoutState.UNKNOWN}
     else:
         assert found.why
     if len(fitting) > 1:

@@ -152,9 +152,24 @@ async def test_a_person_says_that_it_was_not_sent_and_it_can_be_sent_again_safel
     payout = await payouts.resolve("k", not_sent=True, note="Bob was wrong")
     assert (payout.state, payout.evidence) == (PayoutState.NOT_SENT, Evidence.PERSON)
     payout = await payouts.send("k", **tron, resend=True)
-    assert payout.state is PayoutState.NEEDS_PERSON  # the list shows what Bob has overlooked
-    assert ours in payout.history[-1].note
+    assert payout.state is PayoutState.NEEDS_PERSON  # the nonce has saved Bob
+    assert "arrived" in payout.history[-1].note
     assert len(sandbox.ledger.created) == 2
+    assert (await payouts.resolve("k", uuid=ours)).state is PayoutState.DONE
+
+
+async def test_what_a_person_has_ruled_out_is_not_asked_about_again(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    await payouts.send("k", **tron, wait=False)
+    for amount in ("13", "13", "500"):
+        sandbox.withdrawals.order("USDT", "TRX", amount, address=tron["address"])
+    assert (await payouts.wait("k")).state is PayoutState.NEEDS_PERSON
+    await payouts.resolve("k", not_sent=True)
+    (payout,) = await payouts.recover(resend=True)
+    assert payout.state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 4
 
 
 async def test_a_withdrawal_is_one_payouts_only(

@@ -67,7 +67,7 @@ assert _UNKNOWN is not None
 UNKNOWN: Payout = _UNKNOWN
 NOT_SENT = transitions.not_found(UNKNOWN, WHEN)
 AGAIN = transitions.departing_again(NOT_SENT, owner="me", lease_until=LATER, now=WHEN)
-IN_DOUBT = transitions.doubtful(UNKNOWN, "why", WHEN)
+IN_DOUBT = transitions.doubtful(UNKNOWN, "why", ["w-8"], WHEN)
 FOUND = transitions.adopted(UNKNOWN, record(), WHEN)
 EVERY = {
     "planned": PLANNED,

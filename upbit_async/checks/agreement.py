@@ -27,7 +27,6 @@ class Reading(enum.Enum):
 
     GROSS = "as asked for"
     NET = "without the fee"
-    TOTAL = "with the fee"
 
 
 def contradictions(intent: Intent, record: Withdrawal) -> str:
@@ -50,8 +49,6 @@ def fits(intent: Intent, record: Withdrawal, reading: Reading) -> bool:
             return record.amount == amount
         case Reading.NET:
             return bool(fee) and _EXACT.add(record.amount, fee) == amount
-        case Reading.TOTAL:
-            return bool(fee) and _EXACT.subtract(record.amount, fee) == amount
 
 
 def reading_of(known: Iterable[tuple[Intent, Withdrawal]]) -> Reading | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
@@ -12,17 +14,37 @@ from upbit_async.events import PayoutChanged
 from upbit_async.payouts import transitions
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.turns import Turns
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Sequence
 
     from upbit_async.payouts.journal import Journal
     from upbit_async.protocol.endpoint import Caller
 
-__all__ = ["Books"]
+__all__ = ["Books", "Change"]
+
+Change: TypeAlias = Callable[[Payout], Payout | None]
+"""Makes a payout what it is after something has happened; None if that changes nothing."""
 
 _log = logging.getLogger("upbit_async.payouts")
+_ALARMING = frozenset({PayoutState.NEEDS_PERSON, PayoutState.UNKNOWN})
+
+
+@attrs.define(eq=False)
+class _Unwritten:
+    """What has happened to a payout and is in no journal yet, oldest first."""
+
+    stored: Payout
+    changes: list[Change] = attrs.field(factory=list[Change])
+
+    @property
+    def imagined(self) -> Payout:
+        """The payout as it is in truth."""
+        payout = self.stored
+        for change in self.changes:
+            payout = change(payout) or payout
+        return payout
 
 
 class Books:
@@ -39,7 +61,8 @@ class Books:
         self.clock = clock
         self._caller = caller
         self._is_bound = False
-        self._unwritten: dict[str, list[Callable[[Payout], Payout | None]]] = {}
+        self._unwritten: dict[str, _Unwritten] = {}
+        self._turns = Turns()
 
     async def open(self) -> None:
         """Make sure that the journal is there, and is this host's.
@@ -53,17 +76,25 @@ class Books:
 
     async def aclose(self) -> None:
         """Write what could not be written yet, and let go of the journal."""
-        try:
-            for key in list(self._unwritten):
+        for key in list(self._unwritten):
+            try:
                 await self._catch_up(key)
-        finally:
-            self._is_bound = False
-            await self.journal.aclose()
+            except Exception as error:  # noqa: BLE001 - as in `conclude`
+                imagined = self._unwritten[key].imagined
+                text = "%s is %s (%s), which is in no journal: %s"
+                _log.error(text, imagined, imagined.state, imagined.uuid, error)
+        self._is_bound = False
+        await self.journal.aclose()
+
+    # -- reading -----------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Payout | None:
-        """Return a payout, or None."""
+        """Return a payout, or None. What could not be written is known all the same."""
         await self.open()
-        await self._catch_up(key)
+        try:
+            await self._catch_up(key)
+        except Exception as error:  # noqa: BLE001 - as in `conclude`
+            return attrs.evolve(self._unwritten[key].imagined, error=_of_journal(error))
         return await self.journal.get(key)
 
     async def read(self, key: str) -> Payout:
@@ -77,13 +108,15 @@ class Books:
             raise ValueError(f"there is no payout {key!r} in this journal")
         return payout
 
+    # -- changing ----------------------------------------------------------------------------------
+
     async def add(self, payout: Payout) -> Payout:
         """Begin a payout, unless there is one of its key already; return the one that there is."""
-        await self.open()
-        await self._catch_up(payout.key)
-        known = await self.journal.add(payout)
-        if known.history == payout.history:
-            self._tell(None, known)
+        known = await self.find(payout.key)
+        if known is None:
+            known = await self.journal.add(payout)
+            if known.history == payout.history:
+                self._tell(None, known)
         return known
 
     async def swap(self, old: Payout, new: Payout) -> Payout:
@@ -97,7 +130,7 @@ class Books:
         self._tell(old, changed)
         return changed
 
-    async def change(self, key: str, change: Callable[[Payout], Payout | None]) -> Payout:
+    async def change(self, key: str, change: Change) -> Payout:
         """Let something happen to a payout, whatever it is by now.
 
         Raises:
@@ -108,35 +141,35 @@ class Books:
             changed = change(payout)
             if changed is None:
                 return payout
-            try:
+            with contextlib.suppress(Outdated):
                 return await self.swap(payout, changed)
-            except Outdated:
-                continue
 
-    async def conclude(self, payout: Payout, change: Callable[[Payout], Payout | None]) -> Payout:
-        """Let something happen that must not be forgotten, such as an answer, even if it can't be written now.
+    async def conclude(self, payout: Payout, change: Change) -> Payout:
+        """Let something happen that must not be forgotten, such as an answer; this never fails.
 
         Args:
             payout: The payout as it was when its request left.
             change: What happens.
+
+        Returns:
+            The payout as it is then. If that could not be written now, its `error` says why; it is written later.
         """
         try:
+            await self._catch_up(payout.key)
             return await self._write_down(payout.key, change)
-        except JournalError as error:
-            self._unwritten.setdefault(payout.key, []).append(change)
-            imagined = change(payout) or payout
+        except Exception as error:  # noqa: BLE001 - whatever a journal raises, what Upbit has said must not be lost
+            unwritten = self._unwritten.setdefault(payout.key, _Unwritten(payout))
+            unwritten.changes.append(change)
+            imagined = unwritten.imagined
             what = imagined.uuid or imagined.history[-1].note
-            _log.error("%s is %s (%s), which could not be written: %s", payout, imagined.state, what, error)
-            return attrs.evolve(imagined, error=error)
+            text = "%s is %s (%s), which could not be written: %s"
+            _log.error(text, payout, imagined.state, what, error)
+            return attrs.evolve(imagined, error=_of_journal(error))
 
-    async def beside(self, payout: Payout, uuids: Collection[str]) -> Sequence[Payout]:
-        """Return what may explain withdrawals; see `Journal.beside`."""
-        return await self.journal.beside(payout, uuids)
-
-    async def _write_down(self, key: str, change: Callable[[Payout], Payout | None]) -> Payout:
+    async def _write_down(self, key: str, change: Change) -> Payout:
         """Change a payout; if another has its withdrawal by a mere match, that one was wrong."""
         while True:
-            payout = await self.read(key)
+            payout = await self._stored(key)
             changed = change(payout)
             if changed is None:
                 return payout
@@ -145,34 +178,53 @@ class Books:
             except Outdated:
                 continue
             except Taken as taken:
-                if changed.record is None or not await self._disprove(taken.by_key, key):
-                    return await self._note_clash(key, changed, taken.by_key)
+                if changed.uuid is None or not await self._disprove(taken.by_key, changed.uuid, key):
+                    return await self._note_clash(payout, changed, taken.by_key)
 
-    async def _disprove(self, by_key: str, key: str) -> bool:
+    async def _disprove(self, by_key: str, uuid: str, key: str) -> bool:
         """Take a withdrawal from a payout that has it by a mere match; whether that was so."""
-        before = await self.read(by_key)
-        after = await self.change(by_key, lambda payout: transitions.disproved(payout, key, self.clock()))
-        return before.uuid is not None and after.uuid is None
+        while True:
+            other = await self._stored(by_key)
+            if other.uuid is None or other.uuid.casefold() != uuid.casefold():
+                return False
+            changed = transitions.disproved(other, key, self.clock())
+            if changed is None:
+                return False
+            with contextlib.suppress(Outdated):
+                await self.swap(other, changed)
+                return True
 
-    async def _note_clash(self, key: str, told: Payout, by_key: str) -> Payout:
+    async def _note_clash(self, payout: Payout, told: Payout, by_key: str) -> Payout:
+        """Let a person see to it: no two payouts can be what Upbit's answers say."""
         what = f"withdrawal {told.uuid}" if told.uuid is not None else "its place"
-        return await self.change(key, lambda payout: transitions.clashing(payout, what, by_key, self.clock()))
+        while True:
+            try:
+                return await self.swap(payout, transitions.clashing(payout, what, by_key, self.clock()))
+            except Outdated:
+                payout = await self._stored(payout.key)
+
+    async def _stored(self, key: str) -> Payout:
+        payout = await self.journal.get(key)
+        if payout is None:
+            raise JournalError(
+                f"payout {key!r} has gone from the journal, which is changed by something else"
+            )
+        return payout
 
     async def _catch_up(self, key: str) -> None:
-        """Write what could not be written when it happened."""
-        while changes := self._unwritten.get(key):
-            if await self.journal.get(key) is not None:
-                await self._write(key, changes[0])
-            changes.pop(0)
-            if not changes:
-                del self._unwritten[key]
+        """Write what could not be written when it happened; one caller at a time.
 
-    async def _write(self, key: str, change: Callable[[Payout], Payout | None]) -> None:
-        waiting = self._unwritten.pop(key)  # or reading it would try to catch up again
-        try:
-            await self._write_down(key, change)
-        finally:
-            self._unwritten[key] = waiting
+        Raises:
+            JournalError: It still can't be written.
+        """
+        if key not in self._unwritten:
+            return
+        async with self._turns.take(key):
+            unwritten = self._unwritten.get(key)
+            while unwritten is not None and unwritten.changes:
+                await self._write_down(key, unwritten.changes[0])
+                unwritten.changes.pop(0)
+            self._unwritten.pop(key, None)
 
     def _tell(self, before: Payout | None, after: Payout) -> None:
         if before is not None and before.state is after.state:
@@ -192,4 +244,8 @@ class Books:
         )
 
 
-_ALARMING = frozenset({PayoutState.NEEDS_PERSON, PayoutState.UNKNOWN})
+def _of_journal(error: Exception) -> JournalError:
+    """Return an error of ours for whatever a journal has raised."""
+    if isinstance(error, JournalError):
+        return error
+    return JournalError(f"the journal failed with {type(error).__name__}: {error}")

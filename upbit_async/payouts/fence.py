@@ -25,7 +25,7 @@ async def take_fence(withdraws: Withdraws, currency: str) -> tuple[str, ...]:
     That they can be read proves besides that the key may read them, which is needed if an answer is lost.
     """
     rows = await withdraws.list(currency=currency)
-    return tuple(row.uuid.casefold() for row in rows if row.currency == currency)
+    return tuple(row.uuid.casefold() for row in rows if row.currency.casefold() == currency.casefold())
 
 
 async def new_since(withdraws: Withdraws, currency: str, fence: Sequence[str]) -> list[Withdrawal]:
@@ -38,14 +38,14 @@ async def new_since(withdraws: Withdraws, currency: str, fence: Sequence[str]) -
     rows: list[Withdrawal] = []
     async with contextlib.aclosing(withdraws.iter(currency=currency)) as walk:
         async for row in walk:
-            if row.currency != currency:
+            if row.currency.casefold() != currency.casefold():
                 continue
             if row.uuid.casefold() not in old:
                 rows.append(row)
                 continue
             landmarks.discard(row.uuid.casefold())
-            if not landmarks:
-                break
+            if not landmarks and len(old) >= _LANDMARKS:
+                break  # of a shorter list all is read: the new one may stand behind those of the same second
     if landmarks:
         raise DecodeError(
             f"Upbit's list of withdrawals in {currency} lacks {len(landmarks)} that it has shown before, so "

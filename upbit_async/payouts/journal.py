@@ -55,8 +55,9 @@ class Journal(Protocol):
 
         Raises:
             Outdated: `old` is not what the journal holds.
-            Taken: `new` would be the second unsettled payout (`PayoutState.is_unsettled`) of one currency, network
-                and amount, or the second of one uuid, in any case.
+            Taken: Another payout has the same uuid (in any case of letters). Or another of the same currency,
+                network and amount is ``sending`` or ``unknown``, and `new` would be the second; or it needs a
+                person, and `new` is ``sending``.
         """
         ...
 
@@ -77,8 +78,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def answered(self) -> Sequence[Payout]:
-        """Return the newest few payouts whose withdrawals were told by Upbit's own answers."""
+    async def examples(self) -> Sequence[Payout]:
+        """Return the newest few payouts whose withdrawals were told by Upbit's own answers.
+
+        They show how Upbit writes amounts.
+        """
         ...
 
     async def aclose(self) -> None:

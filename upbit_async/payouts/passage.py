@@ -87,12 +87,14 @@ class Passage:
             departing = transitions.departing_again(
                 self._payout, owner=self._owner, lease_until=now + lease, now=now
             )
-        self._payout = await self._books.swap(self._payout, departing)
-        self._is_noted = True
+        with anyio.CancelScope(shield=True):  # or it might be noted without our knowing
+            self._payout = await self._books.swap(self._payout, departing)
+            self._is_noted = True
         return _seal_of(self._payout)
 
     async def release(self) -> bool:
         """Say whether the first byte may leave: the lease must still be ours, by the journal itself."""
+        self._is_released = False
         if self._is_unwanted:
             return False
         now_known = await self._books.journal.get(self._payout.key)
@@ -126,10 +128,11 @@ class Passage:
             return await self._take_error(error)
         except Exception as error:
             if self._is_noted and self._is_released:
-                unknown = UpbitError(f"{type(error).__name__} while it was under way", may_have_executed=True)
-                await self._conclude(functools.partial(transitions.lost, error=unknown, owner=self._owner))
-            else:
-                await self._note_held_back(f"{type(error).__name__}")
+                unknown = UpbitError(
+                    f"{type(error).__name__} while it was under way: {error}", may_have_executed=True
+                )
+                return await self._take_error(unknown)
+            await self._note_held_back(type(error).__name__)
             raise
         return await self._conclude(functools.partial(transitions.answered, record=record))
 

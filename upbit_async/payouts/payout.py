@@ -92,16 +92,20 @@ _TAKEN: Final = _ENDED | {PayoutState.ACCEPTED}
 _JUDGED: Final = _TAKEN | {PayoutState.REFUSED, PayoutState.NEEDS_PERSON}
 
 EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
-    PayoutState.PLANNED: frozenset({PayoutState.SENDING}),
+    PayoutState.PLANNED: frozenset({PayoutState.SENDING, PayoutState.NEEDS_PERSON}),
     PayoutState.SENDING: _JUDGED | {PayoutState.PLANNED, PayoutState.UNKNOWN, PayoutState.NOT_SENT},
     PayoutState.UNKNOWN: _JUDGED | {PayoutState.NOT_SENT},
     PayoutState.NOT_SENT: _JUDGED | {PayoutState.SENDING, PayoutState.UNKNOWN},
     PayoutState.NEEDS_PERSON: _TAKEN | {PayoutState.REFUSED, PayoutState.NOT_SENT},
-    PayoutState.ACCEPTED: _ENDED | {PayoutState.NEEDS_PERSON},
-    PayoutState.REFUSED: frozenset({PayoutState.PLANNED}),
-    **{state: frozenset({PayoutState.NEEDS_PERSON}) for state in _ENDED},
+    PayoutState.ACCEPTED: _TAKEN | {PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT},
+    PayoutState.REFUSED: frozenset({PayoutState.PLANNED, PayoutState.NEEDS_PERSON}),
+    **{state: _TAKEN | {PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT} for state in _ENDED},
 }
-"""Where a payout may go from each state. An end is left only if its withdrawal proves to be another's."""
+"""Where a payout may go from each state.
+
+What is not drawn is for what should not happen: an end is left only if its withdrawal, which was found by a match,
+proves to be another's, or if a person says so; and an answer that nobody should be waiting for goes to a person.
+"""
 
 
 class Evidence(StrEnum):
@@ -142,6 +146,8 @@ class Departure:
         lease_until: Until when nobody else touches it, UTC.
         lost_at: Since when there is no hope of an answer, UTC; None if there still is.
         arrived: Whether Upbit has said that a copy has arrived, and not what became of it.
+        in_question: The withdrawals that a person is asked about, by their ids in lower case.
+        ruled_out: Those of which a person has said that they are not it.
         fence: The newest withdrawals of the currency before the first copy left, newest first, by their
             ids in lower case.
     """
@@ -153,6 +159,8 @@ class Departure:
     lease_until: dt.datetime
     lost_at: dt.datetime | None = None
     arrived: bool = False
+    in_question: tuple[str, ...] = attrs.field(default=(), repr=False)
+    ruled_out: tuple[str, ...] = attrs.field(default=(), repr=False)
     fence: tuple[str, ...] = attrs.field(repr=False)
 
 

@@ -22,10 +22,10 @@ from upbit_async.payouts import request, transitions
 from upbit_async.payouts.books import Books
 from upbit_async.payouts.clock import passing_time
 from upbit_async.payouts.journal import Journal, Outdated, Taken
-from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.sending import Sender, pause
+from upbit_async.payouts.payout import Evidence, Payout, PayoutState
+from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
-from upbit_async.payouts.turns import Turns
+from upbit_async.payouts.turns import Turns, pause
 from upbit_async.polling import is_hopeless
 from upbit_async.resources import inputs
 
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["Payouts"]
 
 _RESOLVABLE = frozenset({PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.NEEDS_PERSON})
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+_JOURNALS = tuple(name for name in vars(Journal) if not name.startswith("_"))
 
 
 class Payouts:
@@ -57,7 +60,8 @@ class Payouts:
         client: Pays.
         journal: Keeps the payouts, such as `SqliteJournal`.
         settle: How long to wait after the loss of an answer until Upbit's list is believed to be complete, in
-            seconds.
+            seconds. If the list lags behind for longer, what was carried out may be called ``not_sent``; then only
+            the nonce keeps one more copy of it from being carried out too.
         check: Whether `client.withdraws.check` comes before each payout.
         clock: Tells the time, UTC, by which leases are kept; for tests.
 
@@ -77,7 +81,7 @@ class Payouts:
     ) -> None:
         if not isinstance(client, UpbitClient):
             raise TypeError(f"client is an UpbitClient, not {type(client).__name__}")
-        if not hasattr(journal, "swap"):
+        if not all(callable(getattr(journal, name, None)) for name in _JOURNALS):
             raise TypeError(f"journal is a Journal such as SqliteJournal, not {type(journal).__name__}")
         self._client = client
         self._check = inputs.flag("check", check)
@@ -103,8 +107,9 @@ class Payouts:
     ) -> Payout:
         """Pay, unless that was done under this key already.
 
-        Call it as often as you like: calls with one key join. It returns whenever something has left, whatever became
-        of it; the payout's `state` tells. It raises only if nothing has left, and then it may be called again.
+        Call it as often as you like: calls with one key join. It returns whenever something has left, now or before,
+        whatever became of it; the payout's `state` tells. It raises only if nothing has left, and then it may be called
+        again.
 
         Args:
             key: What the payment is known by, such as ``invoice-42``; at most 256 characters.
@@ -117,7 +122,7 @@ class Payouts:
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
             wait: Wait until the payout has ended, or a person is needed. Otherwise return as soon as Upbit has
                 answered, or its answer is lost.
-            resend: If it is known to be ``not_sent``, send the very same request once more.
+            resend: If it is ``not_sent``, or turns out to be, send the very same request once more.
             retry_refused: If Upbit has refused it, try again.
 
         Returns:
@@ -147,8 +152,16 @@ class Payouts:
         resend, again = inputs.flag("resend", resend), inputs.flag("retry_refused", retry_refused)
         payout = await self._books.add(transitions.planned(request.key_of(key), asked))
         request.raise_if_other(payout, asked)
-        payout = await self._drive(payout.key, resend=resend, retry_refused=again)
-        return await self._see_out(payout) if wait else payout
+        may_resend = resend and payout.state is not PayoutState.NOT_SENT  # if it turns out to be so
+        while True:
+            payout = await self._drive(payout.key, resend=resend, retry_refused=again)
+            if wait:
+                payout = await self._see_out(payout)
+            if payout.state is PayoutState.NOT_SENT and may_resend and payout.error is None:
+                may_resend = False
+            elif payout.state is not PayoutState.PLANNED:
+                return payout
+            # Else it was in the hands of another process, which had to hold it back.
 
     async def get(self, key: str) -> Payout | None:
         """Return a payout as it is known by now, or None if there is none of that key; Upbit is not asked."""
@@ -175,6 +188,7 @@ class Payouts:
         """
         seconds = inputs.patience("timeout", timeout)
         deadline = anyio.current_time() + seconds
+        failures = 0
         for look in itertools.count():
             payout = await self._settler.expire(request.key_of(key))
             match payout.state:
@@ -183,7 +197,7 @@ class Payouts:
                         raise _timed_out(payout, seconds)
                     await anyio.sleep(min(pause(look), deadline - anyio.current_time()))
                 case PayoutState.UNKNOWN:
-                    await self._settle_by(payout, look, deadline, seconds)
+                    failures += await self._settle_by(payout, failures, deadline, seconds)
                 case PayoutState.ACCEPTED:
                     try:
                         await self._settler.follow(payout, deadline)
@@ -251,6 +265,9 @@ class Payouts:
     ) -> Payout:
         """Note down what a person has found out about a payout that is lost or in doubt.
 
+        One that was found by a match can be put right so, too. And one that is not sent, and is not to be sent any
+        more, should be resolved as ``not_sent``: then it is in the way of no other.
+
         Args:
             key: The payout's key.
             uuid: The withdrawal that it is. Upbit is asked for it.
@@ -265,9 +282,10 @@ class Payouts:
         """
         if (uuid is None) == (not inputs.flag("not_sent", not_sent)):
             raise ValueError("resolve takes a uuid, or not_sent=True")
-        note = note and inputs.text("note", note)
+        if not isinstance(note, str):
+            raise TypeError(f"note is text, not {type(note).__name__}")
         payout = await self._settler.expire(request.key_of(key))
-        if payout.state not in _RESOLVABLE:
+        if payout.state not in _RESOLVABLE and payout.evidence is not Evidence.MATCH:
             raise ValueError(f"{payout} is {payout.state}: there is nothing to resolve")
         if uuid is None:
             return await self._resolve_as_not_sent(payout, note)
@@ -307,36 +325,37 @@ class Payouts:
                 payout = await self._books.change(
                     key, lambda known: transitions.to_be_tried_again(known, self._books.clock())
                 )
-            if payout.state is PayoutState.PLANNED:
-                if self._check:
-                    await request.check(self._client, payout.intent)
-                return await self._sender.send(payout)
-            if payout.state is PayoutState.NOT_SENT and resend:
-                payout = await self._settler.look_again(payout)
-                if payout.state is PayoutState.NOT_SENT:
+            try:
+                if payout.state is PayoutState.PLANNED:
+                    return await self._send_first(payout)
+                if payout.state is PayoutState.NOT_SENT and resend:
                     return await self._sender.send(payout)
+            except UpbitError as error:
+                known = await self._books.read(key)
+                if known.state is PayoutState.NOT_SENT:
+                    return attrs.evolve(
+                        known, error=error
+                    )  # a former copy has left: that is told, and not raised
+                if known.state is payout.state:
+                    raise
+                return known  # another process got further meanwhile
             return payout
+
+    async def _send_first(self, payout: Payout) -> Payout:
+        if self._check:
+            await request.check(self._client, payout.intent)
+        return await self._sender.send(payout)
 
     async def _see_out(self, payout: Payout) -> Payout:
         """Wait for the end of what has left. What goes wrong with that is told, and not raised."""
         try:
-            while payout.state is PayoutState.SENDING:  # in another process
-                payout = await self._let_others_send(payout)
-            if payout.state is PayoutState.UNKNOWN:
-                payout = await self._settler.settle(payout.key)
+            if payout.state in {PayoutState.SENDING, PayoutState.UNKNOWN}:
+                payout = await self._settler.free(payout.key)
             if payout.state is PayoutState.ACCEPTED:
                 payout = await self._settler.follow(payout)
         except UpbitError as error:
             return await self._with_error(payout, error)
         return payout
-
-    async def _let_others_send(self, payout: Payout) -> Payout:
-        for look in itertools.count():
-            known = await self._settler.expire(payout.key)
-            if known.state is not PayoutState.SENDING:
-                return known
-            await anyio.sleep(pause(look))
-        return payout  # pragma: no cover - counting does not end
 
     async def _with_error(self, payout: Payout, error: UpbitError) -> Payout:
         with contextlib.suppress(JournalError):
@@ -350,8 +369,9 @@ class Payouts:
         try:
             if payout.state is PayoutState.UNKNOWN:
                 payout = await self._settler.settle(key)
-            elif payout.state is PayoutState.NOT_SENT:
-                payout = await self._settler.look_again(payout)
+            elif payout.state is PayoutState.NOT_SENT and not resend:
+                with contextlib.suppress(Taken):  # its like is under way, so nothing can be said now
+                    payout = await self._settler.look_again(payout)
             if payout.state is PayoutState.NOT_SENT and resend:
                 payout = await self._drive(key, resend=True, retry_refused=False)
                 if payout.state is PayoutState.UNKNOWN:
@@ -366,17 +386,25 @@ class Payouts:
             return await self._with_error(payout, error)
         return payout
 
-    async def _settle_by(self, payout: Payout, look: int, deadline: float, seconds: float) -> None:
-        """Settle a payout, or at least try to, until a deadline."""
+    async def _settle_by(self, payout: Payout, failures: int, deadline: float, seconds: float) -> int:
+        """Settle a payout until a deadline; return how many looks have failed, which is one or none."""
+        left = max(0.0, deadline - anyio.current_time())
+        if self._settler.time_left(payout) > left:
+            await anyio.sleep(left)
+            raise _timed_out(await self._books.read(payout.key), seconds)
         try:
-            with anyio.fail_at(deadline) if deadline < float("inf") else anyio.CancelScope():
+            # Once the settling time is over, the look at the deadline is the last one and is not cut short.
+            with anyio.move_on_after(left + self._client.caller.timeouts.total):
                 await self._settler.settle(payout.key)
-        except TimeoutError:
-            raise _timed_out(await self._books.read(payout.key), seconds) from None
         except UpbitError as error:
             if is_hopeless(error) or isinstance(error, JournalError):
                 raise
-            await anyio.sleep(min(_RETRY_LOOK * (look + 1), max(0.0, deadline - anyio.current_time())))
+            if anyio.current_time() >= deadline:
+                raise _timed_out(await self._books.read(payout.key), seconds) from error
+            left = deadline - anyio.current_time()
+            await anyio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10), left))
+            return 1
+        return 0
 
     async def _resolve_as(self, payout: Payout, record: Withdrawal, note: str) -> Payout:
         told_before = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
@@ -391,7 +419,7 @@ class Payouts:
             raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
 
     async def _resolve_as_not_sent(self, payout: Payout, note: str) -> Payout:
-        if payout.uuid is not None:
+        if payout.uuid is not None and payout.evidence is not Evidence.MATCH:
             raise ValueError(f"{payout} was told by Upbit as withdrawal {payout.uuid}: it was sent")
         try:
             return await self._books.swap(
@@ -399,9 +427,6 @@ class Payouts:
             )
         except Outdated:
             raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
-
-
-_RETRY_LOOK = 2.0
 
 
 def _timed_out(payout: Payout, seconds: float) -> PollTimeout:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import uuid
 from typing import TYPE_CHECKING
 
 import anyio
 
-from upbit_async.errors import ConfigurationError, NotSent, PayoutBlocked, RateLimited
+from upbit_async.errors import (
+    ConfigurationError,
+    JournalError,
+    NotSent,
+    PayoutBlocked,
+    RateLimited,
+    UpbitError,
+)
 from upbit_async.payouts.fence import take_fence
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.passage import Passage
@@ -26,9 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sender"]
 
-_SHORTEST_LOOK = 0.05
-_LONGEST_LOOK = 1.0
-
 
 class Sender:
     """Sends payouts.
@@ -44,7 +49,7 @@ class Sender:
         self._books = books
         self._settler = settler
         self._turns = Turns()
-        self._owner = f"payouts {uuid.uuid4()}"
+        self._name = f"payouts {uuid.uuid4()}"
 
     async def send(self, payout: Payout) -> Payout:
         """Send a payout that is planned, or one more copy of one that was not sent.
@@ -78,9 +83,15 @@ class Sender:
         """Make one passage, when the way is free."""
         before = payout.state
         while payout.state is before:
-            fence = payout.departure.fence if payout.departure else await self._fence(payout)
-            passage = Passage(payout, fence, owner=self._owner, caller=self._client.caller, books=self._books)
             try:
+                if before is PayoutState.NOT_SENT:
+                    payout = await self._settler.look_again(payout)
+                    if payout.state is not before:
+                        break
+                fence = payout.departure.fence if payout.departure else await self._fence(payout)
+                passage = Passage(
+                    payout, fence, owner=self._owner, caller=self._client.caller, books=self._books
+                )
                 return await passage.make()
             except Taken as taken:
                 await self._free_the_way(payout, taken.by_key)
@@ -88,26 +99,31 @@ class Sender:
                 payout = await self._books.read(payout.key)
         return payout
 
+    @property
+    def _owner(self) -> str:
+        return f"{self._name} of process {os.getpid()}"  # which may be another's child by now
+
     async def _fence(self, payout: Payout) -> tuple[str, ...]:
         return await take_fence(self._client.withdraws, payout.intent.currency or "")
 
     async def _free_the_way(self, payout: Payout, by_key: str) -> None:
         """Wait until the payout that stands in the way is settled, or settle it."""
-        for look in itertools.count():
-            other = await self._settler.expire(by_key)
-            match other.state:
-                case PayoutState.NEEDS_PERSON:
-                    raise PayoutBlocked(
-                        f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network needs a "
-                        f"person first ({other.history[-1].note}); look at Upbit's website, then resolve it",
-                        by_key=by_key,
-                    )
-                case PayoutState.UNKNOWN:
-                    await self._settler.settle(by_key)
-                case PayoutState.SENDING:
-                    await anyio.sleep(pause(look))
-                case _:
-                    return
+        try:
+            other = await self._settler.free(by_key)
+        except JournalError:
+            raise
+        except UpbitError as error:
+            raise PayoutBlocked(
+                f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network must be settled "
+                f"first, and that failed ({error}); try again later, or look at Upbit's website and resolve it",
+                by_key=by_key,
+            ) from error
+        if other.state is PayoutState.NEEDS_PERSON:
+            raise PayoutBlocked(
+                f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network needs a "
+                f"person first ({other.history[-1].note}); look at Upbit's website, then resolve it",
+                by_key=by_key,
+            )
 
     def _wait_after(self, error: NotSent | RateLimited, attempt: int) -> float | None:
         throttled = isinstance(error, RateLimited)
@@ -126,8 +142,3 @@ class Sender:
                 f"{payout} was signed with key #{signed_by}, and this client has another: a copy signed otherwise "
                 "could be carried out a second time; send it again with the former key, or resolve it"
             )
-
-
-def pause(look: int) -> float:
-    """Return how long to wait between two looks into the journal, in seconds."""
-    return min(_LONGEST_LOOK, _SHORTEST_LOOK * 1.5 ** min(look, 32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,21 @@ from upbit_async.payouts import transitions
 from upbit_async.payouts.fence import new_since
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.turns import Turns
-from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, judge
+from upbit_async.payouts.turns import Turns, pause
+from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from upbit_async.client import UpbitClient
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.books import Books
     from upbit_async.payouts.verdict import Verdict
 
 __all__ = ["Settler"]
+
+_SECOND_LOOK = 1.0
+"""So long after the first a second look must show nothing either, in seconds."""
 
 
 class Settler:
@@ -38,26 +44,56 @@ class Settler:
     def __init__(self, client: UpbitClient, books: Books, settle: float) -> None:
         self._client = client
         self._books = books
-        self._settle = settle
+        self._patience = settle
         self._turns = Turns()
 
-    async def settle(self, key: str) -> Payout:
-        """Wait until the settling time is over, look once, and decide. What is settled already stays as it is.
+    async def settle(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
+        """Wait until the settling time is over, look, and decide. What is settled already stays as it is.
+
+        Args:
+            key: The payout's key.
+            behind: The keys of payouts that wait for this one.
 
         Raises:
             UpbitError: The list could not be read, so nothing is decided.
         """
-        async with self._turns.take(key):
-            while True:
-                payout = await self.expire(key)
-                if payout.state is not PayoutState.UNKNOWN:
-                    return payout
-                await anyio.sleep(self._time_left(payout))
-                verdict = await self._judge(payout)
-                try:
-                    return await self._books.swap(payout, self._by(verdict, payout))
-                except (Outdated, Taken):
-                    continue
+        while True:
+            async with self._turns.take(key):
+                found = await self._settle_once(key, behind)
+            if isinstance(found, Payout):
+                return found
+            # No turn is held here: two that wait for each other must not stand still.
+            for other in found.keys:
+                await self.free(other, behind=behind | {key})
+
+    async def free(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
+        """Wait until a payout is not under way any more, wherever it is, and settle it if nobody else does."""
+        for look in itertools.count():
+            payout = await self.expire(key)
+            if payout.state is PayoutState.UNKNOWN:
+                return await self.settle(key, behind=behind)
+            if payout.state is not PayoutState.SENDING:
+                return payout
+            await anyio.sleep(pause(look))
+        raise AssertionError  # pragma: no cover - counting does not end
+
+    async def _settle_once(self, key: str, behind: frozenset[str]) -> Payout | WaitFor:
+        """Settle a payout, unless others must be settled first."""
+        while True:
+            payout = await self.expire(key)
+            if payout.state is not PayoutState.UNKNOWN:
+                return payout
+            await anyio.sleep(self.time_left(payout))
+            verdict = await self._judge(payout, behind)
+            if isinstance(verdict, SayNotSent):  # one empty answer may be a slip of the server's
+                await anyio.sleep(_SECOND_LOOK)
+                verdict = await self._judge(payout, behind)
+            if isinstance(verdict, WaitFor):
+                return verdict
+            try:
+                return await self._books.swap(payout, self._by(verdict, payout))
+            except (Outdated, Taken):
+                continue
 
     async def expire(self, key: str) -> Payout:
         """Return a payout, which is unknown if whoever was sending it has not told in time."""
@@ -67,20 +103,21 @@ class Settler:
         """Look once more for a payout that was not sent: what has turned up since is for a person.
 
         Raises:
+            Taken: Something has, and another payout must be settled before a person can be asked.
             UpbitError: The list could not be read.
         """
         if payout.departure is None:
             return payout
-        match await self._judge(payout):
+        match await self._judge(payout, None):
             case Adopt(record):
-                why = f"withdrawal {record.uuid}, which fits, has turned up since"
-            case AskPerson(why, candidates) if candidates:
+                doubt = AskPerson(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
+            case AskPerson(_, [_, *_]) as doubt:
                 pass
             case _:
                 return payout  # what others have withdrawn since then says nothing
         try:
-            return await self._books.swap(payout, transitions.doubtful(payout, why, self._books.clock()))
-        except (Outdated, Taken):
+            return await self._books.swap(payout, self._by(doubt, payout))
+        except Outdated:
             return await self._books.read(payout.key)
 
     async def follow(self, payout: Payout, deadline: float = math.inf) -> Payout:
@@ -105,36 +142,45 @@ class Settler:
             key, lambda payout: transitions.seen(payout, record, self._books.clock())
         )
 
-    def _time_left(self, payout: Payout) -> float:
+    def time_left(self, payout: Payout) -> float:
+        """Return how long a payout is still left to settle, in seconds."""
         lost_at = payout.departure.lost_at if payout.departure is not None else None
         if lost_at is None:
-            return self._settle
+            return self._patience
         passed = (self._books.clock() - lost_at) / dt.timedelta(seconds=1)
-        return min(self._settle, max(0.0, self._settle - passed))
+        return min(self._patience, max(0.0, self._patience - passed))
 
-    async def _judge(self, payout: Payout) -> Verdict:
+    async def _judge(self, payout: Payout, behind: Collection[str] | None) -> Verdict:
         departure, currency = payout.departure, payout.intent.currency or ""
-        fence = departure.fence if departure is not None else ()
+        if departure is None:  # pragma: no cover - whatever is looked for has left
+            raise ValueError(f"{payout} has not left")
+        fence, ruled_out, signed_by = departure.fence, departure.ruled_out, departure.signed_by
         rows = await new_since(self._client.withdraws, currency, fence)
         # The journal is read after the list: whoever has made what the list shows is in it by then.
-        beside = await self._books.beside(payout, [row.uuid.casefold() for row in rows])
-        answered = await self._books.journal.answered()
-        return judge(
+        beside = await self._books.journal.beside(payout, [row.uuid.casefold() for row in rows])
+        examples = await self._books.journal.examples()
+        verdict = judge(
             payout,
-            rows,
-            beside=beside,
-            elsewhere=self._client.caller.answered,
-            reading=reading_of(
-                (other.intent, other.record) for other in answered if other.record is not None
+            Sight(
+                rows=rows,
+                beside=beside,
+                elsewhere={*self._client.caller.answered, *ruled_out},
+                reading=reading_of(
+                    (each.intent, each.record) for each in examples if each.record is not None
+                ),
+                behind=[other.key for other in beside] if behind is None else behind,
             ),
         )
+        if isinstance(verdict, SayNotSent) and not fence and signed_by != self._client.caller.fingerprint:
+            return AskPerson("it was signed with another key, and this one's account may be another")
+        return verdict
 
-    def _by(self, verdict: Verdict, payout: Payout) -> Payout:
+    def _by(self, verdict: Adopt | SayNotSent | AskPerson, payout: Payout) -> Payout:
         now = self._books.clock()
         match verdict:
             case Adopt(record):
                 return transitions.adopted(payout, record, now)
             case SayNotSent():
                 return transitions.not_found(payout, now)
-            case _:
-                return transitions.doubtful(payout, verdict.why, now)
+            case AskPerson():
+                return transitions.doubtful(payout, verdict.why, verdict.in_question, now)

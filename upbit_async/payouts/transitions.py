@@ -7,6 +7,7 @@ first has found out.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -17,7 +18,6 @@ from upbit_async.models import WithdrawalState
 from upbit_async.payouts.payout import EDGES, Departure, Evidence, Payout, PayoutState, Step
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from upbit_async.errors import APIError, UpbitError
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 _NONCE_USED: Final = "nonce_used"
+_LONG_AGO: Final = dt.timedelta(minutes=10)
 _ENDS: Final = {
     WithdrawalState.DONE: PayoutState.DONE,
     WithdrawalState.FAILED: PayoutState.FAILED,
@@ -147,12 +148,16 @@ def expired(payout: Payout, now: dt.datetime) -> Payout | None:
         return None
     departure = _departure(payout)
     note = f"{departure.owner} has not told in time what became of it"
-    at_worst = attrs.evolve(departure, lost_at=departure.lease_until)
+    # The settling time counts from now, since clocks may disagree; after a crash long ago nothing is left to settle.
+    is_old = now - departure.lease_until > _LONG_AGO
+    at_worst = attrs.evolve(departure, lost_at=departure.lease_until if is_old else now)
     return _to(payout, PayoutState.UNKNOWN, now, note, departure=at_worst)
 
 
-def to_be_tried_again(payout: Payout, now: dt.datetime) -> Payout:
+def to_be_tried_again(payout: Payout, now: dt.datetime) -> Payout | None:
     """Let a payout that was refused begin anew, since that was asked for."""
+    if payout.state is not PayoutState.REFUSED:
+        return None
     return _to(payout, PayoutState.PLANNED, now, "to be tried again", evidence=None)
 
 
@@ -171,18 +176,23 @@ def not_found(payout: Payout, now: dt.datetime) -> Payout:
     return _to(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH)
 
 
-def doubtful(payout: Payout, why: str, now: dt.datetime) -> Payout:
-    """Take note that Upbit's list does not settle it."""
-    return _to_person(payout, now, why)
+def doubtful(payout: Payout, why: str, in_question: Sequence[str], now: dt.datetime) -> Payout:
+    """Take note that Upbit's list does not settle it.
+
+    Args:
+        payout: The payout.
+        why: Why not.
+        in_question: The withdrawals that a person is asked about, by their ids in lower case.
+        now: The time.
+    """
+    departure = attrs.evolve(_departure(payout), in_question=tuple(in_question))
+    return _to_person(payout, now, why, departure=departure)
 
 
-def clashing(payout: Payout, what: str, other: str, now: dt.datetime) -> Payout | None:
-    """Take note that another payout has the withdrawal that was told of this one."""
-    if payout.state is PayoutState.NEEDS_PERSON:
-        return None
-    return _to_person(
-        payout, now, f"Upbit's answer does not agree with payout {other!r}, which has {what} already"
-    )
+def clashing(payout: Payout, what: str, other: str, now: dt.datetime) -> Payout:
+    """Take note that another payout has what was told of this one."""
+    note = f"Upbit's answer does not agree with payout {other!r}, which has {what} already"
+    return _to_person(payout, now, note)
 
 
 def disproved(payout: Payout, other: str, now: dt.datetime) -> Payout | None:
@@ -215,13 +225,21 @@ def resolved(payout: Payout, record: Withdrawal, note: str, now: dt.datetime) ->
 def resolved_as_not_sent(payout: Payout, note: str, now: dt.datetime) -> Payout:
     """Take note of a person's word that Upbit does not have it."""
     text = f"a person says that Upbit does not have it{_said(note)}"
-    if payout.state is PayoutState.NOT_SENT:
-        return attrs.evolve(
-            payout,
-            evidence=Evidence.PERSON,
-            history=(*payout.history, Step(at=now, state=payout.state, note=text)),
-        )
-    return _to(payout, PayoutState.NOT_SENT, now, text, evidence=Evidence.PERSON, error=None)
+    known = _departure(payout)
+    wrong = () if payout.uuid is None else (payout.uuid.casefold(),)
+    ruled_out = tuple(dict.fromkeys((*known.ruled_out, *known.in_question, *wrong)))
+    departure = attrs.evolve(known, in_question=(), ruled_out=ruled_out)
+    return _to(
+        payout,
+        PayoutState.NOT_SENT,
+        now,
+        text,
+        uuid=None,
+        record=None,
+        evidence=Evidence.PERSON,
+        error=None,
+        departure=departure,
+    )
 
 
 def _said(note: str) -> str:
@@ -232,16 +250,22 @@ def _said(note: str) -> str:
 
 
 def _to(payout: Payout, state: PayoutState, now: dt.datetime, note: str, **changes: Any) -> Payout:
-    if state not in EDGES[payout.state]:
+    if state not in EDGES[payout.state] and state is not payout.state:
         raise ValueError(f"{payout} is {payout.state} and can't become {state}")
-    step = Step(at=now, state=state, note=note)
-    return attrs.evolve(payout, state=state, history=(*payout.history, step), **changes)
+    return _with_step(attrs.evolve(payout, state=state), now, note, **changes)
 
 
 def _taken(payout: Payout, record: Withdrawal, now: dt.datetime, evidence: Evidence, note: str) -> Payout:
     """Let the payout have its withdrawal; what was needed to find it is needed no more."""
     state = _ENDS.get(record.state, PayoutState.ACCEPTED)
-    known = payout.departure and attrs.evolve(payout.departure, fence=())
+    known = payout.departure
+    if (
+        known is not None and evidence is not Evidence.MATCH
+    ):  # a match may prove wrong, and be looked for again
+        known = attrs.evolve(known, fence=(), in_question=(), ruled_out=())
+    if state not in EDGES[payout.state] and state is not payout.state:
+        note = f"nobody was waiting for an answer, and {note}"
+        return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=evidence)
     return _to(
         payout,
         state,
@@ -270,9 +294,14 @@ def _lost(
 
 def _to_person(payout: Payout, now: dt.datetime, note: str, **changes: Any) -> Payout:
     if payout.state is PayoutState.NEEDS_PERSON:
-        step = Step(at=now, state=payout.state, note=note)
-        return attrs.evolve(payout, history=(*payout.history, step), **changes)
+        return _with_step(payout, now, note, **changes)
     return _to(payout, PayoutState.NEEDS_PERSON, now, note, **changes)
+
+
+def _with_step(payout: Payout, now: dt.datetime, note: str, **changes: Any) -> Payout:
+    """Tell of something that leaves the state as it is."""
+    step = Step(at=now, state=payout.state, note=note)
+    return attrs.evolve(payout, history=(*payout.history, step), **changes)
 
 
 def _departure(payout: Payout) -> Departure:

@@ -1,4 +1,4 @@
-"""Turns: of all who want the same thing in one process, one has it at a time."""
+"""Turns: of all who want the same thing in one process, one has it at a time; other processes are looked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "pause"]
+
+_SHORTEST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
 
 
 @attrs.define(eq=False)
@@ -38,3 +41,8 @@ class Turns:
             queue.length -= 1
             if not queue.length:
                 del self._queues[what]
+
+
+def pause(look: int) -> float:
+    """Return how long to wait between two looks at what another process does, in seconds."""
+    return min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 1.5 ** min(look, 32))

@@ -14,6 +14,7 @@ been taken for the wrong payout's; so if it could be this one's too, it excuses 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,9 +24,9 @@ from upbit_async.models import Withdrawal
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping
 
-__all__ = ["Adopt", "AskPerson", "SayNotSent", "Verdict", "judge"]
+__all__ = ["Adopt", "AskPerson", "SayNotSent", "Sight", "Verdict", "WaitFor", "judge"]
 
 
 @attrs.frozen
@@ -47,74 +48,149 @@ class AskPerson:
     Attributes:
         why: Why not, for people.
         candidates: The withdrawals that may be it; none where some are only unexplained.
+        unexplained: Those that nothing explains.
     """
 
     why: str
     candidates: tuple[Withdrawal, ...] = ()
+    unexplained: tuple[Withdrawal, ...] = ()
+
+    @property
+    def in_question(self) -> list[str]:
+        """The withdrawals that a person is to look at, by their ids in lower case."""
+        return [row.uuid.casefold() for row in dict.fromkeys((*self.candidates, *self.unexplained))]
 
 
-Verdict = Adopt | SayNotSent | AskPerson
+@attrs.frozen
+class WaitFor:
+    """Other payouts must be settled first: they may explain what this one's can't.
+
+    Attributes:
+        keys: Their keys.
+    """
+
+    keys: tuple[str, ...]
+
+
+Verdict = Adopt | SayNotSent | AskPerson | WaitFor
 
 _MOST_SHOWN = 5
+_UNDER_WAY = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN})
 
 
-def judge(
-    payout: Payout,
-    rows: Sequence[Withdrawal],
-    *,
-    beside: Sequence[Payout],
-    elsewhere: Collection[str],
-    reading: Reading | None,
-) -> Verdict:
-    """Say what became of a payout, at the end of its settling time.
+@attrs.frozen(kw_only=True)
+class Sight:
+    """What is known when a payout is judged.
 
-    Args:
-        payout: The payout, whose answer was lost.
+    Attributes:
         rows: All withdrawals in its currency that are new since its fence.
-        beside: Other payouts in its currency: those that own one of the rows, and those that are not settled. They
+        beside: Other payouts in its currency: those that have one of the rows, and those that are not settled. They
             were read after the rows, so whoever has made one of these is among them.
-        elsewhere: The ids, in lower case, that answers have told of other things made through the same client.
+        elsewhere: The ids, in lower case, that answers have told of other things made through the same client, or
+            that a person has ruled out.
         reading: How amounts are to be read, if that is known.
+        behind: The keys of payouts that wait for this one; it does not wait for them.
     """
-    owners = {other.uuid.casefold(): other for other in beside if other.uuid is not None}
-    free = [row for row in rows if row.uuid.casefold() not in owners and row.uuid.casefold() not in elsewhere]
+
+    rows: Sequence[Withdrawal]
+    beside: Sequence[Payout]
+    elsewhere: Collection[str] = ()
+    reading: Reading | None = None
+    behind: Collection[str] = ()
+
+
+def judge(payout: Payout, sight: Sight) -> Verdict:
+    """Say what became of a payout whose answer was lost, at the end of its settling time."""
+    owners = {other.uuid.casefold(): other for other in sight.beside if other.uuid is not None}
+    taken = owners.keys() | sight.elsewhere
+    free = [row for row in sight.rows if row.uuid.casefold() not in taken]
+    reading = sight.reading or _reading_that_explains_all(payout, free, sight.beside)
     mine = [row for row in free if fits(payout.intent, row, reading or Reading.GROSS)]
     match mine:
         case [only]:
-            rival = _rival_for(only, free, beside, reading)
-            if rival is None:
-                return Adopt(only)
-            return AskPerson(
-                f"withdrawal {only.uuid} may belong to this one or to payout {rival.key!r}", (only,)
-            )
+            return _for_the_only(only, sight, reading)
         case [_, *_]:
             return AskPerson(f"several withdrawals fit: {_ids(mine)}", tuple(mine))
-    readings = tuple(Reading) if reading is None else (reading,)
-    near = [row for row in rows if any(fits(payout.intent, row, each) for each in readings)]
+        case _:
+            return _for_none(payout, free, owners, sight, reading)
+
+
+def _for_the_only(row: Withdrawal, sight: Sight, reading: Reading | None) -> Verdict:
+    """Judge by the only withdrawal that fits: unless another payout may have it too, it is the one."""
+    for other in sight.beside:
+        if not _may_claim(other, row, reading):
+            continue
+        if other.state in _UNDER_WAY and other.key not in sight.behind:
+            return WaitFor((other.key,))
+        return AskPerson(f"withdrawal {row.uuid} may belong to this one or to payout {other.key!r}", (row,))
+    return Adopt(row)
+
+
+def _for_none(
+    payout: Payout,
+    free: Sequence[Withdrawal],
+    owners: Mapping[str, Payout],
+    sight: Sight,
+    reading: Reading | None,
+) -> Verdict:
+    """Judge where no withdrawal fits: unless all are explained, it can't be told."""
     uncertain = {uuid for uuid, owner in owners.items() if owner.evidence is Evidence.MATCH}
+    near = [row for row in sight.rows if _fits_somehow(payout, row, reading)]
     candidates = tuple(row for row in near if row in free or row.uuid.casefold() in uncertain)
-    if doubtful := [row for row in rows if row in free or row in candidates]:
-        why = f"whose are these withdrawals in the same currency? {_ids(doubtful)}"
-        return AskPerson(why, candidates)
-    if payout.departure is not None and payout.departure.arrived:
-        return AskPerson("Upbit has said that the request arrived, and its list does not show a withdrawal")
-    return SayNotSent()
+    unexplained = [row for row in sight.rows if row in free or row in candidates]
+    if not unexplained:
+        if payout.departure is not None and payout.departure.arrived:
+            return AskPerson(
+                "Upbit has said that the request arrived, and its list does not show a withdrawal"
+            )
+        return SayNotSent()
+    waited_for = [
+        other for other in sight.beside if other.state in _UNDER_WAY and other.key not in sight.behind
+    ]
+    explanations = [
+        [other.key for other in waited_for if _may_claim(other, row, reading)] for row in unexplained
+    ]
+    if all(explanations):
+        return WaitFor(tuple(dict.fromkeys(key for keys in explanations for key in keys)))
+    why = f"whose are these withdrawals in the same currency? {_ids(unexplained)}"
+    return AskPerson(why, candidates, tuple(unexplained))
 
 
-def _rival_for(
-    row: Withdrawal, free: Sequence[Withdrawal], beside: Sequence[Payout], reading: Reading | None
-) -> Payout | None:
-    """Return another payout without a withdrawal that this one may be of, and that no other fits better."""
-    readings = [reading] if reading is not None else list(Reading)
-    for other in beside:
-        if other.uuid is not None or not (other.state.is_unsettled or other.state is PayoutState.NOT_SENT):
-            continue
-        if not any(fits(other.intent, row, each) for each in readings):
-            continue
-        best = reading or Reading.GROSS
-        if not any(fits(other.intent, each, best) for each in free if each.uuid != row.uuid):
-            return other
-    return None
+def _may_claim(other: Payout, row: Withdrawal, reading: Reading | None) -> bool:
+    """Whether a withdrawal may be another payout's that has none yet, and that no person has looked into."""
+    if other.uuid is not None or other.evidence is Evidence.PERSON:
+        return False
+    if not (other.state.is_unsettled or other.state is PayoutState.NOT_SENT):
+        return False
+    was_there_before = other.departure is not None and row.uuid.casefold() in other.departure.fence
+    return not was_there_before and _fits_somehow(other, row, reading)
+
+
+def _fits_somehow(payout: Payout, row: Withdrawal, reading: Reading | None) -> bool:
+    return any(fits(payout.intent, row, each) for each in ([reading] if reading is not None else Reading))
+
+
+def _reading_that_explains_all(
+    payout: Payout, free: Sequence[Withdrawal], beside: Sequence[Payout]
+) -> Reading | None:
+    """Return that amounts are shown as asked for, if only so every withdrawal is somebody's.
+
+    Nothing but this plain reading is ever concluded so: a stranger's withdrawal might look like one net of a fee.
+    """
+    seekers = [payout, *(other for other in beside if other.uuid is None)]
+
+    def explains_all(reading: Reading) -> bool:
+        return all(
+            any(
+                each is payout or _may_claim(each, row, reading)
+                for each in seekers
+                if fits(each.intent, row, reading)
+            )
+            for row in free
+        )
+
+    only_plainly = bool(free) and explains_all(Reading.GROSS) and not explains_all(Reading.NET)
+    return Reading.GROSS if only_plainly else None
 
 
 def _ids(rows: Sequence[Withdrawal]) -> str:

@@ -101,7 +101,7 @@ class Caller(Protocol):
 
     @property
     def answered(self) -> AbstractSet[str]:
-        """The ids that answers have told of what was made through this client, in lower case."""
+        """The ids that answers have told of what was made without an escort, in lower case."""
         ...
 
     def claim(self, uuid: str, intent: Intent) -> None:

@@ -61,7 +61,7 @@ class Shared:
         tasks: Requests that outlive their callers.
         closed: Whether the client was closed.
         claimed: The ids that are known to be a certain request's, oldest first.
-        answered: The ids that answers have told, in lower case, oldest first.
+        answered: The ids that answers have told of what had no escort, in lower case, oldest first.
     """
 
     region: Region
@@ -83,10 +83,15 @@ class Shared:
         """Remember what an id belongs to."""
         _keep(self.claimed, uuid, intent)
 
-    def take_answer(self, uuid: str, intent: Intent) -> None:
-        """Remember what an id belongs to, by Upbit's own answer."""
+    def take_answer(self, uuid: str, intent: Intent, *, escorted: bool) -> None:
+        """Remember what an id belongs to, by Upbit's own answer.
+
+        Whoever sends an escort along keeps account by himself. If he has not come to note an answer down, his
+        withdrawal must not pass for one that has nothing to do with him.
+        """
         self.claim(uuid, intent)
-        _keep(self.answered, uuid.casefold(), None)
+        if not escorted:
+            _keep(self.answered, uuid.casefold(), None)
 
     def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
         """Sign one request."""

@@ -123,7 +123,7 @@ class Carrier:
 
     @property
     def answered(self) -> AbstractSet[str]:
-        """The ids that answers have told of what was made through this client, in lower case."""
+        """The ids that answers have told of what was made without an escort, in lower case."""
         return self.shared.answered.keys()
 
     async def call(
@@ -207,7 +207,7 @@ class Carrier:
             raise unreadable(self.shared, call, answer, decoded.path, decoded.text)
         value, record = decoded
         if call.once and isinstance(record, Withdrawal):
-            self.shared.take_answer(record.uuid, call.intent)
+            self.shared.take_answer(record.uuid, call.intent, escorted=call.escort is not None)
         return value
 
     def _late(self, call: Call, outcome: Outcome) -> None:

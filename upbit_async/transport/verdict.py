@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from upbit_async import errors
+from upbit_async.models.intent import shortened
 from upbit_async.protocol.replies import Answer, Fault, api_error
 from upbit_async.protocol.retry import STANDSTILL, is_unknown, leaves_doubt
 from upbit_async.transport.http_port import Lost
@@ -102,7 +103,7 @@ def _no_answer(shared: Shared, call: Call, lost: Lost | None) -> errors.Transpor
 
 
 def _refusal(shared: Shared, call: Call, outcome: Outcome, answer: Answer) -> errors.APIError:
-    name, message = (shared.scrub(text) for text in answer.error() or ("", ""))
+    name, message = (_shortened(call, shared.scrub(text)) for text in answer.error() or ("", ""))
     if outcome.fault is Fault.BANNED:
         return banned(shared, call, outcome.banned_for, name, message)
     return api_error(
@@ -115,6 +116,12 @@ def _refusal(shared: Shared, call: Call, outcome: Outcome, answer: Answer) -> er
         retry_after=max(STANDSTILL, outcome.hint or 0.0),
         advice=_interval_advice(call, outcome),
     )
+
+
+def _shortened(call: Call, text: str) -> str:
+    """Shorten the address that a text from outside may echo."""
+    address = call.intent.address
+    return text if address is None else text.replace(address, shortened(address))
 
 
 def _interval_advice(call: Call, outcome: Outcome) -> str:

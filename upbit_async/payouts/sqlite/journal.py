@@ -20,9 +20,6 @@ __all__ = ["SqliteJournal"]
 
 T = TypeVar("T")
 
-_writer: RunVar[anyio.CapacityLimiter] = RunVar("upbit_async.payouts.writer")
-"""Lets one thread at a time work for the journals of an event loop."""
-
 
 class SqliteJournal:
     """Keeps payouts in a file, by Python's own SQLite.
@@ -46,12 +43,13 @@ class SqliteJournal:
         text = os.fspath(path)
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"path is text, not {type(text).__name__}")
-        if not text or ":memory:" in text:
+        if not text or ":memory:" in text or "\0" in text:
             raise ValueError("a journal must outlive its process: give the path of a file")
         if isinstance(patience, bool) or not isinstance(patience, (int, float)) or not 0 <= patience < 1e6:  # noqa: PLR2004
             raise ValueError(f"patience is a number of seconds, not {patience!r}")
-        self.path = text
-        self._store = Store(text, patience)
+        self.path = os.path.abspath(text)  # noqa: PTH100 - links are left as they are; the folder may change later
+        self._store = Store(self.path, patience)
+        self._limiter: RunVar[anyio.CapacityLimiter] = RunVar(f"upbit_async.payouts {id(self)}")
 
     async def bind(self, host: str, region: str) -> None:
         """Belong to one host and region from now on.
@@ -81,9 +79,9 @@ class SqliteJournal:
         """Return what may explain withdrawals; see `Journal.beside`."""
         return await self._run(self._store.beside, payout, uuids)
 
-    async def answered(self) -> Sequence[Payout]:
-        """Return the newest that were told by answers; see `Journal.answered`."""
-        return await self._run(self._store.answered)
+    async def examples(self) -> Sequence[Payout]:
+        """Return the newest that were told by answers; see `Journal.examples`."""
+        return await self._run(self._store.examples)
 
     async def aclose(self) -> None:
         """Close the file; the next call opens it again."""
@@ -91,17 +89,17 @@ class SqliteJournal:
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         """Do the work in a thread, since a disk may be slow."""
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=_one_thread())
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._one_thread())
+
+    def _one_thread(self) -> anyio.CapacityLimiter:
+        """Return what lets one thread at a time work in the running event loop."""
+        try:
+            return self._limiter.get()
+        except LookupError:
+            limiter = anyio.CapacityLimiter(1)
+            self._limiter.set(limiter)
+            return limiter
 
     def __repr__(self) -> str:
         """Show the path."""
         return f"SqliteJournal({self.path!r})"
-
-
-def _one_thread() -> anyio.CapacityLimiter:
-    try:
-        return _writer.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(1)
-        _writer.set(limiter)
-        return limiter

@@ -157,6 +157,8 @@ def _departure_of(text: str) -> Departure:
         lease_until=dt.datetime.fromisoformat(told["lease_until"]),
         lost_at=None if lost_at is None else dt.datetime.fromisoformat(lost_at),
         arrived=told["arrived"],
+        in_question=tuple(told["in_question"]),
+        ruled_out=tuple(told["ruled_out"]),
         fence=tuple(told["fence"]),
     )
 

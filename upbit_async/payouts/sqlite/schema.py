@@ -38,7 +38,7 @@ MIGRATIONS: Final[Sequence[str]] = (
     );
     -- Of payouts of one amount, currency and network, one at a time may have a withdrawal that nobody knows by its id.
     CREATE UNIQUE INDEX one_unsettled ON payouts (currency, net_type, amount)
-        WHERE state IN ('sending', 'unknown', 'needs_person');
+        WHERE state IN ('sending', 'unknown');
     CREATE UNIQUE INDEX one_owner ON payouts (uuid COLLATE NOCASE);
     CREATE INDEX by_state ON payouts (state, currency);
     CREATE INDEX told_by_answers ON payouts (number) WHERE evidence = 'answer' AND uuid IS NOT NULL;

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -48,6 +49,9 @@ _A_MOMENT: Final = 0.01
 _MOST_VARIABLES: Final = 500
 
 
+_parents: Final[list[sqlite3.Connection]] = []
+
+
 class Store:
     """One database file.
 
@@ -61,6 +65,7 @@ class Store:
         self._patience = patience
         self._lock = threading.Lock()
         self._open: sqlite3.Connection | None = None
+        self._opened: tuple[int, int, int] = (0, 0, 0)
 
     def bind(self, host: str, region: str) -> None:
         """Belong to one host and region; see `Journal.bind`."""
@@ -99,6 +104,8 @@ class Store:
         assignments = ", ".join(f"{column} = :{column}" for column in COLUMNS)
         statement = f"UPDATE payouts SET {assignments} WHERE key = :key AND revision = :known"  # noqa: S608 - likewise
         with self._writing() as connection:
+            if changed.state is PayoutState.SENDING:
+                self._check_persons(connection, changed)
             try:
                 done = connection.execute(statement, row_of(changed) | {"known": old.revision})
             except sqlite3.IntegrityError:
@@ -131,8 +138,8 @@ class Store:
                 )
             return self._payouts(rows)
 
-    def answered(self) -> list[Payout]:
-        """Return the newest that were told by answers; see `Journal.answered`."""
+    def examples(self) -> list[Payout]:
+        """Return the newest that were told by answers; see `Journal.examples`."""
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?",
@@ -166,10 +173,20 @@ class Store:
         rows = [step_row(payout, number) for number in range(known, len(payout.history))]
         connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?)", rows)
 
+    def _check_persons(self, connection: sqlite3.Connection, payout: Payout) -> None:
+        """Let nothing leave whose like needs a person."""
+        found = connection.execute(
+            "SELECT key FROM payouts WHERE state = 'needs_person' AND currency = :currency "
+            "AND net_type = :net_type AND amount = :amount AND key <> :key",
+            row_of(payout),
+        ).fetchone()
+        if found is not None:
+            raise Taken(found["key"])
+
     def _who_stands_in_the_way(self, connection: sqlite3.Connection, payout: Payout) -> str:
         reasons = (
             "uuid = :uuid COLLATE NOCASE",
-            f"state IN ({_UNSETTLED}) AND currency = :currency AND net_type = :net_type AND amount = :amount",
+            "state IN ('sending', 'unknown') AND currency = :currency AND net_type = :net_type AND amount = :amount",
         )
         for reason in reasons:
             statement = f"SELECT key FROM payouts WHERE {reason} AND key <> :key"  # noqa: S608 - our own words
@@ -195,6 +212,11 @@ class Store:
     def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
         with self._lock, self._told_plainly():
             connection = self._connection()
+            if self._identity() != self._opened:
+                raise JournalError(
+                    f"the journal {self.path} was replaced while it was in use: stop, and find out by whom, since what "
+                    "was noted in the former is not in the present one"
+                )
             connection.execute(begin)
             try:
                 yield connection
@@ -205,7 +227,12 @@ class Store:
                 raise
 
     def _connection(self) -> sqlite3.Connection:
+        if self._open is not None and self._opened[0] != os.getpid():
+            _parents.append(self._open)  # it is our parent's, and must be neither used nor closed here
+            self._open = None
         if self._open is None:
+            # It holds addresses, so it is for its owner's eyes; SQLite gives its two files the same permissions.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = sqlite3.connect(
                 self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
             )
@@ -214,13 +241,19 @@ class Store:
             except BaseException:
                 connection.close()
                 raise
-            self._open = connection
+            self._open, self._opened = connection, self._identity()
         return self._open
+
+    def _identity(self) -> tuple[int, int, int]:
+        """Return which file it is, and in which process."""
+        try:
+            found = Path(self.path).stat()
+        except OSError:
+            return os.getpid(), 0, 0
+        return os.getpid(), found.st_dev, found.st_ino
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
-        if not os.access(self.path, os.W_OK):
-            raise JournalError(f"the journal {self.path} {_ADVICE['SQLITE_READONLY']}")
         prepare(connection, self.path)
         mode = self._write_ahead(connection)
         if mode != "wal":
@@ -246,6 +279,9 @@ class Store:
         """Turn SQLite's errors into ours."""
         try:
             yield
+        except OSError as error:
+            kind = "SQLITE_READONLY" if isinstance(error, PermissionError) else "SQLITE_CANTOPEN"
+            raise JournalError(f"the journal {self.path} {_ADVICE[kind]} ({error.strerror})") from error
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "") or ""
             kind = next((kind for kind in _ADVICE if name.startswith(kind)), "")
