@@ -283,8 +283,8 @@ class PayoutMachine(RuleBasedStateMachine):
             ):  # else its process has died before the journal had it, and send never returned
                 await self._judge(last, payout)
         if self.warm and not self.strangers and self.lies < 2:
-            doubts = [(payout, payout.history) for payout in to_persons.values()]
-            assert not doubts, (
+            doubts = {key: [step.note for step in payout.history] for key, payout in to_persons.items()}
+            assert doubts == {}, "nobody else has withdrawn anything: that is plain"
                 [[(s.state.value, s.note[-160:]) for s in h] for _, h in doubts],
                 "nobody else has withdrawn anything: that is plain",
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import DecodeError
+from upbit_async.resources.paging import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["new_since", "take_fence"]
 
 _LANDMARKS: Final = 30
-"""So many withdrawals before the fence are read again: withdrawals of one second may change places in the list."""
+"""So many withdrawals before the fence must be seen again, if there were so many."""
 
 
 async def take_fence(withdraws: Withdraws, currency: str) -> tuple[str, ...]:
@@ -31,24 +31,32 @@ async def take_fence(withdraws: Withdraws, currency: str) -> tuple[str, ...]:
 async def new_since(withdraws: Withdraws, currency: str, fence: Sequence[str]) -> list[Withdrawal]:
     """Return all withdrawals in a currency that are new since a fence was taken.
 
+    Pages are read to their end: a new withdrawal may stand behind old ones of the same second.
+
     Raises:
         DecodeError: The list does not reach back to the fence: then it does not show that anything is missing.
     """
-    old, landmarks = frozenset(fence), set(fence[:_LANDMARKS])
-    rows: list[Withdrawal] = []
-    async with contextlib.aclosing(withdraws.iter(currency=currency)) as walk:
-        async for row in walk:
-            if row.currency.casefold() != currency.casefold():
-                continue
-            if row.uuid.casefold() not in old:
-                rows.append(row)
-                continue
-            landmarks.discard(row.uuid.casefold())
-            if not landmarks and len(old) >= _LANDMARKS:
-                break  # of a shorter list all is read: the new one may stand behind those of the same second
-    if landmarks:
-        raise DecodeError(
-            f"Upbit's list of withdrawals in {currency} lacks {len(landmarks)} that it has shown before, so "
-            "nothing follows from what it shows"
-        )
-    return rows
+    landmarks = set(fence[:_LANDMARKS])
+    rows: dict[str, Withdrawal] = {}
+    cursor: str | None = None
+    while True:
+        page = await withdraws.list(currency=currency, to=cursor)
+        fresh = {row.uuid.casefold(): row for row in page if row.uuid.casefold() not in rows}
+        rows |= fresh
+        landmarks -= fresh.keys()
+        if fence and not landmarks:
+            break
+        if not fresh:
+            if landmarks or len(page) >= PAGE:
+                raise DecodeError(
+                    f"Upbit's list of withdrawals in {currency} does not reach back to what it has shown before, so "
+                    "nothing follows from what it shows"
+                )
+            break
+        cursor = page[-1].uuid
+    old = frozenset(fence)
+    return [
+        row
+        for uuid, row in rows.items()
+        if uuid not in old and row.currency.casefold() == currency.casefold()
+    ]

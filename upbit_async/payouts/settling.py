@@ -71,10 +71,10 @@ class Settler:
         for look in itertools.count():
             payout = await self.expire(key)
             if payout.state is PayoutState.UNKNOWN:
-                return await self.settle(key, behind=behind)
-            if payout.state is not PayoutState.SENDING:
+                payout = await self.settle(key, behind=behind)
+            if payout.state not in {PayoutState.SENDING, PayoutState.UNKNOWN}:
                 return payout
-            await anyio.sleep(pause(look))
+            await anyio.sleep(pause(look))  # somebody is sending it, perhaps once more
         raise AssertionError  # pragma: no cover - counting does not end
 
     async def _settle_once(self, key: str, behind: frozenset[str]) -> Payout | WaitFor:
