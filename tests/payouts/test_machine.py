@@ -60,7 +60,7 @@ which = st.integers(0, 1)
 
 
 @settings(
-    max_examples=60,
+    max_examples=50,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -285,9 +285,6 @@ class PayoutMachine(RuleBasedStateMachine):
         if self.warm and not self.strangers and self.lies < 2:
             doubts = {key: [step.note for step in payout.history] for key, payout in to_persons.items()}
             assert doubts == {}, "nobody else has withdrawn anything: that is plain"
-                [[(s.state.value, s.note[-160:]) for s in h] for _, h in doubts],
-                "nobody else has withdrawn anything: that is plain",
-            )
 
     async def _settle_all(self, process: Mortal) -> dict[str, Payout]:
         to_persons: dict[str, Payout] = {}
