@@ -48,11 +48,14 @@ default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
     # Other people's, whose inventories would have to be downloaded.
-    (r"py:.*", r"(collections\.abc|datetime|decimal|httpx|httpx2)\..*|datetime|Decimal"),
+    (r"py:.*", r"(collections\.abc|datetime|decimal|httpx|httpx2|os)\..*|datetime|Decimal"),
     # What stands for other types: type variables, unions and dictionaries of options.
     (r"py:.*", r"(.*\.)?(R|T|Param|CommonOptions|ClientOptions)"),
     # What users are handed and need not name.
-    (r"py:.*", r"(.*\.)?(TransferPoller|Pace|Answer|Request|Delivery|Serving|InProcessTransport)"),
+    (
+        r"py:.*",
+        r"(.*\.)?(TransferPoller|Pace|Answer|Request|Delivery|Serving|InProcessTransport|Caller|Seal)",
+    ),
 ]
 
 Amount.__module__, Amount.__qualname__ = "decimal", "Decimal"  # which they are, decoded strictly
@@ -64,7 +67,12 @@ _RECORDS = {
     "Deposits": "Deposit",
     "DepositPoller": "Deposit",
 }
-_ALIASES = {"_Amount": "Decimal | int | str", "Order": "Literal['asc', 'desc']", "builtins.list": "list"}
+_ALIASES = {
+    "_Amount": "Decimal | int | str",
+    "Order": "Literal['asc', 'desc']",
+    "builtins.list": "list",
+    "dt.datetime": "datetime",
+}
 _TWICE = ("Deposit", "Vasp", "Withdrawal")
 """Names of models, and of what the sandbox keeps in their place."""
 _HIDDEN = "\ue000"

@@ -15,6 +15,8 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from upbit_async import errors
+from upbit_async.payouts import Payouts, SqliteJournal
 from upbit_async.sandbox import Fault, Plan, Sandbox
 
 if TYPE_CHECKING:
@@ -25,9 +27,14 @@ README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 
 
+ADDRESS = "TFakeTronWithdrawAddressFakeFakeFa"
+POST = ("POST", "/v1/withdraws/coin")
+
+
 @pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox to which the environment leads, in the way that the README tells."""
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox to which the environment leads, in the way that the README tells, and a folder to work in."""
+    monkeypatch.chdir(tmp_path)
     sandbox = Sandbox("sg", plan=Plan.at_once())
     with sandbox.serve() as url:
         monkeypatch.setenv("UPBIT_BASE_URL", url)
@@ -45,17 +52,23 @@ def run_blocks() -> dict[str, Any]:
     return names
 
 
-def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     names = run_blocks()
 
-    (entry,) = sandbox.ledger.created
-    assert entry.amount == Decimal("13.241")
-    *changes, txid = capsys.readouterr().out.splitlines()
+    first, invoice_42 = sandbox.ledger.created
+    assert first.amount == Decimal("13.241")
+    *changes, txid, paid = capsys.readouterr().out.splitlines()
     assert [line.split()[-1] for line in changes] == ["WAITING", "DONE"]
-    assert txid == sandbox.withdrawals[entry.uuid].txid
+    assert txid == sandbox.withdrawals[first.uuid].txid
+    assert (paid, sandbox.withdrawals[invoice_42.uuid].state) == ("done", "DONE")
+    asyncio.run(names["pay_invoice_42"]())  # by another process, say
+    assert capsys.readouterr().out == "done\n"
+    assert len(sandbox.ledger.created) == 2
     (test,) = (value for name, value in names.items() if name.startswith("test_"))
     assert inspect.iscoroutinefunction(test)
-    asyncio.run(test())
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    asyncio.run(test(apart))
 
 
 def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: Sandbox) -> None:
@@ -67,9 +80,52 @@ def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: San
     assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
 
 
-def test_its_recipe_is_the_one_that_the_documentation_tests_in_every_way() -> None:
-    recipe = TEXT[TEXT.index("async def pay(") :].split("```")[0].strip()
-    assert recipe in (ROOT / "docs" / "how-to" / "withdraw-safely.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (None, "done"),
+        (Fault.lose_answer(*POST), "done"),
+        (Fault.reset_before(*POST), "not_sent"),
+        (Fault.status(400, *POST, name="withdraw_address_not_registered"), "refused"),
+        (
+            Fault.status(201, *POST, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
+            "ask somebody",
+        ),
+    ],
+    ids=["paid", "lost answer", "lost request", "refused", "in doubt"],
+)
+def test_its_recipe_pays_once_and_tells_what_happened(
+    fault: Fault | None, told: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    pay = run_blocks()["pay"]
+    before = len(sandbox.ledger.created)
+
+    async def pay_twice() -> list[str]:
+        journal = SqliteJournal(tmp_path / "another.db")
+        async with Payouts(sandbox.client(), journal=journal, settle=0) as payouts:
+            if fault is not None:
+                sandbox.faults.add(fault)
+            return [await pay(payouts, "invoice-43", "14", ADDRESS) for _ in range(2)]
+
+    first, second = asyncio.run(pay_twice())
+    assert first == second
+    assert first.startswith(told)
+    assert len(sandbox.ledger.created) - before == (told == "done")
+
+
+def test_its_recipe_raises_if_nothing_has_left(tmp_path: Path, sandbox: Sandbox) -> None:
+    pay = run_blocks()["pay"]
+    before = len(sandbox.ledger.created)
+
+    async def pay_blindly() -> None:
+        journal = SqliteJournal(tmp_path / "another.db")
+        async with Payouts(sandbox.client(), journal=journal) as payouts:
+            sandbox.faults.add(Fault.status(503, "GET", "/v1/withdraws", times=None))
+            with pytest.raises(errors.ServerError):
+                await pay(payouts, "invoice-43", "14", ADDRESS)
+
+    asyncio.run(pay_blindly())
+    assert len(sandbox.ledger.created) == before
 
 
 def test_its_commands_are_there() -> None:

@@ -192,5 +192,10 @@ class Payout:
     departure: Departure | None = attrs.field(default=None, repr=False)
     revision: int = 0
 
+    @property
+    def in_question(self) -> tuple[str, ...]:
+        """The withdrawals that a person is asked about, by their ids in lower case."""
+        return () if self.departure is None else self.departure.in_question
+
     def __str__(self) -> str:
         return f"payout {self.key!r}, {self.intent}"

@@ -121,7 +121,8 @@ class Payouts:
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
             wait: Wait until the payout has ended, or a person is needed. Otherwise return as soon as Upbit has
-                answered, or its answer is lost.
+                answered, or its answer is lost; but a payment of the same amount, currency and network that is not
+                settled is waited for in any case.
             resend: If it is ``not_sent``, or turns out to be, send the very same request once more.
             retry_refused: If Upbit has refused it, try again.
 

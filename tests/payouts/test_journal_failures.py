@@ -1,0 +1,194 @@
+"""A journal that fails lets nothing leave; and what has left is not forgotten because of it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from journals import InlineJournal
+from payout_samples import record
+
+from upbit_async import errors
+from upbit_async.payouts import Evidence, Payouts, PayoutState, transitions
+from upbit_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from upbit_async.client import UpbitClient
+    from upbit_async.sandbox import Sandbox
+
+POST = ("POST", "/v1/withdraws/coin")
+FULL = errors.JournalError("the disk is full")
+
+
+def fails_from(number: int, error: Exception = FULL) -> Callable[[str], None]:
+    """Return what lets changes fail from the n-th on."""
+    swaps = 0
+
+    def strike(work: str) -> None:
+        nonlocal swaps
+        swaps += work == "swap"
+        if work == "swap" and swaps >= number:
+            raise error
+
+    return strike
+
+
+@pytest.mark.parametrize("work", ["bind", "get", "add", "swap"])
+async def test_what_can_not_be_noted_does_not_leave(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], work: str
+) -> None:
+    journal = InlineJournal(path)
+    payouts = Payouts(client, journal=journal)
+
+    def fail(name: str) -> None:
+        if name == work:
+            raise FULL
+
+    journal.before = fail
+    with pytest.raises(errors.JournalError):
+        await payouts.send("k", **tron)
+    assert sandbox.requests.of(*POST) == ()
+    journal.before = None
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    await payouts.aclose()
+
+
+@pytest.mark.parametrize("error", [FULL, RuntimeError("can't start new thread")], ids=["full", "odd"])
+async def test_an_answer_that_can_not_be_noted_is_told_and_noted_later(
+    client: UpbitClient,
+    sandbox: Sandbox,
+    path: Path,
+    tron: dict[str, Any],
+    error: Exception,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journal = InlineJournal(path)
+    async with Payouts(client, journal=journal) as payouts:
+        journal.before = fails_from(2, error)
+        payout = await payouts.send("k", **tron, wait=False)
+        (entry,) = sandbox.ledger.created
+        assert (payout.state, payout.uuid) == (PayoutState.ACCEPTED, entry.uuid)
+        assert isinstance(payout.error, errors.JournalError)
+        (line,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+        assert entry.uuid in line.getMessage()
+        again = await payouts.send("k", **tron, wait=False)
+        assert (again.state, again.uuid) == (PayoutState.ACCEPTED, entry.uuid)
+        journal.before = None
+        found: list[Any] = []
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+
+                async def get() -> None:
+                    found.append(await payouts.get("k"))
+
+                tasks.start_soon(get)
+        assert {each.uuid for each in found} == {entry.uuid}
+        assert (await payouts.wait("k")).evidence is Evidence.ANSWER
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_an_answer_that_was_never_noted_is_found_by_the_same_client(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = InlineJournal(path)
+    payouts = Payouts(client, journal=journal)
+    journal.before = fails_from(2)
+    await payouts.send("k", **tron, wait=False)
+    await payouts.aclose()
+    assert "in no journal" in caplog.text
+    await anyio.sleep(100)
+    async with Payouts(client, journal=InlineJournal(path)) as again:
+        (payout,) = await again.recover(resend=True)
+    assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_a_withdrawal_that_turns_up_while_its_like_is_under_way_stops_the_second_copy(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_delay = 100
+    sandbox.knobs.nonce_memory = 0.0  # so nothing but the list protects
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    assert (await payouts.send("x", **tron)).state is PayoutState.NOT_SENT
+    sandbox.knobs.list_delay = 0
+    sandbox.faults.add(Fault.slow(8, *POST))
+    found: dict[str, Any] = {}
+
+    async def send(by: Payouts, key: str, *, resend: bool) -> None:
+        found[key] = await by.send(key, **tron, resend=resend)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: send(elsewhere, "y", resend=False))
+        await anyio.sleep(1)
+        tasks.start_soon(lambda: send(payouts, "x", resend=True))
+    assert found["y"].state is PayoutState.DONE
+    assert found["x"].state is PayoutState.NEEDS_PERSON
+    assert len(sandbox.ledger.created) == 2
+
+
+async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_the_way(
+    payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    for key in ("x", "y", "z"):
+        await payouts._books.add(transitions.planned(key, await _intent(payouts, tron)))
+    books = payouts._books
+    now = books.clock()
+    x = await books.swap(await books.read("x"), _departing(await books.read("x"), now))
+    lost = transitions.lost(x, errors.UpbitError("lost"), owner="me", now=now)
+    assert lost is not None
+    x = await books.swap(x, lost)
+    x = await books.swap(x, transitions.not_found(x, now))
+    y = await books.swap(await books.read("y"), _departing(await books.read("y"), now))
+    lost = transitions.lost(y, errors.UpbitError("lost"), owner="me", now=now)
+    assert lost is not None
+    y = await books.swap(y, lost)
+    await books.swap(y, transitions.adopted(y, record("u"), now))
+    await books.swap(await books.read("z"), _departing(await books.read("z"), now))
+    concluded = await books.conclude(x, lambda payout: transitions.answered(payout, record("u"), now))
+    assert (concluded.state, concluded.uuid) == (PayoutState.ACCEPTED, "u")
+    assert (await books.read("y")).state is PayoutState.NEEDS_PERSON
+    assert (await books.read("y")).uuid is None
+
+
+async def test_two_answers_that_name_one_withdrawal_are_a_persons_matter(
+    payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    books = payouts._books
+    now = books.clock()
+    intents = {"a": tron, "b": tron | {"amount": "14"}}
+    for key, asked in intents.items():
+        planned = await books.add(transitions.planned(key, await _intent(payouts, asked)))
+        await books.swap(planned, _departing(planned, now))
+    for key, amount in (("a", "13"), ("b", "14")):
+        told = functools.partial(transitions.answered, record=record("u", amount=amount), now=now)
+        await books.conclude(await books.read(key), told)
+    assert (await books.read("a")).state is PayoutState.ACCEPTED
+    clash = await books.read("b")
+    assert clash.state is PayoutState.NEEDS_PERSON
+    assert "u" in clash.history[-1].note
+
+
+async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
+    from upbit_async.payouts import request  # noqa: PLC0415
+
+    return request.intent_for(tron, host=payouts._client.host, now=payouts._books.clock())
+
+
+def _departing(payout: Any, now: Any) -> Any:
+    from upbit_async.protocol.escort import Seal  # noqa: PLC0415
+
+    return transitions.departing(
+        payout,
+        seal=Seal(nonce="n", algorithm="HS256"),
+        signed_by="f",
+        fence=(),
+        owner="me",
+        lease_until=now,
+        now=now,
+    )
