@@ -347,6 +347,6 @@ class PayoutBlocked(UpbitError):
 class JournalError(UpbitError):
     """The payouts' journal can't be used: it is full, locked, damaged, read-only or somebody else's.
 
-    Where this is raised by `Payouts.send`, nothing has left. Where it is a payout's `error`, Upbit has answered, and the
-    payout tells what; the answer is written as soon as that is possible again.
+    Where this is raised by `Payouts.send`, nothing has left. Where it is a payout's `error`, Upbit has answered, and
+    the payout tells what; the answer is written as soon as that is possible again.
     """

@@ -161,7 +161,7 @@ async def test_two_answers_that_name_one_withdrawal_are_a_persons_matter(
 ) -> None:
     books = payouts._books
     now = books.clock()
-    intents = {"a": tron, "b": tron | {"amount": "14"}}
+    intents = {"a": tron, "b": dict(tron, amount="14")}
     for key, asked in intents.items():
         planned = await books.add(transitions.planned(key, await _intent(payouts, asked)))
         await books.swap(planned, _departing(planned, now))

@@ -57,7 +57,7 @@ async def test_what_upbit_leaves_out_or_writes_otherwise_excludes_nothing(
 ) -> None:
     sandbox.knobs.amounts, sandbox.knobs.list_net_type = amounts, told
     sandbox.faults.add(Fault.lose_answer(*POST))
-    payout = await payouts.send("k", **tron | {"amount": "13.500"})
+    payout = await payouts.send("k", **dict(tron, amount="13.500"))
     assert payout.state is PayoutState.DONE
 
 
@@ -212,7 +212,7 @@ async def test_a_stranger_of_the_same_amount_makes_it_a_persons_matter(
     with pytest.raises(errors.PayoutBlocked) as caught:
         await payouts.send("k2", **tron)
     assert caught.value.by_key == "k"
-    assert (await payouts.send("k3", **tron | {"amount": "14"})).state is PayoutState.DONE
+    assert (await payouts.send("k3", **dict(tron, amount="14"))).state is PayoutState.DONE
 
 
 async def test_a_stranger_in_the_same_currency_forbids_to_say_not_sent(
@@ -250,7 +250,7 @@ async def test_other_payouts_are_known_from_the_journal(
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("k", **tron, wait=False)
-    await elsewhere.send("other", **tron | {"amount": "20"}, wait=False)
+    await elsewhere.send("other", **dict(tron, amount="20"), wait=False)
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
@@ -277,9 +277,9 @@ async def test_amounts_net_of_the_fee_are_learned_from_answers(
     sandbox.faults.add(Fault.lose_answer(*POST))
     first = await payouts.send("before", **tron)
     assert first.state is PayoutState.NEEDS_PERSON  # 12 may be anybody's
-    await payouts.send("answered", **tron | {"amount": "50"})
+    await payouts.send("answered", **dict(tron, amount="50"))
     sandbox.faults.add(Fault.lose_answer(*POST))
-    second = await payouts.send("after", **tron | {"amount": "20"})
+    second = await payouts.send("after", **dict(tron, amount="20"))
     assert (second.state, second.evidence) == (PayoutState.DONE, Evidence.MATCH)
 
 
@@ -289,7 +289,7 @@ async def test_two_that_differ_by_the_fee_are_not_taken_for_each_other(
     sandbox.knobs.amounts = "net of fee"
     sandbox.faults.add(Fault.reset_before(*POST), Fault.lose_answer(*POST))
     await elsewhere.send("thirteen", **tron, wait=False)  # never arrived
-    await payouts.send("fourteen", **tron | {"amount": "14"}, wait=False)  # shows as 13
+    await payouts.send("fourteen", **dict(tron, amount="14"), wait=False)  # shows as 13
     found: dict[str, Payout] = {}
 
     async def wait(by: Payouts, key: str) -> None:

@@ -63,7 +63,7 @@ which = st.integers(0, 1)
     max_examples=50,
     stateful_step_count=25,
     deadline=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 class PayoutMachine(RuleBasedStateMachine):
     """Two processes on one journal, an exchange that breaks, and people who withdraw beside them."""
@@ -194,6 +194,7 @@ class PayoutMachine(RuleBasedStateMachine):
         self.begun[key] += 1
         begun, alone = self.begun[key], key not in self.under_way
         self.under_way[key] += 1
+        payout: Payout | None = None
         failure: errors.UpbitError | None = None
         try:
             payout = await process.payouts.send(key, **_asked(key), **how)
@@ -201,7 +202,8 @@ class PayoutMachine(RuleBasedStateMachine):
             failure = error
         finally:
             self.under_way -= Counter({key: 1})
-        if failure is not None:
+        if payout is None or failure is not None:
+            assert failure is not None
             assert not failure.may_have_executed
             known = await process.payouts.get(key)
             if alone and begun == self.begun[key]:  # else another call may have sent it just now
@@ -230,7 +232,7 @@ class PayoutMachine(RuleBasedStateMachine):
 
     async def _create(self, process: Mortal, amount: str) -> None:
         try:
-            await process.client.withdraws.create(**_asked("x") | {"amount": amount, "address": STRANGER})
+            await process.client.withdraws.create(**dict(_asked("x"), amount=amount, address=STRANGER))
         except errors.UpbitError:
             return
 
@@ -283,7 +285,12 @@ class PayoutMachine(RuleBasedStateMachine):
             ):  # else its process has died before the journal had it, and send never returned
                 await self._judge(last, payout)
         if self.warm and not self.strangers and self.lies < 2:
-            doubts = {key: [step.note for step in payout.history] for key, payout in to_persons.items()}
+            # Whether an equal payout that is not sent was carried out unseen, nobody can be sure of.
+            doubts = {
+                key: [step.note for step in payout.history]
+                for key, payout in to_persons.items()
+                if not (key in "ab" and "may belong to this one or to payout" in payout.history[-1].note)
+            }
             assert doubts == {}, "nobody else has withdrawn anything: that is plain"
 
     async def _settle_all(self, process: Mortal) -> dict[str, Payout]:

@@ -46,7 +46,7 @@ async def test_the_same_key_again_asks_for_nothing(
 ) -> None:
     first = await payouts.send("k", **tron)
     before = len(sandbox.requests)
-    assert await payouts.send("k", **tron | {"amount": Decimal("13.000")}) == first
+    assert await payouts.send("k", **dict(tron, amount=Decimal("13.000"))) == first
     assert len(sandbox.requests) == before
 
 
@@ -297,7 +297,7 @@ async def test_checks_come_first_on_request(
     }
     async with Payouts(client, journal=InlineJournal(path), check=True) as payouts:
         with pytest.raises(errors.PreflightFailed, match="less than the minimum"):
-            await payouts.send("k", **tron | {"amount": "1"})
+            await payouts.send("k", **dict(tron, amount="1"))
         with pytest.raises(errors.PreflightFailed, match="secondary_address"):
             await payouts.send("memo", **xrp)
         assert sandbox.requests.of(*POST) == ()
@@ -356,7 +356,7 @@ async def test_mistakes_are_told_before_anything_is_noted(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], arguments: dict[str, Any], kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
-        await payouts.send(**{"key": "k", **tron, **arguments})
+        await payouts.send(**dict(tron, key="k") | arguments)
     assert [each async for each in payouts.pending()] == []
     assert len(sandbox.requests) == 0
 

@@ -21,19 +21,23 @@ if TYPE_CHECKING:
 
 
 def row(uuid: str = "w", amount: str = "13", fee: str | None = "1", **changes: Any) -> Withdrawal:
-    known: dict[str, Any] = {"currency": "USDT", "net_type": "TRX", "state": WithdrawalState.WAITING}
-    return Withdrawal(
+    known = Withdrawal(
         uuid=uuid,
+        currency="USDT",
+        net_type="TRX",
+        state=WithdrawalState.WAITING,
         amount=Decimal(amount),
         fee=None if fee is None else Decimal(fee),
-        **(known | {"transaction_type": TransactionType.DEFAULT} | changes),
+        transaction_type=TransactionType.DEFAULT,
     )
+    return attrs.evolve(known, **changes)
 
 
 def other(key: str, amount: str, state: PayoutState, uuid: str | None = None, **changes: Any) -> Payout:
     intent = attrs.evolve(INTENT, members={**INTENT.members, "amount": amount})
     evidence = Evidence.ANSWER if uuid else None
-    return Payout(key=key, state=state, intent=intent, uuid=uuid, **{"evidence": evidence, **changes})
+    known = Payout(key=key, state=state, intent=intent, uuid=uuid, evidence=evidence)
+    return attrs.evolve(known, **changes)
 
 
 def verdict(

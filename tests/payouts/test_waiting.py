@@ -90,11 +90,11 @@ async def test_recover_takes_up_everything_at_once(
 ) -> None:
     sandbox.plan = Plan.after_seconds(20)
     for number in range(150):
-        await payouts.send(f"accepted {number}", **tron | {"amount": 100 + number}, wait=False)
+        await payouts.send(f"accepted {number}", **dict(tron, amount=100 + number), wait=False)
     sandbox.faults.add(Fault.lose_answer(*POST))
     await payouts.send("lost", **tron, wait=False)
     sandbox.faults.add(Fault.reset_before(*POST))
-    await payouts.send("not sent", **tron | {"amount": "50"}, wait=False)
+    await payouts.send("not sent", **dict(tron, amount="50"), wait=False)
     sandbox.requests.clear()
     found = await elsewhere.recover(resend=True)
     assert len(found) == 152
