@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_time import VirtualTimeLoop
 
 from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Plan, Sandbox, Step
@@ -235,3 +237,18 @@ def test_no_money_appears_or_vanishes(actions: list[tuple[object, ...]], *, fee_
         except Refusal:
             assert list(books.exchange.ledger) == before
         books.check()
+
+
+def test_a_look_from_outside_of_the_loop_does_not_stop_the_clock() -> None:
+    loop = VirtualTimeLoop()
+    sandbox = Sandbox("sg")
+
+    async def look() -> datetime:
+        return sandbox.now
+
+    began = loop.run_until_complete(look())
+    loop.run_until_complete(asyncio.sleep(30))
+    assert sandbox.now == began  # nobody has looked within the loop since
+    loop.run_until_complete(asyncio.sleep(30))
+    assert loop.run_until_complete(look()) - began == timedelta(seconds=60)
+    loop.close()

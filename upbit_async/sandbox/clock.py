@@ -19,7 +19,7 @@ __all__ = ["RunningClock"]
 class RunningClock:
     """UTC that goes on as the event loop's clock does, so that it is virtual where that one is.
 
-    Outside of an event loop it stands still. While a sandbox is served on a socket, several loops and threads
+    Outside of an event loop it stands still, and catches up when it is looked at within it again. While a sandbox is served on a socket, several loops and threads
     look at it, and it goes by the machine's clock instead.
     """
 
@@ -32,7 +32,9 @@ class RunningClock:
     def __call__(self) -> datetime:
         """The present time (aware, UTC)."""
         source, reading = self._read()
-        if source is not None and source == self._source:
+        if source is None:
+            return self._now  # back in the loop it catches up
+        if source == self._source:
             self._now += timedelta(seconds=reading - self._reading)
         self._source, self._reading = source, reading
         return self._now
