@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -161,3 +162,25 @@ async def test_fresh_money_is_welcome(hand: Hand, sandbox: Sandbox) -> None:
     assert sandbox.account.balance("DOGE").available == 0
     rows = (await hand.get("/v1/accounts")).json()
     assert "DOGE" not in [row["currency"] for row in rows]
+
+
+async def test_somebody_withdraws_on_the_website(sandbox: Sandbox) -> None:
+    made = sandbox.withdrawals.order("USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa")
+    (entry,) = sandbox.ledger.created
+    assert (entry.uuid, entry.amount, entry.address) == (made.uuid, Decimal("13.50"), made.address)
+    assert len(sandbox.requests) == 0
+    with pytest.raises(ValueError, match="withdraw_address_not_registered"):
+        sandbox.withdrawals.order("USDT", "TRX", "13", address="TNobodys")
+    with pytest.raises(ValueError, match="above zero"):
+        sandbox.withdrawals.order("USDT", "TRX", "0", address=made.address)
+
+
+async def test_what_a_list_tells_is_a_knob(sandbox: Sandbox) -> None:
+    sandbox.withdrawals.order("USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa")
+    client = sandbox.client()
+    sandbox.knobs.amounts, sandbox.knobs.list_net_type = "net of fee", False
+    (row, *_) = await client.withdraws.list()
+    assert (row.amount, row.fee, row.net_type) == (Decimal("12.5"), Decimal(1), None)
+    sandbox.knobs.amounts, sandbox.knobs.list_net_type = "as sent", True
+    (row, *_) = await client.withdraws.list()
+    assert (row.amount, row.net_type) == (Decimal("13.50"), "TRX")

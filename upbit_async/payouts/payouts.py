@@ -158,7 +158,7 @@ class Payouts:
             payout = await self._drive(payout.key, resend=resend, retry_refused=again)
             if wait:
                 payout = await self._see_out(payout)
-            if payout.state is PayoutState.NOT_SENT and may_resend and payout.error is None:
+            if payout.state is PayoutState.NOT_SENT and may_resend:
                 may_resend = False
             elif payout.state is not PayoutState.PLANNED:
                 return payout

@@ -1,0 +1,119 @@
+"""A caller may be cancelled at any step: nothing is paid twice, and what has left is noted down."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from upbit_async import UpbitClient
+from upbit_async.payouts import Payouts, PayoutState, SqliteJournal
+from upbit_async.sandbox import Fault, Plan, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+POST = ("POST", "/v1/withdraws/coin")
+STEPS = range(0, 160, 3)
+
+
+async def _by_scope(call: Callable[[], Awaitable[Any]], steps: int) -> None:
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+
+            async def cancel() -> None:
+                for _ in range(steps):
+                    await anyio.lowlevel.checkpoint()
+                scope.cancel()
+
+            tasks.start_soon(cancel)
+            await call()
+            tasks.cancel_scope.cancel()
+
+
+async def _natively(call: Callable[[], Awaitable[Any]], steps: int) -> None:
+    task = asyncio.ensure_future(call())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _insisting(call: Callable[[], Awaitable[Any]], steps: int) -> None:
+    task = asyncio.ensure_future(call())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    for _ in range(5):
+        task.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        None,
+        Fault.lose_answer(*POST, times=None),
+        Fault.reset_before(*POST, times=None),
+        Fault.slow(2, *POST, times=None),
+    ],
+    ids=["well", "lost", "not arrived", "slow"],
+)
+@pytest.mark.parametrize("way", [_by_scope, _natively, _insisting])
+async def test_a_call_may_be_cancelled_at_every_step(
+    payouts: Payouts,
+    sandbox: Sandbox,
+    tron: dict[str, Any],
+    way: Any,
+    fault: Fault | None,
+    request: pytest.FixtureRequest,
+) -> None:
+    if way is not _by_scope and "trio" in request.node.name:
+        way = _by_scope  # trio knows no other
+    sandbox.plan = Plan.at_once()
+    seen: set[PayoutState] = set()
+    for steps in STEPS:
+        sandbox.faults.clear()
+        if fault is not None:
+            sandbox.faults.add(fault)
+        asked = dict(tron, amount=str(100 + steps))
+        before = len(sandbox.ledger.created)
+
+        async def send(asked: dict[str, Any] = asked) -> None:
+            await payouts.send(str(asked["amount"]), **asked, wait=False)
+
+        await way(send, steps)
+        known = await payouts.get(asked["amount"])
+        if known is not None:
+            seen.add(known.state)
+            assert known.state is not PayoutState.SENDING
+            assert len(sandbox.ledger.created) - before <= 1
+            assert known.state is not PayoutState.PLANNED or len(sandbox.ledger.created) == before
+        sandbox.faults.clear()
+        payout = await payouts.send(asked["amount"], **asked, resend=True)
+        assert payout.state is PayoutState.DONE, payout.history
+        assert len(sandbox.ledger.created) - before == 1
+    assert PayoutState.PLANNED in seen  # some were cancelled before anything had left,
+    assert len(seen) > 1  # and others after that
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_it_holds_with_real_threads_and_sockets_too(path: Path, tron: dict[str, Any]) -> None:
+    sandbox = Sandbox("sg", plan=Plan.at_once(), limits=False)
+    sandbox.account.fund("USDT", 1_000_000)
+    with sandbox.serve() as url:
+        async with (
+            UpbitClient("sg", credentials=sandbox.credentials, base_url=url) as client,
+            Payouts(client, journal=SqliteJournal(path), settle=0.1) as payouts,
+        ):
+            for number in range(40):
+                asked = dict(tron, amount=str(100 + number))
+                with anyio.move_on_after(number * 0.0005):
+                    await payouts.send(str(number), **asked, wait=False)
+                payout = await payouts.send(str(number), **asked)
+                assert payout.state is PayoutState.DONE, payout.history
+    assert len(sandbox.ledger.created) == 40
