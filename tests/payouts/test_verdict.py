@@ -105,6 +105,7 @@ def test_what_was_only_found_for_another_excuses_nothing_if_it_may_be_ours() -> 
     found_for = other("a", "12", PayoutState.DONE, uuid="a", evidence=Evidence.MATCH)
     assert isinstance(verdict([row("a", "12")], beside=[found_for]), AskPerson)
     assert verdict([row("a", "12")], beside=[found_for], reading=Reading.GROSS) == SayNotSent()
+    assert verdict([row("a", "12")], beside=[found_for], elsewhere=["a"]) == SayNotSent()
     far = other("b", "500", PayoutState.DONE, uuid="b", evidence=Evidence.MATCH)
     assert verdict([row("b", "500")], beside=[far]) == SayNotSent()
 

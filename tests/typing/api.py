@@ -19,6 +19,7 @@ from upbit_async import (
     models,
 )
 from upbit_async.checks import Preflight, Reconciliation
+from upbit_async.payouts import Evidence, Journal, Payout, Payouts, PayoutState, SqliteJournal, Step
 from upbit_async.polling import DepositPoller, WithdrawalPoller
 from upbit_async.transport.limiter import LocalLimiter, NoLimiter
 
@@ -82,6 +83,27 @@ async def receive(client: UpbitClient) -> None:
     verification = await client.travel_rule.verify_by_uuid("d", "v")
     assert_type(verification, models.TravelRuleVerification)
     assert_type(verification.verified, bool)
+
+
+async def pay(client: UpbitClient, journal: Journal) -> None:
+    """Use payouts as a back end would."""
+    journal = SqliteJournal("payouts.db", patience=1)
+    async with Payouts(client, journal=journal, settle=10, check=True) as payouts:
+        assert_type(payouts, Payouts)
+        payout = await payouts.send("k", currency="BTC", net_type="BTC", amount=1, address="a", wait=False)
+        assert_type(payout, Payout)
+        assert_type(payout.state, PayoutState)
+        assert_type(payout.uuid, str | None)
+        assert_type(payout.record, models.Withdrawal | None)
+        assert_type(payout.error, errors.UpbitError | None)
+        assert_type(payout.evidence, Evidence | None)
+        assert_type(payout.history, tuple[Step, ...])
+        assert_type(await payouts.get("k"), Payout | None)
+        assert_type(await payouts.wait("k", timeout=60), Payout)
+        async for each in payouts.pending():
+            assert_type(each, Payout)
+        assert_type(await payouts.recover(resend=True, timeout=60), list[Payout])
+        assert_type(await payouts.resolve("k", uuid="u", note="n"), Payout)
 
 
 async def settle(client: UpbitClient) -> None:

@@ -134,7 +134,8 @@ def _for_none(
     reading: Reading | None,
 ) -> Verdict:
     """Judge where no withdrawal fits: unless all are explained, it can't be told."""
-    uncertain = {uuid for uuid, owner in owners.items() if owner.evidence is Evidence.MATCH}
+    matched = {uuid for uuid, owner in owners.items() if owner.evidence is Evidence.MATCH}
+    uncertain = matched - set(sight.elsewhere)
     near = [row for row in sight.rows if _fits_somehow(payout, row, reading)]
     candidates = tuple(row for row in near if row in free or row.uuid.casefold() in uncertain)
     unexplained = [row for row in sight.rows if row in free or row in candidates]
