@@ -1,4 +1,4 @@
-"""Everything that is checked, and how: plain ``nox`` runs all of it but the benchmarks."""
+"""Everything that is checked, and how: plain ``nox`` runs all of it but the benchmarks and the thousand crashes."""
 
 from __future__ import annotations
 
@@ -199,7 +199,20 @@ def _sdk_examples(session: nox.Session) -> Path:
 def bench(session: nox.Session) -> None:
     """Measure side by side with the bare library and with rivals (on request); scripts may be named."""
     _install(session, "tests")
-    for rival in _group("bench"):  # one that can't be installed is left out, and the tables say so
-        session.install("-q", "-c", str(CONSTRAINTS), rival, success_codes=range(256))
+    _install_rivals(session)
     for script in session.posargs or BENCHMARKS:
         session.run("python", f"tests/benchmarks/{script}.py", env={"PYTHONDONTWRITEBYTECODE": "1"})
+
+
+@nox.session(python=PYTHONS[-1:])
+def crashes(session: nox.Session) -> None:
+    """Kill who pays, by the thousand schedules (on request); how many and the first seed may be given."""
+    _install(session, "tests")
+    _install_rivals(session)
+    session.run("python", "tests/crashes", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": "1"})
+
+
+def _install_rivals(session: nox.Session) -> None:
+    """Install the rivals, but for those that can't be; the tables say so."""
+    for rival in _group("bench"):
+        session.install("-q", "-c", str(CONSTRAINTS), rival, success_codes=range(256))

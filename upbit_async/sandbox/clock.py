@@ -19,8 +19,8 @@ __all__ = ["RunningClock"]
 class RunningClock:
     """UTC that goes on as the event loop's clock does, so that it is virtual where that one is.
 
-    Outside of an event loop it stands still, and catches up when it is looked at within it again. While a sandbox is served on a socket, several loops and threads
-    look at it, and it goes by the machine's clock instead.
+    Outside of an event loop it stands still, and catches up when it is looked at within it again. While a sandbox is
+    served on a socket, several loops and threads look at it, and it goes by the machine's clock instead.
     """
 
     def __init__(self) -> None:
