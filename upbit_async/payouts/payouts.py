@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from typing import TYPE_CHECKING, Self
 
 import anyio
 import attrs
 
-from upbit_async.checks import contradictions
 from upbit_async.client import UpbitClient
-from upbit_async.errors import (
-    JournalError,
-    PayoutConflict,
-    PollTimeout,
-    UpbitError,
-)
+from upbit_async.errors import JournalError, PollTimeout, UpbitError
 from upbit_async.models import TransactionType
 from upbit_async.payouts import request, transitions
 from upbit_async.payouts.books import Books
 from upbit_async.payouts.clock import passing_time
-from upbit_async.payouts.journal import Journal, Outdated, Taken
-from upbit_async.payouts.payout import Evidence, Payout, PayoutState
+from upbit_async.payouts.journal import Journal, Taken
+from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.resolving import raise_if_settled, resolve_as, resolve_as_not_sent
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
-from upbit_async.payouts.turns import Turns, pause
-from upbit_async.polling import is_hopeless
+from upbit_async.payouts.turns import Turns
+from upbit_async.payouts.waiting import Wait
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
@@ -35,14 +29,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from types import TracebackType
 
-    from upbit_async.models import Withdrawal
     from upbit_async.protocol.endpoint import Param
 
 __all__ = ["Payouts"]
 
-_RESOLVABLE = frozenset({PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.NEEDS_PERSON})
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
 _JOURNALS = tuple(name for name in vars(Journal) if not name.startswith("_"))
 
 
@@ -187,26 +177,14 @@ class Payouts:
             PollTimeout: The time is over; the payout goes on.
             UpbitError: It can't be waited for any more: the key was refused, say. The payout goes on all the same.
         """
-        seconds = inputs.patience("timeout", timeout)
-        deadline = anyio.current_time() + seconds
-        failures = 0
-        for look in itertools.count():
-            payout = await self._settler.expire(request.key_of(key))
-            match payout.state:
-                case PayoutState.PLANNED | PayoutState.SENDING:
-                    if anyio.current_time() >= deadline:
-                        raise _timed_out(payout, seconds)
-                    await anyio.sleep(min(pause(look), deadline - anyio.current_time()))
-                case PayoutState.UNKNOWN:
-                    failures += await self._settle_by(payout, failures, deadline, seconds)
-                case PayoutState.ACCEPTED:
-                    try:
-                        await self._settler.follow(payout, deadline)
-                    except PollTimeout as timed_out:
-                        raise _timed_out(await self._books.read(payout.key), seconds) from timed_out
-                case _:
-                    return payout
-        raise AssertionError  # pragma: no cover - counting does not end
+        wait = Wait(
+            request.key_of(key),
+            inputs.patience("timeout", timeout),
+            books=self._books,
+            settler=self._settler,
+            last_look=self._client.caller.timeouts.total,
+        )
+        return await wait.end()
 
     async def pending(self) -> AsyncGenerator[Payout, None]:
         """Yield all payouts for which somebody still has to do something, oldest first.
@@ -286,12 +264,10 @@ class Payouts:
         if not isinstance(note, str):
             raise TypeError(f"note is text, not {type(note).__name__}")
         payout = await self._settler.expire(request.key_of(key))
-        if payout.state not in _RESOLVABLE and payout.evidence is not Evidence.MATCH:
-            raise ValueError(f"{payout} is {payout.state}: there is nothing to resolve")
+        raise_if_settled(payout)
         if uuid is None:
-            return await self._resolve_as_not_sent(payout, note)
-        record = await self._client.withdraws.get(uuid)
-        return await self._resolve_as(payout, record, note)
+            return await resolve_as_not_sent(self._books, payout, note)
+        return await resolve_as(self._books, payout, await self._client.withdraws.get(uuid), note)
 
     async def aclose(self) -> None:
         """Let go of the journal; the client stays open."""
@@ -334,9 +310,8 @@ class Payouts:
             except UpbitError as error:
                 known = await self._books.read(key)
                 if known.state is PayoutState.NOT_SENT:
-                    return attrs.evolve(
-                        known, error=error
-                    )  # a former copy has left: that is told, and not raised
+                    # A former copy may have left, so this is told and not raised.
+                    return attrs.evolve(known, error=error)
                 if known.state is payout.state:
                     raise
                 return known  # another process got further meanwhile
@@ -386,52 +361,3 @@ class Payouts:
         except UpbitError as error:
             return await self._with_error(payout, error)
         return payout
-
-    async def _settle_by(self, payout: Payout, failures: int, deadline: float, seconds: float) -> int:
-        """Settle a payout until a deadline; return how many looks have failed, which is one or none."""
-        left = max(0.0, deadline - anyio.current_time())
-        if self._settler.time_left(payout) > left:
-            await anyio.sleep(left)
-            raise _timed_out(await self._books.read(payout.key), seconds)
-        try:
-            # Once the settling time is over, the look at the deadline is the last one and is not cut short.
-            with anyio.move_on_after(left + self._client.caller.timeouts.total):
-                await self._settler.settle(payout.key)
-        except UpbitError as error:
-            if is_hopeless(error) or isinstance(error, JournalError):
-                raise
-            if anyio.current_time() >= deadline:
-                raise _timed_out(await self._books.read(payout.key), seconds) from error
-            left = deadline - anyio.current_time()
-            await anyio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10), left))
-            return 1
-        return 0
-
-    async def _resolve_as(self, payout: Payout, record: Withdrawal, note: str) -> Payout:
-        told_before = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
-        if (wrong := contradictions(payout.intent, record)) and not told_before:
-            raise ValueError(f"{payout} can't be withdrawal {record.uuid}, which is {wrong}")
-        changed = transitions.resolved(payout, record, note, self._books.clock())
-        try:
-            return await self._books.swap(payout, changed)
-        except Taken as taken:
-            raise PayoutConflict(f"withdrawal {record.uuid} belongs to payout {taken.by_key!r}") from None
-        except Outdated:
-            raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
-
-    async def _resolve_as_not_sent(self, payout: Payout, note: str) -> Payout:
-        if payout.uuid is not None and payout.evidence is not Evidence.MATCH:
-            raise ValueError(f"{payout} was told by Upbit as withdrawal {payout.uuid}: it was sent")
-        try:
-            return await self._books.swap(
-                payout, transitions.resolved_as_not_sent(payout, note, self._books.clock())
-            )
-        except Outdated:
-            raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
-
-
-def _timed_out(payout: Payout, seconds: float) -> PollTimeout:
-    return PollTimeout(
-        f"{payout} is {payout.state} after {seconds:g} s. It goes on all the same: wait again by its key",
-        record=payout.record,
-    )

@@ -1,0 +1,100 @@
+"""Waiting for a payout until its end, or until a deadline."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import anyio
+
+from upbit_async.errors import JournalError, PollTimeout, UpbitError
+from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.turns import pause
+from upbit_async.polling import is_hopeless
+
+if TYPE_CHECKING:
+    from upbit_async.payouts.books import Books
+    from upbit_async.payouts.settling import Settler
+
+__all__ = ["Wait"]
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+
+
+class Wait:
+    """One wait for one payout.
+
+    Args:
+        key: The payout's key.
+        seconds: For how long at most; infinity for ever.
+        books: The payouts.
+        settler: Looks for what is lost.
+        last_look: How long the look at the deadline may take, in seconds.
+    """
+
+    def __init__(self, key: str, seconds: float, *, books: Books, settler: Settler, last_look: float) -> None:
+        self._key = key
+        self._seconds = seconds
+        self._deadline = anyio.current_time() + seconds
+        self._books = books
+        self._settler = settler
+        self._last_look = last_look
+        self._failures = 0
+
+    async def end(self) -> Payout:
+        """Return the payout when it has ended, was not sent or needs a person.
+
+        Raises:
+            PollTimeout: The time is over.
+            UpbitError: It can't be waited for any more.
+        """
+        for look in itertools.count():
+            payout = await self._settler.expire(self._key)
+            match payout.state:
+                case PayoutState.PLANNED | PayoutState.SENDING:
+                    await self._pause(pause(look))
+                case PayoutState.UNKNOWN:
+                    await self._settle(payout)
+                case PayoutState.ACCEPTED:
+                    await self._follow(payout)
+                case _:
+                    return payout
+        raise AssertionError  # pragma: no cover - counting does not end
+
+    async def _pause(self, seconds: float) -> None:
+        left = self._deadline - anyio.current_time()
+        if left <= 0:
+            raise await self._timed_out()
+        await anyio.sleep(min(seconds, left))
+
+    async def _settle(self, payout: Payout) -> None:
+        left = max(0.0, self._deadline - anyio.current_time())
+        if self._settler.time_left(payout) > left:
+            await anyio.sleep(left)
+            raise await self._timed_out()
+        try:
+            # The settling time is over by the deadline, so the look at that is the last one and is not cut short.
+            with anyio.move_on_after(left + self._last_look) as scope:
+                await self._settler.settle(self._key)
+        except UpbitError as error:
+            if is_hopeless(error) or isinstance(error, JournalError):
+                raise
+            await self._pause(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 10)))
+            self._failures += 1
+            return
+        if scope.cancelled_caught:
+            raise await self._timed_out()
+
+    async def _follow(self, payout: Payout) -> None:
+        try:
+            await self._settler.follow(payout, self._deadline)
+        except PollTimeout as timed_out:
+            raise await self._timed_out() from timed_out
+
+    async def _timed_out(self) -> PollTimeout:
+        payout = await self._books.read(self._key)
+        return PollTimeout(
+            f"{payout} is {payout.state} after {self._seconds:g} s. It goes on all the same: wait again by its key",
+            record=payout.record,
+        )
