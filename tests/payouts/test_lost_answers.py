@@ -61,6 +61,21 @@ async def test_what_upbit_leaves_out_or_writes_otherwise_excludes_nothing(
     assert payout.state is PayoutState.DONE
 
 
+async def test_a_network_that_the_list_leaves_out_is_asked_for(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_net_type = False
+    ethereum = dict(tron, net_type="ETH", address="0xFakeEthereumAddress")
+    sandbox.account.allow_address("USDT", "ETH", ethereum["address"])
+    sandbox.faults.add(Fault.lose_answer(*POST, times=2))
+    for key, asked in (("tron", tron), ("ethereum", ethereum)):
+        await payouts.send(key, **asked, wait=False)
+    for key, asked in (("tron", tron), ("ethereum", ethereum)):
+        payout = await payouts.wait(key)
+        assert payout.state is PayoutState.DONE
+        assert sandbox.withdrawals[payout.uuid or ""].address == asked["address"]
+
+
 async def test_nothing_is_decided_before_the_settling_time_is_over(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:

@@ -8,8 +8,9 @@ import math
 from typing import TYPE_CHECKING
 
 import anyio
+import attrs
 
-from upbit_async.checks import reading_of
+from upbit_async.checks import Reading, fits, reading_of
 from upbit_async.errors import PollTimeout
 from upbit_async.payouts import transitions
 from upbit_async.payouts.fence import new_since
@@ -155,7 +156,8 @@ class Settler:
         if departure is None:  # pragma: no cover - whatever is looked for has left
             raise ValueError(f"{payout} has not left")
         fence, ruled_out, signed_by = departure.fence, departure.ruled_out, departure.signed_by
-        rows = await new_since(self._client.withdraws, currency, fence)
+        listed = await new_since(self._client.withdraws, currency, fence)
+        rows = [await self._completed(row, payout) for row in listed]
         # The journal is read after the list: whoever has made what the list shows is in it by then.
         beside = await self._books.journal.beside(payout, [row.uuid.casefold() for row in rows])
         examples = await self._books.journal.examples()
@@ -174,6 +176,12 @@ class Settler:
         if isinstance(verdict, SayNotSent) and not fence and signed_by != self._client.caller.fingerprint:
             return AskPerson("it was signed with another key, and this one's account may be another")
         return verdict
+
+    async def _completed(self, row: Withdrawal, payout: Payout) -> Withdrawal:
+        """Return a row with its network: the list may leave it out, and the single withdrawal tell it."""
+        if row.net_type is not None or not any(fits(payout.intent, row, reading) for reading in Reading):
+            return row
+        return attrs.evolve(row, net_type=(await self._client.withdraws.get(row.uuid)).net_type)
 
     def _by(self, verdict: Adopt | SayNotSent | AskPerson, payout: Payout) -> Payout:
         now = self._books.clock()

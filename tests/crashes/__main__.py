@@ -1,0 +1,10 @@
+"""Run schedules: ``python tests/crashes [how many [first seed]]``."""
+
+from __future__ import annotations
+
+import sys
+
+from runs import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,161 @@
+"""The back end that pays by `Payouts`, and dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import attrs
+from schedules import Invoice, Kill, Style
+
+from upbit_async import Credentials, PollSchedule, RetryPolicy, Timeouts, UpbitClient
+from upbit_async.errors import PayoutBlocked, UpbitError
+from upbit_async.payouts import Payout, Payouts, PayoutState, SqliteJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+__all__ = ["Death", "Task", "connect", "pay"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Task:
+    """What one process is told.
+
+    Attributes:
+        url: Where the exchange is.
+        access_key: The key to it.
+        secret_key: Its secret.
+        folder: Where the process keeps what must outlive it.
+        invoices: What is to be paid.
+        style: How to go about it.
+        settle: How long after the loss of an answer the list is believed to be complete, in seconds.
+        kill: When it is to die by its own hand, if it is.
+        read: How long to wait for an answer, in seconds.
+    """
+
+    url: str
+    access_key: str
+    secret_key: str
+    folder: Path
+    invoices: tuple[Invoice, ...]
+    style: Style
+    settle: float
+    kill: Kill | None
+    read: float = 0.3
+
+
+class Death:
+    """Ends the process before, during or after its n-th work on what outlives it."""
+
+    def __init__(self, kill: Kill | None) -> None:
+        self._kill = kill
+        self._left = kill.count if kill is not None else 0
+
+    def before(self) -> bool:
+        """Take note that work begins; returns whether it is the last."""
+        self._left -= 1
+        if self._kill is None or self._left != 0:
+            return False
+        if self._kill.moment == "before journal":
+            die()
+        if self._kill.moment == "during journal":
+            threading.Thread(target=_die_in, args=(self._kill.seconds,), daemon=True).start()
+        return True
+
+    def after(self, *, is_last: bool) -> None:
+        """Take note that work is done."""
+        if is_last and self._kill is not None and self._kill.moment == "after journal":
+            die()
+
+
+def die() -> None:
+    """End the process as nothing else does: nothing is flushed, closed or told."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_in(seconds: float) -> None:
+    time.sleep(seconds)
+    die()
+
+
+class _MortalJournal(SqliteJournal):
+    def __init__(self, path: Path, death: Death) -> None:
+        super().__init__(path)
+        self._death = death
+
+    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        is_last = self._death.before()
+        try:
+            return await super()._run(work, *arguments)
+        finally:
+            self._death.after(is_last=is_last)
+
+
+def connect(task: Task) -> UpbitClient:
+    """Return an impatient client."""
+    return UpbitClient(
+        "sg",
+        base_url=task.url,
+        credentials=Credentials(task.access_key, task.secret_key),
+        timeouts=Timeouts(connect=1, read=task.read, write=1, total=max(1.0, task.read)),
+        retry=RetryPolicy(base=0.01, throttled_base=0.05, cap=0.2),
+        poll=PollSchedule(first=0.05, longest=0.5, grace=5),
+    )
+
+
+async def pay(task: Task) -> None:
+    """Do what a back end does when it starts: take up what is open, and pay what is to be paid."""
+    journal = _MortalJournal(task.folder / "payouts.db", Death(task.kill))
+    async with connect(task) as client, Payouts(client, journal=journal, settle=task.settle) as payouts:
+        try:
+            await payouts.recover(resend=task.style.resend_at_start)
+        except UpbitError as error:
+            _note(error)
+        async with anyio.create_task_group() as tasks:
+            for number, invoice in enumerate(task.invoices):
+                tasks.start_soon(_pay_one, payouts, invoice, task.style, number)
+
+
+async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style, number: int) -> None:
+    await anyio.sleep(number * style.stagger)
+    resend = False
+    while True:
+        try:
+            payout = await payouts.send(
+                invoice.key,
+                currency=invoice.currency,
+                net_type=invoice.net_type,
+                amount=invoice.amount,
+                address=invoice.address,
+                wait=style.wait,
+                resend=resend,
+            )
+            if not style.wait:
+                payout = await payouts.wait(invoice.key)
+        except PayoutBlocked:
+            return  # nothing more can be done without a person
+        except UpbitError as error:  # nothing has left
+            _note(error)
+        else:
+            if _has_ended(payout):
+                return
+            resend = payout.state is PayoutState.NOT_SENT
+        await anyio.sleep(0.03)
+
+
+def _has_ended(payout: Payout) -> bool:
+    return payout.state.is_final or payout.state is PayoutState.NEEDS_PERSON
+
+
+def _note(error: UpbitError) -> None:
+    sys.stdout.write(f"{time.time():.3f} {type(error).__name__}: {error}\n")
