@@ -152,6 +152,7 @@ async def test_who_has_lost_the_lease_lets_nothing_leave(
         assert expired.state is PayoutState.UNKNOWN
         go_on.set()
     assert sandbox.requests.of(*POST) == ()
+    await late.aclose()
     assert found == [await payouts.get("k")]
     assert found[0].state is PayoutState.NOT_SENT
 
