@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POST = ("POST", "/v1/withdraws/coin")
-STEPS = range(0, 160, 3)
+STEPS = range(0, 160, 4)
 
 
 async def _by_scope(call: Callable[[], Awaitable[Any]], steps: int) -> None:
