@@ -63,8 +63,8 @@ class Payouts:
     def __init__(
         self,
         client: UpbitClient,
-        *,
         journal: Journal,
+        *,
         settle: float = 30.0,
         check: bool = False,
         clock: Callable[[], dt.datetime] | None = None,
