@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from decimal import Decimal
@@ -113,7 +114,7 @@ def test_any_key_and_any_text_comes_back(text: str) -> None:
 
 
 def _folder() -> Path:
-    folder = Path(os.environ.get("PYTEST_FOLDER", "/tmp")) / f"upbit_async-{os.getpid()}"  # noqa: S108
+    folder = Path(tempfile.gettempdir()) / f"upbit_async-{os.getpid()}"
     folder.mkdir(exist_ok=True)
     return folder
 
