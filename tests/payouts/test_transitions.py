@@ -193,3 +193,10 @@ def test_a_payout_is_frozen_and_shows_no_whole_address() -> None:
         PLANNED.state = PayoutState.DONE  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     for each in EVERY.values():
         assert "CANARY" not in f"{each} {each!r}"
+
+
+def test_a_copy_whose_owner_has_died_rests_on_nothing() -> None:
+    again = transitions.departing_again(NOT_SENT, owner="me", lease_until=LATER, now=WHEN)
+    over = transitions.expired(again, LATER)
+    assert over is not None
+    assert over.evidence is None

@@ -131,9 +131,11 @@ def test_one_that_may_be_another_payouts_is_nobodys_until_that_is_settled(state:
 def test_one_that_may_be_a_settled_payouts_that_has_none_is_a_persons_matter(state: PayoutState) -> None:
     rival = other("rival", "14", state)
     assert isinstance(verdict([row()], beside=[rival]), AskPerson)
-    looked_into = attrs.evolve(rival, evidence=Evidence.PERSON)
-    assert verdict([row()], beside=[looked_into]) == Adopt(row())
     assert verdict([row()], beside=[other("rival", "14", PayoutState.REFUSED)]) == Adopt(row())
+    looked_into = other("rival", "14", PayoutState.NOT_SENT, evidence=Evidence.PERSON)
+    assert verdict([row()], beside=[looked_into]) == Adopt(row())
+    in_doubt_again = attrs.evolve(looked_into, state=PayoutState.NEEDS_PERSON)
+    assert isinstance(verdict([row()], beside=[in_doubt_again]), AskPerson)
 
 
 def test_what_was_there_before_another_left_can_not_be_its() -> None:
@@ -215,3 +217,9 @@ def test_the_verdict_never_takes_what_is_anothers_and_never_overlooks_what_may_b
         assert found.why
     if len(fitting) > 1:
         assert isinstance(found, AskPerson)
+
+
+@pytest.mark.parametrize("state", [PayoutState.SENDING, PayoutState.UNKNOWN])
+def test_a_persons_word_holds_only_until_one_more_copy_has_left(state: PayoutState) -> None:
+    again = other("rival", "14", state, evidence=Evidence.PERSON)
+    assert verdict([row()], beside=[again]) == WaitFor(("rival",))

@@ -151,7 +151,7 @@ def expired(payout: Payout, now: dt.datetime) -> Payout | None:
     # The settling time counts from now, since clocks may disagree; after a crash long ago nothing is left to settle.
     is_old = now - departure.lease_until > _LONG_AGO
     at_worst = attrs.evolve(departure, lost_at=departure.lease_until if is_old else now)
-    return _to(payout, PayoutState.UNKNOWN, now, note, departure=at_worst)
+    return _to(payout, PayoutState.UNKNOWN, now, note, evidence=None, departure=at_worst)
 
 
 def to_be_tried_again(payout: Payout, now: dt.datetime) -> Payout | None:

@@ -159,9 +159,10 @@ def _for_none(
 
 def _may_claim(other: Payout, row: Withdrawal, reading: Reading | None) -> bool:
     """Whether a withdrawal may be another payout's that has none yet, and that no person has looked into."""
-    if other.uuid is not None or other.evidence is Evidence.PERSON:
+    if other.uuid is not None:
         return False
-    if not (other.state.is_unsettled or other.state is PayoutState.NOT_SENT):
+    may_exist_unseen = other.state is PayoutState.NOT_SENT and other.evidence is not Evidence.PERSON
+    if not (other.state.is_unsettled or may_exist_unseen):
         return False
     was_there_before = other.departure is not None and row.uuid.casefold() in other.departure.fence
     return not was_there_before and _fits_somehow(other, row, reading)
