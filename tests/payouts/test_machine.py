@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -346,5 +345,4 @@ def _asked(key: str) -> dict[str, Any]:
     }
 
 
-assert attrs.has(Payout)
 TestPayouts = PayoutMachine.TestCase

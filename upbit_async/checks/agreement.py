@@ -7,10 +7,10 @@ fee is no contradiction.
 from __future__ import annotations
 
 import enum
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from upbit_async.checks.reconcile import differs_by_fee, is_alike
+from upbit_async.checks.reconcile import EXACT, differs_by_fee, is_alike
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from upbit_async.models import Intent, Withdrawal
 
 __all__ = ["Reading", "contradictions", "fits", "reading_of"]
-
-_EXACT = Context(prec=200)
 
 
 class Reading(enum.Enum):
@@ -48,7 +46,7 @@ def fits(intent: Intent, record: Withdrawal, reading: Reading) -> bool:
         case Reading.GROSS:
             return record.amount == amount
         case Reading.NET:
-            return bool(fee) and _EXACT.add(record.amount, fee) == amount
+            return bool(fee) and EXACT.add(record.amount, fee) == amount
 
 
 def reading_of(known: Iterable[tuple[Intent, Withdrawal]]) -> Reading | None:

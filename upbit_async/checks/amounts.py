@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from upbit_async.checks.reconcile import EXACT
 from upbit_async.models import TransactionType
 from upbit_async.models.reason import Reason
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["fee_for", "reasons", "sendable", "truncated", "warnings"]
 
 _NOTHING = Decimal(0)
-_EXACT = Context(prec=200)
 
 
 def truncated(amount: Decimal, places: int) -> Decimal:
@@ -63,7 +63,7 @@ def reasons(
         yield Reason(
             "below_minimum", f"{amount:f} {currency} is less than the minimum, {limit.minimum:f} {currency}"
         )
-    if balance < _EXACT.add(amount, fee):
+    if balance < EXACT.add(amount, fee):
         yield Reason(
             "insufficient_balance",
             f"the balance of {balance:f} {currency} does not cover {amount:f} and the fee of {fee:f}",
@@ -74,8 +74,8 @@ def warnings(amount: Decimal, fee: Decimal | None, chance: WithdrawalChance | No
     """Yield what should be known of the amount: whether the side of the fee may matter."""
     if chance is None or not fee:
         return
-    balance, needed = chance.account.balance, _EXACT.add(amount, fee)
-    if needed <= balance < _EXACT.add(needed, fee):
+    balance, needed = chance.account.balance, EXACT.add(amount, fee)
+    if needed <= balance < EXACT.add(needed, fee):
         yield Reason(
             "fee_side_undocumented",
             f"Upbit does not say whether the fee of {fee:f} is taken out of the amount or comes on top, and "

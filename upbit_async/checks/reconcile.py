@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from upbit_async.models import Intent
 
-__all__ = ["Reconciliation", "conclude", "differs_by_fee", "is_alike", "matches"]
+__all__ = ["EXACT", "Reconciliation", "conclude", "differs_by_fee", "is_alike", "matches"]
 
-_EXACT = Context(prec=200)
+EXACT = Context(prec=200)
+"""Adds and subtracts amounts of any length without rounding."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,4 +107,4 @@ def differs_by_fee(row: Withdrawal, amount: Decimal) -> bool:
     """Whether a withdrawal's amount is another one, with its fee or without it."""
     if not row.fee:
         return False
-    return row.amount in {_EXACT.add(amount, row.fee), _EXACT.subtract(amount, row.fee)}
+    return row.amount in {EXACT.add(amount, row.fee), EXACT.subtract(amount, row.fee)}

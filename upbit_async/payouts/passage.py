@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import attrs
 
-from upbit_async.errors import APIError, Banned, JournalError, RateLimited, UpbitError
+from upbit_async.errors import APIError, Banned, RateLimited, UpbitError
 from upbit_async.payouts import transitions
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.protected import see_to_the_end
@@ -90,7 +90,7 @@ class Passage:
         with anyio.CancelScope(shield=True):  # or it might be noted without our knowing
             self._payout = await self._books.swap(self._payout, departing)
             self._is_noted = True
-        return _seal_of(self._payout)
+        return self._payout.known_departure.seal
 
     async def release(self) -> bool:
         """Say whether the first byte may leave: the lease must still be ours, by the journal itself."""
@@ -99,8 +99,7 @@ class Passage:
             return False
         now_known = await self._books.journal.get(self._payout.key)
         is_ours = now_known is not None and now_known.revision == self._payout.revision
-        departure = self._payout.departure
-        in_time = departure is not None and self._books.clock() < departure.lease_until
+        in_time = self._books.clock() < self._payout.known_departure.lease_until
         # Nothing comes between this and the first byte.
         self._is_released = is_ours and in_time and not self._is_unwanted
         return self._is_released
@@ -139,7 +138,7 @@ class Passage:
     async def _take_error(self, error: UpbitError) -> Payout:
         if error.may_have_executed:
             return await self._conclude(functools.partial(transitions.lost, error=error, owner=self._owner))
-        if isinstance(error, APIError) and not isinstance(error, (RateLimited, Banned)) and error.status:
+        if isinstance(error, APIError) and not isinstance(error, (RateLimited, Banned)):
             return await self._conclude(
                 functools.partial(transitions.refused, error=error, owner=self._owner)
             )
@@ -154,9 +153,3 @@ class Passage:
     async def _conclude(self, happening: Callable[..., Payout | None]) -> Payout:
         now = self._books.clock()
         return await self._books.conclude(self._payout, functools.partial(happening, now=now))
-
-
-def _seal_of(payout: Payout) -> Seal:
-    if payout.departure is None:  # pragma: no cover - it was just given one
-        raise JournalError(f"{payout} has no request")
-    return payout.departure.seal

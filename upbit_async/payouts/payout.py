@@ -72,6 +72,11 @@ class PayoutState(StrEnum):
         return self in _FINAL
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether it will be settled by itself: its answer, or its settling time, is waited for."""
+        return self in _UNDER_WAY
+
+    @property
     def is_unsettled(self) -> bool:
         """Whether there may be a withdrawal of it that nobody knows by its id: none like it may leave."""
         return self in _UNSETTLED
@@ -86,7 +91,8 @@ _FINAL: Final = frozenset(
         PayoutState.REFUSED,
     }
 )
-_UNSETTLED: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NEEDS_PERSON})
+_UNDER_WAY: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN})
+_UNSETTLED: Final = _UNDER_WAY | {PayoutState.NEEDS_PERSON}
 _ENDED: Final = frozenset({PayoutState.DONE, PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED})
 _TAKEN: Final = _ENDED | {PayoutState.ACCEPTED}
 _JUDGED: Final = _TAKEN | {PayoutState.REFUSED, PayoutState.NEEDS_PERSON}
@@ -196,6 +202,17 @@ class Payout:
     def in_question(self) -> tuple[str, ...]:
         """The withdrawals that a person is asked about, by their ids in lower case."""
         return () if self.departure is None else self.departure.in_question
+
+    @property
+    def known_departure(self) -> Departure:
+        """The same as `departure`, of a payout of which a request may have left.
+
+        Raises:
+            ValueError: None has.
+        """
+        if self.departure is None:
+            raise ValueError(f"{self} is {self.state} without a request")
+        return self.departure
 
     def __str__(self) -> str:
         return f"payout {self.key!r}, {self.intent}"

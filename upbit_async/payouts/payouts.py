@@ -325,7 +325,7 @@ class Payouts:
     async def _see_out(self, payout: Payout) -> Payout:
         """Wait for the end of what has left. What goes wrong with that is told, and not raised."""
         try:
-            if payout.state in {PayoutState.SENDING, PayoutState.UNKNOWN}:
+            if payout.state.is_under_way:
                 payout = await self._settler.free(payout.key)
             if payout.state is PayoutState.ACCEPTED:
                 payout = await self._settler.follow(payout)

@@ -88,7 +88,11 @@ class Sender:
                     payout = await self._settler.look_again(payout)
                     if payout.state is not before:
                         break
-                fence = payout.departure.fence if payout.departure else await self._fence(payout)
+                fence = (
+                    payout.departure.fence
+                    if payout.departure
+                    else await take_fence(self._client.withdraws, payout.intent.currency or "")
+                )
                 passage = Passage(
                     payout, fence, owner=self._owner, caller=self._client.caller, books=self._books
                 )
@@ -102,9 +106,6 @@ class Sender:
     @property
     def _owner(self) -> str:
         return f"{self._name} of process {os.getpid()}"  # which may be another's child by now
-
-    async def _fence(self, payout: Payout) -> tuple[str, ...]:
-        return await take_fence(self._client.withdraws, payout.intent.currency or "")
 
     async def _free_the_way(self, payout: Payout, by_key: str) -> None:
         """Wait until the payout that stands in the way is settled, or settle it."""

@@ -73,7 +73,7 @@ class Settler:
             payout = await self.expire(key)
             if payout.state is PayoutState.UNKNOWN:
                 payout = await self.settle(key, behind=behind)
-            if payout.state not in {PayoutState.SENDING, PayoutState.UNKNOWN}:
+            if not payout.state.is_under_way:
                 return payout
             await anyio.sleep(pause(look))  # somebody is sending it, perhaps once more
         raise AssertionError  # pragma: no cover - counting does not end
@@ -107,8 +107,6 @@ class Settler:
             Taken: Something has, and another payout must be settled before a person can be asked.
             UpbitError: The list could not be read.
         """
-        if payout.departure is None:
-            return payout
         match await self._judge(payout, None):
             case Adopt(record):
                 doubt = AskPerson(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
@@ -145,18 +143,15 @@ class Settler:
 
     def time_left(self, payout: Payout) -> float:
         """Return how long a payout is still left to settle, in seconds."""
-        lost_at = payout.departure.lost_at if payout.departure is not None else None
+        lost_at = payout.known_departure.lost_at
         if lost_at is None:
             return self._patience
         passed = (self._books.clock() - lost_at) / dt.timedelta(seconds=1)
         return min(self._patience, max(0.0, self._patience - passed))
 
     async def _judge(self, payout: Payout, behind: Collection[str] | None) -> Verdict:
-        departure, currency = payout.departure, payout.intent.currency or ""
-        if departure is None:  # pragma: no cover - whatever is looked for has left
-            raise ValueError(f"{payout} has not left")
-        fence, ruled_out, signed_by = departure.fence, departure.ruled_out, departure.signed_by
-        listed = await new_since(self._client.withdraws, currency, fence)
+        departure = payout.known_departure
+        listed = await new_since(self._client.withdraws, payout.intent.currency or "", departure.fence)
         rows = [await self._completed(row, payout) for row in listed]
         # The journal is read after the list: whoever has made what the list shows is in it by then.
         beside = await self._books.journal.beside(payout, [row.uuid.casefold() for row in rows])
@@ -166,14 +161,15 @@ class Settler:
             Sight(
                 rows=rows,
                 beside=beside,
-                elsewhere={*self._client.caller.answered, *ruled_out},
+                elsewhere={*self._client.caller.answered, *departure.ruled_out},
                 reading=reading_of(
                     (each.intent, each.record) for each in examples if each.record is not None
                 ),
                 behind=[other.key for other in beside] if behind is None else behind,
             ),
         )
-        if isinstance(verdict, SayNotSent) and not fence and signed_by != self._client.caller.fingerprint:
+        is_anothers = departure.signed_by != self._client.caller.fingerprint
+        if isinstance(verdict, SayNotSent) and not departure.fence and is_anothers:
             return AskPerson("it was signed with another key, and this one's account may be another")
         return verdict
 

@@ -87,7 +87,7 @@ def departing(
 
 def departing_again(payout: Payout, *, owner: str, lease_until: dt.datetime, now: dt.datetime) -> Payout:
     """Take note that one more copy of the very same request is about to leave."""
-    known = _departure(payout)
+    known = payout.known_departure
     departure = attrs.evolve(
         known, copies=known.copies + 1, owner=owner, lease_until=lease_until, lost_at=None
     )
@@ -97,11 +97,11 @@ def departing_again(payout: Payout, *, owner: str, lease_until: dt.datetime, now
 
 def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: dt.datetime) -> Payout | None:
     """Take note that the copy under way has not left, or was turned away unread; earlier ones may have."""
-    if payout.state is not PayoutState.SENDING or _departure(payout).owner != owner:
+    if payout.state is not PayoutState.SENDING or payout.known_departure.owner != owner:
         return None  # somebody else has it now
     error = None if isinstance(why, str) else why
     note = f"nothing has left: {why}"
-    departure = _departure(payout)
+    departure = payout.known_departure
     if departure.copies == 1:
         return _to(payout, PayoutState.PLANNED, now, note, error=error, departure=None)
     fewer = attrs.evolve(departure, copies=departure.copies - 1)
@@ -127,7 +127,7 @@ def refused(payout: Payout, error: APIError, *, owner: str, now: dt.datetime) ->
     """Take note that Upbit has said no. It speaks of one copy: if there were several it settles nothing."""
     if payout.uuid is not None or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}:
         return None
-    if _departure(payout).copies > 1:
+    if payout.known_departure.copies > 1:
         note = f"a further copy was refused, which does not say what became of the first: {error}"
         return _lost(payout, error, now, note, owner=owner)
     note = f"Upbit has refused it: {error}"
@@ -144,9 +144,9 @@ def lost(payout: Payout, error: UpbitError, *, owner: str, now: dt.datetime) -> 
 
 def expired(payout: Payout, now: dt.datetime) -> Payout | None:
     """Take note that the lease of whoever was sending it is over, if it is."""
-    if payout.state is not PayoutState.SENDING or now < _departure(payout).lease_until:
+    if payout.state is not PayoutState.SENDING or now < payout.known_departure.lease_until:
         return None
-    departure = _departure(payout)
+    departure = payout.known_departure
     note = f"{departure.owner} has not told in time what became of it"
     # The settling time counts from now, since clocks may disagree; after a crash long ago nothing is left to settle.
     is_old = now - departure.lease_until > _LONG_AGO
@@ -185,7 +185,7 @@ def doubtful(payout: Payout, why: str, in_question: Sequence[str], now: dt.datet
         in_question: The withdrawals that a person is asked about, by their ids in lower case.
         now: The time.
     """
-    departure = attrs.evolve(_departure(payout), in_question=tuple(in_question))
+    departure = attrs.evolve(payout.known_departure, in_question=tuple(in_question))
     return _to_person(payout, now, why, departure=departure)
 
 
@@ -225,7 +225,7 @@ def resolved(payout: Payout, record: Withdrawal, note: str, now: dt.datetime) ->
 def resolved_as_not_sent(payout: Payout, note: str, now: dt.datetime) -> Payout:
     """Take note of a person's word that Upbit does not have it."""
     text = f"a person says that Upbit does not have it{_said(note)}"
-    known = _departure(payout)
+    known = payout.known_departure
     wrong = () if payout.uuid is None else (payout.uuid.casefold(),)
     ruled_out = tuple(dict.fromkeys((*known.ruled_out, *known.in_question, *wrong)))
     departure = attrs.evolve(known, in_question=(), ruled_out=ruled_out)
@@ -250,20 +250,25 @@ def _said(note: str) -> str:
 
 
 def _to(payout: Payout, state: PayoutState, now: dt.datetime, note: str, **changes: Any) -> Payout:
-    if state not in EDGES[payout.state] and state is not payout.state:
+    if not _may_become(payout, state):
         raise ValueError(f"{payout} is {payout.state} and can't become {state}")
-    return _with_step(attrs.evolve(payout, state=state), now, note, **changes)
+    step = Step(at=now, state=state, note=note)
+    return attrs.evolve(payout, state=state, history=(*payout.history, step), **changes)
+
+
+def _may_become(payout: Payout, state: PayoutState) -> bool:
+    """Whether there is an edge; to stay and tell why needs none."""
+    return state is payout.state or state in EDGES[payout.state]
 
 
 def _taken(payout: Payout, record: Withdrawal, now: dt.datetime, evidence: Evidence, note: str) -> Payout:
     """Let the payout have its withdrawal; what was needed to find it is needed no more."""
     state = _ENDS.get(record.state, PayoutState.ACCEPTED)
     known = payout.departure
-    if (
-        known is not None and evidence is not Evidence.MATCH
-    ):  # a match may prove wrong, and be looked for again
+    # A match may prove wrong, and be looked for again.
+    if known is not None and evidence is not Evidence.MATCH:
         known = attrs.evolve(known, fence=(), in_question=(), ruled_out=())
-    if state not in EDGES[payout.state] and state is not payout.state:
+    if not _may_become(payout, state):
         note = f"nobody was waiting for an answer, and {note}"
         return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=evidence)
     return _to(
@@ -282,7 +287,7 @@ def _taken(payout: Payout, record: Withdrawal, now: dt.datetime, evidence: Evide
 def _lost(
     payout: Payout, error: UpbitError, now: dt.datetime, note: str, *, owner: str, arrived: bool = False
 ) -> Payout | None:
-    known = _departure(payout)
+    known = payout.known_departure
     departure = attrs.evolve(known, arrived=known.arrived or arrived)
     is_under_way = payout.state is PayoutState.SENDING and known.owner == owner
     if is_under_way or (payout.state is PayoutState.NOT_SENT and arrived):
@@ -293,18 +298,4 @@ def _lost(
 
 
 def _to_person(payout: Payout, now: dt.datetime, note: str, **changes: Any) -> Payout:
-    if payout.state is PayoutState.NEEDS_PERSON:
-        return _with_step(payout, now, note, **changes)
     return _to(payout, PayoutState.NEEDS_PERSON, now, note, **changes)
-
-
-def _with_step(payout: Payout, now: dt.datetime, note: str, **changes: Any) -> Payout:
-    """Tell of something that leaves the state as it is."""
-    step = Step(at=now, state=payout.state, note=note)
-    return attrs.evolve(payout, history=(*payout.history, step), **changes)
-
-
-def _departure(payout: Payout) -> Departure:
-    if payout.departure is None:
-        raise ValueError(f"{payout} is {payout.state} without a request")
-    return payout.departure

@@ -75,7 +75,6 @@ class WaitFor:
 Verdict = Adopt | SayNotSent | AskPerson | WaitFor
 
 _MOST_SHOWN = 5
-_UNDER_WAY = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN})
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +119,7 @@ def _for_the_only(row: Withdrawal, sight: Sight, reading: Reading | None) -> Ver
     for other in sight.beside:
         if not _may_claim(other, row, reading):
             continue
-        if other.state in _UNDER_WAY and other.key not in sight.behind:
+        if other.state.is_under_way and other.key not in sight.behind:
             return WaitFor((other.key,))
         return AskPerson(f"withdrawal {row.uuid} may belong to this one or to payout {other.key!r}", (row,))
     return Adopt(row)
@@ -146,7 +145,7 @@ def _for_none(
             )
         return SayNotSent()
     waited_for = [
-        other for other in sight.beside if other.state in _UNDER_WAY and other.key not in sight.behind
+        other for other in sight.beside if other.state.is_under_way and other.key not in sight.behind
     ]
     explanations = [
         [other.key for other in waited_for if _may_claim(other, row, reading)] for row in unexplained

@@ -55,7 +55,7 @@ def row_of(payout: Payout) -> dict[str, str | int | None]:
         "evidence": None if payout.evidence is None else payout.evidence.value,
         "record": None if payout.record is None else _text(attrs.asdict(payout.record)),
         "error": None if payout.error is None else _error_text(payout.error),
-        "departure": None if payout.departure is None else _departure_text(payout.departure),
+        "departure": None if payout.departure is None else _text(attrs.asdict(payout.departure)),
     }
 
 
@@ -139,11 +139,6 @@ def _intent_of(text: str) -> Intent:
         members=dict(told["members"]),
         started_at=dt.datetime.fromisoformat(told["started_at"]),
     )
-
-
-def _departure_text(departure: Departure) -> str:
-    told = attrs.asdict(departure)
-    return _text(told)
 
 
 def _departure_of(text: str) -> Departure:
