@@ -13,6 +13,7 @@ import attrs
 from upbit_async.errors import APIError, Banned, RateLimited, UpbitError
 from upbit_async.payouts import transitions
 from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.protected import see_to_the_end
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.escort import Seal
@@ -51,7 +52,6 @@ class Passage:
         self._caller = caller
         self._books = books
         self._scope = anyio.CancelScope()
-        self._is_noted = False
         self._is_unwanted = False
         self._is_released = False
 
@@ -89,7 +89,6 @@ class Passage:
             )
         with anyio.CancelScope(shield=True):  # or it might be noted without our knowing
             self._payout = await self._books.swap(self._payout, departing)
-            self._is_noted = True
         return self._payout.known_departure.seal
 
     async def release(self) -> bool:
@@ -126,7 +125,7 @@ class Passage:
         except UpbitError as error:
             return await self._take_error(error)
         except Exception as error:
-            if self._is_noted and self._is_released:
+            if self._is_released:
                 unknown = UpbitError(
                     f"{type(error).__name__} while it was under way: {error}", may_have_executed=True
                 )
@@ -146,7 +145,7 @@ class Passage:
         raise error
 
     async def _note_held_back(self, why: UpbitError | str) -> Payout:
-        if not self._is_noted:
+        if self._payout.state is not PayoutState.SENDING:
             return self._payout
         return await self._conclude(functools.partial(transitions.held_back, owner=self._owner, why=why))
 

@@ -87,7 +87,7 @@ class Sender:
                 if before is PayoutState.NOT_SENT:
                     payout = await self._settler.look_again(payout)
                     if payout.state is not before:
-                        break
+                        return payout
                 fence = (
                     payout.departure.fence
                     if payout.departure

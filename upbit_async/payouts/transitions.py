@@ -125,7 +125,7 @@ def answered(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout | N
 
 def refused(payout: Payout, error: APIError, *, owner: str, now: dt.datetime) -> Payout | None:
     """Take note that Upbit has said no. It speaks of one copy: if there were several it settles nothing."""
-    if payout.uuid is not None or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}:
+    if _has_come_to_something(payout):
         return None
     if payout.known_departure.copies > 1:
         note = f"a further copy was refused, which does not say what became of the first: {error}"
@@ -136,7 +136,7 @@ def refused(payout: Payout, error: APIError, *, owner: str, now: dt.datetime) ->
 
 def lost(payout: Payout, error: UpbitError, *, owner: str, now: dt.datetime) -> Payout | None:
     """Take note that the answer to the copy under way is lost."""
-    if payout.uuid is not None or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}:
+    if _has_come_to_something(payout):
         return None
     arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
     return _lost(payout, error, now, str(error), owner=owner, arrived=arrived)
@@ -152,6 +152,11 @@ def expired(payout: Payout, now: dt.datetime) -> Payout | None:
     is_old = now - departure.lease_until > _LONG_AGO
     at_worst = attrs.evolve(departure, lost_at=departure.lease_until if is_old else now)
     return _to(payout, PayoutState.UNKNOWN, now, note, evidence=None, departure=at_worst)
+
+
+def _has_come_to_something(payout: Payout) -> bool:
+    """Whether its withdrawal is known, or that there is none of it: then a copy without one tells nothing."""
+    return payout.uuid is not None or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}
 
 
 def to_be_tried_again(payout: Payout, now: dt.datetime) -> Payout | None:

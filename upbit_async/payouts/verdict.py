@@ -97,6 +97,10 @@ class Sight:
     reading: Reading | None = None
     behind: Collection[str] = ()
 
+    def will_tell(self, other: Payout) -> bool:
+        """Whether another payout will be settled by itself, and does not wait for this one."""
+        return other.state.is_under_way and other.key not in self.behind
+
 
 def judge(payout: Payout, sight: Sight) -> Verdict:
     """Say what became of a payout whose answer was lost, at the end of its settling time."""
@@ -119,7 +123,7 @@ def _for_the_only(row: Withdrawal, sight: Sight, reading: Reading | None) -> Ver
     for other in sight.beside:
         if not _may_claim(other, row, reading):
             continue
-        if other.state.is_under_way and other.key not in sight.behind:
+        if sight.will_tell(other):
             return WaitFor((other.key,))
         return AskPerson(f"withdrawal {row.uuid} may belong to this one or to payout {other.key!r}", (row,))
     return Adopt(row)
@@ -144,9 +148,7 @@ def _for_none(
                 "Upbit has said that the request arrived, and its list does not show a withdrawal"
             )
         return SayNotSent()
-    waited_for = [
-        other for other in sight.beside if other.state.is_under_way and other.key not in sight.behind
-    ]
+    waited_for = [other for other in sight.beside if sight.will_tell(other)]
     explanations = [
         [other.key for other in waited_for if _may_claim(other, row, reading)] for row in unexplained
     ]

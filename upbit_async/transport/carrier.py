@@ -130,8 +130,7 @@ class Carrier:
         self, endpoint: Endpoint[T], params: Params | None = None, *, escort: Escort | None = None
     ) -> T:
         """Send one request, repeat it where that is safe, and return the decoded answer."""
-        call = self._begin(endpoint, params)
-        call.escort = escort
+        call = self._begin(endpoint, params, escort)
         if not endpoint.interval:
             return await self._see_to(endpoint, call)
         intervals = self.shared.intervals
@@ -160,7 +159,7 @@ class Carrier:
                 raise error_for(self.shared, call, outcome)
             await anyio.sleep(wait)
 
-    def _begin(self, endpoint: Endpoint[Any], params: Params | None) -> Call:
+    def _begin(self, endpoint: Endpoint[Any], params: Params | None, escort: Escort | None) -> Call:
         region = self.shared.region
         if endpoint.regions is not None and region not in endpoint.regions:
             raise errors.ConfigurationError(
@@ -178,7 +177,7 @@ class Carrier:
             members=dict(message.members),
             started_at=dt.datetime.now(dt.UTC),
         )
-        return Call(endpoint, message, intent, anyio.current_time() + self.timeouts.total)
+        return Call(endpoint, message, intent, anyio.current_time() + self.timeouts.total, escort)
 
     def _wait(self, call: Call, outcome: Outcome) -> float | None:
         """Say how long to wait before the next attempt, in seconds; None if there must be none."""

@@ -183,15 +183,14 @@ def _error_of(text: str, intent: Intent) -> UpbitError:
     kind: object = getattr(errors, told["kind"], None)
     if not (isinstance(kind, type) and issubclass(kind, UpbitError)):
         kind = UpbitError  # of a version that knew more of them
-    error = kind.__new__(kind, told["text"])
-    error.args = (told["text"],)
-    vars(error).update(told["about"], may_have_executed=told["may_have_executed"], resume_token=None)
+    state: dict[str, Any] = {}
+    if issubclass(kind, OutcomeUnknown):
+        state = {"status": None, "name": "", "intent": intent, "raw": ""}
+    state |= told["about"] | {"may_have_executed": told["may_have_executed"], "resume_token": None}
     if told["until"] is not None:
-        vars(error)["until"] = dt.datetime.fromisoformat(told["until"])
+        state["until"] = dt.datetime.fromisoformat(told["until"])
     if told["reasons"]:
-        vars(error)["reasons"] = tuple(errors.Reason(*each) for each in told["reasons"])
-    if isinstance(error, OutcomeUnknown):
-        vars(error).update(intent=intent, raw="")
-        vars(error).setdefault("status", None)
-        vars(error).setdefault("name", "")
+        state["reasons"] = tuple(errors.Reason(*each) for each in told["reasons"])
+    error = kind.__new__(kind, told["text"])  # its constructor may want more than is known
+    vars(error).update(state)
     return error

@@ -19,7 +19,7 @@ from upbit_async.payouts.sqlite.rows import COLUMNS, payout_of, row_of, step_of,
 from upbit_async.payouts.sqlite.schema import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable
+    from collections.abc import Collection, Generator, Iterable, Mapping
 
     from upbit_async.payouts.payout import Payout
 
@@ -42,8 +42,10 @@ def _listed(states: Iterable[PayoutState]) -> str:
 
 
 _OPEN: Final = _listed(state for state in PayoutState if not state.is_final)
-_UNSETTLED: Final = _listed(state for state in PayoutState if state.is_unsettled)
-_LOOKED_FOR: Final = f"{_UNSETTLED}, '{PayoutState.NOT_SENT.value}'"
+_LOOKED_FOR: Final = _listed(
+    state for state in PayoutState if state.is_unsettled or state is PayoutState.NOT_SENT
+)
+_ALIKE: Final = "currency = :currency AND net_type = :net_type AND amount = :amount"
 _ANSWERS_KEPT: Final = 20
 _A_MOMENT: Final = 0.01
 _MOST_VARIABLES: Final = 500
@@ -103,13 +105,14 @@ class Store:
         changed = attrs.evolve(new, revision=old.revision + 1)
         assignments = ", ".join(f"{column} = :{column}" for column in COLUMNS)
         statement = f"UPDATE payouts SET {assignments} WHERE key = :key AND revision = :known"  # noqa: S608 - likewise
+        row = row_of(changed)
         with self._writing() as connection:
             if changed.state is PayoutState.SENDING:
-                self._check_persons(connection, changed)
+                self._check_persons(connection, row)
             try:
-                done = connection.execute(statement, row_of(changed) | {"known": old.revision})
+                done = connection.execute(statement, row | {"known": old.revision})
             except sqlite3.IntegrityError:
-                raise Taken(self._who_stands_in_the_way(connection, changed)) from None
+                raise Taken(self._who_stands_in_the_way(connection, row)) from None
             if done.rowcount != 1:
                 raise Outdated
             self._write_history(connection, changed, len(old.history))
@@ -173,26 +176,24 @@ class Store:
         rows = [step_row(payout, number) for number in range(known, len(payout.history))]
         connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?)", rows)
 
-    def _check_persons(self, connection: sqlite3.Connection, payout: Payout) -> None:
+    def _check_persons(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
         """Let nothing leave whose like needs a person."""
-        found = connection.execute(
-            "SELECT key FROM payouts WHERE state = 'needs_person' AND currency = :currency "
-            "AND net_type = :net_type AND amount = :amount AND key <> :key",
-            row_of(payout),
-        ).fetchone()
-        if found is not None:
-            raise Taken(found["key"])
+        by_key = self._another(connection, f"state = 'needs_person' AND {_ALIKE}", row)
+        if by_key is not None:
+            raise Taken(by_key)
 
-    def _who_stands_in_the_way(self, connection: sqlite3.Connection, payout: Payout) -> str:
-        reasons = (
-            "uuid = :uuid COLLATE NOCASE",
-            "state IN ('sending', 'unknown') AND currency = :currency AND net_type = :net_type AND amount = :amount",
-        )
-        for reason in reasons:
-            statement = f"SELECT key FROM payouts WHERE {reason} AND key <> :key"  # noqa: S608 - our own words
-            if found := connection.execute(statement, row_of(payout)).fetchone():
-                return str(found["key"])
+    def _who_stands_in_the_way(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> str:
+        for reason in ("uuid = :uuid COLLATE NOCASE", f"state IN ('sending', 'unknown') AND {_ALIKE}"):
+            by_key = self._another(connection, reason, row)
+            if by_key is not None:
+                return by_key
         raise AssertionError("nobody stands in the way")  # pragma: no cover
+
+    def _another(self, connection: sqlite3.Connection, reason: str, row: Mapping[str, Any]) -> str | None:
+        """Return the key of another payout that a condition holds for, if there is one."""
+        statement = f"SELECT key FROM payouts WHERE {reason} AND key <> :key"  # noqa: S608 - our own words
+        found = connection.execute(statement, row).fetchone()
+        return None if found is None else str(found["key"])
 
     # -- the file ----------------------------------------------------------------------------------
 
