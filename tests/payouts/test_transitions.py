@@ -113,16 +113,26 @@ def test_only_the_owner_takes_his_request_back() -> None:
     )
 
 
-def test_a_lease_is_over_at_its_end_and_the_settling_time_counts_from_there() -> None:
-    assert transitions.expired(SENDING, WHEN) is None
-    over = transitions.expired(SENDING, LATER + dt.timedelta(hours=1))
-    assert over is not None
-    assert over.departure is not None
-    assert (over.state, over.departure.lost_at) == (PayoutState.UNKNOWN, LATER)
-    lately = transitions.expired(SENDING, LATER + dt.timedelta(minutes=1))
-    assert lately is not None
-    assert lately.departure is not None
-    assert lately.departure.lost_at == LATER + dt.timedelta(minutes=1)  # clocks may disagree
+@pytest.mark.parametrize(
+    ("now", "holds"),
+    [
+        (WHEN, True),
+        (LATER - dt.timedelta(seconds=1), True),
+        (LATER, False),
+        (LATER + dt.timedelta(days=1), False),
+        (WHEN - dt.timedelta(seconds=59), True),  # clocks may disagree a little
+        (WHEN - dt.timedelta(seconds=60), False),  # but not by more than a lease is long
+        (WHEN - dt.timedelta(days=1), False),
+    ],
+)
+def test_a_lease_is_over_at_its_end_and_does_not_hold_long_before_its_beginning(
+    now: dt.datetime, holds: bool
+) -> None:
+    over = transitions.expired(SENDING, now)
+    assert (over is None) is holds
+    if over is not None:
+        assert over.departure is not None
+        assert (over.state, over.departure.lost_at) == (PayoutState.UNKNOWN, now)
 
 
 def test_what_was_found_is_confirmed_by_the_answer_or_denied() -> None:

@@ -13,10 +13,10 @@ _began: RunVar[tuple[dt.datetime, float]] = RunVar("upbit_async.payouts.began")
 
 
 def passing_time() -> dt.datetime:
-    """Return the present time, UTC, which never goes back as long as an event loop runs.
+    """Return the present time, UTC: by the machine's clock, or by the event loop's, whichever is ahead.
 
-    The machine's clock may be set back, and a loop's own stands still while the machine sleeps: whichever is ahead
-    counts. What this reads is only compared with what the same machine has written.
+    The machine's clock may be set back while a lease runs, and a loop's own stands still while the machine sleeps.
+    Either may be wrong, and then a lease is too short, or too long by its own length at most: that costs time only.
     """
     utc, seconds = dt.datetime.now(dt.UTC), anyio.current_time()
     try:

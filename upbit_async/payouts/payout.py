@@ -149,6 +149,7 @@ class Departure:
         signed_by: The fingerprint of the key that it is signed with. A nonce is used up for one key only.
         copies: How many copies may have left.
         owner: Who sends the copy under way.
+        leased_at: Since when it is the owner's, UTC.
         lease_until: Until when nobody else touches it, UTC.
         lost_at: Since when there is no hope of an answer, UTC; None if there still is.
         arrived: Whether Upbit has said that a copy has arrived, and not what became of it.
@@ -162,6 +163,7 @@ class Departure:
     signed_by: str
     copies: int
     owner: str
+    leased_at: dt.datetime
     lease_until: dt.datetime
     lost_at: dt.datetime | None = None
     arrived: bool = False

@@ -150,9 +150,9 @@ class Payouts:
                 payout = await self._see_out(payout)
             if payout.state is PayoutState.NOT_SENT and may_resend:
                 may_resend = False
-            elif payout.state is not PayoutState.PLANNED:
+            elif payout.state not in {PayoutState.PLANNED, PayoutState.SENDING}:
                 return payout
-            # Else it was in the hands of another process, which had to hold it back.
+            # Else it is in the hands of another process, or was, which had to hold it back.
 
     async def get(self, key: str) -> Payout | None:
         """Return a payout as it is known by now, or None if there is none of that key; Upbit is not asked."""
@@ -296,8 +296,10 @@ class Payouts:
 
     async def _drive(self, key: str, *, resend: bool, retry_refused: bool) -> Payout:
         """Bring a payout as far as sending gets it; one caller at a time."""
-        async with self._turns.take(key):
-            payout = await self._settler.expire(key)
+        async with self._turns.take(key) as turn:
+            if turn.failure is not None:
+                raise turn.failure  # this call has joined the one that failed
+            payout = await self._settler.arrival(key)
             if payout.state is PayoutState.REFUSED and retry_refused:
                 payout = await self._books.change(
                     key, lambda known: transitions.to_be_tried_again(known, self._books.clock())
@@ -313,6 +315,7 @@ class Payouts:
                     # A former copy may have left, so this is told and not raised.
                     return attrs.evolve(known, error=error)
                 if known.state is payout.state:
+                    self._turns.fail(key, error)
                     raise
                 return known  # another process got further meanwhile
             return payout

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import itertools
 import math
 from typing import TYPE_CHECKING
 
 import anyio
 import attrs
+from anyio.lowlevel import current_token
 
 from upbit_async.checks import Reading, fits, reading_of
 from upbit_async.errors import PollTimeout
@@ -16,11 +15,14 @@ from upbit_async.payouts import transitions
 from upbit_async.payouts.fence import new_since
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.turns import Turns, pause
+from upbit_async.payouts.turns import Turns, between_looks
 from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Collection
+
+    from anyio.lowlevel import EventLoopToken
 
     from upbit_async.client import UpbitClient
     from upbit_async.models import Withdrawal
@@ -47,6 +49,7 @@ class Settler:
         self._books = books
         self._patience = settle
         self._turns = Turns()
+        self._losses: dict[str, tuple[tuple[dt.datetime | None, EventLoopToken], float]] = {}
 
     async def settle(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
         """Wait until the settling time is over, look, and decide. What is settled already stays as it is.
@@ -62,6 +65,7 @@ class Settler:
             async with self._turns.take(key):
                 found = await self._settle_once(key, behind)
             if isinstance(found, Payout):
+                self._losses.pop(key, None)
                 return found
             # No turn is held here: two that wait for each other must not stand still.
             for other in found.keys:
@@ -69,14 +73,21 @@ class Settler:
 
     async def free(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
         """Wait until a payout is not under way any more, wherever it is, and settle it if nobody else does."""
-        for look in itertools.count():
-            payout = await self.expire(key)
+        while True:
+            payout = await self.arrival(key)
             if payout.state is PayoutState.UNKNOWN:
                 payout = await self.settle(key, behind=behind)
             if not payout.state.is_under_way:
                 return payout
-            await anyio.sleep(pause(look))  # somebody is sending it, perhaps once more
-        raise AssertionError  # pragma: no cover - counting does not end
+
+    async def arrival(self, key: str) -> Payout:
+        """Wait until nobody is sending a payout any more, in whatever process: its answer is there, or is lost."""
+        pauses = between_looks()
+        while True:
+            payout = await self.expire(key)
+            if payout.state is not PayoutState.SENDING:
+                return payout
+            await anyio.sleep(next(pauses))
 
     async def _settle_once(self, key: str, behind: frozenset[str]) -> Payout | WaitFor:
         """Settle a payout, unless others must be settled first."""
@@ -142,12 +153,17 @@ class Settler:
         )
 
     def time_left(self, payout: Payout) -> float:
-        """Return how long a payout is still left to settle, in seconds."""
-        lost_at = payout.known_departure.lost_at
-        if lost_at is None:
-            return self._patience
-        passed = (self._books.clock() - lost_at) / dt.timedelta(seconds=1)
-        return min(self._patience, max(0.0, self._patience - passed))
+        """Return how long a payout is still left to settle, in seconds.
+
+        It counts from when its loss was first seen here, by the event loop's clock: no time of day is believed.
+        """
+        now = anyio.current_time()
+        loss = payout.known_departure.lost_at, current_token()
+        known, since = self._losses.get(payout.key, (None, now))
+        if known != loss:
+            since = now
+            self._losses[payout.key] = loss, since
+        return max(0.0, since + self._patience - now)
 
     async def _judge(self, payout: Payout, behind: Collection[str] | None) -> Verdict:
         departure = payout.known_departure

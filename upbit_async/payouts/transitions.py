@@ -7,7 +7,6 @@ first has found out.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -18,6 +17,7 @@ from upbit_async.models import WithdrawalState
 from upbit_async.payouts.payout import EDGES, Departure, Evidence, Payout, PayoutState, Step
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from upbit_async.errors import APIError, UpbitError
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 _NONCE_USED: Final = "nonce_used"
-_LONG_AGO: Final = dt.timedelta(minutes=10)
 _ENDS: Final = {
     WithdrawalState.DONE: PayoutState.DONE,
     WithdrawalState.FAILED: PayoutState.FAILED,
@@ -79,6 +78,7 @@ def departing(
         signed_by=signed_by,
         copies=1,
         owner=owner,
+        leased_at=now,
         lease_until=lease_until,
         fence=tuple(fence),
     )
@@ -89,7 +89,7 @@ def departing_again(payout: Payout, *, owner: str, lease_until: dt.datetime, now
     """Take note that one more copy of the very same request is about to leave."""
     known = payout.known_departure
     departure = attrs.evolve(
-        known, copies=known.copies + 1, owner=owner, lease_until=lease_until, lost_at=None
+        known, copies=known.copies + 1, owner=owner, leased_at=now, lease_until=lease_until, lost_at=None
     )
     note = f"copy {departure.copies} of the same request is about to leave"
     return _to(payout, PayoutState.SENDING, now, note, error=None, departure=departure)
@@ -144,14 +144,17 @@ def lost(payout: Payout, error: UpbitError, *, owner: str, now: dt.datetime) -> 
 
 def expired(payout: Payout, now: dt.datetime) -> Payout | None:
     """Take note that the lease of whoever was sending it is over, if it is."""
-    if payout.state is not PayoutState.SENDING or now < payout.known_departure.lease_until:
+    if payout.state is not PayoutState.SENDING or _is_leased(payout.known_departure, now):
         return None
-    departure = payout.known_departure
-    note = f"{departure.owner} has not told in time what became of it"
-    # The settling time counts from now, since clocks may disagree; after a crash long ago nothing is left to settle.
-    is_old = now - departure.lease_until > _LONG_AGO
-    at_worst = attrs.evolve(departure, lost_at=departure.lease_until if is_old else now)
-    return _to(payout, PayoutState.UNKNOWN, now, note, evidence=None, departure=at_worst)
+    departure = attrs.evolve(payout.known_departure, lost_at=now)
+    note = f"{departure.owner} has not told in time what became of it, and may have died"
+    return _to(payout, PayoutState.UNKNOWN, now, note, evidence=None, departure=departure)
+
+
+def _is_leased(departure: Departure, now: dt.datetime) -> bool:
+    """Whether a lease holds. One that begins in the future was written by a clock that was wrong."""
+    length = departure.lease_until - departure.leased_at
+    return departure.leased_at - length < now < departure.lease_until
 
 
 def _has_come_to_something(payout: Payout) -> bool:

@@ -9,18 +9,29 @@ import anyio
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Hashable
+    from collections.abc import AsyncGenerator, Hashable, Iterator
 
-__all__ = ["Turns", "pause"]
+__all__ = ["Turn", "Turns", "between_looks"]
 
 _SHORTEST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
 
 @attrs.define(eq=False)
+class Turn:
+    """One caller's turn.
+
+    Attributes:
+        failure: What the one before has failed with, if that goes for all who waited meanwhile.
+    """
+
+    failure: Exception | None = None
+
+
+@attrs.define(eq=False)
 class _Queue:
     lock: anyio.Lock = attrs.field(factory=anyio.Lock)
-    length: int = 0
+    turns: list[Turn] = attrs.field(factory=list[Turn])
 
 
 class Turns:
@@ -30,19 +41,28 @@ class Turns:
         self._queues: dict[Hashable, _Queue] = {}
 
     @contextlib.asynccontextmanager
-    async def take(self, what: Hashable) -> AsyncGenerator[None, None]:
+    async def take(self, what: Hashable) -> AsyncGenerator[Turn, None]:
         """Wait for one's turn and have it while the block lasts."""
         queue = self._queues.setdefault(what, _Queue())
-        queue.length += 1
+        turn = Turn()
+        queue.turns.append(turn)
         try:
             async with queue.lock:
-                yield
+                yield turn
         finally:
-            queue.length -= 1
-            if not queue.length:
+            queue.turns.remove(turn)
+            if not queue.turns:
                 del self._queues[what]
 
+    def fail(self, what: Hashable, failure: Exception) -> None:
+        """Let all who wait for their turn know what the one who has it has failed with."""
+        for turn in self._queues[what].turns:
+            turn.failure = failure
 
-def pause(look: int) -> float:
-    """Return how long to wait between two looks at what another process does, in seconds."""
-    return min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 1.5 ** min(look, 32))
+
+def between_looks() -> Iterator[float]:
+    """Yield how long to wait after each look at what another process does, in seconds; it does not end."""
+    seconds = _SHORTEST_PAUSE
+    while True:
+        yield seconds
+        seconds = min(_LONGEST_PAUSE, seconds * 1.5)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import anyio
 
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.turns import pause
+from upbit_async.payouts.turns import between_looks
 from upbit_async.polling import is_hopeless
 
 if TYPE_CHECKING:
@@ -49,18 +48,18 @@ class Wait:
             PollTimeout: The time is over.
             UpbitError: It can't be waited for any more.
         """
-        for look in itertools.count():
+        pauses = between_looks()
+        while True:
             payout = await self._settler.expire(self._key)
             match payout.state:
                 case PayoutState.PLANNED | PayoutState.SENDING:
-                    await self._pause(pause(look))
+                    await self._pause(next(pauses))
                 case PayoutState.UNKNOWN:
                     await self._settle(payout)
                 case PayoutState.ACCEPTED:
                     await self._follow(payout)
                 case _:
                     return payout
-        raise AssertionError  # pragma: no cover - counting does not end
 
     async def _pause(self, seconds: float) -> None:
         left = self._deadline - anyio.current_time()

@@ -149,6 +149,7 @@ def _departure_of(text: str) -> Departure:
         signed_by=told["signed_by"],
         copies=told["copies"],
         owner=told["owner"],
+        leased_at=dt.datetime.fromisoformat(told["leased_at"]),
         lease_until=dt.datetime.fromisoformat(told["lease_until"]),
         lost_at=None if lost_at is None else dt.datetime.fromisoformat(lost_at),
         arrived=told["arrived"],
