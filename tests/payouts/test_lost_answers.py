@@ -251,13 +251,15 @@ async def test_other_currencies_do_not_matter(
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
-async def test_what_the_same_client_has_made_beside_it_is_known(
-    payouts: Payouts, client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
+@pytest.mark.parametrize("amount", ["13", "20"])
+async def test_what_the_same_client_has_made_beside_it_is_not_taken_for_it_and_excuses_nothing(
+    payouts: Payouts, client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], amount: str
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("k", **tron, wait=False)
-    await client.withdraws.create(**tron)
-    assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
+    made = await client.withdraws.create(**dict(tron, amount=amount))
+    payout = await payouts.wait("k")
+    assert (payout.state, payout.in_question) == (PayoutState.NEEDS_PERSON, (made.uuid,))
 
 
 async def test_other_payouts_are_known_from_the_journal(

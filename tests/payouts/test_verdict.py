@@ -45,12 +45,9 @@ def verdict(
     *,
     payout: Payout = UNKNOWN,
     beside: Sequence[Payout] = (),
-    elsewhere: Sequence[str] = (),
-    reading: Reading | None = None,
-    behind: Sequence[str] = (),
+    **known: Any,
 ) -> Any:
-    sight = Sight(rows=rows, beside=beside, elsewhere=set(elsewhere), reading=reading, behind=behind)
-    return judge(payout, sight)
+    return judge(payout, Sight(rows=rows, beside=beside, **known))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +95,19 @@ def test_what_is_certainly_anothers_is_not_counted() -> None:
     rows = [row("a"), row("b", "20"), row("c")]
     assert verdict(rows, beside=beside) == Adopt(rows[2])
     assert verdict(rows[:2], beside=beside) == SayNotSent()
-    assert verdict(rows, beside=beside, elsewhere=["c"]) == SayNotSent()
+    assert verdict(rows, beside=beside, ruled_out={"c"}) == SayNotSent()
+
+
+def test_what_the_same_client_has_made_is_not_it_but_who_else_is_to_know_that() -> None:
+    assert verdict([row("c"), row("d")], elsewhere={"c"}) == Adopt(row("d"))
+    doubt = verdict([row("c")], elsewhere={"c"})
+    assert isinstance(doubt, AskPerson)
+    assert (doubt.candidates, doubt.in_question) == ((), ["c"])
+
+
+def test_net_of_no_fee_an_amount_is_as_asked_for() -> None:
+    assert verdict([row(fee="0")], reading=Reading.NET) == Adopt(row(fee="0"))
+    assert isinstance(verdict([row(fee=None)], reading=Reading.NET), AskPerson)
 
 
 def test_what_was_only_found_for_another_excuses_nothing_if_it_may_be_ours() -> None:

@@ -7,7 +7,6 @@ fee is no contradiction.
 from __future__ import annotations
 
 import enum
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from upbit_async.checks.reconcile import EXACT, differs_by_fee, is_alike
@@ -39,14 +38,14 @@ def contradictions(intent: Intent, record: Withdrawal) -> str:
 
 def fits(intent: Intent, record: Withdrawal, reading: Reading) -> bool:
     """Whether a withdrawal may be the one that was asked for, if its amount is read so."""
-    amount, fee = intent.amount, record.fee or Decimal(0)
+    amount, fee = intent.amount, record.fee
     if amount is None or not is_alike(intent, record):
         return False
     match reading:
         case Reading.GROSS:
             return record.amount == amount
         case Reading.NET:
-            return bool(fee) and EXACT.add(record.amount, fee) == amount
+            return fee is not None and EXACT.add(record.amount, fee) == amount
 
 
 def reading_of(known: Iterable[tuple[Intent, Withdrawal]]) -> Reading | None:

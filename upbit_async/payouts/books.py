@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from upbit_async.checks import Reading, reading_of
 from upbit_async.errors import JournalError
 from upbit_async.events import PayoutChanged
 from upbit_async.payouts import transitions
@@ -108,6 +109,11 @@ class Books:
             raise ValueError(f"there is no payout {key!r} in this journal")
         return payout
 
+    async def reading(self) -> Reading | None:
+        """Return how amounts are to be read, if Upbit's answers have told it."""
+        known = await self.journal.examples()
+        return reading_of((each.intent, each.record) for each in known if each.record is not None)
+
     # -- changing ----------------------------------------------------------------------------------
 
     async def add(self, payout: Payout) -> Payout:
@@ -131,11 +137,7 @@ class Books:
         return changed
 
     async def change(self, key: str, change: Change) -> Payout:
-        """Let something happen to a payout, whatever it is by now.
-
-        Raises:
-            Taken: Another payout stands in the way.
-        """
+        """Let something happen to a payout, whatever it is by now."""
         while True:
             payout = await self.read(key)
             changed = change(payout)

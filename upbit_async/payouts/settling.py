@@ -9,7 +9,7 @@ import anyio
 import attrs
 from anyio.lowlevel import current_token
 
-from upbit_async.checks import Reading, fits, reading_of
+from upbit_async.checks import Reading, fits
 from upbit_async.errors import PollTimeout
 from upbit_async.payouts import transitions
 from upbit_async.payouts.fence import new_since
@@ -115,7 +115,6 @@ class Settler:
         """Look once more for a payout that was not sent: what has turned up since is for a person.
 
         Raises:
-            Taken: Something has, and another payout must be settled before a person can be asked.
             UpbitError: The list could not be read.
         """
         match await self._judge(payout, None):
@@ -171,16 +170,14 @@ class Settler:
         rows = [await self._completed(row, payout) for row in listed]
         # The journal is read after the list: whoever has made what the list shows is in it by then.
         beside = await self._books.journal.beside(payout, [row.uuid.casefold() for row in rows])
-        examples = await self._books.journal.examples()
         verdict = judge(
             payout,
             Sight(
                 rows=rows,
                 beside=beside,
-                elsewhere={*self._client.caller.answered, *departure.ruled_out},
-                reading=reading_of(
-                    (each.intent, each.record) for each in examples if each.record is not None
-                ),
+                elsewhere=self._client.caller.answered,
+                ruled_out=departure.ruled_out,
+                reading=await self._books.reading(),
                 behind=[other.key for other in beside] if behind is None else behind,
             ),
         )

@@ -85,8 +85,9 @@ class Sight:
         rows: All withdrawals in its currency that are new since its fence.
         beside: Other payouts in its currency: those that have one of the rows, and those that are not settled. They
             were read after the rows, so whoever has made one of these is among them.
-        elsewhere: The ids, in lower case, that answers have told of other things made through the same client, or
-            that a person has ruled out.
+        elsewhere: The ids, in lower case, that answers have told of other things made through the same client. They
+            are not this payout; but as another process may not know of them, they don't say either that it is none.
+        ruled_out: The ids, in lower case, that a person has ruled out.
         reading: How amounts are to be read, if that is known.
         behind: The keys of payouts that wait for this one; it does not wait for them.
     """
@@ -94,6 +95,7 @@ class Sight:
     rows: Sequence[Withdrawal]
     beside: Sequence[Payout]
     elsewhere: Collection[str] = ()
+    ruled_out: Collection[str] = ()
     reading: Reading | None = None
     behind: Collection[str] = ()
 
@@ -105,7 +107,7 @@ class Sight:
 def judge(payout: Payout, sight: Sight) -> Verdict:
     """Say what became of a payout whose answer was lost, at the end of its settling time."""
     owners = {other.uuid.casefold(): other for other in sight.beside if other.uuid is not None}
-    taken = owners.keys() | sight.elsewhere
+    taken = {*owners, *sight.ruled_out, *sight.elsewhere}
     free = [row for row in sight.rows if row.uuid.casefold() not in taken]
     reading = sight.reading or _reading_that_explains_all(payout, free, sight.beside)
     mine = [row for row in free if fits(payout.intent, row, reading or Reading.GROSS)]
@@ -138,10 +140,11 @@ def _for_none(
 ) -> Verdict:
     """Judge where no withdrawal fits: unless all are explained, it can't be told."""
     matched = {uuid for uuid, owner in owners.items() if owner.evidence is Evidence.MATCH}
-    uncertain = matched - set(sight.elsewhere)
+    uncertain = matched - {*sight.elsewhere, *sight.ruled_out}
     near = [row for row in sight.rows if _fits_somehow(payout, row, reading)]
     candidates = tuple(row for row in near if row in free or row.uuid.casefold() in uncertain)
-    unexplained = [row for row in sight.rows if row in free or row in candidates]
+    explained = {*owners, *sight.ruled_out}
+    unexplained = [row for row in sight.rows if row.uuid.casefold() not in explained or row in candidates]
     if not unexplained:
         if payout.departure is not None and payout.departure.arrived:
             return AskPerson(
