@@ -75,6 +75,7 @@ ERRORS = [
     errors.PreflightFailed("no", reasons=(errors.Reason("a", "b"),)),
     errors.JournalError("full"),
     errors.DecodeError("odd", path="$.x"),
+    errors.PayoutBlocked("wait", by_key="j"),
 ]
 
 
@@ -87,7 +88,7 @@ def test_an_error_comes_back_as_what_it_was(store: Store, error: errors.UpbitErr
     again = kept.error
     assert type(again) is type(error)
     assert str(again) == str(error)
-    told = {name: value for name, value in vars(error).items() if name not in {"raw", "intent", "path"}}
+    told = {name: value for name, value in vars(error).items() if name not in {"raw", "intent"}}
     assert {name: vars(again)[name] for name in told} == told
 
 

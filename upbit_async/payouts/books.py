@@ -163,7 +163,7 @@ class Books:
             unwritten = self._unwritten.setdefault(payout.key, _Unwritten(payout))
             unwritten.changes.append(change)
             imagined = unwritten.imagined
-            what = imagined.uuid or imagined.history[-1].note
+            what = imagined.uuid or imagined.reason
             text = "%s is %s (%s), which could not be written: %s"
             _log.error(text, payout, imagined.state, what, error)
             return attrs.evolve(imagined, error=_of_journal(error))
@@ -231,9 +231,8 @@ class Books:
     def _tell(self, before: Payout | None, after: Payout) -> None:
         if before is not None and before.state is after.state:
             return
-        note = after.history[-1].note if after.history else ""
         level = logging.WARNING if after.state in _ALARMING else logging.INFO
-        _log.log(level, "%s is %s: %s", after, after.state, note)
+        _log.log(level, "%s is %s: %s", after, after.state, after.reason)
         self._caller.emit(
             PayoutChanged(
                 host=self._caller.host,
@@ -241,7 +240,7 @@ class Books:
                 previous=None if before is None else before.state.value,
                 state=after.state.value,
                 uuid=after.uuid,
-                note=note,
+                note=after.reason,
             )
         )
 

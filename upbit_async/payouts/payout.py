@@ -54,7 +54,7 @@ class PayoutState(StrEnum):
     FAILED = "failed"
     """The withdrawal ended so; what was held for it is given back."""
     CANCELLED = "cancelled"
-    """The withdrawal ended so."""
+    """The withdrawal ended so; or a person has given the payout up, and nothing of it was sent."""
     REJECTED = "rejected"
     """The withdrawal ended so."""
     REFUSED = "refused"
@@ -98,7 +98,7 @@ _TAKEN: Final = _ENDED | {PayoutState.ACCEPTED}
 _JUDGED: Final = _TAKEN | {PayoutState.REFUSED, PayoutState.NEEDS_PERSON}
 
 EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
-    PayoutState.PLANNED: frozenset({PayoutState.SENDING, PayoutState.NEEDS_PERSON}),
+    PayoutState.PLANNED: frozenset({PayoutState.SENDING, PayoutState.NEEDS_PERSON, PayoutState.CANCELLED}),
     PayoutState.SENDING: _JUDGED | {PayoutState.PLANNED, PayoutState.UNKNOWN, PayoutState.NOT_SENT},
     PayoutState.UNKNOWN: _JUDGED | {PayoutState.NOT_SENT},
     PayoutState.NOT_SENT: _JUDGED | {PayoutState.SENDING, PayoutState.UNKNOWN},
@@ -199,6 +199,16 @@ class Payout:
     history: tuple[Step, ...] = attrs.field(default=(), repr=False)
     departure: Departure | None = attrs.field(default=None, repr=False)
     revision: int = 0
+
+    @property
+    def reason(self) -> str:
+        """Why it is in its state, and what to do about that, for people: the newest note of its history."""
+        return self.history[-1].note if self.history else ""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether a person has given it up, so that nothing of it is ever sent."""
+        return self.state is PayoutState.CANCELLED and self.uuid is None
 
     @property
     def in_question(self) -> tuple[str, ...]:

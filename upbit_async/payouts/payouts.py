@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -11,12 +12,11 @@ import attrs
 from upbit_async.client import UpbitClient
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
 from upbit_async.models import TransactionType
-from upbit_async.payouts import request, transitions
+from upbit_async.payouts import request, resolving, transitions
 from upbit_async.payouts.books import Books
 from upbit_async.payouts.clock import passing_time
-from upbit_async.payouts.journal import Journal, Taken
-from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.resolving import raise_if_settled, resolve_as, resolve_as_not_sent
+from upbit_async.payouts.journal import Journal
+from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
 from upbit_async.payouts.turns import Turns
@@ -244,8 +244,7 @@ class Payouts:
     ) -> Payout:
         """Note down what a person has found out about a payout that is lost or in doubt.
 
-        One that was found by a match can be put right so, too. And one that is not sent, and is not to be sent any
-        more, should be resolved as ``not_sent``: then it is in the way of no other.
+        One that was found by a match, or by a person, can be put right so, too.
 
         Args:
             key: The payout's key.
@@ -255,19 +254,41 @@ class Payouts:
 
         Raises:
             ValueError: Neither or both are given, there is no payout of that key, it is not in doubt, or the
-                withdrawal is of another currency, network or amount.
+                withdrawal is of another currency, network or amount, or was there before.
             PayoutConflict: The withdrawal is another payout's.
             NotFound: Upbit knows no such withdrawal.
         """
         if (uuid is None) == (not inputs.flag("not_sent", not_sent)):
             raise ValueError("resolve takes a uuid, or not_sent=True")
-        if not isinstance(note, str):
-            raise TypeError(f"note is text, not {type(note).__name__}")
+        note = request.note_of(note)
         payout = await self._settler.expire(request.key_of(key))
-        raise_if_settled(payout)
+        resolving.raise_if_settled(payout)
         if uuid is None:
-            return await resolve_as_not_sent(self._books, payout, note)
-        return await resolve_as(self._books, payout, await self._client.withdraws.get(uuid), note)
+            return await resolving.resolve_as_not_sent(self._books, payout, note)
+        record = await self._client.withdraws.get(uuid)
+        return await resolving.resolve_as(self._books, payout, record, note)
+
+    async def abandon(self, key: str, *, note: str = "") -> Payout:
+        """Give up a payout that has not left: nothing is ever sent under its key, and it is ``cancelled``.
+
+        A withdrawal that Upbit has is not touched by this; `client.withdraws.cancel` cancels one.
+
+        Args:
+            key: The payout's key.
+            note: Who has decided so, and why; it goes into the history.
+
+        Raises:
+            ValueError: There is no payout of that key, or something of it has left, or may have: a withdrawal that
+                may be a ``not_sent`` one has turned up, for example.
+            PayoutConflict: It has changed just now.
+            UpbitError: Upbit's list, which is read once more for a ``not_sent`` one, could not be read.
+        """
+        note = request.note_of(note)
+        async with self._turns.take(request.key_of(key)):
+            payout = await self._settler.expire(key)
+            if payout.state is PayoutState.NOT_SENT and payout.evidence is not Evidence.PERSON:
+                payout = await self._settler.look_again(payout)
+            return await resolving.abandon(self._books, payout, note)
 
     async def aclose(self) -> None:
         """Let go of the journal; the client stays open."""
@@ -316,6 +337,8 @@ class Payouts:
                     return attrs.evolve(known, error=error)
                 if known.state is payout.state:
                     self._turns.fail(key, error)
+                    with contextlib.suppress(JournalError):
+                        await self._books.change(key, functools.partial(transitions.held_up, error=error))
                     raise
                 return known  # another process got further meanwhile
             return payout
@@ -348,9 +371,8 @@ class Payouts:
         try:
             if payout.state is PayoutState.UNKNOWN:
                 payout = await self._settler.settle(key)
-            elif payout.state is PayoutState.NOT_SENT and not resend:
-                with contextlib.suppress(Taken):  # its like is under way, so nothing can be said now
-                    payout = await self._settler.look_again(payout)
+            elif payout.state is PayoutState.NOT_SENT and not resend and payout.evidence is Evidence.MATCH:
+                payout = await self._settler.look_again(payout)
             if payout.state is PayoutState.NOT_SENT and resend:
                 payout = await self._drive(key, resend=True, retry_refused=False)
                 if payout.state is PayoutState.UNKNOWN:

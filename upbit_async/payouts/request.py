@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["check", "intent_for", "key_of", "raise_if_other"]
+__all__ = ["check", "intent_for", "key_of", "note_of", "raise_if_other"]
 
 _LONGEST_KEY = 256
 
@@ -56,6 +56,17 @@ def intent_for(members: Mapping[str, Param], *, host: str, now: dt.datetime) -> 
             raise TypeError(f"{name} must be one value: a payout's journal keeps no lists")
     message = compose(CREATE_WITHDRAWAL.method, CREATE_WITHDRAWAL.path, members)
     return Intent(endpoint=CREATE_WITHDRAWAL.label, host=host, members=dict(message.members), started_at=now)
+
+
+def note_of(text: object) -> str:
+    """Return a person's note.
+
+    Raises:
+        TypeError: It is not text.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"note is text, not {type(text).__name__}")
+    return text
 
 
 def raise_if_other(payout: Payout, asked: Intent) -> None:

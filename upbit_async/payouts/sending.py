@@ -122,7 +122,7 @@ class Sender:
         if other.state is PayoutState.NEEDS_PERSON:
             raise PayoutBlocked(
                 f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network needs a "
-                f"person first ({other.history[-1].note}); look at Upbit's website, then resolve it",
+                f"person first: {other.reason}",
                 by_key=by_key,
             )
 

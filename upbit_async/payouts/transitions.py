@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from upbit_async.protocol.escort import Seal
 
 __all__ = [
+    "abandoned",
     "adopted",
     "answered",
     "clashing",
@@ -34,6 +35,7 @@ __all__ = [
     "doubtful",
     "expired",
     "held_back",
+    "held_up",
     "lost",
     "not_found",
     "planned",
@@ -93,6 +95,13 @@ def departing_again(payout: Payout, *, owner: str, lease_until: dt.datetime, now
     )
     note = f"copy {departure.copies} of the same request is about to leave"
     return _to(payout, PayoutState.SENDING, now, note, error=None, departure=departure)
+
+
+def held_up(payout: Payout, error: UpbitError) -> Payout | None:
+    """Take note of what has kept the first copy from leaving, before it was noted down as leaving."""
+    if payout.state is not PayoutState.PLANNED or str(payout.error) == str(error):
+        return None
+    return attrs.evolve(payout, error=error)
 
 
 def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: dt.datetime) -> Payout | None:
@@ -159,7 +168,8 @@ def _is_leased(departure: Departure, now: dt.datetime) -> bool:
 
 def _has_come_to_something(payout: Payout) -> bool:
     """Whether its withdrawal is known, or that there is none of it: then a copy without one tells nothing."""
-    return payout.uuid is not None or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}
+    has_none = payout.is_abandoned or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}
+    return payout.uuid is not None or has_none
 
 
 def to_be_tried_again(payout: Payout, now: dt.datetime) -> Payout | None:
@@ -180,8 +190,10 @@ def adopted(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout:
 
 def not_found(payout: Payout, now: dt.datetime) -> Payout:
     """Take note that Upbit does not have it."""
-    note = "Upbit's whole list shows no new withdrawal that could be it"
-    return _to(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH)
+    note = (
+        "Upbit's whole list shows no new withdrawal that could be it; it can be sent again with resend=True"
+    )
+    return _to(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH, error=None)
 
 
 def doubtful(payout: Payout, why: str, in_question: Sequence[str], now: dt.datetime) -> Payout:
@@ -250,6 +262,12 @@ def resolved_as_not_sent(payout: Payout, note: str, now: dt.datetime) -> Payout:
     )
 
 
+def abandoned(payout: Payout, note: str, now: dt.datetime) -> Payout:
+    """Take note that a person does not want it to be sent any more."""
+    text = f"a person has given it up{_said(note)}"
+    return _to(payout, PayoutState.CANCELLED, now, text, evidence=Evidence.PERSON, error=None)
+
+
 def _said(note: str) -> str:
     return f": {note}" if note else ""
 
@@ -273,8 +291,8 @@ def _taken(payout: Payout, record: Withdrawal, now: dt.datetime, evidence: Evide
     """Let the payout have its withdrawal; what was needed to find it is needed no more."""
     state = _ENDS.get(record.state, PayoutState.ACCEPTED)
     known = payout.departure
-    # A match may prove wrong, and be looked for again.
-    if known is not None and evidence is not Evidence.MATCH:
+    # A match or a person may prove wrong, and it be looked for again.
+    if known is not None and evidence is Evidence.ANSWER:
         known = attrs.evolve(known, fence=(), in_question=(), ruled_out=())
     if not _may_become(payout, state):
         note = f"nobody was waiting for an answer, and {note}"
@@ -306,4 +324,5 @@ def _lost(
 
 
 def _to_person(payout: Payout, now: dt.datetime, note: str, **changes: Any) -> Payout:
-    return _to(payout, PayoutState.NEEDS_PERSON, now, note, **changes)
+    text = f"{note}; look at Upbit's website, then resolve it"
+    return _to(payout, PayoutState.NEEDS_PERSON, now, text, **{"error": None, **changes})

@@ -159,7 +159,7 @@ def _departure_of(text: str) -> Departure:
     )
 
 
-_ABOUT: Final = ("status", "name", "message", "endpoint", "retry_after")
+_ABOUT: Final = ("status", "name", "message", "endpoint", "retry_after", "path", "by_key")
 
 
 def _error_text(error: UpbitError) -> str:
@@ -187,6 +187,8 @@ def _error_of(text: str, intent: Intent) -> UpbitError:
     state: dict[str, Any] = {}
     if issubclass(kind, OutcomeUnknown):
         state = {"status": None, "name": "", "intent": intent, "raw": ""}
+    if issubclass(kind, DecodeError):
+        state = {"raw": ""}
     state |= told["about"] | {"may_have_executed": told["may_have_executed"], "resume_token": None}
     if told["until"] is not None:
         state["until"] = dt.datetime.fromisoformat(told["until"])
