@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime as dt
 import shutil
 import tempfile
 from collections import Counter
@@ -77,6 +79,7 @@ class PayoutMachine(RuleBasedStateMachine):
         self.under_way: Counter[str] = Counter()
         self.strangers = 0
         self.lies = 0
+        self.leaps = dt.timedelta(0)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -112,7 +115,7 @@ class PayoutMachine(RuleBasedStateMachine):
         self.processes = [self._new_process(), self._new_process()]
 
     def _new_process(self) -> Mortal:
-        return Mortal(self.sandbox, self.folder / "payouts.db")
+        return Mortal(self.sandbox, self.folder / "payouts.db", clock=lambda: self.sandbox.now + self.leaps)
 
     # What is done with payouts
 
@@ -134,6 +137,10 @@ class PayoutMachine(RuleBasedStateMachine):
     def resolve(self, by: int, key: str) -> None:
         self.start(self._resolve(self.processes[by], key))
 
+    @rule(by=which, key=keys)
+    def abandon(self, by: int, key: str) -> None:
+        self.start(self._abandon(self.processes[by], key))
+
     @rule(number=st.integers(0, 50))
     def cancel(self, number: int) -> None:
         if self.tasks:
@@ -145,6 +152,10 @@ class PayoutMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.01, 0.5, 3.0, 15.0, 32.0, 60.0]))
     def pass_time(self, seconds: float) -> None:
         self.run(anyio_sleep(seconds))
+
+    @rule(seconds=st.sampled_from([-86_400, -3600, -45, 45, 1200, 86_400]))
+    def set_the_clock(self, seconds: int) -> None:
+        self.leaps += dt.timedelta(seconds=seconds)
 
     @rule(count=st.integers(1, 30))
     def go_on(self, count: int) -> None:
@@ -229,6 +240,12 @@ class PayoutMachine(RuleBasedStateMachine):
         except (errors.UpbitError, ValueError):  # somebody else was faster, or the website is down
             return
 
+    async def _abandon(self, process: Mortal, key: str) -> None:
+        with contextlib.suppress(
+            errors.UpbitError, ValueError
+        ):  # it has left, or is nobody's, or the website is down
+            assert (await process.payouts.abandon(key)).is_abandoned
+
     async def _create(self, process: Mortal, amount: str) -> None:
         try:
             await process.client.withdraws.create(**dict(_asked("x"), amount=amount, address=STRANGER))
@@ -288,7 +305,7 @@ class PayoutMachine(RuleBasedStateMachine):
             doubts = {
                 key: [step.note for step in payout.history]
                 for key, payout in to_persons.items()
-                if not (key in "ab" and "may belong to this one or to payout" in payout.history[-1].note)
+                if not (key in "ab" and "may belong to this one or to payout" in payout.reason)
             }
             assert doubts == {}, "nobody else has withdrawn anything: that is plain"
 
@@ -312,6 +329,9 @@ class PayoutMachine(RuleBasedStateMachine):
         entries = self._entries(payout.key)
         if payout.state is PayoutState.REFUSED:
             assert entries == []
+            return
+        if payout.is_abandoned:
+            assert entries == [] or self.lies > 1
             return
         if payout.state is PayoutState.NEEDS_PERSON:
             # The person has found a withdrawal that another payout has taken for its own by a match.

@@ -11,6 +11,7 @@ from upbit_async import RetryPolicy, Timeouts, UpbitClient
 from upbit_async.payouts import Payouts, SqliteJournal
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
     from pathlib import Path
 
@@ -27,9 +28,10 @@ class Mortal:
     Args:
         sandbox: Where it pays.
         path: The journal, which other processes may use as well.
+        clock: The machine's clock.
     """
 
-    def __init__(self, sandbox: Sandbox, path: Path) -> None:
+    def __init__(self, sandbox: Sandbox, path: Path, *, clock: Callable[[], dt.datetime]) -> None:
         self._steps_left: int | None = None
         transport = _MortalTransport(self, sandbox.transport())
         self._http = httpx.AsyncClient(transport=transport)
@@ -42,7 +44,7 @@ class Mortal:
             retry=RetryPolicy(attempts=2, throttled_base=0.1),
         )
         self.journal = _MortalJournal(self, path)
-        self.payouts = Payouts(self.client, journal=self.journal)
+        self.payouts = Payouts(self.client, journal=self.journal, clock=clock)
 
     @property
     def is_dead(self) -> bool:
