@@ -25,6 +25,7 @@ journal, so that two who move it at once can't both succeed.
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +38,7 @@ from upbit_async.protocol.escort import Seal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EDGES", "Departure", "Evidence", "Payout", "PayoutState", "Step"]
+__all__ = ["EDGES", "Departure", "Evidence", "Kind", "Payout", "PayoutState", "Step"]
 
 
 class PayoutState(StrEnum):
@@ -125,6 +126,21 @@ class Evidence(StrEnum):
     """A person who has looked."""
 
 
+@attrs.frozen
+class Kind:
+    """What Upbit's list tells of a payment. It can't tell two of one kind apart, so one at a time leaves.
+
+    Attributes:
+        currency: The currency's code.
+        net_type: The network's identifier.
+        amount: The amount that was asked for.
+    """
+
+    currency: str
+    net_type: str
+    amount: Decimal
+
+
 @attrs.frozen(kw_only=True)
 class Step:
     """One change in the life of a payout.
@@ -199,6 +215,12 @@ class Payout:
     history: tuple[Step, ...] = attrs.field(default=(), repr=False)
     departure: Departure | None = attrs.field(default=None, repr=False)
     revision: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        """Its currency, network and amount."""
+        members = self.intent.members
+        return Kind(members["currency"], members["net_type"], Decimal(members["amount"]))
 
     @property
     def reason(self) -> str:

@@ -345,7 +345,7 @@ class Payouts:
 
     async def _send_first(self, payout: Payout) -> Payout:
         if self._check:
-            await request.check(self._client, payout.intent)
+            await request.check(self._client, payout)
         return await self._sender.send(payout)
 
     async def _see_out(self, payout: Payout) -> Payout:

@@ -88,16 +88,17 @@ def _comparable(intent: Intent) -> dict[str, str | Decimal | None]:
     return {**intent.members, "amount": intent.amount}
 
 
-async def check(client: UpbitClient, intent: Intent) -> None:
+async def check(client: UpbitClient, payout: Payout) -> None:
     """Do all the checks of `client.withdraws.check`, and see that the memo is the registered one.
 
     Raises:
         PreflightFailed: Something stands in the way.
         UpbitError: Something could not be read.
     """
+    intent = payout.intent
     found = await client.withdraws.check(
-        currency=intent.currency or "",
-        net_type=intent.net_type or "",
+        currency=payout.kind.currency,
+        net_type=payout.kind.net_type,
         amount=intent.members["amount"],
         address=intent.address,
         transaction_type=intent.transaction_type or "default",

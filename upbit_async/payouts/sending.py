@@ -64,8 +64,7 @@ class Sender:
         """
         self._check_key(payout)
         before = payout.state
-        intent = payout.intent
-        async with self._turns.take((intent.currency, intent.net_type, intent.amount)):
+        async with self._turns.take(payout.kind):
             for attempt in itertools.count(1):
                 try:
                     return await self._pass(payout)
@@ -91,7 +90,7 @@ class Sender:
                 fence = (
                     payout.departure.fence
                     if payout.departure
-                    else await take_fence(self._client.withdraws, payout.intent.currency or "")
+                    else await take_fence(self._client.withdraws, payout.kind.currency)
                 )
                 passage = Passage(
                     payout, fence, owner=self._owner, caller=self._client.caller, books=self._books

@@ -166,7 +166,7 @@ class Settler:
 
     async def _judge(self, payout: Payout, behind: Collection[str] | None) -> Verdict:
         departure = payout.known_departure
-        listed = await new_since(self._client.withdraws, payout.intent.currency or "", departure.fence)
+        listed = await new_since(self._client.withdraws, payout.kind.currency, departure.fence)
         rows = [await self._completed(row, payout) for row in listed]
         # The journal is read after the list: whoever has made what the list shows is in it by then.
         beside = await self._books.journal.beside(payout, [row.uuid.casefold() for row in rows])

@@ -42,15 +42,15 @@ COLUMNS: Final = (
 
 def row_of(payout: Payout) -> dict[str, str | int | None]:
     """Write a payout, all but its history."""
-    intent = payout.intent
+    kind = payout.kind
     return {
         "key": payout.key,
         "revision": payout.revision,
         "state": payout.state.value,
-        "currency": intent.currency or "",
-        "net_type": intent.net_type or "",
-        "amount": _canonical(intent.amount or Decimal(0)),
-        "intent": _intent_text(intent),
+        "currency": kind.currency,
+        "net_type": kind.net_type,
+        "amount": _canonical(kind.amount),
+        "intent": _intent_text(payout.intent),
         "uuid": payout.uuid,
         "evidence": None if payout.evidence is None else payout.evidence.value,
         "record": None if payout.record is None else _text(attrs.asdict(payout.record)),
