@@ -110,8 +110,9 @@ EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
 }
 """Where a payout may go from each state.
 
-What is not drawn is for what should not happen: an end is left only if its withdrawal, which was found by a match,
-proves to be another's, or if a person says so; and an answer that nobody should be waiting for goes to a person.
+What is not drawn: a person may give up what is planned or not sent, which is cancelled then. An end is left only if its
+withdrawal, which was found by a match, proves to be another's, or if a person says so. And an answer that nobody should
+be waiting for goes to a person.
 """
 
 
