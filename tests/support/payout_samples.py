@@ -79,5 +79,8 @@ EVERY = {
     "found": FOUND,
     "answered": transitions.answered(SENDING, record(), WHEN),
     "done": transitions.answered(SENDING, record(state="DONE"), WHEN),
+    "said by a person": transitions.resolved(IN_DOUBT, record(), "Ann", WHEN),
+    "given up": transitions.abandoned(PLANNED, "Ann", WHEN),
+    "given up unsent": transitions.abandoned(NOT_SENT, "Ann", WHEN),
     "refused": transitions.refused(SENDING, REFUSED, owner="me", now=WHEN),
 }

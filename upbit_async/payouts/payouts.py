@@ -44,7 +44,7 @@ class Payouts:
     See https://global-docs.upbit.com/reference/withdraw.
 
     Use one journal for one account, by all who pay from it. Use this as an async context manager, or call
-    `aclose`; the client stays open.
+    `aclose`; the client stays open. It belongs to one event loop at a time; other threads and processes make their own.
 
     Args:
         client: Pays.
