@@ -137,7 +137,7 @@ def _is_held_up(payout: Payout, payouts: Mapping[str, Payout | None]) -> bool:
         other is not None
         and other.key != payout.key
         and other.state is PayoutState.NEEDS_PERSON
-        and _likeness(other) == _likeness(payout)
+        and other.kind == payout.kind
         for other in payouts.values()
     )
 
@@ -153,10 +153,6 @@ def _told_how_to_read(payouts: Sequence[Payout], payout: Payout) -> bool:
         for other in payouts
         if other.uuid is not None and other.key != payout.key and other.state in _TAKEN
     )
-
-
-def _likeness(payout: Payout) -> tuple[object, ...]:
-    return payout.intent.currency, payout.intent.net_type, payout.intent.amount
 
 
 def _story(payout: Payout) -> str:
