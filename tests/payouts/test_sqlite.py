@@ -244,14 +244,6 @@ def test_a_folder_that_is_changed_changes_nothing(path: Path, monkeypatch: pytes
     assert journal.path == str(path)
 
 
-def test_a_child_opens_the_file_for_itself(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.add(PLANNED)
-    former = store._open
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert store.get("k") == PLANNED
-    assert store._open is not former
-
-
 def test_it_is_as_safe_as_sqlite_can_be(store: Store) -> None:
     with store._reading() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -320,11 +312,16 @@ def test_a_folder_that_is_missing_is_told(path: Path) -> None:
     _refuses(path / "below" / "payouts.db", "can't be opened: does its folder exist")
 
 
+def _set_largest(store: Store, pages: int) -> None:
+    with store._reading() as connection:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
 def test_a_full_disk_is_told_and_nothing_is_half_written(store: Store) -> None:
     store.add(PLANNED)
     with store._reading() as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection().execute(f"PRAGMA max_page_count = {pages}")
+    _set_largest(store, pages)
 
     def fill() -> None:
         for number in range(1000):
@@ -333,7 +330,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(store: Store) -> None:
     with pytest.raises(errors.JournalError, match="the disk is full: make room"):
         fill()
     assert store.get("k") == PLANNED
-    store._connection().execute("PRAGMA max_page_count = 1000000")
+    _set_largest(store, 1_000_000)
     assert store.swap(PLANNED, SENDING).revision == 1
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
@@ -25,10 +26,19 @@ class SqliteJournal:
     """Keeps payouts in a file, by Python's own SQLite.
 
     What it has written survives a crash of the machine (write-ahead log, ``synchronous=FULL``). Several processes of
-    one machine may use one file at once. It belongs to the host and region with which it was first used.
+    one machine may use one file at once, as may several journals of one process. It belongs to the host and region
+    with which it was first used.
 
     It must lie on a disk of the machine: SQLite's locks do not hold on network disks. And nothing must be paid from
     a restored backup of it, which has forgotten what was paid since.
+
+    A program that uses a journal must not open its file in any other way, not even to read it for a copy: when a
+    process closes a file it loses all its locks on it, SQLite's among them. Copy it from another process, by SQLite's
+    own backup: ``sqlite3 payouts.db ".backup copy.db"``. A journal that finds its log replaced, as may follow from
+    that, refuses to go on with a `JournalError`.
+
+    A process may fork: the file is closed before, once what is being written is written, and parent and child open it
+    again when they need it.
 
     Args:
         path: The file; it is made if it is missing. Two more, ``-wal`` and ``-shm``, lie beside it while it is used.
@@ -49,7 +59,6 @@ class SqliteJournal:
             raise ValueError(f"patience is a number of seconds, not {patience!r}")
         self.path = os.path.abspath(text)  # noqa: PTH100 - links are left as they are; the folder may change later
         self._store = Store(self.path, patience)
-        self._limiter: RunVar[anyio.CapacityLimiter] = RunVar(f"upbit_async.payouts {id(self)}")
 
     async def bind(self, host: str, region: str) -> None:
         """Belong to one host and region from now on.
@@ -94,12 +103,20 @@ class SqliteJournal:
     def _one_thread(self) -> anyio.CapacityLimiter:
         """Return what lets one thread at a time work in the running event loop."""
         try:
-            return self._limiter.get()
+            limiters = _LIMITERS.get()
         except LookupError:
-            limiter = anyio.CapacityLimiter(1)
-            self._limiter.set(limiter)
-            return limiter
+            limiters = WeakKeyDictionary[SqliteJournal, anyio.CapacityLimiter]()
+            _LIMITERS.set(limiters)
+        if self not in limiters:
+            limiters[self] = anyio.CapacityLimiter(1)
+        return limiters[self]
 
     def __repr__(self) -> str:
         """Show the path."""
         return f"SqliteJournal({self.path!r})"
+
+
+_LIMITERS: Final[RunVar[WeakKeyDictionary[SqliteJournal, anyio.CapacityLimiter]]] = RunVar(
+    "upbit_async.payouts.sqlite"
+)
+"""Those of a loop's journals, in one variable: a loop never lets go of a variable that was set in it."""

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
-import threading
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -15,26 +10,16 @@ import attrs
 from upbit_async.errors import JournalError
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.payout import PayoutState
+from upbit_async.payouts.sqlite.file import File
 from upbit_async.payouts.sqlite.rows import COLUMNS, payout_of, row_of, step_of, step_row
-from upbit_async.payouts.sqlite.schema import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from upbit_async.payouts.payout import Payout
 
 __all__ = ["Store"]
-
-_ADVICE: Final = {
-    "SQLITE_BUSY": "is locked by another program; who holds it?",
-    "SQLITE_LOCKED": "is locked by another program; who holds it?",
-    "SQLITE_READONLY": "can't be written to: check its permissions, and those of its folder",
-    "SQLITE_FULL": "can't grow, because the disk is full: make room",
-    "SQLITE_IOERR": "can't be written: the disk is full or fails",
-    "SQLITE_CORRUPT": "is damaged: take a copy aside, and settle what is open by hand",
-    "SQLITE_NOTADB": "is no database: give another path",
-    "SQLITE_CANTOPEN": "can't be opened: does its folder exist, and may this program write there?",
-}
 
 
 def _listed(states: Iterable[PayoutState]) -> str:
@@ -47,11 +32,7 @@ _LOOKED_FOR: Final = _listed(
 )
 _ALIKE: Final = "currency = :currency AND net_type = :net_type AND amount = :amount"
 _ANSWERS_KEPT: Final = 20
-_A_MOMENT: Final = 0.01
 _MOST_VARIABLES: Final = 500
-
-
-_parents: Final[list[sqlite3.Connection]] = []
 
 
 class Store:
@@ -64,10 +45,7 @@ class Store:
 
     def __init__(self, path: str, patience: float) -> None:
         self.path = path
-        self._patience = patience
-        self._lock = threading.Lock()
-        self._open: sqlite3.Connection | None = None
-        self._opened: tuple[int, int, int] = (0, 0, 0)
+        self._file = File(path, patience)
 
     def bind(self, host: str, region: str) -> None:
         """Belong to one host and region; see `Journal.bind`."""
@@ -110,10 +88,10 @@ class Store:
             if changed.state is PayoutState.SENDING:
                 self._check_persons(connection, row)
             try:
-                done = connection.execute(statement, row | {"known": old.revision})
+                changes = connection.execute(statement, row | {"known": old.revision}).rowcount
             except sqlite3.IntegrityError:
                 raise Taken(self._who_stands_in_the_way(connection, row)) from None
-            if done.rowcount != 1:
+            if changes != 1:
                 raise Outdated
             self._write_history(connection, changed, len(old.history))
             return changed
@@ -122,7 +100,7 @@ class Store:
         """Return the keys of what is not final; see `Journal.open_keys`."""
         with self._reading() as connection:
             rows = connection.execute(f"SELECT key FROM payouts WHERE state IN ({_OPEN}) ORDER BY number")  # noqa: S608
-            return [row["key"] for row in rows]
+            return [row["key"] for row in rows.fetchall()]
 
     def beside(self, payout: Payout, uuids: Collection[str]) -> list[Payout]:
         """Return what may explain withdrawals; see `Journal.beside`."""
@@ -138,7 +116,7 @@ class Store:
                 rows += connection.execute(
                     f"SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ({marks}) AND key <> ?",  # noqa: S608
                     (*part, payout.key),
-                )
+                ).fetchall()
             return self._payouts(rows)
 
     def examples(self) -> list[Payout]:
@@ -147,15 +125,22 @@ class Store:
             rows = connection.execute(
                 "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?",
                 (_ANSWERS_KEPT,),
-            )
+            ).fetchall()
             return self._payouts(rows)
 
     def close(self) -> None:
         """Close the file; the next call opens it again."""
-        with self._lock, self._told_plainly():
-            if self._open is not None:
-                connection, self._open = self._open, None
-                connection.close()
+        self._file.close()
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Give out the connection; all that is read within the block is of one moment."""
+        return self._file.transaction("BEGIN")
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Give out the connection; all that is written within the block is on the disk after it, or nothing."""
+        return self._file.transaction("BEGIN IMMEDIATE")
 
     # -- rows --------------------------------------------------------------------------------------
 
@@ -163,9 +148,11 @@ class Store:
         row = connection.execute("SELECT * FROM payouts WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        steps = connection.execute(
-            "SELECT at, state, note FROM history WHERE key = ? ORDER BY number", (key,)
-        )
+        steps = (
+            connection.execute(
+                "SELECT at, state, note FROM history WHERE key = ? ORDER BY number", (key,)
+            ).fetchall()
+        )  # all of them: a cursor that an error's traceback keeps would keep the file open after its closing
         return payout_of(row, map(step_of, steps))
 
     def _payouts(self, rows: Iterable[Any]) -> list[Payout]:
@@ -194,97 +181,3 @@ class Store:
         statement = f"SELECT key FROM payouts WHERE {reason} AND key <> :key"  # noqa: S608 - our own words
         found = connection.execute(statement, row).fetchone()
         return None if found is None else str(found["key"])
-
-    # -- the file ----------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _reading(self) -> Generator[sqlite3.Connection]:
-        """Give out the connection; all that is read within the block is of one moment."""
-        with self._transaction("BEGIN") as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
-        """Give out the connection; all that is written within the block is on the disk after it, or nothing."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
-        with self._lock, self._told_plainly():
-            connection = self._connection()
-            if self._identity() != self._opened:
-                raise JournalError(
-                    f"the journal {self.path} was replaced while it was in use: stop, and find out by whom, since what "
-                    "was noted in the former is not in the present one"
-                )
-            connection.execute(begin)
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
-                    connection.execute("ROLLBACK")
-                raise
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._open is not None and self._opened[0] != os.getpid():
-            _parents.append(self._open)  # it is our parent's, and must be neither used nor closed here
-            self._open = None
-        if self._open is None:
-            # It holds addresses, so it is for its owner's eyes; SQLite gives its two files the same permissions.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(
-                self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._set_up(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._open, self._opened = connection, self._identity()
-        return self._open
-
-    def _identity(self) -> tuple[int, int, int]:
-        """Return which file it is, and in which process."""
-        try:
-            found = Path(self.path).stat()
-        except OSError:
-            return os.getpid(), 0, 0
-        return os.getpid(), found.st_dev, found.st_ino
-
-    def _set_up(self, connection: sqlite3.Connection) -> None:
-        connection.row_factory = sqlite3.Row
-        prepare(connection, self.path)
-        mode = self._write_ahead(connection)
-        if mode != "wal":
-            raise JournalError(
-                f"the journal {self.path} can't be kept safe where it lies (SQLite's mode is {mode}, not wal): "
-                "put it on a disk of this machine"
-            )
-        connection.execute("PRAGMA synchronous = FULL")
-
-    def _write_ahead(self, connection: sqlite3.Connection) -> str:
-        """Switch to the write-ahead log; SQLite itself does not wait for others who are just doing the same."""
-        until = time.monotonic() + self._patience
-        while True:
-            try:
-                return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-            time.sleep(_A_MOMENT)
-
-    @contextlib.contextmanager
-    def _told_plainly(self) -> Generator[None]:
-        """Turn SQLite's errors into ours."""
-        try:
-            yield
-        except OSError as error:
-            kind = "SQLITE_READONLY" if isinstance(error, PermissionError) else "SQLITE_CANTOPEN"
-            raise JournalError(f"the journal {self.path} {_ADVICE[kind]} ({error.strerror})") from error
-        except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "") or ""
-            kind = next((kind for kind in _ADVICE if name.startswith(kind)), "")
-            advice = _ADVICE.get(kind, "can't be used")
-            raise JournalError(f"the journal {self.path} {advice} ({error})") from error
