@@ -115,19 +115,31 @@ def connect(task: Task) -> UpbitClient:
 
 async def pay(task: Task) -> None:
     """Do what a back end does when it starts: take up what is open, and pay what is to be paid."""
-    journal = _MortalJournal(task.folder / "payouts.db", Death(task.kill))
-    async with connect(task) as client, Payouts(client, journal=journal, settle=task.settle) as payouts:
+    death = Death(task.kill)
+    async with connect(task) as client, _payouts(client, task, death) as payouts:
         try:
             await payouts.recover(resend=task.style.resend_at_start)
         except UpbitError as error:
             _note(error)
         async with anyio.create_task_group() as tasks:
             for number, invoice in enumerate(task.invoices):
-                tasks.start_soon(_pay_one, payouts, invoice, task.style, number)
+                await anyio.sleep(task.style.stagger if number else 0)
+                if task.style.jobs:
+                    tasks.start_soon(_do_job, client, task, death, invoice)
+                else:
+                    tasks.start_soon(_pay_one, payouts, invoice, task.style)
 
 
-async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style, number: int) -> None:
-    await anyio.sleep(number * style.stagger)
+def _payouts(client: UpbitClient, task: Task, death: Death) -> Payouts:
+    return Payouts(client, journal=_MortalJournal(task.folder / "payouts.db", death), settle=task.settle)
+
+
+async def _do_job(client: UpbitClient, task: Task, death: Death, invoice: Invoice) -> None:
+    async with _payouts(client, task, death) as payouts:
+        await _pay_one(payouts, invoice, task.style)
+
+
+async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style) -> None:
     resend = False
     while True:
         try:
@@ -142,8 +154,11 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style, number: int
             )
             if not style.wait:
                 payout = await payouts.wait(invoice.key)
-        except PayoutBlocked:
-            return  # nothing more can be done without a person
+        except PayoutBlocked as blocked:
+            other = await payouts.get(blocked.by_key)
+            if other is not None and other.state is PayoutState.NEEDS_PERSON:
+                return  # nothing more can be done without a person
+            _note(blocked)
         except UpbitError as error:  # nothing has left
             _note(error)
         else:

@@ -69,11 +69,13 @@ class Style:
         wait: Whether ``send`` waits for the end, or ``wait`` does.
         resend_at_start: Whether ``recover`` sends again what was not sent.
         stagger: So many seconds lie between the beginnings of two payments.
+        jobs: Whether each payment opens the journal for itself and closes it again, as a queue's job may.
     """
 
     wait: bool = True
     resend_at_start: bool = False
     stagger: float = 0.0
+    jobs: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +119,7 @@ def draw(seed: int) -> Schedule:
             wait=chance.random() < 0.7,
             resend_at_start=chance.random() < 0.3,
             stagger=chance.choice((0.0, 0.0, 0.02, 0.1)),
+            jobs=Random(f"jobs of {seed}").random() < 0.3,  # drawn apart, so that the rest stays
         ),
         kills=tuple(
             tuple(_kill(chance) for _ in range(chance.randint(1, 2 if two_at_once else 4)))

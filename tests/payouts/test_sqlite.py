@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import sqlite3
@@ -11,7 +12,6 @@ import tempfile
 import textwrap
 import threading
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -31,6 +31,7 @@ from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -104,20 +105,11 @@ def test_an_error_of_a_later_version_is_an_error(store: Store) -> None:
 
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text and text.isprintable()))
 def test_any_key_and_any_text_comes_back(text: str) -> None:
-    store = Store(str(_folder() / "any.db"), 1)
-    store.bind("h", "sg")
     payout = planned(text, address=text)
-    store.add(payout)
-    assert store.get(text) == payout
-    store.close()
-    for each in _folder().glob("any.db*"):
-        each.unlink()
-
-
-def _folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"upbit_async-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    return folder
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Store(f"{folder}/any.db", 1)) as store:
+        store.bind("h", "sg")
+        store.add(payout)
+        assert store.get(text) == payout
 
 
 def test_a_key_is_added_once(store: Store) -> None:

@@ -67,9 +67,7 @@ class File:
         """
         with self.lock, self._told_plainly():
             connection = self._connection()
-            connection.execute(
-                begin
-            )  # this may have to wait, so only then is it looked whether the file is the same
+            connection.execute(begin)  # which may have to wait
             try:
                 self._check_it_is_the_same()
                 yield connection
@@ -116,9 +114,8 @@ class File:
         When a process closes a file, it loses all locks that it has on it, even those of others that have it open.
         So what is there is left to SQLite, which knows of that; and what is not is made while nobody connects.
         """
-        real = Path(
-            os.path.realpath(self.path)
-        )  # SQLite follows links, and puts its own files beside the real one
+        # SQLite follows links, and puts its own files beside the real one.
+        real = Path(os.path.realpath(self.path))
         with _connecting:
             with contextlib.suppress(FileExistsError):
                 # It holds addresses, so it is for its owner's eyes; SQLite gives its two files the same permissions.
