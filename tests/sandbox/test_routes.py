@@ -192,6 +192,20 @@ async def test_cursors_by_knob(hand: Hand, sandbox: Sandbox) -> None:
     assert len((await hand.get("/v1/withdraws", "to=unknown")).json()) == 6
 
 
+async def test_ids_are_taken_in_any_case_of_letters_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+    uuid = (await hand.withdraw()).json()["uuid"]
+    for status in (200, 404):
+        assert (await hand.get("/v1/withdraw", f"uuid={uuid.upper()}")).status_code == status
+        rows = (await hand.get("/v1/withdraws", f"uuids[]={uuid.upper()}")).json()
+        assert [row["uuid"] for row in rows] == [uuid] * (status == 200)
+        sandbox.knobs.uuids = "as told"
+    assert (await hand.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 400
+    assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 404
+    sandbox.knobs.uuids = "any case"
+    assert (await hand.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 200
+    assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 200
+
+
 async def test_a_new_withdrawal_may_show_late(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
     sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
     uuid = (await hand.withdraw()).json()["uuid"]

@@ -59,6 +59,7 @@ class Knobs:
         fee_on_top: Whether the fee is taken beside the amount, or out of it.
         list_delay: How long a new transfer is missing in ``GET /v1/withdraws`` and ``GET /v1/deposits``.
         get_delay: How long a new transfer is missing in ``GET /v1/withdraw`` and ``GET /v1/deposit``.
+        uuids: Whether the id of a transfer may be asked for in any case of letters.
         cursors: Whether ``from`` and ``to`` include the transfer they name.
         unknown_cursor: Whether a cursor that names no transfer is refused or ignored.
         suspected_done_at: Whether ``done_at`` is set when the travel rule holds a deposit up (in one published
@@ -120,6 +121,7 @@ class Knobs:
     list_delay: float = 0.0
     get_delay: float = 0.0
     cursors: Literal["exclusive", "inclusive"] = "exclusive"
+    uuids: Literal["any case", "as told"] = "any case"
     unknown_cursor: Literal["refused", "ignored"] = "refused"
     suspected_done_at: bool = True
     address_seconds: float | None = 3.0

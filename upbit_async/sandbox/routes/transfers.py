@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from upbit_async.sandbox.knobs import Knobs
     from upbit_async.sandbox.routes.route import Call
 
-__all__ = ["get_transfer", "list_transfers"]
+__all__ = ["as_kept", "get_transfer", "list_transfers"]
 
 _MOST_IDS = 100
 _MOST_ROWS = 100
@@ -40,12 +40,17 @@ def list_transfers(call: Call, desk: Desk[T], view: View[T]) -> Answer:
     return Answer.of_json(200, rows)
 
 
+def as_kept(call: Call, uuid: str) -> str:
+    """A transfer's id as the books have it, which is in lower case."""
+    return uuid.lower() if call.exchange.knobs.uuids == "any case" else uuid
+
+
 def _wanted(call: Call, desk: Desk[T]) -> Search:
     query = Query(call.request.parameters)
     wanted = Search(
         currency=query.text("currency"),
         state=query.choice("state", desk.states),
-        uuids=query.values("uuids[]", most=_MOST_IDS),
+        uuids=frozenset(as_kept(call, uuid) for uuid in query.values("uuids[]", most=_MOST_IDS)),
         txids=query.values("txids[]", most=_MOST_IDS),
         after=_cursor(call, desk, query.text("from")),
         before=_cursor(call, desk, query.text("to")),
@@ -61,7 +66,7 @@ def _wanted(call: Call, desk: Desk[T]) -> Search:
 
 
 def _cursor(call: Call, desk: Desk[T], uuid: str | None) -> str | None:
-    if uuid is None or uuid in desk.records:
+    if uuid is None or (uuid := as_kept(call, uuid)) in desk.records:
         return uuid
     if call.exchange.knobs.unknown_cursor == "refused":
         raise Refusal(INVALID_PARAMETER)
@@ -78,7 +83,7 @@ def get_transfer(call: Call, desk: Desk[T], view: View[T]) -> dict[str, Json]:
     uuid, txid = query.text("uuid"), query.text("txid")
     wanted = Search(
         currency=query.text("currency"),
-        uuids=frozenset({uuid} if uuid else ()),
+        uuids=frozenset({as_kept(call, uuid)} if uuid else ()),
         txids=frozenset({txid} if txid else ()),
         limit=1,
     )

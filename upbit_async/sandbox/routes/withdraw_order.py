@@ -10,6 +10,7 @@ from upbit_async.sandbox.exchange.withdrawals import Order
 from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.parameters import Members, Query
 from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.transfers import as_kept
 from upbit_async.sandbox.views import withdrawal_view
 
 __all__ = ["ROUTES"]
@@ -54,7 +55,7 @@ def _cancel(call: Call) -> Answer:
     exchange, query = call.exchange, Query(call.request.parameters)
     uuid = query.required("uuid")
     query.refuse_faults()
-    record = exchange.withdrawals.cancel(uuid, call.now)
+    record = exchange.withdrawals.cancel(as_kept(call, uuid), call.now)
     # the published answer says true beside CANCELLED: what held when the call was made
     return Answer.of_json(200, withdrawal_view(record, exchange.knobs, is_cancelable=True))
 
