@@ -128,6 +128,9 @@ async def pay(task: Task) -> None:
                     tasks.start_soon(_do_job, client, task, death, invoice)
                 else:
                     tasks.start_soon(_pay_one, payouts, invoice, task.style)
+        await (
+            payouts.recover()
+        )  # as a service does every minute: what has become known since may settle a doubt
 
 
 def _payouts(client: UpbitClient, task: Task, death: Death) -> Payouts:

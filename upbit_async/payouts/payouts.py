@@ -373,6 +373,8 @@ class Payouts:
                 payout = await self._settler.settle(key)
             elif payout.state is PayoutState.NOT_SENT and not resend and payout.evidence is Evidence.MATCH:
                 payout = await self._settler.look_again(payout)
+            elif payout.state is PayoutState.NEEDS_PERSON:
+                payout = await self._settler.reconsider(payout)
             if payout.state is PayoutState.NOT_SENT and resend:
                 payout = await self._drive(key, resend=True, retry_refused=False)
                 if payout.state is PayoutState.UNKNOWN:

@@ -96,10 +96,7 @@ class Settler:
             if payout.state is not PayoutState.UNKNOWN:
                 return payout
             await anyio.sleep(self.time_left(payout))
-            verdict = await self._judge(payout, behind)
-            if isinstance(verdict, SayNotSent):  # one empty answer may be a slip of the server's
-                await anyio.sleep(_SECOND_LOOK)
-                verdict = await self._judge(payout, behind)
+            verdict = await self._judge_surely(payout, behind)
             if isinstance(verdict, WaitFor):
                 return verdict
             try:
@@ -117,16 +114,46 @@ class Settler:
         Raises:
             UpbitError: The list could not be read.
         """
-        match await self._judge(payout, None):
-            case Adopt(record):
-                doubt = AskPerson(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
-            case AskPerson(_, [_, *_]) as doubt:
-                pass
-            case _:
-                return payout  # what others have withdrawn since then says nothing
+        while payout.state is PayoutState.NOT_SENT:
+            match await self._judge(payout):
+                case WaitFor(keys):
+                    payout = await self._after(keys, payout)
+                    continue
+                case Adopt(record):
+                    doubt = AskPerson(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
+                case AskPerson(_, [_, *_]) as doubt:
+                    pass
+                case _:
+                    return payout  # what others have withdrawn since then says nothing
+            payout = await self._decide(payout, doubt)
+        return payout
+
+    async def reconsider(self, payout: Payout) -> Payout:
+        """Judge a payout that needs a person once more: what has become known since may settle it.
+
+        Raises:
+            UpbitError: The list could not be read.
+        """
+        while payout.state is PayoutState.NEEDS_PERSON and payout.uuid is None and payout.in_question:
+            verdict = await self._judge_surely(payout)
+            if isinstance(verdict, WaitFor):
+                payout = await self._after(verdict.keys, payout)
+            elif isinstance(verdict, AskPerson):
+                return payout
+            else:
+                payout = await self._decide(payout, verdict)
+        return payout
+
+    async def _after(self, keys: Collection[str], payout: Payout) -> Payout:
+        """Return a payout as it is when others, which may explain what it can't, are settled."""
+        for key in keys:
+            await self.free(key, behind=frozenset({payout.key}))
+        return await self._books.read(payout.key)
+
+    async def _decide(self, payout: Payout, verdict: Adopt | SayNotSent | AskPerson) -> Payout:
         try:
-            return await self._books.swap(payout, self._by(doubt, payout))
-        except Outdated:
+            return await self._books.swap(payout, self._by(verdict, payout))
+        except (Outdated, Taken):
             return await self._books.read(payout.key)
 
     async def follow(self, payout: Payout, deadline: float = math.inf) -> Payout:
@@ -164,7 +191,14 @@ class Settler:
             self._losses[payout.key] = loss, since
         return max(0.0, since + self._patience - now)
 
-    async def _judge(self, payout: Payout, behind: Collection[str] | None) -> Verdict:
+    async def _judge_surely(self, payout: Payout, behind: Collection[str] = ()) -> Verdict:
+        verdict = await self._judge(payout, behind)
+        if isinstance(verdict, SayNotSent):  # one empty answer may be a slip of the server's
+            await anyio.sleep(_SECOND_LOOK)
+            verdict = await self._judge(payout, behind)
+        return verdict
+
+    async def _judge(self, payout: Payout, behind: Collection[str] = ()) -> Verdict:
         departure = payout.known_departure
         listed = await new_since(self._client.withdraws, payout.kind.currency, departure.fence)
         rows = [await self._completed(row, payout) for row in listed]
@@ -178,7 +212,7 @@ class Settler:
                 elsewhere=self._client.caller.answered,
                 ruled_out=departure.ruled_out,
                 reading=await self._books.reading(),
-                behind=[other.key for other in beside] if behind is None else behind,
+                behind=behind,
             ),
         )
         is_anothers = departure.signed_by != self._client.caller.fingerprint
