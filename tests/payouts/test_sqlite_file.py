@@ -232,6 +232,19 @@ def test_a_child_writes_where_everybody_reads(path: Path) -> None:
 
 
 @NEEDS_FORK
+def test_a_file_that_was_moved_away_is_not_made_anew_after_a_fork(path: Path) -> None:
+    script = """
+        os.rename(path, path + ".aside")
+        code = fork(lambda: None)
+        try:
+            store.open_keys()
+        except errors.JournalError as error:
+            print(json.dumps([code, "was replaced" in str(error), os.path.exists(path)]))
+    """
+    assert forking(path, script) == [[0, True, False]]
+
+
+@NEEDS_FORK
 def test_a_fork_waits_for_what_is_being_written(path: Path) -> None:
     script = """
         inside, forked = threading.Event(), threading.Event()

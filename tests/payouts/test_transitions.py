@@ -210,3 +210,30 @@ def test_a_copy_whose_owner_has_died_rests_on_nothing() -> None:
     over = transitions.expired(again, LATER)
     assert over is not None
     assert over.evidence is None
+
+
+def test_a_loss_after_a_lease_that_was_held_to_be_over_settles_from_then_on() -> None:
+    over = transitions.expired(SENDING, LATER)
+    assert over is not None
+    much_later = LATER + dt.timedelta(seconds=10)
+    lost = transitions.lost(over, LOST, owner="me", now=much_later)
+    assert lost is not None
+    assert lost.departure is not None
+    assert (lost.state, lost.departure.lost_at) == (PayoutState.UNKNOWN, much_later)
+    assert transitions.lost(over, LOST, owner="you", now=much_later) is None
+
+
+def test_that_what_was_given_up_has_arrived_is_a_persons_matter() -> None:
+    given_up: Any = EVERY["given up unsent"]
+    told = transitions.lost(given_up, ARRIVED, owner="me", now=LATER)
+    assert told is not None
+    assert told.state is PayoutState.NEEDS_PERSON
+    assert transitions.lost(given_up, LOST, owner="me", now=LATER) is None
+
+
+def test_what_upbit_has_answered_can_be_resolved_even_if_nothing_was_known_to_have_left() -> None:
+    from upbit_async.payouts.resolving import raise_if_settled  # noqa: PLC0415
+
+    answered = transitions.answered(PLANNED, record(), WHEN)
+    assert answered is not None
+    raise_if_settled(answered)

@@ -317,6 +317,62 @@ async def test_an_answer_to_what_was_given_up_is_not_forgotten(
     assert (found[0].state, found[0].evidence) == (PayoutState.ACCEPTED, Evidence.ANSWER)
 
 
+async def test_what_is_given_up_stays_so_unless_it_shows_up(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    await payouts.send("k", **tron)
+    await payouts.abandon("k")
+    with pytest.raises(ValueError, match="was given up, and stays so"):
+        await payouts.resolve("k", not_sent=True)
+    stranger = sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    assert (await payouts.resolve("k", uuid=stranger.uuid)).evidence is Evidence.PERSON
+
+
+async def test_one_that_waits_behind_its_like_can_be_given_up_at_once(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    await payouts.send("first", **tron, wait=False)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: payouts.send("k", **tron))
+        await anyio.sleep(5)
+        began = anyio.current_time()
+        assert (await payouts.abandon("k")).is_abandoned
+        assert anyio.current_time() == began
+    assert len(sandbox.requests.of(*POST)) == 1
+
+
+async def test_a_person_who_is_put_right_while_it_is_followed(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    ours, strangers = await _in_doubt(payouts, sandbox, tron)
+    sandbox.plan = Plan.by_hand()
+    await payouts.resolve("k", uuid=strangers)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(payouts.wait, "k")
+        await anyio.sleep(1)
+        assert (await payouts.resolve("k", uuid=ours)).uuid == ours
+        await anyio.sleep(60)
+    payout = await payouts.get("k")
+    assert payout is not None
+    assert payout.record is not None
+    assert payout.record.uuid == payout.uuid == ours
+
+
+async def test_what_upbit_has_answered_was_sent_whatever_persons_say(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    other = sandbox.withdrawals.order("USDT", "TRX", "99", address=tron["address"])
+    body = f'{{"uuid":"{other.uuid}","currency":"USDT","state":"DONE","amount":"99"}}'.encode()
+    sandbox.faults.add(Fault.status(201, *POST, body=body))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NEEDS_PERSON
+    fitting = sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    assert (await payouts.resolve("k", uuid=fitting.uuid)).evidence is Evidence.PERSON
+    with pytest.raises(ValueError, match="it was sent"):
+        await payouts.resolve("k", not_sent=True)
+
+
 # What stands in the way
 
 

@@ -170,6 +170,7 @@ class Departure:
         lease_until: Until when nobody else touches it, UTC.
         lost_at: Since when there is no hope of an answer, UTC; None if there still is.
         arrived: Whether Upbit has said that a copy has arrived, and not what became of it.
+        answered: Whether Upbit's own answer has told a withdrawal: then it was sent, whatever a person says.
         in_question: The withdrawals that a person is asked about, by their ids in lower case.
         ruled_out: Those of which a person has said that they are not it.
         fence: The newest withdrawals of the currency before the first copy left, newest first, by their
@@ -184,6 +185,7 @@ class Departure:
     lease_until: dt.datetime
     lost_at: dt.datetime | None = None
     arrived: bool = False
+    answered: bool = False
     in_question: tuple[str, ...] = attrs.field(default=(), repr=False)
     ruled_out: tuple[str, ...] = attrs.field(default=(), repr=False)
     fence: tuple[str, ...] = attrs.field(repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from typing import TYPE_CHECKING, Self
 
@@ -284,11 +285,11 @@ class Payouts:
             UpbitError: Upbit's list, which is read once more for a ``not_sent`` one, could not be read.
         """
         note = request.note_of(note)
-        async with self._turns.take(request.key_of(key)):
-            payout = await self._settler.expire(key)
-            if payout.state is PayoutState.NOT_SENT and payout.evidence is not Evidence.PERSON:
-                payout = await self._settler.look_again(payout)
-            return await resolving.abandon(self._books, payout, note)
+        # No turn is waited for: it may be the very call that is to be stopped which has it.
+        payout = await self._settler.expire(request.key_of(key))
+        if payout.state is PayoutState.NOT_SENT and payout.evidence is not Evidence.PERSON:
+            payout = await self._settler.look_again(payout)
+        return await resolving.abandon(self._books, payout, note)
 
     async def aclose(self) -> None:
         """Let go of the journal; the client stays open."""
@@ -319,7 +320,7 @@ class Payouts:
         """Bring a payout as far as sending gets it; one caller at a time."""
         async with self._turns.take(key) as turn:
             if turn.failure is not None:
-                raise turn.failure  # this call has joined the one that failed
+                raise copy.copy(turn.failure)  # this call has joined the one that failed
             payout = await self._settler.arrival(key)
             if payout.state is PayoutState.REFUSED and retry_refused:
                 payout = await self._books.change(

@@ -27,7 +27,8 @@ def raise_if_settled(payout: Payout) -> None:
         ValueError: It is not.
     """
     is_open = payout.state in _RESOLVABLE or payout.evidence in {Evidence.MATCH, Evidence.PERSON}
-    if payout.departure is None or not is_open:
+    has_never_left = payout.departure is None and payout.uuid is None
+    if has_never_left or not is_open:
         raise ValueError(f"{payout} is {payout.state}: there is nothing to resolve")
 
 
@@ -50,7 +51,7 @@ async def resolve_as(books: Books, payout: Payout, record: Withdrawal, note: str
 
 async def _why_not(books: Books, payout: Payout, record: Withdrawal) -> str:
     """Say why a withdrawal can't be a payout; empty if it can."""
-    if record.uuid.casefold() in payout.known_departure.fence:
+    if payout.departure is not None and record.uuid.casefold() in payout.departure.fence:
         return "which was there before the payout was first sent"
     if wrong := contradictions(payout.intent, record):
         return f"which is {wrong}"
@@ -67,8 +68,12 @@ async def resolve_as_not_sent(books: Books, payout: Payout, note: str) -> Payout
     Raises:
         ValueError: Upbit itself has told its withdrawal.
     """
-    if payout.uuid is not None and payout.evidence is Evidence.ANSWER:
-        raise ValueError(f"{payout} was told by Upbit as withdrawal {payout.uuid}: it was sent")
+    if payout.departure is None or payout.departure.answered:
+        raise ValueError(f"{payout} was told by Upbit as a withdrawal: it was sent")
+    if payout.is_abandoned:
+        raise ValueError(
+            f"{payout} was given up, and stays so; only a withdrawal that is its can change that"
+        )
     return await _swap(books, payout, transitions.resolved_as_not_sent(payout, note, books.clock()))
 
 

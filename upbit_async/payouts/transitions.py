@@ -119,6 +119,8 @@ def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: dt.date
 
 def answered(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout | None:
     """Take note of Upbit's answer, which outweighs everything that was concluded without it."""
+    if payout.departure is not None:
+        payout = attrs.evolve(payout, departure=attrs.evolve(payout.departure, answered=True))
     if payout.uuid is not None and payout.uuid.casefold() != record.uuid.casefold():
         note = f"Upbit's answer names withdrawal {record.uuid}, and the list {payout.uuid}: there may be two"
         return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
@@ -145,9 +147,12 @@ def refused(payout: Payout, error: APIError, *, owner: str, now: dt.datetime) ->
 
 def lost(payout: Payout, error: UpbitError, *, owner: str, now: dt.datetime) -> Payout | None:
     """Take note that the answer to the copy under way is lost."""
+    arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
+    if payout.is_abandoned and arrived:
+        departure = attrs.evolve(payout.known_departure, arrived=True)
+        return _to_person(payout, now, f"given up, and yet: {error}", evidence=None, departure=departure)
     if _has_come_to_something(payout):
         return None
-    arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
     return _lost(payout, error, now, str(error), owner=owner, arrived=arrived)
 
 
@@ -225,8 +230,9 @@ def disproved(payout: Payout, other: str, now: dt.datetime) -> Payout | None:
 
 def seen(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout | None:
     """Take note of how far the withdrawal is."""
-    if payout.state is not PayoutState.ACCEPTED:
-        return None
+    is_its = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
+    if payout.state is not PayoutState.ACCEPTED or not is_its:
+        return None  # a person may have put it right while its former withdrawal was followed
     end = _ENDS.get(record.state)
     if end is not None:
         return _to(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
@@ -319,6 +325,9 @@ def _lost(
     if is_under_way or (payout.state is PayoutState.NOT_SENT and arrived):
         departure = attrs.evolve(departure, lost_at=now)
         return _to(payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, departure=departure)
+    if payout.state is PayoutState.UNKNOWN and known.owner == owner:
+        # Its lease was held to be over, by a clock that was wrong: it is lost only now, and settles from now on.
+        departure = attrs.evolve(departure, lost_at=now)
     # Somebody else sees to it already.
     return None if departure == known else attrs.evolve(payout, departure=departure)
 

@@ -82,9 +82,10 @@ class File:
         """Close the file; the next transaction opens it again."""
         with self.lock, self._told_plainly():
             self.let_go()
+            self._opened = ()
 
     def let_go(self) -> None:
-        """Close the connection, by whoever holds the lock."""
+        """Close the connection, by whoever holds the lock; the next one must be to the same file."""
         connection, self._open = self._open, None
         if connection is not None:
             connection.close()
@@ -98,6 +99,8 @@ class File:
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
+            if self._opened and _which(self._parts[0]) != self._opened[0]:
+                raise self._replaced()  # since a fork: it must not be made anew either
             self._open = connection = self._connect()
             try:
                 self._set_up(connection)
@@ -157,10 +160,13 @@ class File:
         the last, and removes the log, in which all that is written afterwards is lost.
         """
         if self._identity() != self._opened:
-            raise JournalError(
-                f"the journal {self.path} (or the -wal file beside it) was replaced while it was in use: stop, and "
-                "find out by whom, since what was noted in the former is not in the present one"
-            )
+            raise self._replaced()
+
+    def _replaced(self) -> JournalError:
+        return JournalError(
+            f"the journal {self.path} (or the -wal file beside it) was replaced while it was in use: stop, and "
+            "find out by whom, since what was noted in the former is not in the present one"
+        )
 
     def _identity(self) -> tuple[tuple[int, int], ...]:
         """Return which files they are, the database and its log."""

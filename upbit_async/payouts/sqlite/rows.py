@@ -153,6 +153,7 @@ def _departure_of(text: str) -> Departure:
         lease_until=dt.datetime.fromisoformat(told["lease_until"]),
         lost_at=None if lost_at is None else dt.datetime.fromisoformat(lost_at),
         arrived=told["arrived"],
+        answered=told["answered"],
         in_question=tuple(told["in_question"]),
         ruled_out=tuple(told["ruled_out"]),
         fence=tuple(told["fence"]),
