@@ -121,16 +121,22 @@ async def pay(task: Task) -> None:
             await payouts.recover(resend=task.style.resend_at_start)
         except UpbitError as error:
             _note(error)
-        async with anyio.create_task_group() as tasks:
-            for number, invoice in enumerate(task.invoices):
-                await anyio.sleep(task.style.stagger if number else 0)
-                if task.style.jobs:
-                    tasks.start_soon(_do_job, client, task, death, invoice)
-                else:
-                    tasks.start_soon(_pay_one, payouts, invoice, task.style)
-        await (
-            payouts.recover()
-        )  # as a service does every minute: what has become known since may settle a doubt
+        while await _pay_all(client, payouts, task, death):
+            pass  # what has been settled since may have stood in the way of others
+
+
+async def _pay_all(client: UpbitClient, payouts: Payouts, task: Task, death: Death) -> bool:
+    """Pay everything, and judge once more what is in doubt; returns whether that has settled something."""
+    async with anyio.create_task_group() as tasks:
+        for number, invoice in enumerate(task.invoices):
+            await anyio.sleep(task.style.stagger if number else 0)
+            if task.style.jobs:
+                tasks.start_soon(_do_job, client, task, death, invoice)
+            else:
+                tasks.start_soon(_pay_one, payouts, invoice, task.style)
+    before = {payout.key async for payout in payouts.pending() if payout.state is PayoutState.NEEDS_PERSON}
+    after = {payout.key for payout in await payouts.recover() if payout.state is PayoutState.NEEDS_PERSON}
+    return bool(before - after)
 
 
 def _payouts(client: UpbitClient, task: Task, death: Death) -> Payouts:
