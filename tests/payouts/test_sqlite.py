@@ -268,6 +268,7 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(path: Path) -> Non
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE theirs (x)")
     connection.close()
+    path.chmod(0o600)
     before = path.read_bytes()
     _refuses(path, "is a database, but no journal")
     with sqlite3.connect(path) as connection:
@@ -279,6 +280,7 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(path: Path) -> Non
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"this is no database, and long enough to be looked at" * 100)
+    path.chmod(0o600)
     _refuses(path, "is no database")
 
 
@@ -339,14 +341,16 @@ def test_a_journal_that_somebody_else_holds_is_told(store: Store, path: Path) ->
 def test_a_journal_that_may_only_be_read_is_told(store: Store, path: Path, tmp_path: Path) -> None:
     store.close()
     tmp_path.chmod(0o755)
-    path.chmod(0o444)
+    path.chmod(0o400)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)  # to the superuser nothing is forbidden
     script = f"""
         import os, sys
         from upbit_async import errors
         from upbit_async.payouts.sqlite.store import Store
         if os.geteuid() == 0:
             os.setegid(65534)
-            os.seteuid(65534)  # to the superuser nothing is forbidden
+            os.seteuid(65534)
         try:
             Store({str(path)!r}, 0.1).bind("h", "sg")
         except errors.JournalError as error:

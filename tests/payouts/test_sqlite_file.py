@@ -193,7 +193,7 @@ def test_it_may_be_reached_by_a_link(path: Path) -> None:
     folder = path.parent / "elsewhere"
     folder.mkdir()
     path.symlink_to(folder / "real.db")
-    (folder / "real.db").touch()
+    (folder / "real.db").touch(0o600)
     store = Store(str(path), 10)
     store.bind("h", "sg")
     store.add(PLANNED)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import JournalError
-from upbit_async.payouts.sqlite.schema import prepare
+from upbit_async.payouts.sqlite.schema import check_schema, harden, prepare
+from upbit_async.payouts.sqlite.trust import FileRules
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,15 +43,19 @@ class File:
     Args:
         path: The file; it is made if it is missing, and so are SQLite's own two beside it.
         patience: How long to wait for another process that writes, in seconds.
+        group_shared: Whether the group of the files is trusted as their owner is; see `FileRules`.
     """
 
-    def __init__(self, path: str, patience: float) -> None:
+    def __init__(self, path: str, patience: float, *, group_shared: bool = False) -> None:
         self.path = path
+        self._rules = FileRules(group_shared)
         # Reentrant, for a signal's handler may fork while its own thread is in a transaction.
         self.lock = threading.RLock()
         self._patience = patience
         self._open: sqlite3.Connection | None = None
         self._parts: tuple[Path, ...] = ()
+        self._paths: tuple[Path, ...] = ()
+        self._inspected: int | None = None
         self._opened: tuple[tuple[int, int], ...] = ()
         with _registering:
             _files.add(self)
@@ -63,13 +68,16 @@ class File:
             begin: The statement that begins the transaction.
 
         Raises:
-            JournalError: The file can't be used, or is no longer the one that was opened.
+            JournalError: The file can't be used, is no longer the one that was opened, can be changed by other
+                users, or holds what this library did not put there.
         """
         with self.lock, self._told_plainly():
             connection = self._connection()
             connection.execute(begin)  # which may have to wait
             try:
                 self._check_it_is_the_same()
+                self._check_paths()
+                self._check_schema(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -87,6 +95,7 @@ class File:
     def let_go(self) -> None:
         """Close the connection, by whoever holds the lock; the next one must be to the same file."""
         connection, self._open = self._open, None
+        self._inspected = None
         if connection is not None:
             connection.close()
 
@@ -104,6 +113,7 @@ class File:
             self._open = connection = self._connect()
             try:
                 self._set_up(connection)
+                self._check_paths()  # SQLite's own two are there now
             except BaseException:
                 self.let_go()
                 raise
@@ -118,19 +128,21 @@ class File:
         So what is there is left to SQLite, which knows of that; and what is not is made while nobody connects.
         """
         # SQLite follows links, and puts its own files beside the real one.
-        real = Path(os.path.realpath(self.path))
+        real = self._rules.resolve(self.path)
+        self._paths = tuple(Path(f"{real}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))
         with _connecting:
             with contextlib.suppress(FileExistsError):
-                # It holds addresses, so it is for its owner's eyes; SQLite gives its two files the same permissions.
-                real.touch(0o600, exist_ok=False)
+                self._rules.create(real)  # SQLite gives its own files the same mode
+            self._check_paths()
             connection = sqlite3.connect(
-                self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
+                real, timeout=self._patience, isolation_level=None, check_same_thread=False
             )
-        self._parts = Path(self.path), real.with_name(f"{real.name}-wal")
+        self._parts = Path(self.path), self._paths[1]
         return connection
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
+        harden(connection)
         prepare(connection, self.path)
         mode = self._write_ahead(connection)
         if mode != "wal":
@@ -152,6 +164,18 @@ class File:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
             time.sleep(_A_MOMENT)
+
+    def _check_paths(self) -> None:
+        """Refuse files that other users can read or change, whether before SQLite opens them or during use."""
+        for path in self._paths:
+            self._rules.check(path)
+
+    def _check_schema(self, connection: sqlite3.Connection) -> None:
+        """Refuse a schema that another program has changed, which SQLite counts; called within a transaction."""
+        version: int = connection.execute("PRAGMA schema_version").fetchone()[0]
+        if version != self._inspected:
+            check_schema(connection, self.path)
+            self._inspected = version
 
     def _check_it_is_the_same(self) -> None:
         """Refuse to go on when others find another file at this place, or another log.

@@ -40,16 +40,31 @@ class SqliteJournal:
     A process may fork: the file is closed before, once what is being written is written, and parent and child open it
     again when they need it.
 
+    Anyone who can write to a journal can have anything paid. So it is opened only if its files belong to the user
+    that the program runs as (root is no exception), have mode 0600 and one name each, and lie in folders that nobody
+    else can write to; new files are made so. Anything in it that is not this library's own, such as a trigger, is
+    refused, also when it is added during use.
+
+    Example:
+        ```python
+        journal = SqliteJournal("/var/lib/shop/payouts.db")
+        ```
+
     Args:
         path: The file; it is made if it is missing. Two more, ``-wal`` and ``-shm``, lie beside it while it is used.
         patience: How long to wait for another process that writes, in seconds.
+        group_shared: Whether to trust the group of the files as well as their owner: accept mode 0660 and folders that
+            their group can write to, and give new files mode 0660. Volumes that Kubernetes mounts with ``fsGroup``
+            need it. The owner is still the only user that can open the journal by this library.
 
     Raises:
-        TypeError: The path is none.
+        TypeError: The path is none, or `group_shared` is neither True nor False.
         ValueError: The path is empty or ``:memory:``, or the patience is negative.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, patience: float = 10.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, patience: float = 10.0, group_shared: bool = False
+    ) -> None:
         text = os.fspath(path)
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"path is text, not {type(text).__name__}")
@@ -57,8 +72,10 @@ class SqliteJournal:
             raise ValueError("a journal must outlive its process: give the path of a file")
         if isinstance(patience, bool) or not isinstance(patience, (int, float)) or not 0 <= patience < 1e6:  # noqa: PLR2004
             raise ValueError(f"patience is a number of seconds, not {patience!r}")
+        if not isinstance(group_shared, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"group_shared must be True or False, got {group_shared!r}")
         self.path = os.path.abspath(text)  # noqa: PTH100 - links are left as they are; the folder may change later
-        self._store = Store(self.path, patience)
+        self._store = Store(self.path, patience, group_shared=group_shared)
 
     async def bind(self, host: str, region: str) -> None:
         """Belong to one host and region from now on.

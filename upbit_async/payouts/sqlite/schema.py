@@ -1,21 +1,47 @@
 """What a journal's file looks like, and whether a file is one.
 
 The file says in SQLite's own places what it is (``application_id``) and in which version (``user_version``).
+
+Its schema is not believed. A trigger, a view or a changed column could make a payout other than the one that was
+written, so the schema must be, word for word, what the migrations of its version make of an empty database.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import contextlib
+import functools
+import sqlite3
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from upbit_async.errors import JournalError
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["MIGRATIONS", "prepare"]
+__all__ = ["MIGRATIONS", "check_schema", "harden", "prepare"]
+
+_Schema: TypeAlias = "frozenset[tuple[object, ...]]"
+"""Type, name, table and text of each thing in a database, and how often it is there."""
 
 _APPLICATION: Final = 0x55504A31
+_LONGEST_VALUE: Final = 16 * 2**20
+_MOST_NAMED: Final = 3
+_HARMLESS: Final[_Schema] = frozenset(
+    [
+        ("table", "sqlite_stat1", "sqlite_stat1", "CREATE TABLE sqlite_stat1(tbl,idx,stat)", 1),
+        (
+            "table",
+            "sqlite_stat4",
+            "sqlite_stat4",
+            "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
+            1,
+        ),
+        ("table", "sqlite_sequence", "sqlite_sequence", "CREATE TABLE sqlite_sequence(name,seq)", 1),
+    ]
+)
+"""Tables of SQLite's own: statistics that ANALYZE leaves, and one that can't be dropped once it is there."""
 
 MIGRATIONS: Final[Sequence[str]] = (
     """
@@ -56,13 +82,30 @@ MIGRATIONS: Final[Sequence[str]] = (
 """The steps from an empty file to the newest version, of which each is taken once. They are never changed."""
 
 
+def harden(connection: sqlite3.Connection) -> None:
+    """Let a connection do nothing that a schema of somebody else's could ask for.
+
+    Triggers can't run at all, and views can't be read: a journal has neither.
+    """
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
+
+
 def prepare(connection: sqlite3.Connection, path: str, *, migrations: Sequence[str] = MIGRATIONS) -> None:
     """Make sure that a file is a journal of the newest version; an empty file becomes one.
 
     Raises:
-        JournalError: It is something else, or newer than this library, or damaged.
+        JournalError: It is something else, or newer than this library, or damaged, or another program has changed
+            its schema.
     """
-    if connection.execute("PRAGMA user_version").fetchone()[0] < len(migrations):
+    if 0 <= _version(connection) < len(migrations):
         connection.execute("BEGIN IMMEDIATE")
         try:
             _migrate(connection, path, migrations)
@@ -70,28 +113,7 @@ def prepare(connection: sqlite3.Connection, path: str, *, migrations: Sequence[s
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-    _inspect(connection, path, len(migrations))
-
-
-def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-        _check_application(connection, path)
-    for step in migrations[version:]:
-        for statement in filter(str.strip, step.split(";\n")):
-            connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {max(version, len(migrations))}")
-
-
-def _inspect(connection: sqlite3.Connection, path: str, newest: int) -> None:
-    _check_application(connection, path)
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > newest:
-        raise JournalError(
-            f"the journal {path} was written by a newer version of upbit_async (format {version}, this one knows "
-            f"{newest}): update"
-        )
+    check_schema(connection, path, migrations=migrations)
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise JournalError(
@@ -100,6 +122,92 @@ def _inspect(connection: sqlite3.Connection, path: str, newest: int) -> None:
         )
 
 
+def check_schema(
+    connection: sqlite3.Connection, path: str, *, migrations: Sequence[str] = MIGRATIONS
+) -> None:
+    """Make sure that a file is a journal of the newest version, and holds nothing else.
+
+    Raises:
+        JournalError: It is something else, or newer than this library, or another program has changed its schema.
+    """
+    _check_application(connection, path)
+    version = _version(connection)
+    if version > len(migrations):
+        raise JournalError(
+            f"the journal {path} was written by a newer version of upbit_async (format {version}, this one knows "
+            f"{len(migrations)}): update"
+        )
+    if version < len(migrations):
+        raise _changed(path, f"its format is {version} and was {len(migrations)}")
+    _check_all_is_ours(connection, path, migrations)
+
+
+def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
+    version = _version(connection)
+    if _schema(connection):
+        _check_application(connection, path)
+    _check_all_is_ours(connection, path, migrations[:version])
+    _take(connection, migrations[version:])
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {max(version, len(migrations))}")
+
+
+def _take(connection: sqlite3.Connection, steps: Iterable[str]) -> None:
+    for step in steps:
+        for statement in filter(str.strip, step.split(";\n")):
+            connection.execute(statement)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
 def _check_application(connection: sqlite3.Connection, path: str) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
         raise JournalError(f"{path} is a database, but no journal of payouts: give another path")
+
+
+def _check_all_is_ours(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
+    found, ours = _schema(connection), _schema_of(tuple(migrations))
+    if found - _HARMLESS == ours - _HARMLESS:
+        return
+    names = {_named(each) for each in found ^ ours if each not in _HARMLESS}
+    problems = sorted(f"{name} is {_trouble(name, found, ours)}" for name in names)
+    more = f" and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
+    raise _changed(path, f"{', '.join(problems[:_MOST_NAMED])}{more}")
+
+
+def _changed(path: str, problem: str) -> JournalError:
+    return JournalError(
+        f"another program has changed the schema of the journal {path} ({problem}), so what it holds can't be "
+        "believed: stop, take a copy of it and its -wal file aside, and find out who changed it, and which payouts; "
+        "whoever can change the schema can change what is paid"
+    )
+
+
+def _trouble(name: str, found: _Schema, ours: _Schema) -> str:
+    if name not in {_named(each) for each in ours}:
+        return "not this library's"
+    return "changed" if name in {_named(each) for each in found} else "missing"
+
+
+def _named(each: tuple[object, ...]) -> str:
+    """Name one thing of a schema; the name is somebody else's text."""
+    kind, name, *_ = each
+    return f"{kind} {name!r}" if kind in {"table", "index", "trigger", "view"} else f"{kind!r} {name!r}"
+
+
+def _schema(connection: sqlite3.Connection) -> _Schema:
+    rows: list[Iterable[object]] = connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema"
+    ).fetchall()
+    return frozenset((*row, times) for row, times in Counter(map(tuple, rows)).items())
+
+
+@functools.cache
+def _schema_of(migrations: tuple[str, ...]) -> _Schema:
+    """Return what the schema is when it comes from these migrations alone."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        _take(connection, migrations)
+        return _schema(connection)

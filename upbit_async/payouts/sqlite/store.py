@@ -41,11 +41,12 @@ class Store:
     Args:
         path: The file; it is made if it is missing, and so are SQLite's own two beside it.
         patience: How long to wait for another process that writes, in seconds.
+        group_shared: Whether the group of the files is trusted as their owner is.
     """
 
-    def __init__(self, path: str, patience: float) -> None:
+    def __init__(self, path: str, patience: float, *, group_shared: bool = False) -> None:
         self.path = path
-        self._file = File(path, patience)
+        self._file = File(path, patience, group_shared=group_shared)
 
     def bind(self, host: str, region: str) -> None:
         """Belong to one host and region; see `Journal.bind`."""
