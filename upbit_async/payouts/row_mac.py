@@ -1,0 +1,219 @@
+"""Message authentication codes (MACs) of journal rows.
+
+A row's MAC proves that a holder of a journal key authorised *what* is paid. It does not prove that the row was not
+paid before: a row that is put back to an earlier state still verifies. There the nonce, and the search for withdrawals
+that no payout owns, are the protection.
+
+A request is signed when it is written, and signed again with its nonce when it departs. Both are HMAC-SHA256 over a
+label, which separates the two kinds and the versions, and over fields that each follow their length, so that no text
+can move from one field to the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NoReturn, cast
+
+import attrs
+
+__all__ = [
+    "JOURNAL_KEY_PURPOSE",
+    "JournalKeys",
+    "sign_departure",
+    "sign_request",
+    "verifies_departure",
+    "verifies_request",
+]
+
+JOURNAL_KEY_PURPOSE: Final = b"upbit_async payouts journal v1"
+"""What the default journal key is derived from an API secret for."""
+
+_REQUEST: Final = "upbit_async payouts journal v1: request"
+_DEPARTURE: Final = "upbit_async payouts journal v1: departure"
+_FORM: Final = "1:"
+_SHORTEST_KEY: Final = 16
+
+
+@attrs.frozen(init=False, repr=False, eq=False)
+class JournalKeys:
+    """The keys that sign and verify rows, masked wherever they are shown.
+
+    They can't be pickled, and compare in constant time.
+
+    Args:
+        keys: The keys, of at least 16 bytes each. The first signs, all verify; so a key is replaced by putting the new
+            one first, and dropped when no open row was signed with it.
+
+    Raises:
+        TypeError: The keys are no sequence of bytes.
+        ValueError: There is none, or one is too short.
+
+    Example:
+        ```python
+        keys = JournalKeys([new_key, former_key])
+        ```
+    """
+
+    # A closure, so that no attribute holds a key: walking an object's attributes does not find it.
+    _reveal: Callable[[], tuple[bytes, ...]]
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if problem := _problem_with(keys):
+            del self, keys  # a traceback may be shown with the locals of its frames
+            raise problem
+        kept = tuple(keys)
+        object.__setattr__(self, "_reveal", lambda: kept)
+
+    def sign(self, message: bytes) -> str:
+        """Return the MAC of a message, by the first key."""
+        return _mac(self._reveal()[0], message)
+
+    def verifies(self, mac: str | None, message: bytes) -> bool:
+        """Return whether any key has signed a message."""
+        if not isinstance(mac, str):
+            return False
+        given = mac.encode("utf-8", "surrogatepass")
+        matches = [hmac.compare_digest(_mac(key, message).encode(), given) for key in self._reveal()]
+        return any(matches)  # each is compared, so the time does not say which
+
+    def __repr__(self) -> str:
+        return f"JournalKeys({len(self._reveal())} keys)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JournalKeys):
+            return NotImplemented
+        return hmac.compare_digest(self._digest(), other._digest())
+
+    def __hash__(self) -> int:
+        return hash(self._digest())
+
+    def _digest(self) -> bytes:
+        return hashlib.sha256(b"".join(hashlib.sha256(key).digest() for key in self._reveal())).digest()
+
+    def __copy__(self) -> JournalKeys:
+        return self
+
+    def __deepcopy__(self, memo: object) -> JournalKeys:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("journal keys can't be pickled; pass the name of an environment variable instead")
+
+
+def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, members: Mapping[str, str]) -> str:
+    """Return the MAC of a payout's request, made when it is written.
+
+    Args:
+        keys: The journal's keys.
+        host: The host that it is for.
+        account: The label of the account that pays.
+        key: The payout's key.
+        members: The request's body, in the order in which it is sent.
+
+    Raises:
+        TypeError: A field is not text.
+    """
+    return keys.sign(_message(_REQUEST, (host, account, key), members))
+
+
+def verifies_request(
+    keys: JournalKeys, mac: str | None, *, host: str, account: str, key: str, members: Mapping[str, str]
+) -> bool:
+    """Return whether a request is the one that was signed. A missing MAC never verifies, nor does a damaged row."""
+    try:
+        message = _message(_REQUEST, (host, account, key), members)
+    except TypeError:
+        return False
+    return keys.verifies(mac, message)
+
+
+def sign_departure(
+    keys: JournalKeys,
+    *,
+    host: str,
+    account: str,
+    key: str,
+    members: Mapping[str, str],
+    nonce: str,
+    algorithm: str,
+    signed_by: str,
+) -> str:
+    """Return the MAC of a payout that departs, made in the write that lets it leave.
+
+    Args:
+        keys: The journal's keys.
+        host: The host that it is sent to.
+        account: The label of the account that pays.
+        key: The payout's key.
+        members: The request's body, in the order in which it is sent.
+        nonce: The nonce of its token.
+        algorithm: The algorithm by which the token is signed.
+        signed_by: The digest of the access key that signs the token.
+
+    Raises:
+        TypeError: A field is not text.
+    """
+    return keys.sign(_message(_DEPARTURE, (host, account, key), members, (nonce, algorithm, signed_by)))
+
+
+def verifies_departure(  # noqa: PLR0913 - each is one field of the row
+    keys: JournalKeys,
+    mac: str | None,
+    *,
+    host: str,
+    account: str,
+    key: str,
+    members: Mapping[str, str],
+    nonce: str,
+    algorithm: str,
+    signed_by: str,
+) -> bool:
+    """Return whether a departure is the one that was signed. A missing MAC never verifies, nor does a damaged row."""
+    try:
+        message = _message(_DEPARTURE, (host, account, key), members, (nonce, algorithm, signed_by))
+    except TypeError:
+        return False
+    return keys.verifies(mac, message)
+
+
+def _message(
+    label: str, head: tuple[str, ...], members: Mapping[str, str], tail: tuple[str, ...] = ()
+) -> bytes:
+    """Write what is signed, in one way only."""
+    if not isinstance(members, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a row may hold anything
+        raise TypeError(f"members must be a mapping, got {type(members).__name__}")
+    body = [text for pair in members.items() for text in pair]
+    parts = [*map(_field, (label, *head)), _length(len(members)), *map(_field, (*body, *tail))]
+    return b"".join(parts)
+
+
+def _field(text: str) -> bytes:
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a row may hold anything
+        raise TypeError(f"a signed field must be text, got {type(text).__name__}")
+    content = text.encode("utf-8", "surrogatepass")  # two texts never have the same bytes
+    return _length(len(content)) + content
+
+
+def _length(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+def _mac(key: bytes, message: bytes) -> str:
+    return _FORM + hmac.digest(key, message, hashlib.sha256).hex()
+
+
+def _problem_with(keys: object) -> TypeError | ValueError | None:
+    if not isinstance(keys, Sequence) or isinstance(keys, (str, bytes, bytearray, memoryview)):
+        return TypeError(
+            f"journal_keys must be a sequence of keys, got {type(cast('object', keys)).__name__}"
+        )
+    if not keys:
+        return ValueError("journal_keys must hold at least one key")
+    for key in cast("Sequence[object]", keys):
+        if not isinstance(key, bytes):
+            return TypeError(f"a journal key must be bytes, got {type(key).__name__}")
+        if len(key) < _SHORTEST_KEY:
+            return ValueError(f"a journal key must have at least {_SHORTEST_KEY} bytes, got {len(key)}")
+    return None
