@@ -205,10 +205,9 @@ def _mac(key: bytes, message: bytes) -> str:
 
 
 def _problem_with(keys: object) -> TypeError | ValueError | None:
+    kind = type(keys).__name__
     if not isinstance(keys, Sequence) or isinstance(keys, (str, bytes, bytearray, memoryview)):
-        return TypeError(
-            f"journal_keys must be a sequence of keys, got {type(cast('object', keys)).__name__}"
-        )
+        return TypeError(f"journal_keys must be a sequence of keys, got {kind}")
     if not keys:
         return ValueError("journal_keys must hold at least one key")
     for key in cast("Sequence[object]", keys):
