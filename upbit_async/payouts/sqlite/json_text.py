@@ -1,0 +1,116 @@
+"""JSON that a journal's row holds, read as if somebody else had written it.
+
+Python's reader takes more than a journal ever writes: NaN, numbers of any size, the same name twice, text that is no
+Unicode, and nesting that exhausts the stack, here or in whatever handles the value later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Final, NoReturn, cast
+
+from upbit_async.errors import JournalError
+
+__all__ = ["decoded"]
+
+_LONGEST: Final = 2**20
+_DEEPEST: Final = 32
+_LARGEST: Final = 2**63
+_MOST_DIGITS: Final = 20
+_TOO_DEEP: Final = "its text is nested too deeply"
+
+
+def decoded(text: str, *, what: str) -> dict[str, object]:
+    """Read a JSON object from a column of the journal.
+
+    Args:
+        text: What the column holds; SQLite may return something other than text.
+        what: What is being read, for the error: ``"payout 'k'"``.
+
+    Raises:
+        JournalError: It is no JSON object, or not one that a journal writes.
+    """
+    value, problem = _parsed(text)
+    # Raised out here, or the error would keep the reader's own, which holds the whole text.
+    if problem:
+        raise JournalError(
+            f"{what} can't be read from the journal ({problem}): the row was changed by something else; take a copy "
+            "of the journal, and find out by whom"
+        )
+    return value
+
+
+def _parsed(text: object) -> tuple[dict[str, object], str]:
+    """Return the object and no problem, or an empty one and the problem."""
+    if not isinstance(text, str):
+        return {}, f"text was expected, found {type(text).__name__}"
+    if len(text) > _LONGEST:
+        return {}, f"its text is longer than {_LONGEST} characters"
+    try:
+        value: object = _READER.decode(text)
+    except (RecursionError, ValueError) as error:
+        return {}, _TOO_DEEP if isinstance(error, RecursionError) else str(error)
+    if problem := _problem_in(value):
+        return {}, problem
+    if not isinstance(value, dict):
+        return {}, f"an object was expected, found {type(value).__name__}"
+    return cast("dict[str, object]", value), ""
+
+
+def _problem_in(value: object) -> str:
+    """Look for what no journal writes, level by level, since recursion is just what may be exhausted."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner: list[object] = []
+        for each in level:
+            if isinstance(each, str):
+                if not _is_unicode(each):
+                    return "its text holds a lone surrogate"
+            elif isinstance(each, dict):
+                members = cast("dict[str, object]", each)
+                inner += members.keys()
+                inner += members.values()
+            elif isinstance(each, list):
+                inner += cast("list[object]", each)
+        if not inner:
+            return ""
+        level = inner
+    return _TOO_DEEP
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS or not -_LARGEST <= int(digits) < _LARGEST:
+        raise ValueError("a number is too large")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_READER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
