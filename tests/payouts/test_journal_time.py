@@ -1,0 +1,239 @@
+"""The time that leases and settling count by, and how far two readings can be compared."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upbit_async.payouts import journal_time
+from upbit_async.payouts.journal_time import JournalClock, JournalTime, epoch, now, seconds_between
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="there is no boot id here")
+BOOT = "757b3be1-94f3-490b-bc15-411f6410ec34"
+OFFSETS = "monotonic           0         0\nboottime            0         0\n"
+PRINTING = """
+from upbit_async.payouts.journal_time import now
+time = now()
+print(time.seconds, time.epoch)
+"""
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """Return what looks like /proc."""
+    proc = tmp_path / "proc"
+    (proc / "sys/kernel/random").mkdir(parents=True)
+    (proc / "self/ns").mkdir(parents=True)
+    (proc / "sys/kernel/random/boot_id").write_text(f"{BOOT}\n")
+    (proc / "self/ns/time").symlink_to("time:[4026531834]")
+    (proc / "self/timens_offsets").write_text(OFFSETS)
+    return proc
+
+
+def change_boot(proc: Path) -> None:
+    (proc / "sys/kernel/random/boot_id").write_text(BOOT.replace("7", "8"))
+
+
+def change_namespace(proc: Path) -> None:
+    (proc / "self/ns/time").unlink()
+    (proc / "self/ns/time").symlink_to("time:[4026532177]")
+
+
+def change_offset(proc: Path) -> None:
+    (proc / "self/timens_offsets").write_text(
+        OFFSETS.replace("boottime            0", "boottime         1000")
+    )
+
+
+def has_no_namespaces(proc: Path) -> None:
+    """A kernel before 5.6 or without them."""
+    (proc / "self/ns/time").unlink()
+    (proc / "self/timens_offsets").unlink()
+
+
+# The real clock
+
+
+def test_time_goes_on() -> None:
+    first = second = now()
+    while second.seconds == first.seconds:
+        second = now()
+    assert second.seconds > first.seconds
+    assert first.epoch == second.epoch
+
+
+@LINUX
+def test_two_processes_of_a_machine_share_it() -> None:
+    before = now()
+    ran = subprocess.run([sys.executable, "-c", PRINTING], capture_output=True, text=True, check=True)
+    seconds, tag = ran.stdout.split()
+    after = now()
+    assert tag == before.epoch == after.epoch != ""
+    assert before.seconds <= float(seconds) <= after.seconds
+
+
+@LINUX
+def test_it_counts_while_the_machine_sleeps() -> None:
+    assert abs(now().seconds - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
+
+
+@pytest.mark.parametrize(
+    ("clocks", "expected"),
+    [
+        ({"CLOCK_BOOTTIME": 7, "CLOCK_MONOTONIC_RAW": 4}, 7),
+        ({"CLOCK_MONOTONIC_RAW": 4}, 4),
+        ({}, None),
+    ],
+)
+def test_each_system_has_its_clock(
+    monkeypatch: pytest.MonkeyPatch, clocks: dict[str, int], expected: int | None
+) -> None:
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW"):
+        monkeypatch.delattr(time, name, raising=False)
+    for name, number in clocks.items():
+        monkeypatch.setattr(time, name, number, raising=False)
+    monkeypatch.setattr(sys, "platform", "darwin" if expected == 4 else sys.platform)
+    monkeypatch.setattr(time, "clock_gettime", float)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.5)
+    assert now().seconds == (0.5 if expected is None else expected)
+
+
+@LINUX
+def test_another_time_namespace_is_another_epoch() -> None:
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        pytest.skip("there is no unshare")
+    command = [unshare, "--time", "--boottime", "1000", "--fork", sys.executable, "-c", PRINTING]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.stderr.startswith("unshare:"):
+        pytest.skip(f"time namespaces can't be made here: {ran.stderr}")
+    assert ran.returncode == 0, ran.stderr
+    seconds, tag = ran.stdout.split()
+    here = now()
+    assert float(seconds) > here.seconds + 900
+    assert tag
+    assert tag != here.epoch
+    assert seconds_between(here, JournalTime(float(seconds), tag)) is None
+
+
+# Epochs
+
+
+def test_an_epoch_says_which_boot_and_which_namespace(proc: Path) -> None:
+    tag = epoch(proc)
+    assert BOOT in tag
+    assert "4026531834" in tag
+    assert tag.isprintable()
+    assert epoch(proc) == tag
+
+
+@pytest.mark.parametrize("change", [change_boot, change_namespace, change_offset, has_no_namespaces])
+def test_another_boot_or_namespace_is_another_epoch(proc: Path, change: Callable[[Path], None]) -> None:
+    before = epoch(proc)
+    change(proc)
+    after = epoch(proc)
+    assert after not in {"", before}
+
+
+def test_a_kernel_without_time_namespaces_has_an_epoch_for_each_boot(proc: Path) -> None:
+    has_no_namespaces(proc)
+    before = epoch(proc)
+    change_boot(proc)
+    assert epoch(proc) not in {"", before}
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["sys/kernel/random/boot_id", "self/timens_offsets", "self/ns", "sys", "self", "."],
+)
+def test_what_can_not_be_read_leaves_it_empty(proc: Path, missing: str) -> None:
+    target = proc / missing
+    target.unlink() if target.is_file() else shutil.rmtree(target)
+    assert epoch(proc) == ""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\xff\xfe", b"not a boot id", b"x" * 5000, f"{BOOT}\nx".encode()]
+)
+def test_an_odd_boot_id_leaves_it_empty(proc: Path, content: bytes) -> None:
+    (proc / "sys/kernel/random/boot_id").write_bytes(content)
+    assert epoch(proc) == ""
+
+
+@pytest.mark.parametrize("target", ["", "time", "time:[x]", "pid:[4026531834]", "/somewhere"])
+def test_an_odd_namespace_leaves_it_empty(proc: Path, target: str) -> None:
+    (proc / "self/ns/time").unlink()
+    if target:
+        (proc / "self/ns/time").symlink_to(target)
+    else:
+        (proc / "self/ns/time").write_text("")
+    assert epoch(proc) == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"boottime", b"monotonic 0 0\nboottime x 0\n", b"\xff"])
+def test_odd_offsets_leave_it_empty(proc: Path, content: bytes) -> None:
+    (proc / "self/timens_offsets").write_bytes(content)
+    assert epoch(proc) == ""
+
+
+def test_a_system_without_proc_has_no_epoch(tmp_path: Path) -> None:
+    assert epoch(tmp_path / "none") == ""
+
+
+# Differences
+
+seconds = st.floats(-1e9, 1e9)
+epochs = st.sampled_from(["", "a", "b"])
+
+
+@given(seconds, seconds, epochs, epochs)
+def test_only_times_of_one_known_epoch_are_compared(
+    one: float, other: float, first: str, second: str
+) -> None:
+    elapsed = seconds_between(JournalTime(one, first), JournalTime(other, second))
+    if first and first == second:
+        assert elapsed == other - one
+    else:
+        assert elapsed is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ((float("nan"), "a"), ValueError),
+        ((float("inf"), "a"), ValueError),
+        ((-float("inf"), "a"), ValueError),
+        (("1", "a"), TypeError),
+        ((True, "a"), TypeError),
+        ((None, "a"), TypeError),
+        ((10**400, "a"), ValueError),
+        ((1.0, None), TypeError),
+        ((1.0, b"a"), TypeError),
+    ],
+)
+def test_a_time_is_a_finite_number_and_a_text(arguments: tuple[Any, Any], kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="must be"):
+        JournalTime(*arguments)
+
+
+def test_a_whole_number_is_a_time_too() -> None:
+    assert JournalTime(7, "a") == JournalTime(7.0, "a")
+
+
+def test_a_clock_may_be_anything_that_returns_the_time() -> None:
+    def fixed() -> JournalTime:
+        return JournalTime(5.0, "test")
+
+    clocks: list[JournalClock] = [now, journal_time.now, fixed]
+    assert [isinstance(clock(), JournalTime) for clock in clocks] == [True] * 3
