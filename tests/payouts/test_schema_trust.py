@@ -84,6 +84,12 @@ def change(path: Path, *statements: str) -> None:
             connection.execute(statement).fetchall()
 
 
+def change_version(path: Path) -> None:
+    """Raise SQLite's count of schema changes in the file's head, as such a program would."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA schema_version = 4711")
+
+
 def refused(path: Path) -> str:
     store = Store(str(path), 0.2)
     with pytest.raises(errors.JournalError) as caught:
@@ -233,6 +239,50 @@ def test_names_of_others_are_escaped_and_few_are_named(store: Store, path: Path)
     text = refused(path)
     assert text.isprintable()
     assert "and 6 more" in text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "x'ff', x'ff', x'ff', 0, null",
+        "'table', cast(x'ff41' as text), 'z', 0, 'create table z(x)'",
+        "'x', 'a' || char(10, 27, 8238) || 'b', 'z', 0, 'w'",
+        "null, null, null, null, null",
+    ],
+)
+@pytest.mark.parametrize("during_use", [True, False])
+def test_a_schema_that_is_no_text_is_refused(store: Store, path: Path, values: str, during_use: bool) -> None:
+    if not during_use:
+        store.close()
+    with contextlib.suppress(sqlite3.Error):
+        change(path, "PRAGMA writable_schema = ON", f"INSERT INTO sqlite_schema VALUES ({values})")  # noqa: S608
+    if during_use:
+        change_version(path)
+    with pytest.raises(errors.JournalError) as caught:
+        store.get("k")
+    assert str(caught.value).isprintable()
+
+
+def test_a_row_that_is_no_text_is_told_without_its_content(store: Store, path: Path) -> None:
+    change(path, "UPDATE payouts SET record = cast(x'534543524554ff' AS text)")
+    with pytest.raises(errors.JournalError) as caught:
+        store.get("k")
+    assert "Could not decode to UTF-8 column 'record'" in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_what_sqlite_finds_damaged_is_told_on_one_line(store: Store, path: Path) -> None:
+    store.close()
+    change(
+        path,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'history') "
+        "WHERE name = 'payouts'",
+    )
+    text = refused(path)
+    assert "is damaged" in text
+    assert text.isprintable()
 
 
 def test_a_value_that_is_too_long_is_not_loaded(store: Store, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import JournalError
 from upbit_async.payouts.sqlite.schema import check_schema, harden, prepare
-from upbit_async.payouts.sqlite.trust import FileRules
+from upbit_async.payouts.sqlite.trust import FileRules, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,6 +31,7 @@ _ADVICE: Final = {
     "SQLITE_NOTADB": "is no database: give another path",
     "SQLITE_CANTOPEN": "can't be opened: does its folder exist, and may this program write there?",
 }
+_UNKNOWN: Final = "can't be used"
 _A_MOMENT: Final = 0.01
 
 
@@ -198,17 +199,25 @@ class File:
 
     @contextlib.contextmanager
     def _told_plainly(self) -> Generator[None]:
-        """Turn SQLite's errors into ours."""
+        """Turn the errors of SQLite and of the operating system into ours, which keep none of them."""
         try:
             yield
         except OSError as error:
             kind = "SQLITE_READONLY" if isinstance(error, PermissionError) else "SQLITE_CANTOPEN"
-            raise JournalError(f"the journal {self.path} {_ADVICE[kind]} ({error.strerror})") from error
+            words = f"{error.strerror}"
+        except UnicodeDecodeError as error:  # by Python's sqlite3, about SQLite's own words
+            kind, words = "SQLITE_CORRUPT", f"its schema is no text: {error.reason}"
         except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "") or ""
+            name = getattr(error, "sqlite_errorname", "") or type(error).__name__
             kind = next((kind for kind in _ADVICE if name.startswith(kind)), "")
-            advice = _ADVICE.get(kind, "can't be used")
-            raise JournalError(f"the journal {self.path} {advice} ({error})") from error
+            words = f"{name}: {escaped(str(error).partition(' with text ')[0])}"  # what follows is a row's
+        else:
+            return
+        plain = JournalError(f"the journal {self.path} {_ADVICE.get(kind, _UNKNOWN)} ({words})")
+        try:
+            raise plain
+        finally:
+            plain.__context__ = None  # it may hold a row's text
 
 
 def _which(path: Path) -> tuple[int, int]:

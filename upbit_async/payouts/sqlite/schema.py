@@ -16,6 +16,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from upbit_async.errors import JournalError
+from upbit_async.payouts.sqlite.trust import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,8 +118,8 @@ def prepare(connection: sqlite3.Connection, path: str, *, migrations: Sequence[s
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise JournalError(
-            f"the journal {path} is damaged ({problem}): take a copy of it and its -wal file aside, and settle what "
-            "is open by hand; do not pay from a restored backup, which has forgotten what was paid since"
+            f"the journal {path} is damaged ({escaped(problem)}): take a copy of it and its -wal file aside, and "
+            "settle what is open by hand; do not pay from a restored backup, which has forgotten what was paid since"
         )
 
 

@@ -25,7 +25,7 @@ import attrs
 
 from upbit_async.errors import JournalError
 
-__all__ = ["FileRules"]
+__all__ = ["FileRules", "escaped"]
 
 _HAS_MODES: Final = hasattr(os, "geteuid")
 """Whether files have POSIX owners and modes. Access lists are not read, here or elsewhere."""
@@ -211,6 +211,11 @@ class FileRules:
     def _in_private_folder(self, real: Path, path: str) -> Path:
         self._check_folder(real.parent, real.parent.lstat(), path, holds_it=True)
         return real
+
+
+def escaped(text: str) -> str:
+    """Return a text on one line, without control characters: what SQLite says may repeat what the file holds."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _names(path: str) -> list[str]:
