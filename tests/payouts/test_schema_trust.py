@@ -81,7 +81,12 @@ def change(path: Path, *statements: str) -> None:
         for statement in statements:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("PRAGMA legacy_alter_table = ON")
-            connection.execute(statement).fetchall()
+            try:
+                connection.execute(statement).fetchall()
+            except sqlite3.OperationalError as error:
+                if "may not be modified" in str(error):
+                    pytest.skip("this build of SQLite lets nobody edit a schema")
+                raise
 
 
 def change_version(path: Path) -> None:
@@ -160,8 +165,6 @@ def test_no_trigger_runs_on_our_connection(store: Store) -> None:
         with store._writing() as connection:
             connection.execute("CREATE TEMP TRIGGER late AFTER UPDATE ON payouts BEGIN SELECT 1; END")
             connection.execute("UPDATE payouts SET amount = '14'")
-            if sys.version_info >= (3, 12):
-                raise errors.JournalError("it did not run at all: too many levels of trigger recursion")
 
     with pytest.raises(errors.JournalError, match="too many levels of trigger recursion"):
         insert()
