@@ -20,7 +20,7 @@ from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
@@ -121,6 +121,15 @@ def watch() -> Watch:
 @pytest.fixture
 def sandbox(watch: Watch) -> Sandbox:
     return Sandbox("sg", clock=watch, seed=1)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Sandbox, tuple[str, int]]]:
+    """Give out a sandbox on a socket, and the address of that."""
+    sandbox = Sandbox("sg", limits=False)
+    with sandbox.serve() as url:
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        yield sandbox, (host, int(port))
 
 
 @asynccontextmanager

@@ -8,9 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import attrs
 import httpx
 import pytest
+from answers import error_of
 
+from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Fault, Sandbox
 from upbit_async.sandbox.messages import Answer
 
@@ -151,10 +154,12 @@ async def test_the_body_can_be_huge(sandbox: Sandbox, door: Door) -> None:
 
 async def test_the_body_can_be_compressed(sandbox: Sandbox, door: Door) -> None:
     sandbox.faults.add(Fault.garbage(body="gzip"))
-    async with door(sandbox) as hand, hand.http.stream("GET", "/v1/status/wallet") as response:
-        raw = b"".join([part async for part in response.aiter_raw()])
+    async with door(sandbox) as hand:
+        headers = {"Authorization": f"Bearer {hand.token()}"}
+        async with hand.http.stream("GET", "/v1/status/wallet", headers=headers) as response:
+            raw = b"".join([part async for part in response.aiter_raw()])
     assert response.headers["Content-Encoding"] == "gzip"
-    assert b"no_authorization_token" in gzip.decompress(raw)
+    assert b"wallet_state" in gzip.decompress(raw)
 
 
 async def test_an_answer_can_be_late(sandbox: Sandbox, door: Door) -> None:
@@ -190,12 +195,59 @@ async def test_faults_strike_those_they_name_as_often_as_they_say(sandbox: Sandb
         assert (await hand.get("/v1/withdraw")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("none", "no_authorization_token"),
+        ("unreadable", "jwt_verification"),
+        ("unknown", "invalid_access_key"),
+        ("forged", "jwt_verification"),
+    ],
+)
+@pytest.mark.parametrize("path", [None, COIN])
+async def test_a_request_without_a_valid_signature_uses_up_no_fault(
+    sandbox: Sandbox, door: Door, key: str, name: str, path: str | None
+) -> None:
+    sandbox.faults.add(Fault.lose_answer("POST", path), Fault.reset_before("POST", path, times=2))
+    credentials = {
+        "unknown": Credentials("x" * 40, "y" * 40),
+        "forged": Credentials(sandbox.credentials.access_key, "y" * 40),
+    }
+    async with door(sandbox) as hand:
+        headers: dict[str, dict[str, str]] = {"none": {}, "unreadable": {"Authorization": "Bearer a.b.c"}}
+        for _ in range(4):
+            if key in headers:
+                response = await hand.http.post(COIN, headers=headers[key])
+            else:
+                response = await attrs.evolve(hand, credentials=credentials[key]).withdraw()
+            assert error_of(response) == (401, name)
+        assert [fault.before for fault in sandbox.faults.unused] == [False, True]
+        with pytest.raises(httpx.ReadError):
+            await hand.withdraw()
+        assert [fault.before for fault in sandbox.faults.unused] == [True]
+        assert len(sandbox.ledger.created) == 1
+
+
+async def test_a_public_path_needs_no_signature_for_a_fault(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.status(503, "GET", "/v1/market/all"))
+    async with door(sandbox) as hand:
+        assert [(await hand.http.get("/v1/market/all")).status_code for _ in range(2)] == [503, 200]
+
+
+async def test_a_fault_may_strike_anyone(sandbox: Sandbox, door: Door) -> None:
+    outage = Fault.status(503, times=None)
+    sandbox.faults.add(attrs.evolve(outage, unauthenticated=True))
+    async with door(sandbox) as hand:
+        assert (await hand.http.get("/v1/nothing")).status_code == 503
+        assert (await hand.get("/v1/accounts")).status_code == 503
+
+
 async def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
-    sandbox.faults.add(Fault.reset_before())
+    sandbox.faults.add(Fault(before=True, ending="reset", unauthenticated=True))
     async with sandbox.serve() as url:
         host, port = url.removeprefix("http://").split(":")
         async with await anyio.connect_tcp(host, int(port)) as stream:
-            await stream.send(b"GET /v1/accounts HTTP/1.1\r\nHost: sandbox\r\n\r\n")
+            await stream.send(b"GET /v1/accounts HTTP/1.1\r\nHost: localhost\r\n\r\n")
             with pytest.raises(anyio.BrokenResourceError) as raised:
                 await stream.receive()
     assert isinstance(raised.value.__cause__, ConnectionResetError)

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import anyio
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Route
 
+from upbit_async.sandbox.knobs import Named
 from upbit_async.sandbox.messages import Answer, Request
-from upbit_async.sandbox.routes import ROUTES
 
 if TYPE_CHECKING:
-    from starlette.requests import Request as HTTPRequest
+    from collections.abc import Iterable, Mapping, Sequence
 
     from upbit_async.sandbox.faults import Delivery
     from upbit_async.sandbox.front import Front
 
-__all__ = ["WIRE", "App", "Message", "Receive", "Scope", "Send", "Wire"]
+__all__ = [
+    "FOREIGN_HOST",
+    "LARGEST_BODY",
+    "WIRE",
+    "App",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "Wire",
+]
 
 # ASGI's dictionaries are of mixed types by specification: https://asgi.readthedocs.io/en/latest/specs/www.html
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -31,11 +40,22 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 WIRE: Final = "upbit_async.wire"
 """The scope extension in which a door puts its ``Wire``."""
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+FOREIGN_HOST: Final = "upbit_async.foreign_host"
+"""The scope extension that is true if the request names a host for which the server does not answer."""
+LARGEST_BODY: Final = 2**20
+"""The largest body that is read, in bytes."""
+_TOO_LARGE: Final = Named(413, "payload_too_large")
+_MISDIRECTED: Final = Named(421, "misdirected_request")
 
 
 class Wire(ABC):
-    """What a door lets the application do to a connection; ASGI itself has no words for it."""
+    """What a door lets the application do to a connection; ASGI itself has no words for it.
+
+    Attributes:
+        status_sent: The status with which the HTTP server itself has refused a request that broke off.
+    """
+
+    status_sent: int | None = None
 
     @abstractmethod
     def reset(self) -> None:
@@ -49,35 +69,78 @@ class Wire(ABC):
 class App(Starlette):
     """Answers HTTP requests out of a ``Front``.
 
+    Starlette serves the rest of ASGI; its routing would answer and not log what it can't read.
+
     Args:
-        front: What does the work. It sees unknown paths too: they are logged, and faults strike them.
+        front: What does the work. It sees every request: unknown paths and methods are logged too.
     """
 
     def __init__(self, front: Front) -> None:
+        super().__init__()
         self._front = front
-        known = [Route(path, self._answer, methods=[method]) for method, path in ROUTES]
-        super().__init__(routes=[*known, Route("/{anything:path}", self._answer, methods=_METHODS)])
 
-    async def _answer(self, request: HTTPRequest) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, as ASGI says."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def note_unreadable(self, status: int | None) -> None:
+        """Log that something came in which is no HTTP request.
+
+        Args:
+            status: The status that the HTTP server sent, or ``None`` if it sent no answer.
+        """
+        self._front.note(Request(method="", path=""), status)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _head(scope)
         try:
-            delivery = self._front.serve(await _read(request))
+            await _read_body(request, receive)
         except ClientDisconnect:  # in the middle of its request
-            return Response()
+            wire = _extensions(scope).get(WIRE)
+            self._front.note(request, wire.status_sent if isinstance(wire, Wire) else None)
+            return
+        delivery = self._front.serve(request)
         if delivery.delay:
             with anyio.move_on_after(delivery.delay):
-                await _client_gone(request.receive)
-        return _Delivered(delivery)
+                await _client_gone(receive)
+        await _Delivered(delivery)(scope, receive, send)
 
 
-async def _read(request: HTTPRequest) -> Request:
+def _head(scope: Scope) -> Request:
+    """Return a request without its body, if need be with the reason not to read that."""
+    headers = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
+    client = cast("Sequence[str] | None", scope.get("client"))
     return Request(
-        method=request.method,
-        path=request.url.path,
-        query=cast("bytes", request.scope["query_string"]).decode("latin-1"),
-        body=await request.body(),
-        headers=dict(request.headers),
-        client_ip=request.client.host if request.client else "",
+        method=cast("str", scope["method"]),
+        path=cast("str", scope["path"]),
+        query=cast("bytes", scope["query_string"]).decode("latin-1"),
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers},
+        client_ip=client[0] if client else "",
+        rejection=_MISDIRECTED if _extensions(scope).get(FOREIGN_HOST) else None,
     )
+
+
+async def _read_body(request: Request, receive: Receive) -> None:
+    """Read a body; of one that is too large no more than it takes to notice.
+
+    Raises:
+        ClientDisconnect: The client left before the end of its body.
+    """
+    pieces, size, is_complete = list[bytes](), 0, request.rejection is not None
+    while not is_complete:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(cast("bytes", message.get("body", b"")))
+        size += len(pieces[-1])
+        if size > LARGEST_BODY:
+            request.rejection = _TOO_LARGE
+            return
+        is_complete = not message.get("more_body", False)
+    request.body = b"".join(pieces)
 
 
 class _Delivered(Response):
@@ -119,8 +182,11 @@ async def _client_gone(receive: Receive) -> None:
 
 
 def _wire(scope: Scope) -> Wire:
-    extensions = cast("Mapping[str, object]", scope.get("extensions") or {})
-    wire = extensions.get(WIRE)
+    wire = _extensions(scope).get(WIRE)
     if not isinstance(wire, Wire):
         raise RuntimeError("this server can't break connections; use Sandbox.serve() or Sandbox.client()")  # noqa: TRY004
     return wire
+
+
+def _extensions(scope: Scope) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", scope.get("extensions") or {})

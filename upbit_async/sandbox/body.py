@@ -43,10 +43,12 @@ class Body:
         """
         if not request.body:
             return cls()
-        if not request.headers.get("content-type", "").startswith("application/json"):
+        media_type, _, _ = request.headers.get("content-type", "").partition(";")
+        if media_type.strip().lower() != "application/json":
             raise Refusal(INVALID_PARAMETER, "The body has to be application/json.")
         try:
             value: Member = _DECODER.decode(request.body.decode())
+            _check_texts(value)
         except (ValueError, RecursionError):
             raise Refusal(INVALID_PARAMETER, "The body is not valid JSON.") from None
         if not isinstance(value, Body):
@@ -56,6 +58,20 @@ class Body:
     def get(self, name: str) -> Member:
         """A member's value; ``None`` when it is absent or null, the last one where there are several."""
         return dict(self.members).get(name)
+
+
+def _check_texts(value: Member) -> None:
+    """Raise ``UnicodeEncodeError`` if a text is not Unicode: JSON can spell half a surrogate pair."""
+    waiting = [value]
+    while waiting:
+        member = waiting.pop()
+        if isinstance(member, str):
+            member.encode()
+        elif isinstance(member, list):
+            waiting += member
+        elif isinstance(member, Body):
+            for name, inner in member.members:
+                waiting += (name, inner)
 
 
 _DECODER: Final = json.JSONDecoder(

@@ -65,6 +65,8 @@ class Fault:
         delay: Seconds until anything comes back.
         ending: What becomes of the answer.
         rewrite: Makes the answer that is sent from the one that the exchange gave.
+        unauthenticated: Whether it also strikes requests without a valid signature. Otherwise these are
+            refused as always and do not use it up; requests to public paths need no signature.
     """
 
     method: str | None = None
@@ -75,6 +77,7 @@ class Fault:
     delay: float = attrs.field(default=0.0, kw_only=True)
     ending: Ending = attrs.field(default="send", kw_only=True)
     rewrite: Callable[[Answer], Answer] = attrs.field(default=_as_it_is, kw_only=True, repr=False)
+    unauthenticated: bool = attrs.field(default=False, kw_only=True)
 
     @classmethod
     def lose_answer(
@@ -171,9 +174,13 @@ class Fault:
         """
         return cls(method, path, times=times, skip=skip, rewrite=lambda answer: _spoilt(answer, body))
 
-    def matches(self, request: Request) -> bool:
+    def matches(self, request: Request, *, authenticated: bool) -> bool:
         """Whether a request is one of those that it may strike."""
-        return self.method in {None, request.method} and self.path in {None, request.path}
+        return (
+            (authenticated or self.unauthenticated)
+            and self.method in {None, request.method}
+            and self.path in {None, request.path}
+        )
 
     def deliver(self, answer: Answer) -> Delivery:
         """What becomes of the exchange's answer."""
@@ -187,8 +194,8 @@ class _Armed:
     left: int | None
     struck: int = 0
 
-    def strikes(self, request: Request) -> bool:
-        if self.left == 0 or not self.fault.matches(request):
+    def strikes(self, request: Request, *, authenticated: bool) -> bool:
+        if self.left == 0 or not self.fault.matches(request, authenticated=authenticated):
             return False
         if self.to_skip:
             self.to_skip -= 1
@@ -219,9 +226,17 @@ class FaultPlan:
             armed.fault for armed in self._armed if armed.left or (armed.left is None and not armed.struck)
         )
 
-    def strike(self, request: Request) -> Fault | None:
-        """The fault that strikes a request, if any; it is counted."""
-        return next((armed.fault for armed in self._armed if armed.strikes(request)), None)
+    def strike(self, request: Request, *, authenticated: bool) -> Fault | None:
+        """The fault that strikes a request, if any; it is counted.
+
+        Args:
+            request: The request.
+            authenticated: Whether its signature is valid, or its path public.
+        """
+        for armed in self._armed:
+            if armed.strikes(request, authenticated=authenticated):
+                return armed.fault
+        return None
 
 
 def _error_answer(status: int, body: Literal["json", "html", "empty"] | bytes, name: str) -> Answer:

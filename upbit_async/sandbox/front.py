@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, overload
 
 from upbit_async.sandbox.exchange.errors import Refusal, message_for
-from upbit_async.sandbox.faults import Delivery, FaultPlan
+from upbit_async.sandbox.faults import Delivery, Fault, FaultPlan
 from upbit_async.sandbox.guard import Guard, Pass
 from upbit_async.sandbox.knobs import Named
 from upbit_async.sandbox.messages import Answer, Received, Request
@@ -22,6 +22,7 @@ __all__ = ["Front", "RequestLog"]
 
 _NO_ROUTE: Final = Named(404, "not_found")
 _KEPT: Final = 100_000
+_KEPT_OF_A_BODY: Final = 2**14
 
 
 class RequestLog(Sequence[Received]):
@@ -79,16 +80,41 @@ class Front:
     def serve(self, request: Request) -> Delivery:
         """Does what a request asks for, unless a fault prevents it, and says what is to be delivered."""
         with self._engine.at_work() as now:
-            fault = self.faults.strike(request)
             sender = self._sender(request)
-            if fault is None:
-                delivery = Delivery(self._answer(request, sender, now))
-            elif fault.before:
-                delivery = fault.deliver(Answer(500))
-            else:
-                delivery = fault.deliver(self._answer(request, sender, now))
-            self._log(request, sender, delivery, now)
+            status: int | None = 500  # unless it is answered, which only a mistake of ours prevents
+            try:
+                delivery = self._deliver(request, sender, now)
+                status = delivery.status_sent
+            finally:
+                self._log(request, sender, status, now)
             return delivery
+
+    def note(self, request: Request, status: int | None) -> None:
+        """Log a request that came in incomplete.
+
+        Args:
+            request: The part of it that could be read.
+            status: The status that the HTTP server sent, or ``None`` if it sent no answer.
+        """
+        with self._engine.at_work() as now:
+            self._log(request, self._sender(request), status, now)
+
+    def _deliver(self, request: Request, sender: Pass | Refusal, now: datetime) -> Delivery:
+        if request.rejection is not None:
+            return Delivery(self._refuse(Refusal(request.rejection)))
+        fault = self._fault_for(request, sender)
+        if fault is None:
+            return Delivery(self._answer(request, sender, now))
+        return fault.deliver(Answer(500) if fault.before else self._answer(request, sender, now))
+
+    def _fault_for(self, request: Request, sender: Pass | Refusal) -> Fault | None:
+        """Take the fault that strikes a request, if any.
+
+        A health check or a stranger's request must not use up the fault that a test has armed for its client.
+        """
+        route = ROUTES.get((request.method, request.path))
+        is_public = route is not None and route.public_group is not None
+        return self.faults.strike(request, authenticated=is_public or self._guard.is_authentic(sender))
 
     def _sender(self, request: Request) -> Pass | Refusal:
         try:
@@ -133,17 +159,17 @@ class Front:
         message = refusal.message or message_for(refusal.name, korean=korean)
         return Answer.of_error(refusal.status, refusal.name, message)
 
-    def _log(self, request: Request, sender: Pass | Refusal, delivery: Delivery, now: datetime) -> None:
+    def _log(self, request: Request, sender: Pass | Refusal, status: int | None, now: datetime) -> None:
         token = sender.token if isinstance(sender, Pass) else None
         self.requests.append(
             Received(
                 method=request.method,
                 path=request.path,
                 query=request.query,
-                body=request.body.decode(errors="replace"),
+                body=request.body[:_KEPT_OF_A_BODY].decode(errors="replace"),
                 access_key=token.access_key if token else None,
                 nonce=token.nonce if token else None,
-                status=delivery.status_sent,
+                status=status,
                 at=now,
             )
         )

@@ -11,6 +11,8 @@ from urllib.parse import unquote_plus
 
 import attrs
 
+from upbit_async.sandbox.knobs import Named
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,6 +37,7 @@ class Request:
         body: The body's bytes.
         headers: The headers by lower-case name.
         client_ip: Where it came from.
+        rejection: Why the server refuses it before the exchange sees it, if it does.
     """
 
     method: str
@@ -43,6 +46,7 @@ class Request:
     body: bytes = b""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     client_ip: str = "127.0.0.1"
+    rejection: Named | None = None
 
     @cached_property
     def parameters(self) -> list[tuple[str, str]]:
@@ -86,10 +90,10 @@ class Received:
     """One line of the log of requests; the token is never kept.
 
     Attributes:
-        method: The HTTP method.
-        path: The path.
+        method: The HTTP method; empty if what came in is no HTTP.
+        path: The path; empty if what came in is no HTTP.
         query: The query string exactly as it was sent.
-        body: The body as text.
+        body: The body as text, up to 16 KiB; empty if it broke off or was refused unread.
         access_key: The key that the token named, if it could be read.
         nonce: The nonce in the token, if it could be read.
         status: The status that went back, or ``None`` when no answer did.

@@ -218,16 +218,21 @@ class Sandbox:
         self._closing.push_async_callback(client.aclose)
         return client
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> Serving:
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0, allow_remote: bool = False) -> Serving:
         """Opens a socket while a ``with`` or ``async with`` block runs, which gets the base URL.
 
         Args:
             host: The address to listen on.
             port: The port to listen on; 0 chooses a free one.
+            allow_remote: Whether other machines may call it. Otherwise it listens on loopback only and
+                answers 421 to requests whose ``Host`` is anything else. The connection is not encrypted.
+
+        Raises:
+            ValueError: The address is not a loopback address, and other machines may not call it.
         """
         from upbit_async.sandbox.doors.on_socket import Serving  # noqa: PLC0415 - uvicorn is an extra
 
-        return Serving(self.app, self._real_time(), host=host, port=port)
+        return Serving(self.app, self._real_time(), host=host, port=port, allow_remote=allow_remote)
 
     # -- making things up --------------------------------------------------------------------------
 

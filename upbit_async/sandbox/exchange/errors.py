@@ -44,10 +44,15 @@ _MESSAGES: Final = {
     "jwt_verification": ("Failed to verify Jwt token.", "Jwt 토큰 검증에 실패했습니다."),
     "no_authorization_ip": ("This is not a verified IP.", "인증된 IP가 아닙니다."),
     "no_authorization_token": ("There is no authorization token.", "인증 토큰이 없습니다."),
+    "misdirected_request": (
+        "This sandbox answers to localhost only; start it with --allow-remote to change that.",
+        "이 샌드박스는 localhost로만 응답합니다. --allow-remote 옵션으로 바꿀 수 있습니다.",
+    ),
     "nonce_used": ("This nonce has already been used.", "이미 사용된 nonce입니다."),
     "not_found": ("No such path.", "존재하지 않는 경로입니다."),
     "open_api_withdraw_locked": ("Withdrawals of this key are locked.", "출금 기능이 잠긴 키입니다."),
     "out_of_scope": ("This key lacks the permission.", "권한이 부족합니다."),
+    "payload_too_large": ("The body is larger than 1 MiB.", "요청 본문이 1 MiB를 초과했습니다."),
     "request_fail": ("The request failed.", "요청에 실패했습니다."),
     "too_many_requests": ("Too many API requests.", "요청 수 제한을 초과했습니다."),
     "withdraw_address_not_registered": (

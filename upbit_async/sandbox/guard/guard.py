@@ -79,6 +79,16 @@ class Guard:
             raise Refusal(_UNKNOWN_KEY)
         return Pass(token=token, key=key)
 
+    def is_authentic(self, sender: Pass | Refusal) -> bool:
+        """Whether a request is signed with the secret key that belongs to its access key."""
+        if isinstance(sender, Refusal):
+            return False
+        try:
+            sender.token.verify(sender.key.secret_key, self._knobs.algorithms)
+        except Refusal:
+            return False
+        return True
+
     def charge(self, request: Request, public_group: str | None, now: datetime) -> Answer | None:
         """Charges the account, or for a public call its address; the answer of a call that is too many."""
         return self._budget(request, public_group).charge(now) if self._limited else None

@@ -66,7 +66,7 @@ class Token:
                 signed_text=f"{header_part}.{payload_part}".encode(),
                 signature=_decoded(signature_part),
             )
-        except ValueError:  # also the parent of what base64, json and bad UTF-8 raise
+        except (ValueError, RecursionError):  # base64, json and bad UTF-8 raise subclasses of ValueError
             raise Refusal(JWT_VERIFICATION) from None
 
     def verify(self, secret_key: str, algorithms: frozenset[str]) -> None:
@@ -106,4 +106,6 @@ def _text(claims: Mapping[str, object], name: str) -> str:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise ValueError(f"{name} is missing")
-    return str(value)
+    text = str(value)
+    text.encode()  # half a surrogate pair is a UnicodeEncodeError
+    return text
