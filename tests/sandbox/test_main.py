@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from upbit_async.sandbox import Plan
+from upbit_async.sandbox import Plan, Sandbox
 from upbit_async.sandbox.__main__ import command_line, main, plan_from, stop_event
 
 if TYPE_CHECKING:
@@ -38,20 +39,129 @@ def test_the_command_greets_serves_and_stops(pytestconfig: pytest.Config, number
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-def test_the_keys_can_be_given(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+ACCESS, SECRET = "UPBIT_SANDBOX_ACCESS_KEY", "UPBIT_SANDBOX_SECRET_KEY"
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command stop as soon as it serves."""
     told_to_stop = threading.Event()
     told_to_stop.set()
     monkeypatch.setattr("upbit_async.sandbox.__main__.stop_event", lambda: told_to_stop)
-    assert main(["--port", "0", "--access-key", "a" * 40, "--secret-key", "s" * 40, "--no-limits"]) == 0
+    for name in (ACCESS, SECRET):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("stopped")
+def test_the_keys_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(ACCESS, "a" * 40)
+    monkeypatch.setenv(SECRET, "s" * 40)
+    assert main(["--port", "0", "--no-limits"]) == 0
     assert re.search(
         "^UPBIT_ACCESS_KEY=a{40}\nUPBIT_SECRET_KEY=s{40}$", capsys.readouterr().out, re.MULTILINE
     )
 
 
-def test_the_keys_belong_together(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("stopped")
+def test_the_keys_of_a_real_account_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("UPBIT_ACCESS_KEY", "UPBIT_SECRET_KEY", "UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY"):
+        monkeypatch.setenv(name, "real" * 10)
+    assert main(["--port", "0"]) == 0
+    assert "real" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("stopped")
+@pytest.mark.parametrize(
+    ("access_key", "secret_key"),
+    [
+        ("a" * 40, None),
+        (None, "s3cret" * 7),
+        ("a" * 40, ""),
+        ("", "s3cret" * 7),
+        ("", ""),
+        ("a" * 40, " s3cret"),
+    ],
+)
+def test_half_a_pair_of_keys_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    access_key: str | None,
+    secret_key: str | None,
+) -> None:
+    for name, value in ((ACCESS, access_key), (SECRET, secret_key)):
+        if value is not None:
+            monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match="2"):
-        main(["--access-key", "a"])
-    assert "belong together" in capsys.readouterr().err
+        main(["--port", "0"])
+    told = capsys.readouterr()
+    assert ACCESS in told.err
+    assert SECRET in told.err
+    assert "s3cret" not in told.out + told.err
+
+
+def test_no_option_takes_a_secret() -> None:
+    assert "secret" not in command_line().format_help().replace(SECRET, "")
+    with pytest.raises(SystemExit, match="2"):
+        command_line().parse_args(["--secret-key", "s" * 40])
+
+
+@pytest.mark.usefixtures("stopped")
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", ""])  # noqa: S104 - they are refused
+def test_other_machines_are_kept_out(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--port", "0", "--host", host])
+    told = capsys.readouterr()
+    assert "--allow-remote" in told.err
+    assert told.out == ""
+
+
+@pytest.mark.usefixtures("stopped")
+def test_other_machines_can_be_let_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--port", "0", "--host", "0.0.0.0", "--allow-remote"]) == 0  # noqa: S104 - what is tested
+    assert capsys.readouterr().out.startswith("UPBIT_BASE_URL=http://127.0.0.1:")
+
+
+WITHOUT_THE_EXTRA = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"starlette", "uvicorn"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def test_the_command_names_the_extra_that_is_missing(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_THE_EXTRA)
+    told = subprocess.run(
+        COMMAND,
+        cwd=pytestconfig.rootpath,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert told.stderr == (
+        "The sandbox needs starlette and uvicorn, which the library does not. To install them:\n"
+        '    pip install "upbit_async[sandbox]"\n'
+    )
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_the_class_names_the_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    sandbox = Sandbox("sg")
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ModuleNotFoundError, match=rf"(?s)needs {missing}.*upbit_async\[sandbox\]"):
+        Sandbox("sg") if missing == "starlette" else sandbox.serve()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

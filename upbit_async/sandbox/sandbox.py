@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from upbit_async.credentials import Credentials
 from upbit_async.region import Region
-from upbit_async.sandbox.app import App
 from upbit_async.sandbox.clock import RunningClock
 from upbit_async.sandbox.controls import AccountControl, DepositControl, WithdrawalControl
 from upbit_async.sandbox.engine import Engine
@@ -21,6 +20,7 @@ from upbit_async.sandbox.exchange.history import write_history
 from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS, ApiKey
 from upbit_async.sandbox.exchange.plan import Plan
 from upbit_async.sandbox.exchange.shared import Shared
+from upbit_async.sandbox.extra import require
 from upbit_async.sandbox.front import Front
 from upbit_async.sandbox.guard import Guard
 from upbit_async.sandbox.knobs import Knobs
@@ -65,6 +65,9 @@ class Sandbox:
             machine's while the sandbox is served.
         seed: Makes keys and ids the same in every run.
 
+    Raises:
+        ModuleNotFoundError: ``upbit_async[sandbox]`` is not installed.
+
     Attributes:
         region: Which exchange it is.
         base_url: The base URL for requests within the process; it leads nowhere outside of it.
@@ -92,6 +95,9 @@ class Sandbox:
         clock: Callable[[], datetime] | None = None,
         seed: int | None = None,
     ) -> None:
+        require("starlette")
+        from upbit_async.sandbox.app import App  # noqa: PLC0415 - starlette is an extra
+
         self._chance = SystemRandom() if seed is None else Random(seed)  # noqa: S311 - a seed repeats a run
         self.region = Region(region)
         # each has a host of its own, so that no limit or ban that a client remembers reaches the next sandbox
@@ -230,6 +236,7 @@ class Sandbox:
         Raises:
             ValueError: The address is not a loopback address, and other machines may not call it.
         """
+        require("uvicorn")
         from upbit_async.sandbox.doors.on_socket import Serving  # noqa: PLC0415 - uvicorn is an extra
 
         return Serving(self.app, self._real_time(), host=host, port=port, allow_remote=allow_remote)
