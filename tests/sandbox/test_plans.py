@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -252,3 +253,16 @@ def test_a_look_from_outside_of_the_loop_does_not_stop_the_clock() -> None:
     loop.run_until_complete(asyncio.sleep(30))
     assert loop.run_until_complete(look()) - began == timedelta(seconds=60)
     loop.close()
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf, 1e12])
+def test_no_state_lasts_longer_than_a_calendar(seconds: float) -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        Plan.after_seconds(seconds)
+    with pytest.raises(ValueError, match="seconds"):
+        Step("DONE", seconds=seconds)
+
+
+async def test_a_plan_may_be_as_slow_as_one_likes(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.plan = Plan.after_seconds(1e9, speed=1e-300)
+    assert (await hand.withdraw()).json()["state"] == "WAITING"

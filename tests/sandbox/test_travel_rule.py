@@ -258,3 +258,25 @@ async def test_korea_has_it_too(
 ) -> None:
     async with hand_at(Sandbox("kr")) as hand:
         assert (await hand.query(method, path)).status_code != 404
+
+
+async def test_ids_are_taken_in_any_case_of_letters_by_knob(
+    hand: Hand, sandbox: Sandbox, watch: Watch
+) -> None:
+    sandbox.knobs.uuids = "as told"
+    sandbox.vasps[0].vasp_uuid = "abcdef00-0000-4000-8000-000000000901"
+    deposit = suspected(sandbox, uuid="abcdef00-0000-4000-8000-000000000001")
+    vasp_uuid = sandbox.vasps[0].vasp_uuid
+    assert error_of(await by_uuid(hand, deposit.uuid.upper(), vasp_uuid)) == (404, "deposit_not_found")
+    assert error_of(await by_uuid(hand, deposit.uuid, vasp_uuid.upper())) == (400, "invalid_parameter")
+    assert error_of(await by_txid(hand, deposit.txid, vasp_uuid.upper())) == (400, "invalid_parameter")
+    sandbox.knobs.uuids = "any case"
+    answer = await by_uuid(hand, deposit.uuid.upper(), vasp_uuid.upper())
+    assert answer.status_code == 201
+    assert (answer.json()["deposit_uuid"], answer.json()["verification_result"]) == (deposit.uuid, "verified")
+    # the same in other letters is the same within ten minutes
+    assert error_of(await by_uuid(hand, deposit.uuid, vasp_uuid)) == (429, "too_many_requests")
+    assert (await by_txid(hand, deposit.txid, vasp_uuid.upper())).status_code == 201
+    assert error_of(await by_txid(hand, deposit.txid, vasp_uuid)) == (429, "too_many_requests")
+    watch.tick(600)
+    assert (await by_uuid(hand, deposit.uuid, vasp_uuid)).status_code == 201

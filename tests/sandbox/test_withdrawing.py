@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import Hand
+    from tests.sandbox.conftest import Hand, Watch
 
 COIN = "/v1/withdraws/coin"
 
@@ -165,18 +165,22 @@ async def test_fresh_money_is_welcome(hand: Hand, sandbox: Sandbox) -> None:
 
 
 async def test_somebody_withdraws_on_the_website(sandbox: Sandbox) -> None:
-    made = sandbox.withdrawals.order("USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa")
+    made = sandbox.withdrawals.create_on_website(
+        "USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa"
+    )
     (entry,) = sandbox.ledger.created
     assert (entry.uuid, entry.amount, entry.address) == (made.uuid, Decimal("13.50"), made.address)
     assert len(sandbox.requests) == 0
     with pytest.raises(ValueError, match="withdraw_address_not_registered"):
-        sandbox.withdrawals.order("USDT", "TRX", "13", address="TNobodys")
+        sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address="TNobodys")
     with pytest.raises(ValueError, match="above zero"):
-        sandbox.withdrawals.order("USDT", "TRX", "0", address=made.address)
+        sandbox.withdrawals.create_on_website("USDT", "TRX", "0", address=made.address)
 
 
 async def test_what_a_list_tells_is_a_knob(sandbox: Sandbox) -> None:
-    sandbox.withdrawals.order("USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa")
+    sandbox.withdrawals.create_on_website(
+        "USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa"
+    )
     client = sandbox.client()
     sandbox.knobs.amounts, sandbox.knobs.list_net_type = "net of fee", False
     (row, *_) = await client.withdraws.list()
@@ -184,3 +188,69 @@ async def test_what_a_list_tells_is_a_knob(sandbox: Sandbox) -> None:
     sandbox.knobs.amounts, sandbox.knobs.list_net_type = "as sent", True
     (row, *_) = await client.withdraws.list()
     assert (row.amount, row.net_type) == (Decimal("13.50"), "TRX")
+
+
+# -- chosen ids ------------------------------------------------------------------------------------
+
+
+def by_website(sandbox: Sandbox, uuid: str | None = None) -> str:
+    made = sandbox.withdrawals.create_on_website(
+        "USDT", "TRX", "13", address="TFakeTronWithdrawAddressFakeFakeFa", uuid=uuid
+    )
+    return made.uuid
+
+
+def by_arrival(sandbox: Sandbox, uuid: str | None = None) -> str:
+    return sandbox.deposits.arrive("USDT", "TRX", "13", uuid=uuid).uuid
+
+
+@pytest.mark.parametrize(
+    ("make", "path"), [(by_website, "/v1/withdraw"), (by_arrival, "/v1/deposit")], ids=["out", "in"]
+)
+@pytest.mark.parametrize("uuid", ["abcdef00-0000-4000-8000-00000000000a", "ABCDEF-Mixed-id", "c56e62c9"])
+async def test_a_transfer_may_have_a_chosen_id(
+    hand: Hand, sandbox: Sandbox, make: Callable[[Sandbox, str | None], str], path: str, uuid: str
+) -> None:
+    assert make(sandbox, uuid) == uuid
+    for asked in (uuid, uuid.upper(), uuid.lower()):
+        assert (await hand.get(path, f"uuid={asked}")).json()["uuid"] == uuid
+        assert [row["uuid"] for row in (await hand.get(f"{path}s", f"uuids[]={asked}")).json()] == [uuid]
+        assert len((await hand.get(f"{path}s", f"to={asked}")).json()) >= 6
+    sandbox.knobs.uuids = "as told"
+    for asked in {uuid.upper(), uuid.lower()} - {uuid}:
+        assert (await hand.get(path, f"uuid={asked}")).status_code == 404
+    assert (await hand.get(path, f"uuid={uuid}")).json()["uuid"] == uuid
+    assert make(sandbox, None) != uuid
+
+
+@pytest.mark.parametrize("make", [by_website, by_arrival], ids=["out", "in"])
+def test_a_chosen_id_must_be_new(sandbox: Sandbox, make: Callable[[Sandbox, str | None], str]) -> None:
+    used = make(sandbox, "abc")
+    entries = len(sandbox.ledger)
+    for uuid in (used, used.upper(), "", " ", "a\ud800"):
+        with pytest.raises(ValueError, match="uuid must"):
+            make(sandbox, uuid)
+    assert len(sandbox.ledger) == entries
+
+
+def test_a_withdrawal_and_a_deposit_may_have_one_id(sandbox: Sandbox) -> None:
+    assert by_website(sandbox, "abc") == by_arrival(sandbox, "abc")
+
+
+# -- amounts beyond reason -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount", ["1e25", "0." + "1" * 40, "9" * 40])
+async def test_amounts_may_have_many_digits(hand: Hand, sandbox: Sandbox, watch: Watch, amount: str) -> None:
+    sandbox.deposits.arrive("BTC", "BTC", amount)
+    watch.tick(3)
+    assert (await hand.get("/v1/deposit", "currency=BTC")).json()["state"] == "ACCEPTED"
+    assert (await hand.get("/v1/accounts")).status_code == 200
+
+
+@pytest.mark.parametrize("amount", ["1e40", "1e-41", "1e1000000", "NaN", "Infinity", "x"])
+def test_amounts_have_a_limit(sandbox: Sandbox, amount: str) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        sandbox.deposits.arrive("BTC", "BTC", amount)
+    with pytest.raises(ValueError, match="amount"):
+        sandbox.account.fund("BTC", amount)

@@ -7,6 +7,8 @@ from typing import Literal
 
 import attrs
 
+from upbit_async.sandbox import knob_values
+
 __all__ = ["Knobs", "Named"]
 
 
@@ -17,18 +19,24 @@ class Named:
     Attributes:
         status: The HTTP status.
         name: The ``error.name`` in the body.
+
+    Raises:
+        ValueError: No answer can have this status.
     """
 
-    status: int
+    status: int = attrs.field(validator=knob_values.status)
     name: str
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, field_transformer=knob_values.checked)
 class Knobs:
     """The server's undocumented choices; every one may be changed while the sandbox runs.
 
     The defaults follow the published samples where there are any and are the gentler choice elsewhere, so
-    that a correct client of any make works unchanged. Times are in seconds.
+    that a correct client of any make works unchanged. Times are in seconds, from 0 to 10^9.
+
+    Raises:
+        ValueError: A knob is set to a value that it does not take, now or later.
 
     Attributes:
         algorithms: The JWT ``alg`` values that are accepted.
@@ -51,7 +59,11 @@ class Knobs:
         post_status: The status of a POST that succeeded.
         time_format: Whether times carry no zone, ``Z``, or an offset, as a sandbox of Korea's does by default.
         time_offset: The offset of ``time_format="offset"``.
-        nulls: Whether members without a value are there as null, or dropped.
+        nulls: Whether members without a value are there as null, or dropped, in every answer.
+        unit_currency: The ``unit_currency`` of a balance; ``None`` means the region's fiat. Answers of Singapore
+            have been recorded with ``USDT``.
+        two_factor_auth_verified: Where ``GET /v1/withdraws/chance`` tells ``two_factor_auth_verified``; the
+            documents disagree.
         single_get_net_type: Whether ``GET /v1/withdraw`` tells ``net_type`` (one published sample does not).
         list_net_type: Whether ``GET /v1/withdraws`` tells ``net_type``.
         amounts: Whether ``amount`` comes back with at least one decimal and no idle zeros, as it was sent, or
@@ -59,8 +71,16 @@ class Knobs:
         fee_on_top: Whether the fee is taken beside the amount, or out of it.
         list_delay: How long a new transfer is missing in ``GET /v1/withdraws`` and ``GET /v1/deposits``.
         get_delay: How long a new transfer is missing in ``GET /v1/withdraw`` and ``GET /v1/deposit``.
-        uuids: Whether the id of a transfer may be asked for in any case of letters.
+        list_order: By what lists are ordered, newest first unless ``order_by`` says otherwise; by ``done_at``,
+            transfers without one come last. ``oldest first`` is by creation, whatever ``order_by`` says.
+        list_created_at_delay: How long a new transfer has no ``created_at`` in lists, and comes last there;
+            ``None`` means that no transfer ever has one in lists.
+        uuids: Whether the id of a transfer, or of an exchange, may be asked for in any case of letters.
         cursors: Whether ``from`` and ``to`` include the transfer they name.
+        cursors_with_filters: Whether a list takes ``from`` or ``to`` together with filters (currency, state,
+            ids): it combines them, refuses them, or ignores one kind.
+        deposit_uuids_with_txids: Whether ``GET /v1/deposits`` takes ``uuids[]`` together with ``txids[]``; for
+            withdrawals it is documented that it is refused.
         unknown_cursor: Whether a cursor that names no transfer is refused or ignored.
         suspected_done_at: Whether ``done_at`` is set when the travel rule holds a deposit up (in one published
             sample it is).
@@ -110,23 +130,29 @@ class Knobs:
     ban_message: str = "Too many API requests. You are blocked for {seconds} seconds."
     ban_body: str | None = None
 
-    post_status: int = 201
+    post_status: int = attrs.field(default=201, validator=knob_values.status)
     time_format: Literal["naive", "Z", "offset"] = "naive"
     time_offset: timedelta = timedelta(hours=9)
     nulls: Literal["present", "dropped"] = "present"
+    unit_currency: str | None = None
+    two_factor_auth_verified: Literal["in Korea", "everywhere", "nowhere"] = "in Korea"
     single_get_net_type: bool = True
     list_net_type: bool = True
     amounts: Literal["normalised", "as sent", "net of fee"] = "normalised"
     fee_on_top: bool = True
     list_delay: float = 0.0
     get_delay: float = 0.0
+    list_order: Literal["created_at", "done_at", "oldest first"] = "created_at"
+    list_created_at_delay: float | None = 0.0
     cursors: Literal["exclusive", "inclusive"] = "exclusive"
     uuids: Literal["any case", "as told"] = "any case"
+    cursors_with_filters: Literal["combined", "refused", "cursors ignored", "filters ignored"] = "combined"
+    deposit_uuids_with_txids: Literal["refused", "combined"] = "refused"
     unknown_cursor: Literal["refused", "ignored"] = "refused"
     suspected_done_at: bool = True
     address_seconds: float | None = 3.0
     address_looks: int | None = None
-    address_status: int = 200
+    address_status: int = attrs.field(default=200, validator=knob_values.status)
     address_permission: Literal["deposit", "view_deposits"] = "deposit"
     already_recorded: frozenset[str] = frozenset(
         {"ACCEPTED", "CANCELLED", "REJECTED", "REFUNDING", "REFUNDED"}

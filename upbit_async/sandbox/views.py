@@ -74,7 +74,7 @@ def wallet_view(wallet: Wallet, now: datetime) -> dict[str, Json]:
     }
 
 
-def account_view(currency: str, balance: Balance, region: Region) -> dict[str, Json]:
+def account_view(currency: str, balance: Balance, region: Region, knobs: Knobs) -> dict[str, Json]:
     """A row of ``GET /v1/accounts``."""
     return {
         "currency": currency,
@@ -82,7 +82,7 @@ def account_view(currency: str, balance: Balance, region: Region) -> dict[str, J
         "locked": amount_text(balance.locked),
         "avg_buy_price": balance.avg_buy_price,
         "avg_buy_price_modified": balance.avg_buy_price_modified,
-        "unit_currency": region.fiat,
+        "unit_currency": region.fiat if knobs.unit_currency is None else knobs.unit_currency,
     }
 
 
@@ -123,7 +123,7 @@ def deposit_view(record: Deposit, knobs: Knobs) -> dict[str, Json]:
 
 
 def _transfer_view(kind: str, record: Transfer, knobs: Knobs) -> dict[str, Json]:
-    view: dict[str, Json] = {
+    return {
         "type": kind,
         "uuid": record.uuid,
         "currency": record.currency,
@@ -136,16 +136,13 @@ def _transfer_view(kind: str, record: Transfer, knobs: Knobs) -> dict[str, Json]
         "fee": amount_text(record.fee),
         "transaction_type": record.transaction_type,
     }
-    if knobs.nulls == "dropped":
-        return {name: value for name, value in view.items() if value is not None}
-    return view
 
 
 def chance_view(exchange: Exchange, wallet: Wallet) -> dict[str, Json]:
     """The answer of ``GET /v1/withdraws/chance``."""
     account, region = exchange.account, exchange.region
     return {
-        "member_level": _member_level_view(account.member_level, region),
+        "member_level": _member_level_view(account.member_level, region, exchange.knobs),
         "currency": {
             "code": wallet.currency,
             "withdraw_fee": amount_text(wallet.withdraw_fee),
@@ -154,12 +151,12 @@ def chance_view(exchange: Exchange, wallet: Wallet) -> dict[str, Json]:
             "wallet_state": "unsupported" if wallet.wallet_state == "unsupported" else "working",
             "wallet_support": list(wallet.support),
         },
-        "account": account_view(wallet.currency, account.balance(wallet.currency), region),
+        "account": account_view(wallet.currency, account.balance(wallet.currency), region, exchange.knobs),
         "withdraw_limit": _limit_view(account, wallet, region),
     }
 
 
-def _member_level_view(level: MemberLevel, region: Region) -> dict[str, Json]:
+def _member_level_view(level: MemberLevel, region: Region, knobs: Knobs) -> dict[str, Json]:
     view: dict[str, Json] = {
         "security_level": level.security_level,
         "fee_level": level.fee_level,
@@ -167,7 +164,8 @@ def _member_level_view(level: MemberLevel, region: Region) -> dict[str, Json]:
         "identity_auth_verified": level.identity_auth_verified,
         "bank_account_verified": level.bank_account_verified,
     }
-    if region is Region.KR:
+    where = knobs.two_factor_auth_verified
+    if where == "everywhere" or (where == "in Korea" and region is Region.KR):
         view["two_factor_auth_verified"] = level.two_factor_auth_verified
     return view | {"locked": level.locked, "wallet_locked": level.wallet_locked}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from upbit_async.sandbox.controls.amounts import amount_of
 from upbit_async.sandbox.exchange.accounts import Balance, MemberLevel, RegisteredAddress
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from upbit_async.sandbox.engine import Engine
 
 __all__ = ["AccountControl"]
@@ -43,7 +45,7 @@ class AccountControl:
     def fund(self, currency: str, amount: Decimal | str | int) -> None:
         """Adds to what is available; a negative amount takes away."""
         with self._engine.at_work():
-            self._account.fund(currency, Decimal(amount))
+            self._account.fund(currency, amount_of(amount))
 
     def allow_address(
         self,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
 
+from upbit_async.sandbox.controls.amounts import amount_of
 from upbit_async.sandbox.exchange.deposits import Arrival, Deposit
 from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.exchange.transfers import Transfer
 from upbit_async.sandbox.exchange.withdrawals import Order, Withdrawal
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from upbit_async.sandbox.engine import Engine
     from upbit_async.sandbox.exchange.desk import Desk
     from upbit_async.sandbox.exchange.plan import Plan
@@ -21,16 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["DepositControl", "WithdrawalControl"]
 
 T = TypeVar("T", bound=Transfer)
-
-
-def _amount(amount: Decimal | str | int) -> Decimal:
-    try:
-        value = Decimal(amount)
-    except InvalidOperation:
-        raise ValueError(f"{amount!r} is no amount") from None
-    if not value.is_finite() or value <= 0:
-        raise ValueError(f"an amount is above zero, and not {amount}")
-    return value
 
 
 class _TransferControl(Mapping[str, T]):
@@ -70,6 +62,18 @@ class _TransferControl(Mapping[str, T]):
         with self._engine.at_work() as now:
             return self._desk.advance(uuid, state, now)
 
+    def _check_new(self, uuid: str | None) -> None:
+        if uuid is None:
+            return
+        if not uuid.strip():
+            raise ValueError(f"uuid must not be empty, got {uuid!r}")
+        try:
+            uuid.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"uuid must be Unicode, got {uuid!r}") from None
+        if self._desk.records.in_any_case(uuid) in self._desk.records:
+            raise ValueError(f"uuid must be new, in any case of letters, got {uuid!r}")
+
     def snapshot(self) -> tuple[T, ...]:
         """Copies of all records, oldest first, which do not change any more."""
         with self._engine.at_work():
@@ -86,7 +90,7 @@ class WithdrawalControl(_TransferControl[Withdrawal]):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, engine.exchange.withdrawals)
 
-    def order(
+    def create_on_website(
         self,
         currency: str,
         net_type: str,
@@ -95,8 +99,9 @@ class WithdrawalControl(_TransferControl[Withdrawal]):
         address: str,
         secondary_address: str | None = None,
         transaction_type: Literal["default", "internal"] = "default",
+        uuid: str | None = None,
     ) -> Withdrawal:
-        """Somebody withdraws on the website, where no request of the API's is needed.
+        """Create a withdrawal as the account's owner does on the website, without a request to the API.
 
         Args:
             currency: The currency's code.
@@ -105,11 +110,15 @@ class WithdrawalControl(_TransferControl[Withdrawal]):
             address: Where to; it must be registered.
             secondary_address: The memo that is registered with it.
             transaction_type: Over the chain, or to another account of Upbit's.
+            uuid: The id of the withdrawal; random if absent.
 
         Raises:
-            ValueError: The exchange does not accept it.
+            ValueError: The exchange does not accept it, or another withdrawal has this id.
+
+        Example:
+            >>> sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address="T…", uuid="an-id")
         """
-        value = _amount(amount)
+        value = amount_of(amount, positive=True)
         order = Order(
             currency=currency,
             net_type=net_type,
@@ -118,13 +127,18 @@ class WithdrawalControl(_TransferControl[Withdrawal]):
             address=address,
             secondary_address=secondary_address,
             transaction_type=transaction_type,
+            uuid=uuid,
         )
         exchange = self._engine.exchange
         with self._engine.at_work() as now:
+            self._check_new(uuid)
             try:
                 return exchange.withdrawals.withdraw(order, now)
             except Refusal as refusal:
                 raise ValueError(f"it is not accepted: {refusal.name}") from None
+
+    order = create_on_website
+    """Former name of `create_on_website`."""
 
 
 class DepositControl(_TransferControl[Deposit]):
@@ -160,6 +174,7 @@ class DepositControl(_TransferControl[Deposit]):
         transaction_type: Literal["default", "internal"] = "default",
         vasp_name: str | None = None,
         plan: Plan | None = None,
+        uuid: str | None = None,
     ) -> Deposit:
         """Somebody sends money to the account.
 
@@ -172,11 +187,12 @@ class DepositControl(_TransferControl[Deposit]):
             vasp_name: The exchange that it comes from; without one, nobody can answer for it to the travel
                 rule.
             plan: How it progresses, such as ``Plan.suspected()``; as `plan` says if absent.
+            uuid: The id of the deposit; random if absent.
 
         Raises:
-            ValueError: The amount is not above zero, or no such wallet is listed.
+            ValueError: The amount is not above zero, no such wallet is listed, or another deposit has this id.
         """
-        exchange, value = self._engine.exchange, _amount(amount)
+        exchange, value = self._engine.exchange, amount_of(amount, positive=True)
         listed = (currency, net_type) in exchange.wallets if net_type else currency == exchange.region.fiat
         if not listed:
             raise ValueError(f"no wallet of {currency} on {net_type} is listed")
@@ -189,6 +205,8 @@ class DepositControl(_TransferControl[Deposit]):
             transaction_type=transaction_type,
             vasp_name=vasp_name,
             plan=plan,
+            uuid=uuid,
         )
         with self._engine.at_work() as now:
+            self._check_new(uuid)
             return exchange.deposits.arrive(arrival, now)

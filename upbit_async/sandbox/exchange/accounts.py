@@ -39,7 +39,7 @@ class MemberLevel:
         email_verified: Whether the mail address is verified.
         identity_auth_verified: Whether the person is verified.
         bank_account_verified: Whether the bank account is verified.
-        two_factor_auth_verified: Whether a second factor is set up; told in Korea only.
+        two_factor_auth_verified: Whether a second factor is set up, or ``None``; where it is told is a knob.
         locked: Whether the account is protected.
         wallet_locked: Whether withdrawals are locked.
     """
@@ -49,7 +49,7 @@ class MemberLevel:
     email_verified: bool = True
     identity_auth_verified: bool = True
     bank_account_verified: bool = True
-    two_factor_auth_verified: bool = True
+    two_factor_auth_verified: bool | None = True
     locked: bool = False
     wallet_locked: bool = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.sandbox.exchange.deposits import SUSPECTED, Arrival, Deposit
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DepositDesk"]
 
+_ANY_AMOUNT: Final = Context(prec=200)
+"""Precision for the largest amounts that arrive; with the usual 28 digits, rounding them is an error."""
 _ENDED: Final = frozenset({"ACCEPTED", "CANCELLED", "REJECTED", "REFUNDED"})
 
 
@@ -43,7 +45,7 @@ class DepositDesk(Desk[Deposit]):
 
     def arrive(self, arrival: Arrival, now: datetime) -> Deposit:
         """Notes that money has arrived, and starts it on its plan."""
-        uuid = self._shared.new_uuid()
+        uuid = arrival.uuid or self._shared.new_uuid()
         made_up = chain_txid(uuid) if arrival.net_type else bank_txid("BKD", uuid, now)
         journey = Journey.begin(self._plan_for(arrival), self.usual, now)
         record = Deposit(
@@ -102,7 +104,8 @@ class DepositDesk(Desk[Deposit]):
         record.credited = True
         wallet, credited = self._wallet(record), record.amount
         if wallet is not None:
-            credited = credited.quantize(Decimal(1).scaleb(-wallet.deposit_decimals), rounding=ROUND_DOWN)
+            finest = Decimal(1).scaleb(-wallet.deposit_decimals)
+            credited = credited.quantize(finest, rounding=ROUND_DOWN, context=_ANY_AMOUNT)
         self._shared.account.fund(record.currency, credited)
         self._shared.ledger.append(
             Entry(

@@ -29,6 +29,7 @@ class Arrival:
         transaction_type: ``default`` or ``internal``.
         vasp_name: The exchange that it comes from, if any.
         plan: How it progresses; ``None`` is as the desk's deposits do.
+        uuid: The id that the deposit is to have, a new one; ``None`` means a random one.
     """
 
     currency: str
@@ -39,6 +40,7 @@ class Arrival:
     transaction_type: str = "default"
     vasp_name: str | None = None
     plan: Plan | None = None
+    uuid: str | None = None
 
 
 @attrs.define(kw_only=True)

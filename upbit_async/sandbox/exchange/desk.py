@@ -42,6 +42,10 @@ class Desk(ABC, Generic[T]):
         self.records: Shelf[T] = Shelf()
         self._shared = shared
 
+    def id_of(self, uuid: str) -> str:
+        """Return the id under which the transfer is kept that a client names; by knob in any case of letters."""
+        return self.records.in_any_case(uuid) if self._shared.knobs.uuids == "any case" else uuid
+
     def find(self, uuid: str, now: datetime) -> T:
         """The transfer with an id.
 

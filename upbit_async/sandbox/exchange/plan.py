@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["DEPOSIT_WAY", "WITHDRAWAL_WAY", "Journey", "Pace", "Plan", "Step", "Way"]
 
 
+_LONGEST: Final = 1e9
+"""Seconds, about 30 years: what is added to a time must remain one."""
+_SECONDS: Final = attrs.validators.optional([attrs.validators.ge(0), attrs.validators.le(_LONGEST)])
+
+
 @attrs.frozen
 class Step:
     """One change of state; with neither ``seconds`` nor ``looks`` it waits for a hand.
@@ -24,7 +29,7 @@ class Step:
     """
 
     state: str
-    seconds: float | None = attrs.field(default=None, kw_only=True)
+    seconds: float | None = attrs.field(default=None, kw_only=True, validator=_SECONDS)
     looks: int | None = attrs.field(default=None, kw_only=True)
 
 
@@ -37,7 +42,7 @@ class Pace:
         looks: Reads of one state until the next.
     """
 
-    seconds: float | None = None
+    seconds: float | None = attrs.field(default=None, validator=_SECONDS)
     looks: int | None = None
 
     def along(self, path: Iterable[str]) -> tuple[Step, ...]:
@@ -183,7 +188,7 @@ class Journey:
         step = self.next_step
         if step is None or step.seconds is None:
             return None
-        return self.entered_at + timedelta(seconds=step.seconds / self.plan.speed)
+        return self.entered_at + timedelta(seconds=min(step.seconds / self.plan.speed, _LONGEST))
 
     @property
     def waits_for_hand(self) -> bool:

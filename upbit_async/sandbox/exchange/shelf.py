@@ -32,6 +32,8 @@ class Search:
         before: The id of a transfer: only those created before it (``to`` on the wire).
         inclusive: Whether these two count themselves.
         ascending: Oldest first.
+        by_end: Whether what ended last is the newest; what has not ended comes last.
+        undated_after: What was created after this has no date, and comes last.
         limit: How many a page holds.
         page: Which page, from 1.
     """
@@ -44,6 +46,8 @@ class Search:
     before: str | None = None
     inclusive: bool = False
     ascending: bool = False
+    by_end: bool = False
+    undated_after: datetime | None = None
     limit: int = 100
     page: int = 1
 
@@ -56,12 +60,28 @@ class Search:
             and (not self.txids or record.txid in self.txids)
         )
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether there is any filter (cursors aside)."""
+        return bool(self.currency or self.state or self.uuids or self.txids)
+
+    def is_undated(self, record: Transfer) -> bool:
+        """Whether a record has no date."""
+        return self.undated_after is not None and record.created_at > self.undated_after
+
+    def rank(self, record: Transfer) -> tuple[bool, bool, float]:
+        """Where a record stands among others, where it is not by creation alone."""
+        ended_at = record.done_at.timestamp() if self.by_end and record.done_at else 0.0
+        has_not_ended = self.by_end and record.done_at is None
+        return self.is_undated(record), has_not_ended, ended_at if self.ascending else -ended_at
+
 
 class Shelf(Mapping[str, T]):
     """All transfers of one kind by id, in the order in which they were created."""
 
     def __init__(self) -> None:
         self._records: dict[str, T] = {}
+        self._in_any_case: dict[str, str] = {}
         self._order: list[T] = []
         self._places: dict[str, int] = {}
 
@@ -81,7 +101,12 @@ class Shelf(Mapping[str, T]):
         """Puts a new transfer behind all others."""
         self._places[record.uuid] = len(self._order)
         self._records[record.uuid] = record
+        self._in_any_case.setdefault(record.uuid.casefold(), record.uuid)
         self._order.append(record)
+
+    def in_any_case(self, uuid: str) -> str:
+        """Return the id that differs from this one in the case of letters only, or this one itself."""
+        return self._in_any_case.get(uuid.casefold(), uuid)
 
     def search(self, wanted: Search, now: datetime, *, hidden_for: float = 0.0) -> list[T]:
         """One page of what is asked for.
@@ -92,11 +117,13 @@ class Shelf(Mapping[str, T]):
             hidden_for: For how many seconds a new transfer does not show.
         """
         newest = now - timedelta(seconds=hidden_for)
-        hits = (
+        hits: Iterator[T] = (
             record
             for record in self._candidates(wanted)
             if wanted.wants(record) and record.created_at <= newest
         )
+        if wanted.by_end or wanted.undated_after is not None:
+            hits = iter(sorted(hits, key=wanted.rank))
         start = (wanted.page - 1) * wanted.limit
         return list(islice(hits, start, start + wanted.limit))
 

@@ -85,8 +85,9 @@ class TravelRuleDesk:
         Raises:
             Refusal: There is no such deposit or exchange, or the same was asked within ten minutes.
         """
-        deposit = self._deposits.find(deposit_uuid, now)
-        return self._verify(deposit, vasp_uuid, (deposit_uuid, vasp_uuid), now)
+        deposit = self._deposits.find(self._deposits.id_of(deposit_uuid), now)
+        vasp = self._vasp(vasp_uuid)
+        return self._verify(deposit, vasp, (deposit.uuid, vasp.vasp_uuid), now)
 
     def verify_by_txid(
         self, txid: str, currency: str, net_type: str, vasp_uuid: str, now: datetime
@@ -100,7 +101,15 @@ class TravelRuleDesk:
         deposit = self._find(txid, currency, net_type, now)
         if deposit.state in self._shared.knobs.already_recorded:
             raise Refusal(ALREADY_HAVE_DEPOSIT)
-        return self._verify(deposit, vasp_uuid, (vasp_uuid, txid, currency, net_type), now)
+        vasp = self._vasp(vasp_uuid)
+        return self._verify(deposit, vasp, (vasp.vasp_uuid, txid, currency, net_type), now)
+
+    def _vasp(self, uuid: str) -> Vasp:
+        any_case = self._shared.knobs.uuids == "any case"
+        for vasp in self.vasps:
+            if vasp.vasp_uuid == uuid or (any_case and vasp.vasp_uuid.casefold() == uuid.casefold()):
+                return vasp
+        raise Refusal(self._shared.knobs.unknown_vasp)
 
     def _find(self, txid: str, currency: str, net_type: str, now: datetime) -> Deposit:
         wanted = Search(currency=currency, txids=frozenset({txid}), ascending=True)
@@ -110,13 +119,8 @@ class TravelRuleDesk:
             raise Refusal(DEPOSIT_NOT_FOUND)
         return next((deposit for deposit in of_network if deposit.state == SUSPECTED), of_network[0])
 
-    def _verify(
-        self, deposit: Deposit, vasp_uuid: str, asked: tuple[str, ...], now: datetime
-    ) -> Verification:
+    def _verify(self, deposit: Deposit, vasp: Vasp, asked: tuple[str, ...], now: datetime) -> Verification:
         knobs = self._shared.knobs
-        vasp = next((known for known in self.vasps if known.vasp_uuid == vasp_uuid), None)
-        if vasp is None:
-            raise Refusal(knobs.unknown_vasp)
         last = self._verified_at.get(asked)
         if last is not None and now < last + timedelta(seconds=knobs.verification_interval):
             raise Refusal(knobs.verification_too_soon)

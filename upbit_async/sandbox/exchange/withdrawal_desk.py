@@ -40,7 +40,7 @@ class WithdrawalDesk(Desk[Withdrawal]):
         self._judge(order, wallet)
         journey = Journey.begin(self._shared.plan, self.usual, now)
         record = Withdrawal(
-            uuid=self._shared.new_uuid(),
+            uuid=order.uuid or self._shared.new_uuid(),
             currency=order.currency,
             net_type=order.net_type,
             amount=order.amount,

@@ -27,6 +27,7 @@ class Order:
         address: Where to.
         secondary_address: The memo, if any.
         transaction_type: ``default`` or ``internal``.
+        uuid: The id that the withdrawal is to have, a new one; ``None`` means a random one.
     """
 
     currency: str
@@ -36,6 +37,7 @@ class Order:
     address: str
     secondary_address: str | None = None
     transaction_type: str = "default"
+    uuid: str | None = None
 
 
 @attrs.define(kw_only=True)

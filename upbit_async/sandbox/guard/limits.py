@@ -20,6 +20,8 @@ __all__ = ["Limits"]
 
 _TOO_MANY = Answer.of_error(429, "too_many_requests", "Too many API requests.")
 _SECOND = timedelta(seconds=1)
+_LONGEST_BAN = 1e9
+"""Seconds, about 30 years: the end of a ban must be a time that a calendar knows."""
 
 
 class Limits:
@@ -81,11 +83,17 @@ class Limits:
         return _TOO_MANY.with_headers(self.header(now)) if knobs.remaining_on_429 else _TOO_MANY
 
     def _ban(self, now: datetime) -> Answer:
-        length = timedelta(seconds=self._knobs.ban_seconds * self._knobs.ban_escalation**self._bans)
+        length = timedelta(seconds=self._ban_seconds())
         self._bans += 1
         self._strikes.clear()
         self._banned_until = now + length
         return self._ban_answer(length)
+
+    def _ban_seconds(self) -> float:
+        try:
+            return min(_LONGEST_BAN, self._knobs.ban_seconds * self._knobs.ban_escalation**self._bans)
+        except OverflowError:
+            return _LONGEST_BAN
 
     def _ban_answer(self, left: timedelta) -> Answer:
         knobs = self._knobs

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.views import account_view
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox.messages import Answer
 
 __all__ = ["ROUTES"]
 
 
 def _accounts(call: Call) -> Answer:
-    region, balances = call.exchange.region, call.exchange.account.balances
+    region, knobs, balances = call.exchange.region, call.exchange.knobs, call.exchange.account.balances
     held = {name: balance for name, balance in balances.items() if balance.available or balance.locked}
-    return Answer.of_json(200, [account_view(name, balance, region) for name, balance in held.items()])
+    return call.answer(200, [account_view(name, balance, region, knobs) for name, balance in held.items()])
 
 
 ROUTES: Final = (Route("GET", "/v1/accounts", "view_account", _accounts),)

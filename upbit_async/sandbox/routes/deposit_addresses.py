@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.sandbox.body import Body
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.parameters import Members, Query
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.views import deposit_address_view
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.knobs import Knobs
+    from upbit_async.sandbox.messages import Answer
 
 __all__ = ["ROUTES"]
 
@@ -23,9 +23,9 @@ def _generate(call: Call) -> Answer:
     members.refuse_faults()
     address = call.exchange.deposit_addresses.request(currency, net_type, call.now)
     if address.is_ready:
-        return Answer.of_json(knobs.address_status, deposit_address_view(address))
+        return call.answer(knobs.address_status, deposit_address_view(address))
     message = f"Generating a {currency} deposit address."
-    return Answer.of_json(knobs.post_status, {"success": True, "message": message})
+    return call.answer(knobs.post_status, {"success": True, "message": message})
 
 
 def _permission(knobs: Knobs) -> str:
@@ -35,7 +35,7 @@ def _permission(knobs: Knobs) -> str:
 def _list(call: Call) -> Answer:
     """https://global-docs.upbit.com/reference/list-deposit-addresses."""
     ready = call.exchange.deposit_addresses.ready(call.now)
-    return Answer.of_json(200, [deposit_address_view(address) for address in ready])
+    return call.answer(200, [deposit_address_view(address) for address in ready])
 
 
 def _get(call: Call) -> Answer:
@@ -44,7 +44,7 @@ def _get(call: Call) -> Answer:
     currency, net_type = query.required("currency"), query.required("net_type")
     query.refuse_faults()
     address = call.exchange.deposit_addresses.find(currency, net_type, call.now)
-    return Answer.of_json(200, deposit_address_view(address))
+    return call.answer(200, deposit_address_view(address))
 
 
 ROUTES: Final = (

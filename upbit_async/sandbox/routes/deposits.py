@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.parameters import Query
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.routes.transfers import get_transfer, list_transfers
 from upbit_async.sandbox.views import deposit_chance_view, deposit_view
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox.messages import Answer
 
 __all__ = ["ROUTES"]
 
@@ -20,7 +22,7 @@ def _list(call: Call) -> Answer:
 
 def _get(call: Call) -> Answer:
     """https://global-docs.upbit.com/reference/get-deposit."""
-    return Answer.of_json(200, get_transfer(call, call.exchange.deposits, deposit_view))
+    return call.answer(200, get_transfer(call, call.exchange.deposits, deposit_view))
 
 
 def _chance(call: Call) -> Answer:
@@ -28,7 +30,7 @@ def _chance(call: Call) -> Answer:
     query = Query(call.request.parameters)
     currency, net_type = query.required("currency"), query.required("net_type")
     query.refuse_faults()
-    return Answer.of_json(200, deposit_chance_view(call.exchange.wallet(currency, net_type)))
+    return call.answer(200, deposit_chance_view(call.exchange.wallet(currency, net_type)))
 
 
 ROUTES: Final = (

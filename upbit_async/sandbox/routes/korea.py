@@ -8,13 +8,14 @@ from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
 from upbit_async.sandbox.exchange.deposits import Arrival
 from upbit_async.sandbox.exchange.plan import Plan
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.parameters import Members
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.views import api_key_view, deposit_view, withdrawal_view
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from upbit_async.sandbox.messages import Answer
 
 __all__ = ["ROUTES"]
 
@@ -24,14 +25,14 @@ _SECOND_FACTORS: Final = ("kakao", "naver", "hana")
 
 def _keys(call: Call) -> Answer:
     """https://docs.upbit.com/kr/reference/list-api-keys."""
-    return Answer.of_json(200, [api_key_view(key) for key in call.exchange.keys])
+    return call.answer(200, [api_key_view(key) for key in call.exchange.keys])
 
 
 def _withdraw(call: Call) -> Answer:
     """https://docs.upbit.com/kr/reference/withdraw-krw."""
     knobs = call.exchange.knobs
     record = call.exchange.withdrawals.withdraw_fiat(*_amount(call), call.now)
-    return Answer.of_json(knobs.post_status, withdrawal_view(record, knobs))
+    return call.answer(knobs.post_status, withdrawal_view(record, knobs))
 
 
 def _deposit(call: Call) -> Answer:
@@ -46,7 +47,7 @@ def _deposit(call: Call) -> Answer:
         plan=Plan.by_hand(),
     )
     record = call.exchange.deposits.arrive(arrival, call.now)
-    return Answer.of_json(knobs.post_status, deposit_view(record, knobs))
+    return call.answer(knobs.post_status, deposit_view(record, knobs))
 
 
 def _amount(call: Call) -> tuple[Decimal, str]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.region import Region
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.route import Call, Route
 
 if TYPE_CHECKING:
-    from upbit_async.sandbox.messages import Json
+    from upbit_async.sandbox.messages import Answer, Json
 
 __all__ = ["ROUTES"]
 
@@ -41,11 +40,11 @@ _NO_BOOLEAN: Final[Json] = {
 def _markets(call: Call) -> Answer:
     said = dict(call.request.parameters).get("is_details") or "false"
     if said not in {"true", "false"}:
-        return Answer.of_json(400, _NO_BOOLEAN)
+        return call.answer(400, _NO_BOOLEAN)
     region = call.exchange.region
     currencies = dict.fromkeys(wallet.currency for wallet in call.exchange.wallets.values())
     rows = [_market_view(currency, region, details=said == "true") for currency in currencies]
-    return Answer.of_json(200, rows).with_headers(("Limit-By-Ip", "Yes"))
+    return call.answer(200, rows).with_headers(("Limit-By-Ip", "Yes"))
 
 
 def _market_view(currency: str, region: Region, *, details: bool) -> dict[str, Json]:

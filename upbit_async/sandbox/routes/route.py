@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -10,7 +10,7 @@ import attrs
 from upbit_async.region import Region
 from upbit_async.sandbox.exchange.exchange import Exchange
 from upbit_async.sandbox.knobs import Knobs
-from upbit_async.sandbox.messages import Answer, Request
+from upbit_async.sandbox.messages import Answer, Json, Request
 
 __all__ = ["Call", "Route"]
 
@@ -28,6 +28,12 @@ class Call:
     request: Request
     exchange: Exchange
     now: datetime
+
+    def answer(self, status: int, value: Json) -> Answer:
+        """Answer with JSON, with its nulls or without, by knob."""
+        return Answer.of_json(
+            status, value if self.exchange.knobs.nulls == "present" else _without_nulls(value)
+        )
 
 
 @attrs.frozen
@@ -54,3 +60,11 @@ class Route:
     def permission_by(self, knobs: Knobs) -> str | None:
         """What the key must be allowed, or ``None``."""
         return self.permission(knobs) if callable(self.permission) else self.permission
+
+
+def _without_nulls(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_without_nulls(item) for item in value]
+    return value

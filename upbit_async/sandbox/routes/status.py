@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.views import wallet_view
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox.messages import Answer
 
 __all__ = ["ROUTES"]
 
 
 def _wallets(call: Call) -> Answer:
-    return Answer.of_json(200, [wallet_view(wallet, call.now) for wallet in call.exchange.wallets.values()])
+    return call.answer(200, [wallet_view(wallet, call.now) for wallet in call.exchange.wallets.values()])
 
 
 ROUTES: Final = (Route("GET", "/v1/status/wallet", None, _wallets),)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.parameters import Members
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.views import vasp_view, verification_view
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.exchange.travel_rule import Verification
+    from upbit_async.sandbox.messages import Answer
 
 __all__ = ["ROUTES"]
 
@@ -21,7 +21,7 @@ _REGIONS: Final = frozenset({Region.SG, Region.KR})
 
 def _vasps(call: Call) -> Answer:
     """https://global-docs.upbit.com/reference/list-travelrule-vasps."""
-    return Answer.of_json(200, [vasp_view(vasp) for vasp in call.exchange.travel_rule.vasps])
+    return call.answer(200, [vasp_view(vasp) for vasp in call.exchange.travel_rule.vasps])
 
 
 def _by_uuid(call: Call) -> Answer:
@@ -43,7 +43,7 @@ def _by_txid(call: Call) -> Answer:
 
 
 def _answer(call: Call, verification: Verification) -> Answer:
-    return Answer.of_json(call.exchange.knobs.post_status, verification_view(verification))
+    return call.answer(call.exchange.knobs.post_status, verification_view(verification))
 
 
 ROUTES: Final = (

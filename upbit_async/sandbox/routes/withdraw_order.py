@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
 from upbit_async.sandbox.exchange.withdrawals import Order
-from upbit_async.sandbox.messages import Answer
 from upbit_async.sandbox.routes.parameters import Members, Query
 from upbit_async.sandbox.routes.route import Call, Route
-from upbit_async.sandbox.routes.transfers import as_kept
 from upbit_async.sandbox.views import withdrawal_view
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox.messages import Answer
 
 __all__ = ["ROUTES"]
 
@@ -26,7 +27,7 @@ def _withdraw(call: Call) -> Answer:
     """https://global-docs.upbit.com/reference/withdraw."""
     exchange = call.exchange
     record = exchange.withdrawals.withdraw(_order(call), call.now)
-    return Answer.of_json(exchange.knobs.post_status, withdrawal_view(record, exchange.knobs))
+    return call.answer(exchange.knobs.post_status, withdrawal_view(record, exchange.knobs))
 
 
 def _order(call: Call) -> Order:
@@ -55,9 +56,9 @@ def _cancel(call: Call) -> Answer:
     exchange, query = call.exchange, Query(call.request.parameters)
     uuid = query.required("uuid")
     query.refuse_faults()
-    record = exchange.withdrawals.cancel(as_kept(call, uuid), call.now)
+    record = exchange.withdrawals.cancel(exchange.withdrawals.id_of(uuid), call.now)
     # the published answer says true beside CANCELLED: what held when the call was made
-    return Answer.of_json(200, withdrawal_view(record, exchange.knobs, is_cancelable=True))
+    return call.answer(200, withdrawal_view(record, exchange.knobs, is_cancelable=True))
 
 
 ROUTES: Final = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.messages import Answer, Json
 from upbit_async.sandbox.routes.parameters import Query
 from upbit_async.sandbox.routes.route import Call, Route
 from upbit_async.sandbox.routes.transfers import get_transfer, list_transfers
@@ -13,6 +12,7 @@ from upbit_async.sandbox.views import address_view, chance_view, withdrawal_view
 if TYPE_CHECKING:
     from upbit_async.sandbox.exchange.withdrawals import Withdrawal
     from upbit_async.sandbox.knobs import Knobs
+    from upbit_async.sandbox.messages import Answer, Json
 
 __all__ = ["ROUTES"]
 
@@ -34,7 +34,7 @@ def _get(call: Call) -> Answer:
     view = get_transfer(call, call.exchange.withdrawals, withdrawal_view)
     if not call.exchange.knobs.single_get_net_type:
         view.pop("net_type", None)
-    return Answer.of_json(200, view)
+    return call.answer(200, view)
 
 
 def _chance(call: Call) -> Answer:
@@ -43,13 +43,13 @@ def _chance(call: Call) -> Answer:
     currency, net_type = query.required("currency"), query.required("net_type")
     query.refuse_faults()
     wallet = call.exchange.wallet(currency, net_type)
-    return Answer.of_json(200, chance_view(call.exchange, wallet))
+    return call.answer(200, chance_view(call.exchange, wallet))
 
 
 def _addresses(call: Call) -> Answer:
     """https://global-docs.upbit.com/reference/list-withdrawal-addresses."""
     exchange = call.exchange
-    return Answer.of_json(200, [address_view(item, exchange.region) for item in exchange.account.addresses])
+    return call.answer(200, [address_view(item, exchange.region) for item in exchange.account.addresses])
 
 
 ROUTES: Final = (

@@ -1,0 +1,319 @@
+"""Knobs take only values that mean something, and each turns what it names."""
+
+from __future__ import annotations
+
+import json
+import math
+import typing
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import pytest
+from answers import error_of
+
+from upbit_async.region import Region
+from upbit_async.sandbox import Knobs, Named, Plan, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    import httpx
+
+    from tests.sandbox.conftest import Hand, Watch
+
+    HandAt = Callable[..., AbstractAsyncContextManager[Hand]]
+
+WITHDRAWALS, DEPOSITS = "/v1/withdraws", "/v1/deposits"
+HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
+LISTS = [(WITHDRAWALS, 0), (DEPOSITS, 100)]
+
+
+def numbers(response: httpx.Response) -> list[int]:
+    """Return which transfers of the history were listed."""
+    return [int(row["uuid"][-4:]) for row in response.json()]
+
+
+# -- values ----------------------------------------------------------------------------------------
+
+HINTS = typing.get_type_hints(Knobs)
+WORDS = [name for name, hint in HINTS.items() if typing.get_origin(hint) is Literal]
+
+
+def turned(name: str, value: Any) -> Knobs:
+    return Knobs(**{name: value})
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_no_knob_takes_a_value_of_another_kind(name: str) -> None:
+    wrong: list[object] = [object(), b"x", 1 + 1j, "no such word" if name in WORDS else ()]
+    for value in wrong:
+        with pytest.raises((TypeError, ValueError), match=f"knob {name} must be .*, got "):
+            turned(name, value)
+        with pytest.raises((TypeError, ValueError), match=f"knob {name} must be .*, got "):
+            setattr(Knobs(), name, value)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_knob_takes_each_of_its_words(name: str) -> None:
+    for word in typing.get_args(HINTS[name]):
+        assert getattr(turned(name, word), name) == word
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("list_delay", -1.0),
+        ("list_delay", math.nan),
+        ("list_delay", math.inf),
+        ("list_delay", 1e12),
+        ("list_delay", True),
+        ("list_delay", "20"),
+        ("list_created_at_delay", -1.0),
+        ("nonce_memory", math.inf),
+        ("limit", -1),
+        ("limit", 1.5),
+        ("limit", True),
+        ("fee_on_top", 1),
+        ("post_status", 99),
+        ("post_status", 1000),
+        ("address_status", 0),
+        ("time_offset", timedelta(hours=24)),
+        ("algorithms", {"HS256"}),
+        ("algorithms", frozenset({1})),
+        ("list_order", "newest"),
+        ("unit_currency", 5),
+    ],
+)
+def test_a_knob_refuses_what_has_no_meaning(name: str, value: object) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"knob {name} must be .*, got "):
+        setattr(Knobs(), name, value)
+
+
+@pytest.mark.parametrize("status", [199, 600, "404"])
+def test_a_refusal_needs_a_status(status: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="status must be"):
+        Named(status, "not_found")
+
+
+def test_a_knob_takes_whole_numbers_and_none_where_they_mean_something() -> None:
+    knobs = Knobs(list_delay=20, nonce_memory=None, deposits_suspended=None, ban_after=None, limit=0)
+    assert (knobs.list_delay, knobs.nonce_memory, knobs.limit) == (20, None, 0)
+    assert attrs.evolve(knobs, time_offset=timedelta(hours=-23)).time_offset < timedelta(0)
+
+
+async def test_bans_may_escalate_without_end(hand_at: HandAt, watch: Watch) -> None:
+    knobs = Knobs(limit=0, ban_after=0, ban_seconds=1e9, ban_escalation=1e9)
+    async with hand_at(Sandbox("sg", knobs=knobs, clock=watch)) as hand:
+        for _ in range(40):
+            assert error_of(await hand.get("/v1/accounts"))[0] == 418
+            watch.tick(timedelta(days=400).total_seconds())
+
+
+# -- nulls -----------------------------------------------------------------------------------------
+
+SIGNED: list[tuple[str, str, str, dict[str, str], bool]] = [
+    ("sg", "GET", "/v1/status/wallet", {}, True),
+    ("sg", "GET", "/v1/accounts", {}, False),
+    ("sg", "GET", WITHDRAWALS, {}, True),
+    ("sg", "GET", "/v1/withdraw", {"uuid": HISTORY[5]}, True),
+    ("sg", "GET", "/v1/withdraws/chance", {"currency": "XRP", "net_type": "XRP"}, True),
+    ("sg", "GET", "/v1/withdraws/coin_addresses", {}, True),
+    ("id", "GET", "/v1/withdraws/coin_addresses", {}, True),
+    (
+        "sg",
+        "POST",
+        "/v1/withdraws/coin",
+        {
+            "currency": "USDT",
+            "net_type": "TRX",
+            "amount": "13",
+            "address": "TFakeTronWithdrawAddressFakeFakeFa",
+        },
+        True,
+    ),
+    ("sg", "DELETE", "/v1/withdraws/coin", {"uuid": HISTORY[5]}, True),
+    ("sg", "GET", DEPOSITS, {}, True),
+    ("sg", "GET", "/v1/deposit", {"currency": "SGD"}, True),
+    ("sg", "GET", "/v1/deposits/chance/coin", {"currency": "XRP", "net_type": "XRP"}, False),
+    ("sg", "POST", "/v1/deposits/generate_coin_address", {"currency": "BTC", "net_type": "BTC"}, True),
+    ("sg", "GET", "/v1/deposits/coin_addresses", {}, True),
+    ("sg", "GET", "/v1/deposits/coin_address", {"currency": "BTC", "net_type": "BTC"}, True),
+    ("sg", "GET", "/v1/travel_rule/vasps", {}, False),
+    ("kr", "GET", "/v1/api_keys", {}, True),
+    ("kr", "POST", "/v1/withdraws/krw", {"amount": "10000", "two_factor_type": "naver"}, True),
+    ("kr", "POST", "/v1/deposits/krw", {"amount": "10000", "two_factor_type": "naver"}, True),
+]
+
+
+def without_nulls(value: Any) -> Any:
+    def drop(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {name: member for name, member in pairs if member is not None}
+
+    return json.loads(json.dumps(value), object_pairs_hook=drop)
+
+
+@pytest.mark.parametrize(
+    ("region", "method", "path", "parameters", "has_nulls"),
+    SIGNED,
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_every_endpoint_drops_its_nulls_by_knob(
+    region: str,
+    method: str,
+    path: str,
+    parameters: dict[str, str],
+    *,
+    has_nulls: bool,
+    watch: Watch,
+    hand_at: HandAt,
+) -> None:
+    answers: dict[str, Any] = {}
+    for nulls in ("present", "dropped"):
+        sandbox = Sandbox(region, knobs=Knobs(nulls=nulls), clock=watch, seed=1)
+        async with hand_at(sandbox) as hand:
+            if method == "POST":
+                response = await hand.post(path, parameters)
+            else:
+                text = "&".join(f"{name}={value}" for name, value in parameters.items())
+                response = await hand.query(method, path, text)
+        assert response.status_code in {200, 201}
+        answers[nulls] = response.json()
+    assert answers["dropped"] == without_nulls(answers["present"])
+    assert (answers["dropped"] != answers["present"]) is has_nulls
+
+
+# -- members ---------------------------------------------------------------------------------------
+
+
+async def test_the_unit_currency_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+    for knob, unit in ((None, "SGD"), ("USDT", "USDT")):
+        sandbox.knobs.unit_currency = knob
+        rows = (await hand.get("/v1/accounts")).json()
+        assert {row["unit_currency"] for row in rows} == {unit}
+        chance = (await hand.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()
+        assert chance["account"]["unit_currency"] == unit
+        assert chance["withdraw_limit"]["fiat_currency"] == "SGD"
+
+
+@pytest.mark.parametrize("region", Region)
+async def test_the_second_factor_by_knob(region: Region, hand_at: HandAt) -> None:
+    sandbox = Sandbox(region)
+    async with hand_at(sandbox) as hand:
+        for knob, is_told in (("in Korea", region is Region.KR), ("everywhere", True), ("nowhere", False)):
+            sandbox.knobs.two_factor_auth_verified = knob  # type: ignore[assignment] # a loop's
+            level = (await hand.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()[
+                "member_level"
+            ]
+            assert level.get("two_factor_auth_verified", "absent") == (True if is_told else "absent")
+        sandbox.knobs.two_factor_auth_verified = "everywhere"
+        sandbox.account.member_level.two_factor_auth_verified = None
+        level = (await hand.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()["member_level"]
+        assert level["two_factor_auth_verified"] is None
+
+
+# -- lists -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("knob", "withdrawals", "deposits"),
+    [
+        ("combined", [], []),
+        ("filters ignored", [2, 1], [102, 101]),
+        ("cursors ignored", [4], [104]),
+    ],
+)
+async def test_cursors_together_with_filters_by_knob(
+    hand: Hand, sandbox: Sandbox, knob: Any, withdrawals: list[int], deposits: list[int]
+) -> None:
+    sandbox.knobs.cursors_with_filters = knob
+    for (path, offset), found in zip(LISTS, (withdrawals, deposits), strict=True):
+        cursor = f"to=00000000-0000-4000-8000-{offset + 3:012}"
+        assert numbers(await hand.get(path, f"{cursor}&state=REJECTED")) == found
+        assert numbers(await hand.get(path, cursor)) == [offset + 2, offset + 1]
+        assert numbers(await hand.get(path, "state=REJECTED")) == [offset + 4]
+        assert numbers(await hand.get(path, f"{cursor}&order_by=asc&limit=1")) == [offset + 1]
+
+
+@pytest.mark.parametrize("path", [WITHDRAWALS, DEPOSITS])
+@pytest.mark.parametrize("filters", ["currency=USDT", "state=REJECTED", "uuids[]=a", "txids[]=a"])
+@pytest.mark.parametrize("cursor", ["from", "to"])
+async def test_cursors_together_with_filters_may_be_refused(
+    hand: Hand, sandbox: Sandbox, path: str, filters: str, cursor: str
+) -> None:
+    number = 3 if path == WITHDRAWALS else 103
+    sandbox.knobs.cursors_with_filters = "refused"
+    query = f"{cursor}=00000000-0000-4000-8000-{number:012}"
+    response = await hand.get(path, f"{query}&{filters}")
+    assert error_of(response) == (400, "validation_error")
+    assert response.json()["error"]["message"] == f"{cursor} can not be used together with filters"
+    assert (await hand.get(path, query)).status_code == 200
+
+
+async def test_ids_of_both_kinds_together_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+    (found,) = (await hand.get(DEPOSITS, "state=REJECTED")).json()
+    query = f"uuids[]={found['uuid']}&txids[]={found['txid']}"
+    assert error_of(await hand.get(DEPOSITS, query)) == (400, "validation_error")
+    sandbox.knobs.deposit_uuids_with_txids = "combined"
+    assert [row["uuid"] for row in (await hand.get(DEPOSITS, query)).json()] == [found["uuid"]]
+    assert (await hand.get(DEPOSITS, f"uuids[]={found['uuid']}&txids[]=another")).json() == []
+    assert error_of(await hand.get(WITHDRAWALS, query)) == (400, "validation_error"), "this is documented"
+
+
+@pytest.mark.parametrize(
+    ("knob", "descending", "ascending"),
+    [
+        ("created_at", [6, 5, 4, 3, 2, 1], [1, 2, 3, 4, 5, 6]),
+        ("done_at", [4, 2, 1, 6, 5, 3], [1, 2, 4, 3, 5, 6]),  # those without one come last
+        ("oldest first", [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]),
+    ],
+)
+async def test_the_order_of_lists_by_knob(
+    hand: Hand, sandbox: Sandbox, knob: Any, descending: list[int], ascending: list[int]
+) -> None:
+    sandbox.knobs.list_order = knob
+    assert numbers(await hand.get(WITHDRAWALS)) == descending
+    assert numbers(await hand.get(WITHDRAWALS, "order_by=desc")) == descending
+    assert numbers(await hand.get(WITHDRAWALS, "order_by=asc")) == ascending
+    assert numbers(await hand.get(WITHDRAWALS, "limit=2&page=2")) == descending[2:4]
+    assert len(numbers(await hand.get(DEPOSITS))) == 7
+    assert numbers(await hand.get(WITHDRAWALS, f"to={HISTORY[2]}")) == [
+        number for number in descending if number < 3
+    ]
+
+
+async def test_a_new_withdrawal_may_hide_behind_older_ones(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.knobs.list_order = "done_at"
+    uuid = (await hand.withdraw()).json()["uuid"]
+    assert [row["uuid"] for row in (await hand.get(WITHDRAWALS)).json()].index(uuid) == 3
+    sandbox.withdrawals.advance(uuid, "DONE")
+    assert [row["uuid"] for row in (await hand.get(WITHDRAWALS)).json()].index(uuid) == 0
+
+
+@pytest.mark.parametrize("nulls", ["present", "dropped"])
+async def test_a_new_transfer_may_lack_its_time_in_lists(
+    hand: Hand, sandbox: Sandbox, watch: Watch, nulls: Any
+) -> None:
+    sandbox.plan = Plan.by_hand()
+    sandbox.knobs.list_created_at_delay, sandbox.knobs.nulls = 20.0, nulls
+    created = (await hand.withdraw()).json()
+    assert created["created_at"] == "2026-11-20T12:00:00"
+    *others, last = (await hand.get(WITHDRAWALS)).json()
+    assert last["uuid"] == created["uuid"]
+    assert last.get("created_at", "absent") == (None if nulls == "present" else "absent")
+    assert [row["uuid"] for row in others] == HISTORY[::-1]
+    assert all(row["created_at"] for row in others)
+    assert (await hand.get("/v1/withdraw", f"uuid={created['uuid']}")).json() == created
+    *_, last = (await hand.get(WITHDRAWALS, "order_by=asc")).json()
+    assert last["uuid"] == created["uuid"]
+    watch.tick(20)
+    assert (await hand.get(WITHDRAWALS)).json()[0] == created
+
+
+async def test_lists_may_have_no_times_at_all(hand: Hand, sandbox: Sandbox) -> None:
+    sandbox.knobs.list_created_at_delay = None
+    for path, _ in LISTS:
+        rows = (await hand.get(path)).json()
+        assert {row["created_at"] for row in rows} == {None}
+    assert numbers(await hand.get(WITHDRAWALS)) == [6, 5, 4, 3, 2, 1]
