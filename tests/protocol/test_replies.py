@@ -32,6 +32,8 @@ ASKED = "POST /v1/withdraws/coin"
 NAMED = b'{"error":{"name":"validation_error","message":"no"}}'
 NUMBERED = b'{"error":{"name":400,"message":"no"}}'
 NONCE_USED = b'{"error":{"name":"nonce_used","message":"no"}}'
+FLAT = b'{"name":"validation_error","message":"no"}'
+FLAT_NONCE_USED = b'{"name":"nonce_used","message":"no"}'
 HTML = b"<html>Bad Gateway</html>"
 REMAINING = {"remaining-req": "group=default; min=1800; sec=0"}
 UNREADABLE = [
@@ -53,6 +55,14 @@ UNREADABLE = [
     b'{"error":{"name":"\xff"}}',
     b'{"error":{"name":1e99999999999999999999}}',
     b'{"error":' + b"[" * 100_000,
+    b'{"name":"no message"}',
+    b'{"name":"n","message":null}',
+    b'{"name":null,"message":"m"}',
+    b'{"name":true,"message":"m"}',
+    b'{"name":"","message":"m"}',
+    b'{"message":"m"}',
+    b'{"error":"Not Found","name":"n","message":"m"}',
+    b'[{"name":"n","message":"m"}]',
 ]
 
 
@@ -76,6 +86,7 @@ TABLE: list[tuple[str, Answer | Fault, Verdict, Verdict]] = [
     ("never sent", Fault.NOT_SENT, "again", "again"),
     ("429 with a name", _answer(429, NAMED), "again", "again"),
     ("429 with a number for a name", _answer(429, NUMBERED), "again", "again"),
+    ("429 with a flat name", _answer(429, FLAT), "again", "again"),
     ("429 with Remaining-Req", _answer(429, HTML, REMAINING), "again", "again"),
     ("429 of a proxy", _answer(429, HTML), "again", "unknown"),
     ("429 with an unreadable Remaining-Req", _answer(429, HTML, {"remaining-req": "x"}), "again", "unknown"),
@@ -83,6 +94,7 @@ TABLE: list[tuple[str, Answer | Fault, Verdict, Verdict]] = [
     ("418 without a name", _answer(418, HTML), "stop", "stop"),
     ("a used nonce", _answer(401, NONCE_USED), "again", "unknown"),
     ("a used nonce with another status", _answer(400, NONCE_USED), "again", "unknown"),
+    ("a used nonce, told flatly", _answer(401, FLAT_NONCE_USED), "again", "unknown"),
     ("a redirect", _answer(302, HTML), "stop", "unknown"),
     ("a redirect with a name", _answer(307, NAMED), "stop", "unknown"),
     ("408", _answer(408, HTML), "again", "unknown"),
@@ -101,6 +113,9 @@ TABLE: list[tuple[str, Answer | Fault, Verdict, Verdict]] = [
     ("a status that does not exist", _answer(600, NAMED), "stop", "unknown"),
     ("a good status with a defect", Answer(201, {}, b"{}", "too large"), "stop", "unknown"),
     ("a refusal with a name", _answer(400, NAMED), "stop", "stop"),
+    ("a refusal with a flat name", _answer(400, FLAT), "stop", "stop"),
+    ("409 with a flat name", _answer(409, FLAT), "stop", "unknown"),
+    ("500 with a flat name", _answer(500, FLAT), "again", "unknown"),
     ("a refusal with a number for a name", _answer(404, NUMBERED), "stop", "stop"),
     ("a missing permission", _answer(403, NAMED), "stop", "stop"),
     ("an undocumented 4xx with a name", _answer(422, NAMED), "stop", "stop"),
@@ -176,6 +191,10 @@ def test_any_answer_can_be_classified(status: int, body: bytes) -> None:
         (b'{"error":{"name":"n","message":7}}', ("n", "")),
         (b'{"error":{"name":0}}', ("0", "")),
         (b'{"error":{"name":"n","more":1e400},"other":[]}', ("n", "")),
+        (FLAT, ("validation_error", "no")),
+        (b'{"message":"m","more":[],"name":"n"}', ("n", "m")),
+        (b'{"name":404,"message":"m"}', ("404", "m")),
+        (b'{"error":{"name":"n","message":"m"},"name":"other","message":"other"}', ("n", "m")),
         *((body, None) for body in UNREADABLE),
     ],
     ids=lambda value: repr(value)[:40],

@@ -111,20 +111,27 @@ class Answer:
         return self.body.decode(errors="replace")
 
     def error(self) -> tuple[str, str] | None:
-        """Upbit's name and message of the error, or None if the body has no readable name."""
+        """Upbit's name and message of the error, or None if the body has no readable name.
+
+        Upbit documents ``{"error":{"name":…,"message":…}}``. Its own SDK also reads the flat
+        ``{"name":…,"message":…}``, which counts here only with both members and without ``error``: other
+        programs between here and Upbit have a ``name`` in their answers, too.
+        """
         try:
-            found = decode_untyped(self.body, asked="")
+            found = _object(decode_untyped(self.body, asked=""))
         except DecodeError:
             return None
-        error = _member(found, "error")
-        name, message = _member(error, "name"), _member(error, "message")
+        error = _object(found["error"]) if "error" in found else found
+        name, message = error.get("name"), error.get("message")
         if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name):
             return None
-        return str(name), message if isinstance(message, str) else ""
+        if not isinstance(message, str):
+            return None if error is found else (str(name), "")
+        return str(name), message
 
 
-def _member(found: object, name: str) -> object:
-    return cast("dict[str, object]", found).get(name) if isinstance(found, dict) else None
+def _object(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def classify(answer: Answer) -> Fault | None:
