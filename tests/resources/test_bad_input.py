@@ -45,6 +45,24 @@ EXTRA: Kind = {
         *("beneficiary_name=x", b"x", 5, True, ["a"], {"": "x"}, {5: "x"}, {None: "x"}, {b"a": "x"}),
         *({"a": 1.5}, {"a": float("nan")}, {"a": Decimal("NaN")}, {"a": {"b": "c"}}, {"a": b"x"}),
         *({"a": [1.5]}, {"a": []}, {"a": object()}, {"amount": "1"}),
+        *({"Address": "x"}, {"address[]": "x"}, {"ADDRESS[]": ["x"]}, {"amount\u200b": "1"}),
+        *(
+            {"a&address=E": "x"},
+            {"\u0430ddress": "x"},
+            {"a b": "x"},
+            {"a\n": "x"},
+            {"a[": "x"},
+            {"a[]b": "x"},
+        ),
+        *(
+            {"[]": "x"},
+            {"a[][]": "x"},
+            {"a.b": "x"},
+            {"a-b": "x"},
+            {"amount\x00": "1"},
+            {"a" * 5000 + "!": "x"},
+        ),
+        *({"a": "1", "A": "2"}, {"a": "1", "a[]": ["2"]}, {"Secondary_Address": "x"}),
     ),
     "required": False,
 }
@@ -153,6 +171,39 @@ async def test_every_public_method_and_parameter_is_in_the_table(client: UpbitCl
         if not name.startswith("_") and name != "reconcile"
     }
     assert found == {path: set(parameters) for path, parameters in METHODS.items()}
+
+
+@pytest.mark.parametrize(
+    "name", ["Address", "address[]", "ADDRESS[]", "secondary_address[]", "Transaction_Type", "NET_TYPE"]
+)
+def test_extra_can_not_repeat_a_parameter_in_another_spelling(name: str) -> None:
+    parameter = name.removesuffix("[]").lower()
+    known = dict.fromkeys(("net_type", "address", "secondary_address", "transaction_type"))
+    with pytest.raises(ValueError, match=rf"extra must not hold .*{parameter} is a parameter of its own"):
+        inputs.added(known, {name: "x"})
+
+
+@pytest.mark.parametrize(
+    "name", ["amount\u200b", "a&address=E", "\u0430ddress", "a b", "a\x1b[31m", "x" * 9999 + "-"]
+)
+def test_the_name_of_an_extra_member_is_plain_and_is_shown_escaped(name: str) -> None:
+    with pytest.raises(ValueError, match="names in extra must be made of") as caught:
+        inputs.added({"address": "x"}, {name: "x"})
+    text = str(caught.value)
+    assert text.isascii()
+    assert text.isprintable()
+    assert len(text) < 300
+
+
+def test_one_field_can_not_stand_in_extra_twice() -> None:
+    for twice in ({"note": "1", "Note": "2"}, {"note": "1", "note[]": ["2"]}):
+        with pytest.raises(ValueError, match="extra must not hold the same field twice: 'note' and "):
+            inputs.added({}, twice)
+
+
+def test_plain_names_pass_as_they_are() -> None:
+    extra: dict[str, Any] = {"beneficiary_name": "x", "Tag2": "x", "codes[]": ["x"], "_": "x", "0": None}
+    assert inputs.added({"address": "y"}, extra) == {"address": "y", **extra}
 
 
 @pytest.mark.parametrize("value", [13.0, 0.1, float("nan")])

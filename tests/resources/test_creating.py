@@ -139,7 +139,7 @@ async def test_further_members_may_be_numbers_and_truths_and_go_out_as_text(
 async def test_a_further_member_may_not_replace_a_parameter(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], method: str, name: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"extra must not hold {name}"):
+    with pytest.raises(ValueError, match=f"extra must not hold '{name}'"):
         await getattr(client.withdraws, method)(**tron, extra={name: "other"})
     assert len(sandbox.requests) == 0
 

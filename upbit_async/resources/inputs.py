@@ -36,8 +36,10 @@ __all__ = [
 ]
 
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
+_MEMBER_NAME = re.compile(r"[A-Za-z0-9_]+(\[\])?")
 _MOST_IDS = 100
 _LONGEST_AMOUNT = 64
+_LONGEST_SHOWN = 40
 
 
 def text(name: str, value: object) -> str:
@@ -182,11 +184,35 @@ def withdrawal(
 
 
 def added(known: Mapping[str, Param], extra: Mapping[str, Param] | None) -> dict[str, Param]:
-    """Return the members of a body with extra ones behind; they are signed like the others."""
+    """Return the members of a body with extra ones behind; they are signed like the others.
+
+    A server may read names in any case, and ``name[]`` as ``name``. So an extra member that differs from another
+    member in these only is refused: it might replace it.
+    """
     if extra is None:
         return dict(known)
     further = members("extra", extra)
+    names = {_plain(name): name for name in known}
     for name in further:
-        if name in known:
-            raise ValueError(f"extra must not hold {name}: it is a parameter of its own")
+        if not _MEMBER_NAME.fullmatch(name):
+            raise ValueError(
+                "names in extra must be made of ASCII letters, digits and underscores, with [] at the end for a "
+                f"list, got {_shown(name)}"
+            )
+        plain = _plain(name)
+        if names.setdefault(plain, name) in known:
+            raise ValueError(f"extra must not hold {_shown(name)}: {plain} is a parameter of its own")
+        if names[plain] != name:
+            raise ValueError(
+                f"extra must not hold the same field twice: {_shown(names[plain])} and {_shown(name)}"
+            )
     return {**known, **further}
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix("[]").lower()
+
+
+def _shown(name: str) -> str:
+    """Return a caller's text for a message: escaped, and cut if it is long."""
+    return ascii(name[:_LONGEST_SHOWN]) + ("..." if len(name) > _LONGEST_SHOWN else "")

@@ -124,6 +124,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             secondary_address: Its tag or memo; where there is one it must be given.
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
+                Their names are made of letters, digits and underscores, and repeat none of the parameters.
 
         Returns:
             The withdrawal as Upbit has accepted it, which is not yet paid.
@@ -240,6 +241,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             round_down: Cut off decimals that the currency does not have, rather than refuse them.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
+                Their names are made of letters, digits and underscores, and repeat none of the parameters.
 
         Returns:
             A poller that has seen the withdrawal as it was accepted.
