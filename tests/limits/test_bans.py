@@ -12,7 +12,7 @@ import pytest
 from clients import canaries
 from model_server import client_of
 
-from upbit_async import LocalLimiter, NoLimiter, RateLimiter, UpbitClient, errors
+from upbit_async import LocalLimiter, NoLimiter, RateLimiter, Timeouts, UpbitClient, errors
 from upbit_async.protocol.replies import Answer
 
 if TYPE_CHECKING:
@@ -162,3 +162,25 @@ def test_a_call_that_waits_in_another_thread_fails_at_once(backend: str) -> None
     thread.join(20)
     assert [type(outcome.error) for outcome in outcomes] == [errors.Banned]
     assert upbit.came == []
+
+
+async def test_a_success_that_left_before_a_ban_does_not_forgive_it() -> None:
+    upbit = Upbit({})
+    slow = client_of(upbit, trip=40.0, limiter=NoLimiter(), timeouts=Timeouts(read=60, total=60))
+    box = slow._carrier.shared.box
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(slow.withdraws.list)
+        await anyio.sleep(30)
+        assert box.ban(lambda bans: 60.0 * 2**bans) == 60
+    assert upbit.came  # it left before the ban, and its answer came ten seconds after it
+    await anyio.sleep(120)
+    assert box.ban(lambda bans: 60.0 * 2**bans) == 120
+
+
+async def test_a_success_that_left_after_a_ban_forgives_it() -> None:
+    client = client_of(Upbit({}), limiter=NoLimiter())
+    box = client._carrier.shared.box
+    box.ban(lambda _: 60.0)
+    await anyio.sleep(61)
+    await client.withdraws.list()
+    assert box.ban(lambda bans: 60.0 * 2**bans) == 60
