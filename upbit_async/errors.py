@@ -12,7 +12,7 @@
     ├─ APIError             .status .name .message .endpoint  Upbit said no
     │   ├─ AuthenticationError
     │   ├─ PermissionDenied
-    │   ├─ NotFound
+    │   ├─ NotFound         .asked_for
     │   ├─ ValidationError
     │   ├─ RateLimited      .retry_after
     │   ├─ Banned           .until
@@ -233,7 +233,16 @@ class PermissionDenied(APIError):
 
 
 class NotFound(APIError):
-    """There is no such thing (404, or an answer that does not hold what was asked for)."""
+    """There is no such thing (404, or an answer that does not hold what was asked for).
+
+    Attributes:
+        asked_for: What there is none of, such as ``uuid 9b1f…`` or ``USDT on TRX``; empty if the request named
+            nothing in particular.
+    """
+
+    def __init__(self, text: str, *, asked_for: str = "", **rest: Unpack[_About]) -> None:
+        super().__init__(text, **rest)
+        self.asked_for = asked_for
 
 
 class ValidationError(APIError):

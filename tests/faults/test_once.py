@@ -157,7 +157,7 @@ async def test_a_refused_connection_is_tried_again_and_then_told_as_not_sent() -
         port = placeholder.getsockname()[1]
     events: list[object] = []
     async with client_for(f"http://127.0.0.1:{port}", observer=events.append) as client:
-        with pytest.raises(errors.NotSent) as caught:
+        with pytest.raises(errors.NotSent, match="check the network, then try again") as caught:
             await client.withdraws.create(**WITHDRAWAL)
     assert not caught.value.may_have_executed
     assert [type(event).__name__ for event in events].count("AttemptStarted") == 3

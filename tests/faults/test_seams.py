@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 from clients import QUICK, WITHDRAWAL, canaries, client_for, withdrawal_json
 from fault_server import Connection, http, serve
 
-from upbit_async import LocalLimiter, NoLimiter, errors, events
+from upbit_async import LocalLimiter, NoLimiter, Timeouts, UpbitClient, errors, events
 
 if TYPE_CHECKING:
     from upbit_async.transport.limiter import Ticket
@@ -257,3 +258,81 @@ async def test_an_observer_that_raises_breaks_nothing_and_is_reported_once(
             assert await client.withdraws.list() == []
             assert (await client.withdraws.create(**WITHDRAWAL)).uuid
     assert len(caplog.records) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpx's pool on trio
+@LIBRARIES
+async def test_an_injected_client_whose_pool_is_full_is_named_and_the_network_is_not(library: Any) -> None:
+    came = anyio.Event()
+
+    async def behave(connection: Connection, request: bytes) -> None:
+        came.set()
+        await connection.hang()
+
+    brief = Timeouts(connect=0.2, read=5, write=5, total=3)
+    async with (
+        serve(behave) as server,
+        library.AsyncClient(limits=library.Limits(max_connections=1)) as http_client,
+        client_for(server.url, http=http_client, timeouts=brief) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(_end_with_no_answer, client)
+        await came.wait()
+        with pytest.raises(errors.NotSent, match="pool of the injected HTTP client") as caught:
+            await client.withdraws.list()
+        tasks.cancel_scope.cancel()
+    assert "the network is not the cause" in str(caught.value)
+
+
+async def _end_with_no_answer(client: UpbitClient) -> None:
+    with pytest.raises(errors.TransportError):
+        await client.withdraws.list()
+
+
+async def test_a_connection_that_is_thrown_away_is_an_event() -> None:
+    cut = [True]
+
+    async def behave(connection: Connection, request: bytes) -> bool:
+        if cut.pop() if cut else False:
+            await connection.send(http(200)[:-1])
+            return False
+        await connection.send(http(200))
+        return True
+
+    told: list[events.Event] = []
+    async with serve(behave) as server, client_for(server.url, observer=told.append) as client:
+        await client.withdraws.list()
+        await client.withdraws.list()
+    replaced = [event for event in told if isinstance(event, events.ConnectionReplaced)]
+    assert [event.host for event in replaced] == [client.host]
+    names = [type(event).__name__ for event in told]
+    assert names[:3] == ["AttemptStarted", "AttemptFinished", "ConnectionReplaced"]
+    assert server.connections == 2
+
+
+async def test_where_no_connection_was_made_none_is_replaced() -> None:
+    with socket.socket() as placeholder:
+        placeholder.bind(("127.0.0.1", 0))
+        port = placeholder.getsockname()[1]
+    told: list[events.Event] = []
+    async with client_for(f"http://127.0.0.1:{port}", observer=told.append) as client:
+        with pytest.raises(errors.NotSent):
+            await client.withdraws.list()
+    assert not [event for event in told if isinstance(event, events.ConnectionReplaced)]
+
+
+@LIBRARIES
+async def test_the_connections_of_an_injected_client_are_not_ours_to_replace(library: Any) -> None:
+    async def behave(connection: Connection, request: bytes) -> bool:
+        await connection.send(http(200)[:-1])
+        return False
+
+    told: list[events.Event] = []
+    async with (
+        serve(behave) as server,
+        library.AsyncClient() as http_client,
+        client_for(server.url, http=http_client, observer=told.append) as client,
+    ):
+        with pytest.raises(errors.TransportError):
+            await client.withdraws.list()
+    assert not [event for event in told if isinstance(event, events.ConnectionReplaced)]

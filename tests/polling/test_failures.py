@@ -216,6 +216,7 @@ async def test_what_never_appears_is_not_found(desk: Desk) -> None:
         await ghost.wait()
 
     assert caught.value.resume_token == ghost.resume_token
+    assert caught.value.asked_for == "ghost"
     assert 30 <= anyio.current_time() - began <= 45
     assert not desk.events
 

@@ -282,14 +282,17 @@ class Sweep(Generic[R]):
         kind, grace = self._settings.kind, self._settings.schedule.grace
         if entry.record is not None:
             error = NotFound(
-                f"Upbit's answer lacks {kind} {entry.uuid}, which it has shown before", status=200
+                f"Upbit's answer lacks {kind} {entry.uuid}, which it has shown before",
+                status=200,
+                asked_for=entry.uuid,
             )
             self._take_failed_look([entry], error, began)
         elif began < entry.started + grace:
             self._plan(entry, began, None)
         else:
             text = f"Upbit knows no {kind} {entry.uuid}, {began - entry.started:.0f} s after the first look"
-            self._end(entry, NotFound(f"{text}; check the id, the region and the account", status=200))
+            text = f"{text}; check the id, the region and the account"
+            self._end(entry, NotFound(text, status=200, asked_for=entry.uuid))
 
     def _take_failed_look(self, batch: Sequence[Entry[R]], error: UpbitError, began: float) -> None:
         for entry in filter(self._watches, batch):

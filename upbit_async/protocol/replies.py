@@ -169,6 +169,7 @@ def api_error(
     may_have_executed: bool,
     retry_after: float = 0.0,
     advice: str = "",
+    asked_for: str = "",
 ) -> APIError:
     """Make the error for an answer with a bad status.
 
@@ -180,6 +181,7 @@ def api_error(
         may_have_executed: Whether this attempt or an earlier one may have been carried out.
         retry_after: How long to wait after 429, in seconds.
         advice: What to do, where that is not what it usually is.
+        asked_for: The record that the request was about, such as ``uuid 9b1f…``; empty if there was none.
     """
     kind = _kind(answer.status, name)
     shown, message = name[:_LONGEST_NAME], message[:_LONGEST_MESSAGE]
@@ -187,6 +189,8 @@ def api_error(
     text += f" {shown}" if shown else " without a readable error name"
     if message:
         text += f" ({message})"
+    if asked_for:
+        text += f" for {asked_for}"
     if advice := advice or _ADVICE.get(name) or _general_advice(kind, retry_after):
         text += f"; {advice}"
     about: dict[str, Any] = {
@@ -198,6 +202,8 @@ def api_error(
     }
     if kind is RateLimited:
         return RateLimited(text, retry_after=retry_after, **about)
+    if kind is NotFound:
+        return NotFound(text, asked_for=asked_for, **about)
     return kind(text, **about)
 
 

@@ -49,4 +49,5 @@ class Accounts:
             f"{LIST_ACCOUNTS.label}: the account lists no balance of {wanted}: it has none, or the code is another",
             status=200,
             endpoint=LIST_ACCOUNTS.label,
+            asked_for=wanted,
         )

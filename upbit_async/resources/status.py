@@ -87,6 +87,7 @@ class Status:
                 "client.status.wallets() lists those there are",
                 status=200,
                 endpoint=LIST_WALLETS.label,
+                asked_for=f"{currency} on {net_type}",
             )
         return found[0]
 

@@ -17,7 +17,7 @@ from upbit_async.protocol.replies import Answer, Fault, classify
 from upbit_async.protocol.retry import STANDSTILL
 from upbit_async.transport import clock
 from upbit_async.transport.call import Call, Held, Outcome, Shared, Teller
-from upbit_async.transport.http_port import Lost, Wire
+from upbit_async.transport.http_port import SATURATED, Lost, Wire
 from upbit_async.transport.limiter import Ticket
 from upbit_async.transport.once import see_through
 from upbit_async.transport.verdict import banned
@@ -77,8 +77,12 @@ class Attempter:
     async def _enter(self, call: Call) -> Held | Outcome:
         """Get through the gate and the limiter, or say why not."""
         self._refuse_if_forbidden(call)
+        busy = f"all {self._shared.gate.size} connections of this client were busy"
+        began = anyio.current_time()
         with anyio.CancelScope(deadline=call.deadline) as scope, self._shared.box.cutting_short(scope):
             lane_pass = await self._shared.gate.enter()
+            busy = f"the rate limiter let no further call of group {call.endpoint.group!r} leave"
+            began = anyio.current_time()
             try:
                 ticket = await self._ticket(call)
             except BaseException:
@@ -95,9 +99,7 @@ class Attempter:
                 raise
             return held
         self._refuse_if_forbidden(call)  # a ban cuts the wait short
-        return _not_sent(
-            f"no connection and no place within the limits came free in {self._timeouts.total:g} s"
-        )
+        return _not_sent(f"{busy} for {anyio.current_time() - began:.1f} s", SATURATED)
 
     async def _ticket(self, call: Call) -> Ticket | Outcome:
         before = anyio.current_time()
@@ -107,7 +109,8 @@ class Attempter:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a limiter of the user's raises, nothing has left
             _log.exception("the limiter raised; the call is not sent")
-            return _not_sent(f"the limiter raised {type(error).__name__}", error)
+            what = f"the limiter raised {type(error).__name__}"
+            return _not_sent(what, "check the limiter; the log has its error", error)
         if (waited := anyio.current_time() - before) > _NOTABLE_WAIT:
             self._tell(events.LimitWaited, group=call.endpoint.group, seconds=waited)
         return ticket
@@ -143,8 +146,14 @@ class Attempter:
                 self._tell_limiter(held, outcome)
                 self._report(call, outcome, anyio.current_time() - started)
             finally:
-                await held.lane_pass.hand_back(clean=outcome is not None and outcome.is_clean)
+                await self._hand_back_used(held, wire, clean=outcome is not None and outcome.is_clean)
         return judged
+
+    async def _hand_back_used(self, held: Held, wire: Wire, *, clean: bool) -> None:
+        """Give back the connection; one that is not clean is closed, and the next request opens another."""
+        await held.lane_pass.hand_back(clean=clean)
+        if not clean and not wire.certainly_here and not self._shared.injected:
+            self._tell(events.ConnectionReplaced)
 
     async def _send(self, call: Call, held: Held, wire: Wire) -> Answer | Lost:
         wire.must_stop = lambda: self._shared.box.seconds_left() > 0
@@ -209,5 +218,5 @@ class Attempter:
         )
 
 
-def _not_sent(what: str, cause: Exception | None = None) -> Outcome:
-    return Outcome(Fault.NOT_SENT, lost=Lost(sent=False, what=what, cause=cause))
+def _not_sent(what: str, advice: str, cause: Exception | None = None) -> Outcome:
+    return Outcome(Fault.NOT_SENT, lost=Lost(sent=False, what=what, cause=cause, advice=advice))

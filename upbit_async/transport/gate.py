@@ -72,6 +72,11 @@ class Gate:
         self._make_lane = make_lane
         self._yards: dict[object, _Yard] = {}
 
+    @property
+    def size(self) -> int:
+        """How many lanes there are in each event loop."""
+        return self._size
+
     async def enter(self) -> Pass:
         """Wait for a free lane."""
         yard = self._yard_here()

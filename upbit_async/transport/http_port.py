@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     from upbit_async.policy import Timeouts
     from upbit_async.protocol.message import Message
 
-__all__ = ["ClientLane", "Lane", "Lost", "OwnLane", "Wire", "Withheld", "library_of"]
+__all__ = ["SATURATED", "ClientLane", "Lane", "Lost", "OwnLane", "Wire", "Withheld", "library_of"]
 
 _log = logging.getLogger("upbit_async.http")
 
 MAX_BODY = 32 * 1024 * 1024
 """The largest answer that is read, in bytes; Upbit's own are thousands of times smaller."""
 _MAX_ERROR_BODY = 64 * 1024
+SATURATED = "this client is saturated, and the network is not the cause: make fewer calls at once"
+"""Advice for a call that got no connection, or no place within the limits."""
 _KEEPALIVE = 60.0
 """How long an idle connection is kept, in seconds: longer than the longest wait between two looks."""
 _CLOSING = 1.0
@@ -57,11 +59,13 @@ class Lost:
         sent: Whether the request left, or may have left.
         what: What went wrong, for people.
         cause: What the HTTP library raised, cleaned of request and frames.
+        advice: What to do if nothing was sent, for people.
     """
 
     sent: bool
     what: str
     cause: Exception | None
+    advice: str = "check the network, then try again"
 
 
 class Withheld(Exception):
@@ -197,7 +201,8 @@ class ClientLane:
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         if self._client.is_closed:
-            return Lost(sent=False, what="the injected HTTP client is closed", cause=None)
+            what, advice = "the injected HTTP client is closed", "inject one that is open"
+            return Lost(sent=False, what=what, cause=None, advice=advice)
         try:
             await wire.depart()  # already here: not every transport tells when the first byte leaves
         except Withheld as held_back:
@@ -361,6 +366,9 @@ def _lost(library: Any, error: Exception, wire: Wire) -> Lost:
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
     here = here or (unsendable and not wire.departed)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, library.PoolTimeout):
+        what = "no connection in the pool of the injected HTTP client came free"
+        return Lost(sent=not here, what=what, cause=_cleaned(error), advice=SATURATED)
     return Lost(sent=not here, what=what, cause=_cleaned(error))
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["banned", "error_for", "too_soon", "unreadable"]
 
+_IDS = ("uuid", "deposit_uuid", "txid")
+_LONGEST_SHOWN = 80
+
 
 def error_for(shared: Shared, call: Call, outcome: Outcome) -> errors.UpbitError:
     """Make the error for an attempt that failed and is not repeated."""
@@ -97,7 +100,7 @@ def _no_answer(shared: Shared, call: Call, lost: Lost | None) -> errors.Transpor
             may_have_executed=not call.reads,
         )
     else:
-        error = errors.NotSent(f"{call.asked} was not sent ({what}); check the network, then try again")
+        error = errors.NotSent(f"{call.asked} was not sent ({what}); {lost.advice}")
     error.__cause__ = lost.cause if lost is not None else None
     return error
 
@@ -115,7 +118,23 @@ def _refusal(shared: Shared, call: Call, outcome: Outcome, answer: Answer) -> er
         and (call.answer_was_lost or outcome.fault is None or leaves_doubt(outcome.fault)),
         retry_after=max(STANDSTILL, outcome.hint or 0.0),
         advice=_interval_advice(call, outcome),
+        asked_for=_asked_for(call),
     )
+
+
+def _asked_for(call: Call) -> str:
+    """Name the one record that a request is about: by its id, else by its currency and network."""
+    members = call.intent.members
+    for name in _IDS:
+        if name in members:
+            return f"{name} {_shown(members[name])}"
+    place = [_shown(members[name]) for name in ("currency", "net_type") if name in members]
+    return " on ".join(place)
+
+
+def _shown(text: str) -> str:
+    text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return text if text.isprintable() else ascii(text)
 
 
 def _shortened(call: Call, text: str) -> str:
