@@ -137,6 +137,11 @@ class UpbitClient:
         return self._carrier.host
 
     @property
+    def limiter(self) -> RateLimiter:
+        """Rate limiter of this client; without one of your own, the one that all clients with this key share."""
+        return self._carrier.shared.limiter
+
+    @property
     def caller(self) -> Caller:
         """Who carries this client's calls, for what is built on top of it."""
         return self._carrier

@@ -22,7 +22,7 @@ from upbit_async.errors import (
 )
 from upbit_async.policy import RetryPolicy, Safety
 from upbit_async.protocol.rates import Remaining
-from upbit_async.protocol.replies import Answer, Fault, api_error, classify
+from upbit_async.protocol.replies import Answer, Fault, api_error, classify, hint_for
 from upbit_async.protocol.retry import Situation, is_unknown, wait_before_retry
 
 Verdict = Literal["again", "stop", "unknown", "good"]
@@ -210,6 +210,29 @@ def test_an_answer_reads_its_headers() -> None:
     assert answer.retry_after(now) == 2
     assert answer.text() == "\ufffd"
     assert (_answer(200).remaining, _answer(200).retry_after(now)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("happened", "longest"),
+    [
+        (_answer(429, HTML), 60),
+        (_answer(429, NAMED), 600),
+        (_answer(429, FLAT), 600),
+        (_answer(429, HTML, REMAINING), 600),
+        (_answer(418, HTML), 24 * 3600),
+        (_answer(503, HTML), 999_999_999),
+    ],
+)
+def test_a_hint_counts_for_so_long_at_most(happened: Answer, longest: float) -> None:
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    fault = classify(happened)
+    assert fault is not None
+    assert hint_for(happened, fault, now) is None
+    for header, seconds in (("5", 5), ("59.5", 59.5), (f"{longest}", longest), ("999999999", longest)):
+        answer = _answer(happened.status, happened.body, {**happened.headers, "retry-after": header})
+        assert hint_for(answer, fault, now) == seconds
+    dated = {**happened.headers, "retry-after": "Thu, 01 Jan 2099 00:00:00 GMT"}
+    assert (hint_for(_answer(happened.status, happened.body, dated), fault, now) or 0) <= max(longest, 3e9)
 
 
 def test_an_answer_shows_neither_headers_nor_body() -> None:

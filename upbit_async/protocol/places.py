@@ -126,6 +126,12 @@ class Places:
         self.give_back(call, now, None)
         self._stand_still(now + seconds + WINDOW - 1.0)
 
+    def reset(self) -> None:
+        """Forget what the server has said. The calls of the last second still count."""
+        self._still_until = self._careful_until = -math.inf
+        self._words.clear()
+        self._others.clear()
+
     def _until_told_more(self, ahead: int, now: float) -> float:
         """Say when to look again because what is left does not cover a call; 0 if it does."""
         left = [left for told_at, left in self._words if told_at > now - WINDOW]

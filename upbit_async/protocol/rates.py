@@ -12,7 +12,15 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEFAULT_BUDGET", "Remaining", "ban_seconds", "budget", "parse_remaining", "parse_retry_after"]
+__all__ = [
+    "DEFAULT_BUDGET",
+    "LONGEST_BAN",
+    "Remaining",
+    "ban_seconds",
+    "budget",
+    "parse_remaining",
+    "parse_retry_after",
+]
 
 DEFAULT_BUDGET: Final = 30
 # Calls a second by group. Only a start: Upbit changes them without notice, and its answers correct us.
@@ -34,7 +42,8 @@ _DURATION: Final = re.compile(
     + r")(?![0-9a-z_])",
     re.IGNORECASE,
 )
-_BETWEEN_PARTS: Final = re.compile(r"[\s,]*(?:and)?[\s,]*", re.IGNORECASE)
+# Possessive: a run of blanks that does not end in a part must not be tried again at each of its characters.
+_BETWEEN_PARTS: Final = re.compile(r"[\s,]*+(?:and[\s,]*+)?", re.IGNORECASE)
 _MEMBER: Final = re.compile(
     r"(?<![a-z0-9_.-])([a-z_][a-z0-9_.-]{0,63})[\\\"']{0,2}\s{0,20}:\s{0,20}[\\\"']{0,2}"
     r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?![0-9.])(?=[\\\"']{0,2}[ \t]{0,20}(?:[,;}\]\r\n]|$))",
@@ -52,9 +61,8 @@ _INSTANT: Final = re.compile(
 _LONGEST_HEADER: Final = 200
 _LONGEST_TEXT: Final = 16 * 1024
 _SHORTEST_BAN: Final = 60.0
-_LONGEST_GUESS: Final = 24 * 3600.0
-_LAST_DATE: Final = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
-"""A ban ends here at the latest, for its end must be a date in any time zone."""
+LONGEST_BAN: Final = 24 * 3600.0
+"""Longest ban that is believed, in seconds: a proxy that answers in Upbit's place must not stop a key for years."""
 
 
 @attrs.frozen
@@ -102,8 +110,9 @@ def parse_retry_after(header: str | None, now: dt.datetime) -> float | None:
 def ban_seconds(text: str, retry_after: float | None, *, bans_before: int, now: dt.datetime) -> float:
     """Work out how long a 418 lasts.
 
-    The answer contains the time, but neither its field nor its unit is documented, so it is read generously,
-    and what it says is never undercut; if it says nothing, a minute, doubled for each ban before, up to a day.
+    The answer contains the time, but neither its field nor its unit is documented, so it is read generously.
+    What it says is not undercut, and counts for a day at most. If it says nothing, a ban lasts a minute, doubled
+    for each ban before.
 
     Args:
         text: The answer's text.
@@ -116,8 +125,8 @@ def ban_seconds(text: str, retry_after: float | None, *, bans_before: int, now: 
     told += [_seconds_until(instant, now) for instant in _INSTANT.findall(text)]
     longest = max(told)
     if longest <= 0:
-        return min(_SHORTEST_BAN * 2.0 ** min(bans_before, 20), _LONGEST_GUESS)
-    return min(longest, (_LAST_DATE - now).total_seconds())
+        longest = _SHORTEST_BAN * 2.0 ** min(bans_before, 20)
+    return min(longest, LONGEST_BAN)
 
 
 def _split(part: str) -> tuple[str, str, str]:

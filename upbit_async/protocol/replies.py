@@ -25,12 +25,12 @@ from upbit_async.errors import (
     ValidationError,
 )
 from upbit_async.protocol.decode import decode_untyped
-from upbit_async.protocol.rates import Remaining, parse_remaining, parse_retry_after
+from upbit_async.protocol.rates import LONGEST_BAN, Remaining, parse_remaining, parse_retry_after
 
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["Answer", "Fault", "api_error", "classify"]
+__all__ = ["Answer", "Fault", "api_error", "classify", "hint_for"]
 
 _ADVICE: Final = {
     "invalid_query_payload": "the query and its hash disagree: report this as a bug of the client",
@@ -79,6 +79,9 @@ class Fault(enum.Enum):
     """Any other status: a redirect, 409, a 4xx that does not name its reason."""
     UNREADABLE = "unreadable answer"
     """A good status with a body that is not what Upbit documents."""
+
+
+_LONGEST_HINTS: Final = {Fault.BARE_THROTTLED: 60.0, Fault.THROTTLED: 600.0, Fault.BANNED: LONGEST_BAN}
 
 
 @attrs.frozen
@@ -150,6 +153,16 @@ def classify(answer: Answer) -> Fault | None:
             return _classify_refusal(answer.error(), named_is_enough=status != HTTPStatus.CONFLICT)
         case _:
             return Fault.ODD
+
+
+def hint_for(answer: Answer, fault: Fault, now: dt.datetime) -> float | None:
+    """Return how long the server asks to wait, in seconds, or None.
+
+    A hint that would outlive the call is capped: a 429 that nothing shows to be Upbit's own may be a proxy's, and no
+    header may stop a key for years. Hints of other faults delay or end this call alone.
+    """
+    hint = answer.retry_after(now)
+    return None if hint is None else min(hint, _LONGEST_HINTS.get(fault, hint))
 
 
 def _classify_refusal(error: tuple[str, str] | None, *, named_is_enough: bool) -> Fault:

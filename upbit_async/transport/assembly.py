@@ -11,8 +11,8 @@ from upbit_async.transport.call import Shared
 from upbit_async.transport.gate import Gate
 from upbit_async.transport.http_port import ClientLane, Lane, OwnLane, library_of
 from upbit_async.transport.intervals import intervals_of
-from upbit_async.transport.limiter import RateLimiter, shared_limiter
-from upbit_async.transport.penalty import penalty_box
+from upbit_async.transport.limiter import LocalLimiter, RateLimiter, shared_limiter
+from upbit_async.transport.penalty import penalty_box, put_under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,14 +46,18 @@ def assemble(
         make_lane = functools.partial(ClientLane, base_url, http)
     host = host_of(base_url)
     key = credentials.access_key.fingerprint if credentials is not None else ""
+    limiter = limiter if limiter is not None else shared_limiter(host, key)
+    box = penalty_box(host, key)
+    if isinstance(limiter, LocalLimiter):
+        put_under(limiter, box)
     return Shared(
         region=region,
         host=host,
         signer=None if credentials is None else Signer(credentials, algorithm),
         gate=Gate(connections, make_lane),
         injected=http is not None,
-        limiter=limiter if limiter is not None else shared_limiter(host, key),
-        box=penalty_box(host, key),
+        limiter=limiter,
+        box=box,
         intervals=intervals_of(host, key),
         space_as_plus=space_as_plus,
     )

@@ -13,7 +13,7 @@ import anyio
 
 from upbit_async import errors, events
 from upbit_async.protocol.rates import ban_seconds
-from upbit_async.protocol.replies import Answer, Fault, classify
+from upbit_async.protocol.replies import Answer, Fault, classify, hint_for
 from upbit_async.protocol.retry import STANDSTILL
 from upbit_async.transport import clock
 from upbit_async.transport.call import Call, Held, Outcome, Shared, Teller
@@ -181,7 +181,7 @@ class Attempter:
             self._shared.box.forgive(left_at)
             return Outcome(None, came)
         now = dt.datetime.now(dt.UTC)
-        hint = came.retry_after(now)
+        hint = hint_for(came, fault, now)
         if fault is not Fault.BANNED:
             return Outcome(fault, came, hint=hint)
         text = came.text()

@@ -19,6 +19,7 @@ from upbit_async.errors import RateLimited
 from upbit_async.protocol.places import Places
 from upbit_async.protocol.rates import budget
 from upbit_async.transport import clock
+from upbit_async.transport.penalty import lift_bans
 
 __all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket", "shared_limiter"]
 
@@ -152,6 +153,17 @@ class LocalLimiter:
         """Let the whole group stand still."""
         with self._lock:
             self._group(ticket.group).places.refuse(ticket, clock.now(), seconds)
+
+    def reset(self) -> None:
+        """End standstills (429), and the bans (418) of all keys that this limiter is used for.
+
+        Waiting calls go on at once. Call it when a hint is known to be wrong, such as a proxy's. If a ban was Upbit's
+        own, the next call may prolong it.
+        """
+        with self._lock:
+            for state in self._groups.values():
+                state.places.reset()
+        lift_bans(self)
 
     def _group(self, name: str) -> _Group:
         group = self._groups.get(name)

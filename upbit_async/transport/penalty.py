@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from anyio.lowlevel import EventLoopToken
 
-__all__ = ["PenaltyBox", "penalty_box"]
+__all__ = ["PenaltyBox", "lift_bans", "penalty_box", "put_under"]
 
 
 class PenaltyBox:
@@ -66,6 +67,12 @@ class PenaltyBox:
             _call_soon(loop, scope.cancel)
         return length
 
+    def lift(self) -> None:
+        """End a ban now, and count the next one as the first again."""
+        with self._lock:
+            self._until = 0.0
+            self._bans = 0
+
     def forgive(self, left_at: float) -> None:
         """Take note that a call which left then went through: the next ban counts as the first again."""
         if left_at > self._banned_at:
@@ -80,6 +87,8 @@ def _call_soon(loop: EventLoopToken, function: Callable[[], None]) -> None:
         call_soon(function)
 
 
+# The boxes of the keys that each limiter is used for. A limiter itself holds nothing that belongs to an event loop.
+_by_limiter: weakref.WeakKeyDictionary[object, weakref.WeakSet[PenaltyBox]] = weakref.WeakKeyDictionary()
 _boxes: dict[tuple[str, str], PenaltyBox] = {}
 _boxes_lock = threading.Lock()
 
@@ -88,3 +97,17 @@ def penalty_box(host: str, key: str) -> PenaltyBox:
     """Return the box of one key (told by its fingerprint) at one host."""
     with _boxes_lock:
         return _boxes.setdefault((host, key), PenaltyBox())
+
+
+def put_under(limiter: object, box: PenaltyBox) -> None:
+    """Have `lift_bans` of this limiter lift the bans of this box, too."""
+    with _boxes_lock:
+        _by_limiter.setdefault(limiter, weakref.WeakSet()).add(box)
+
+
+def lift_bans(limiter: object) -> None:
+    """End the bans of all keys that a limiter is used for."""
+    with _boxes_lock:
+        boxes = list(_by_limiter.get(limiter, ()))
+    for box in boxes:
+        box.lift()
