@@ -175,14 +175,24 @@ class DecodeError(UpbitError):
     Attributes:
         path: Where in the answer, such as ``$[3].amount``.
         raw: The answer, up to 64 KiB; in no str, repr or pickle.
+        uuid: The id of the record that can't be read, if only one can't be and its id can.
     """
 
     _not_pickled = frozenset({"raw"})
 
-    def __init__(self, text: str, *, path: str = "$", raw: str = "", may_have_executed: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        path: str = "$",
+        raw: str = "",
+        may_have_executed: bool = False,
+        uuid: str | None = None,
+    ) -> None:
         super().__init__(text, may_have_executed=may_have_executed)
         self.path = path
         self.raw = raw[:RAW_CAP]
+        self.uuid = uuid
 
 
 class _About(TypedDict):

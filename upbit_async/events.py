@@ -19,6 +19,7 @@ __all__ = [
     "AttemptStarted",
     "ConnectionReplaced",
     "Event",
+    "FieldIgnored",
     "LateResult",
     "LimitWaited",
     "LookFailed",
@@ -109,6 +110,21 @@ class LimitWaited(Event):
 @attrs.frozen(kw_only=True)
 class ConnectionReplaced(Event):
     """A connection was thrown away because an attempt on it did not end cleanly."""
+
+
+@attrs.frozen(kw_only=True)
+class FieldIgnored(Event):
+    """An optional field of an answer holds a value that Upbit does not document, and reads as None.
+
+    A client reports each field once.
+
+    Attributes:
+        endpoint: The method and path.
+        field: The field's path in a record, such as ``fee`` or ``withdraw_limit.minimum``.
+    """
+
+    endpoint: str
+    field: str
 
 
 @attrs.frozen(kw_only=True)

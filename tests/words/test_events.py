@@ -22,6 +22,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "RetryPlanned": {"endpoint": "GET /v1/x", "attempt": 1, "seconds": 0.1, "fault": "throttled"},
     "LimitWaited": {"group": "default", "seconds": 0.1},
     "ConnectionReplaced": {},
+    "FieldIgnored": {"endpoint": "GET /v1/x", "field": "fee"},
     "LateResult": {"intent": INTENT, "result": None, "error": errors.NotSent("x")},
     "StateSeen": {"uuid": "u", "previous": None, "state": "DONE"},
     "PayoutChanged": {"key": "k", "previous": None, "state": "planned", "uuid": None, "note": "asked for"},

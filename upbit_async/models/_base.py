@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
-__all__ = ["Amount", "OpenEnum", "in_utc", "none_if_empty"]
+__all__ = ["NEVER_IGNORED", "Amount", "OpenEnum", "in_utc", "is_never_ignored", "none_if_empty"]
 
 if TYPE_CHECKING:
+    import attrs
+
     Amount = Decimal
 else:
 
@@ -51,6 +53,15 @@ class OpenEnum(StrEnum):
         stranger._name_ = value
         stranger._value_ = value
         return stranger
+
+
+NEVER_IGNORED: Final = {"upbit_async": "never ignored"}
+"""Metadata of an optional field whose odd value makes its record unreadable: to read it as None would lose money."""
+
+
+def is_never_ignored(field: attrs.Attribute[object]) -> bool:
+    """Whether a field has this metadata."""
+    return field.metadata.get("upbit_async") == "never ignored"
 
 
 def in_utc(model: object, *fields: str) -> None:

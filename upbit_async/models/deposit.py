@@ -6,7 +6,7 @@ import datetime as dt
 
 import attrs
 
-from upbit_async.models._base import Amount, in_utc, none_if_empty
+from upbit_async.models._base import NEVER_IGNORED, Amount, in_utc, none_if_empty
 from upbit_async.models.states import DepositState, TransactionType
 
 __all__ = ["Deposit", "DepositAddress", "DepositAddressRequest", "DepositChance"]
@@ -90,7 +90,7 @@ class DepositAddress:
     currency: str
     net_type: str | None = None
     deposit_address: str | None = None
-    secondary_address: str | None = None
+    secondary_address: str | None = attrs.field(default=None, metadata=NEVER_IGNORED)
 
     def __attrs_post_init__(self) -> None:
         none_if_empty(self, "deposit_address", "secondary_address")
@@ -117,7 +117,7 @@ class DepositAddressRequest:
     currency: str | None = None
     net_type: str | None = None
     deposit_address: str | None = None
-    secondary_address: str | None = None
+    secondary_address: str | None = attrs.field(default=None, metadata=NEVER_IGNORED)
 
     def __attrs_post_init__(self) -> None:
         if self.success is False:

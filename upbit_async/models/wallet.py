@@ -32,8 +32,8 @@ class WalletStatus:
     """
 
     currency: str
-    net_type: str | None
     wallet_state: WalletState
+    net_type: str | None = None
     network_name: str | None = None
     block_state: BlockState | None = None
     block_height: int | None = None

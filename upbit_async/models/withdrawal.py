@@ -6,7 +6,7 @@ import datetime as dt
 
 import attrs
 
-from upbit_async.models._base import Amount, in_utc
+from upbit_async.models._base import NEVER_IGNORED, Amount, in_utc
 from upbit_async.models.account import Account
 from upbit_async.models.states import TransactionType, WalletState, WithdrawalState
 
@@ -85,7 +85,7 @@ class WithdrawalAddress:
     withdraw_address: str
     net_type: str | None = None
     network_name: str | None = None
-    secondary_address: str | None = None
+    secondary_address: str | None = attrs.field(default=None, metadata=NEVER_IGNORED)
     beneficiary_name: str | None = None
     beneficiary_company_name: str | None = None
     beneficiary_type: str | None = None

@@ -1,72 +1,157 @@
-"""Answers into models. The only user of msgspec.
+"""Decodes answers into models. The only user of msgspec.
 
-Most answers are decoded in one pass. If one does not fit, its rows are read one by one and mended where Upbit
-is known to stray (an id that is a number, a time that is none), so that one odd row does not take a whole
-list with it.
+Most answers are decoded in one pass. If one does not fit, its records are decoded one by one, and those that do not
+fit are repaired, so that one odd record does not take a whole list with it.
+
+Decoding never blocks the event loop for long. An answer that holds too many values is refused unread, and a long list
+is decoded in steps, between which others may run.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import re
-import types
 import typing
+from collections.abc import Callable, Generator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import attrs
 import msgspec
 
 from upbit_async.errors import RAW_CAP, DecodeError
 from upbit_async.models._base import Amount
+from upbit_async.protocol.repair import members_of, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["decode", "decode_untyped"]
+__all__ = ["ReadableRows", "decode", "decode_in_steps", "decode_untyped", "uuid_in"]
 
 T = TypeVar("T")
+Steps = Generator[None, None, T]
+Ignored = Callable[[str], None]
 
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,48}(\.[0-9]{1,48})?([eE][+-]?[0-9]{1,2})?")
-_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _PATH: Final = re.compile(r" - at `(\$[^`]*)`\Z")
 # What msgspec is seen to raise: its own errors, and those of the parts it calls on hostile input. An exponent
 # beyond all bounds is an ArithmeticError.
 _MISFITS: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
+_SMALL: Final = 128 * 1024
+"""Up to this size an answer is decoded whatever it holds, in bytes."""
+_STEP: Final = 64 * 1024
+"""After so many bytes of rows others may run; each row counts for at least `_ROW_SIZE`."""
+_ROW_SIZE: Final = 256
+_MOST_REPAIRED: Final = 5_000
+"""Records of one answer that are repaired; if more are odd, it is another answer than Upbit documents."""
+_LONGEST_UUID: Final = 128
 
-def decode(kind: type[T], body: bytes, *, asked: str) -> T:
-    """Decode the JSON text of an answer.
+
+@attrs.frozen
+class _Cap:
+    """How much JSON is decoded without a pause, beyond a small answer.
+
+    Attributes:
+        containers: Objects and arrays, at most.
+        values: Values, at most.
+    """
+
+    containers: int
+    values: int
+
+    def is_exceeded_by(self, body: bytes) -> bool:
+        """Whether a text holds more, by its brackets and commas."""
+        if len(body) <= _SMALL:
+            return False
+        return body.count(b"{") + body.count(b"[") > self.containers or body.count(b",") > self.values
+
+
+# Measured so that the worst text within a cap takes well below 0.2 s on a slow machine.
+_UNTYPED: Final = _Cap(containers=40_000, values=120_000)
+_RECORD: Final = _Cap(containers=20_000, values=50_000)
+_SHORT_LIST: Final = _Cap(containers=3_000, values=50_000)
+_LIST: Final = _Cap(containers=40_000, values=400_000)
+_MOST_IN_REPAIR: Final = 10_000
+"""Commas in a record that is repaired: more would be too many values."""
+
+
+@attrs.frozen
+class ReadableRows(Generic[T]):
+    """A list of records as far as it can be read.
+
+    Attributes:
+        rows: The records that can be read, in their order.
+        unreadable: One error for each record that can't be, in their order, with its `path` and, if that can be
+            read, its `uuid`.
+    """
+
+    rows: list[T]
+    unreadable: tuple[DecodeError, ...]
+
+
+def decode(kind: type[T], body: bytes, *, asked: str, ignored: Ignored = lambda _path: None) -> T:
+    """Decode the JSON text of an answer without a pause; see `decode_in_steps`."""
+    steps = decode_in_steps(kind, body, asked=asked, ignored=ignored)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("T", end.value)
+
+
+def decode_in_steps(
+    kind: type[T], body: bytes, *, asked: str, ignored: Ignored = lambda _path: None
+) -> Steps[T]:
+    """Decode the JSON text of an answer, and yield where others may run.
 
     Args:
-        kind: What it should be: a model or a list of models; `object` for anything.
+        kind: What it should be: a model, a list of models, `ReadableRows` of a model, or `object` for anything.
         body: The JSON text.
         asked: The method and path that were asked, for the error.
+        ignored: Takes the path of each optional field whose value is odd, and is read as if it were absent.
 
     Raises:
-        DecodeError: It is something else.
+        DecodeError: It is something else, or holds too many values.
     """
     if kind is object:
         return cast("T", decode_untyped(body, asked=asked))
+    row_kind, is_partial = _row_kind(kind)
     try:
-        return cast("T", _decoder(cast("Hashable", kind)).decode(body))
-    except msgspec.ValidationError:
-        return _decode_leniently(kind, body, asked)
+        if row_kind is None:
+            return cast("T", _decode_record(kind, body, ignored))
+        if not _SHORT_LIST.is_exceeded_by(body):
+            try:
+                rows = _decoder(cast("Hashable", list[row_kind])).decode(body)  # type: ignore[valid-type]
+            except msgspec.ValidationError:
+                pass
+            else:
+                return cast("T", ReadableRows(rows, ()) if is_partial else rows)
+        read = yield from _decode_rows(row_kind, body, asked, ignored, is_partial=is_partial)
     except _MISFITS as misfit:
         raise _error(misfit, body, asked) from None
+    return cast("T", read if is_partial else read.rows)
 
 
 def decode_untyped(body: bytes, *, asked: str) -> object:
     """Decode any JSON text; numbers with a fraction become `Decimal`.
 
     Raises:
-        DecodeError: It is no JSON.
+        DecodeError: It is no JSON, or holds too many values.
     """
     try:
+        _refuse_beyond(_UNTYPED, body)
         return _untyped_decoder().decode(body)
     except _MISFITS as misfit:
         raise _error(misfit, body, asked) from None
+
+
+def uuid_in(body: bytes) -> str | None:
+    """Return the ``uuid`` of a JSON object, whatever else it holds; None if it can't be read."""
+    try:
+        return _uuid_of(decode_untyped(body, asked=""))
+    except DecodeError:
+        return None
 
 
 @functools.cache
@@ -89,72 +174,110 @@ def _read_amount(kind: type, value: object) -> Decimal:
     raise ValueError("not a decimal number")
 
 
-def _decode_leniently(kind: type[T], body: bytes, asked: str) -> T:
-    raw = decode_untyped(body, asked=asked)
-    row_kind = _row_kind(kind)
-    try:
-        if row_kind is None or not isinstance(raw, list):
-            return cast("T", _convert(kind, _mended(kind, raw)))
-        rows = cast("list[object]", raw)
-        return cast("T", [_convert_row(row_kind, row, number) for number, row in enumerate(rows)])
-    except _MISFITS as misfit:
-        raise _error(misfit, body, asked) from None
+def _row_kind(kind: object) -> tuple[Any, bool]:
+    """Return the model of a list's rows, or None if it is no list; and whether some of them may be unreadable."""
+    origin = typing.get_origin(kind)
+    if origin is not list and origin is not ReadableRows:
+        return None, False
+    return typing.get_args(kind)[0], origin is ReadableRows
 
 
-def _convert_row(kind: object, row: object, number: int) -> object:
+def _decode_record(kind: object, body: bytes, ignored: Ignored) -> object:
+    _refuse_beyond(_RECORD, body)
     try:
-        return _convert(kind, _mended(kind, row))
+        return _decoder(cast("Hashable", kind)).decode(body)
+    except msgspec.ValidationError:
+        pass
+    repair = _repair(kind, body, ignored)
+    if repair.misfit is not None:
+        raise repair.misfit
+    return repair.record
+
+
+def _decode_rows(
+    kind: Any, body: bytes, asked: str, ignored: Ignored, *, is_partial: bool
+) -> Steps[ReadableRows[Any]]:
+    """Decode a list row by row, and repair the rows that do not fit."""
+    _refuse_beyond(_LIST, body)
+    rows: list[Any] = []
+    unreadable: list[DecodeError] = []
+    decoder, repairs, size = _decoder(cast("Hashable", kind)), 0, 0
+    for number, raw in enumerate(_decoder(cast("Hashable", list[msgspec.Raw])).decode(body)):
+        size += len(raw) + _ROW_SIZE
+        if size > _STEP:
+            yield
+            size = 0
+        try:
+            rows.append(decoder.decode(raw))
+            continue
+        except msgspec.ValidationError:
+            repairs += 1
+        if repairs > _MOST_REPAIRED:
+            raise ValueError(f"more than {_MOST_REPAIRED} rows do not have their documented form")
+        repair = _repair(kind, bytes(raw), ignored)
+        if repair.misfit is None:
+            rows.append(repair.record)
+            continue
+        text, path = _text_and_path(repair.misfit)
+        path = f"$[{number}]{path[1:]}"
+        if not is_partial:
+            raise ValueError(f"{text} - at `{path}`")
+        what = f"{asked}: a record can't be read ({text} at {path})"
+        unreadable.append(DecodeError(what, path=path, uuid=_uuid_of(repair.value)))
+    return ReadableRows(rows, tuple(unreadable))
+
+
+@attrs.frozen
+class _Repair:
+    """What repairing a record has come to.
+
+    Attributes:
+        value: The record, as JSON has it.
+        record: The record; None if it can't be read.
+        misfit: Why it can't be read, or None.
+    """
+
+    value: object = None
+    record: object = None
+    misfit: Exception | None = None
+
+
+def _repair(kind: object, raw: bytes, ignored: Ignored) -> _Repair:
+    """Decode a record with its oddities put right."""
+    if len(raw) > _SMALL and raw.count(b",") > _MOST_IN_REPAIR:
+        return _Repair(misfit=ValueError("the record holds too many values"))
+    value: object = None
+    found: list[str] = []
+    try:
+        value = _untyped_decoder().decode(raw)
+        record = _convert(kind, repaired(kind, value, fits=_fits, ignored=found.append))
     except _MISFITS as misfit:
-        text, path = _text_and_path(misfit)
-        raise ValueError(f"{text} - at `$[{number}]{path[1:]}`") from None
+        return _Repair(value=value, misfit=misfit)
+    for path in found:
+        ignored(path)
+    return _Repair(value=value, record=record)
 
 
 def _convert(kind: object, value: object) -> object:
     return msgspec.convert(value, cast("Any", kind), dec_hook=_read_amount)
 
 
-def _row_kind(kind: object) -> object:
-    return typing.get_args(kind)[0] if typing.get_origin(kind) is list else None
-
-
-def _mended(kind: object, row: object) -> object:
-    """Return a row with its known oddities put right; what is not known stays and is reported."""
-    members = _members(row)
-    if members is None or not (isinstance(kind, type) and attrs.has(kind)):
-        return row
-    wanted = _fields(kind)
-    return {
-        name: _mended_value(wanted[name], value) if name in wanted else value
-        for name, value in members.items()
-    }
-
-
-def _members(row: object) -> dict[str, object] | None:
-    return cast("dict[str, object]", row) if isinstance(row, dict) else None
-
-
-def _mended_value(wanted: object, value: object) -> object:
-    kinds: tuple[object, ...] = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
-    if str in kinds and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-        return str(value)
-    if dt.datetime in kinds and type(None) in kinds and not _is_time(value):
-        return None
-    if int in kinds and isinstance(value, str) and _WHOLE.fullmatch(value):
-        return int(value)
-    return _mended(kinds[0], value)
-
-
-def _is_time(value: object) -> bool:
+def _fits(kind: object, value: object) -> bool:
     try:
-        msgspec.convert(value, dt.datetime)
+        _convert(kind, value)
     except _MISFITS:
         return False
     return True
 
 
-@functools.cache
-def _fields(kind: type) -> dict[str, object]:
-    return typing.get_type_hints(kind)
+def _uuid_of(value: object) -> str | None:
+    uuid = (members_of(value) or {}).get("uuid")
+    return uuid if isinstance(uuid, str) and 0 < len(uuid) <= _LONGEST_UUID else None
+
+
+def _refuse_beyond(cap: _Cap, body: bytes) -> None:
+    if cap.is_exceeded_by(body):
+        raise ValueError("it holds too many values")
 
 
 def _text_and_path(misfit: BaseException) -> tuple[str, str]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import random
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
-import attrs
+import anyio.lowlevel
 
 from upbit_async import errors, events
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.protocol.decode import decode
-from upbit_async.protocol.echoes import stray
+from upbit_async.protocol.decode import ReadableRows
 from upbit_async.protocol.message import compose
-from upbit_async.protocol.replies import Answer, Fault
+from upbit_async.protocol.replies import Fault
 from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
 from upbit_async.transport.attempt import Attempter
 from upbit_async.transport.call import Call, Outcome, Shared
+from upbit_async.transport.reading import Misfit, Reading, read_at_once, read_in_steps
 from upbit_async.transport.verdict import error_for, too_soon, unreadable
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.endpoint import Endpoint, Params
     from upbit_async.protocol.escort import Escort
+    from upbit_async.protocol.replies import Answer
     from upbit_async.protocol.token import Algorithm
     from upbit_async.region import Region
 
@@ -56,6 +56,7 @@ class Carrier:
         self.timeouts = timeouts
         self.observer = observer
         self._observer_failed = False
+        self._ignored: set[tuple[str, str]] = set()
         self._attempter = Attempter(shared, timeouts, self.tell)
 
     @property
@@ -153,7 +154,8 @@ class Carrier:
                     refusal.endpoint = refusal.endpoint or call.asked
                 raise
             if outcome.fault is None and outcome.answer is not None:
-                return self._value(endpoint, call, outcome.answer)
+                reading = await self._read(endpoint, call, outcome.answer)
+                return self._value(call, outcome.answer, reading)
             wait = self._wait(call, outcome)
             if wait is None:
                 raise error_for(self.shared, call, outcome)
@@ -199,15 +201,42 @@ class Carrier:
         )
         return wait
 
-    def _value(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> T:
+    async def _read(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> Reading[T] | Misfit:
+        """Read an answer, and let other tasks run while a long one is read; what happens once is read at once."""
+        if not call.reads:
+            return read_at_once(endpoint, call, answer)
+        steps = read_in_steps(endpoint, call, answer)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast("Reading[T] | Misfit", end.value)
+            await anyio.lowlevel.checkpoint()
+
+    def _value(self, call: Call, answer: Answer, reading: Reading[T] | Misfit) -> T:
         self.shared.budget.succeed(call.retry_cost)
-        decoded = _decoded(endpoint, call, answer)
-        if isinstance(decoded, _Misfit):
-            raise unreadable(self.shared, call, answer, decoded.path, decoded.text)
-        value, record = decoded
-        if call.once and isinstance(record, Withdrawal):
-            self.shared.take_answer(record.uuid, call.intent, escorted=call.escort is not None)
-        return value
+        if isinstance(reading, Misfit):
+            raise unreadable(self.shared, call, answer, reading.path, reading.text)
+        if call.once and isinstance(reading.record, Withdrawal):
+            self.shared.take_answer(reading.record.uuid, call.intent, escorted=call.escort is not None)
+        for field in reading.ignored:
+            self._report_ignored(call.asked, field)
+        if isinstance(reading.value, ReadableRows):
+            for error in reading.value.unreadable:
+                error.uuid = error.uuid and self.shared.scrub(error.uuid)
+        return reading.value
+
+    def _report_ignored(self, endpoint: str, field: str) -> None:
+        if (endpoint, field) in self._ignored:
+            return
+        self._ignored.add((endpoint, field))
+        _log.warning(
+            "%s at %s: field %s holds a value that Upbit does not document, and reads as None; reported once",
+            endpoint,
+            self.host,
+            field,
+        )
+        self.tell(events.FieldIgnored, endpoint=endpoint, field=field)
 
     def _late(self, call: Call, outcome: Outcome) -> None:
         """Take the answer of a request that must not happen twice, after its caller has gone."""
@@ -216,7 +245,8 @@ class Carrier:
         try:
             if outcome.answer is None or outcome.fault is not None:
                 raise error_for(self.shared, call, outcome)
-            result = self._value(call.endpoint, call, outcome.answer)
+            reading = read_at_once(call.endpoint, call, outcome.answer)
+            result = self._value(call, outcome.answer, reading)
         except errors.UpbitError as failure:
             error = failure
         _log.warning(
@@ -225,34 +255,3 @@ class Carrier:
             error or f"uuid {getattr(result, 'uuid', None) or getattr(result, 'deposit_uuid', None)}",
         )
         self.tell(events.LateResult, intent=call.intent, result=result, error=error)
-
-
-@attrs.frozen
-class _Misfit:
-    """Where and how an answer misfits.
-
-    The decoder's own error is not passed on: it holds the text as it came, with whatever secret that may echo.
-    """
-
-    path: str
-    text: str
-
-
-def _decoded(endpoint: Endpoint[T], call: Call, answer: Answer) -> tuple[T, object] | _Misfit:
-    """Return the value, and the record in it: the same, unless the endpoint returns something looser."""
-    if endpoint.returns is object and endpoint.proof is None and answer.status == HTTPStatus.NO_CONTENT:
-        return cast("T", None), None
-    try:
-        value = decode(endpoint.returns, answer.body, asked=endpoint.label)
-        record = (
-            value if endpoint.proof is None else decode(endpoint.proof, answer.body, asked=endpoint.label)
-        )
-    except errors.DecodeError as misfit:
-        return _Misfit(misfit.path, str(misfit))
-    name = stray(endpoint.echoes, call.intent.members, record)
-    if name is not None:
-        wanted = call.intent.members[name]
-        return _Misfit(
-            f"$.{name}", f"{call.asked}: asked for {name} {wanted}, and Upbit answered with another"
-        )
-    return value, record

@@ -36,8 +36,8 @@ __all__ = ["SATURATED", "ClientLane", "Lane", "Lost", "OwnLane", "Wire", "Withhe
 
 _log = logging.getLogger("upbit_async.http")
 
-MAX_BODY = 32 * 1024 * 1024
-"""The largest answer that is read, in bytes; Upbit's own are thousands of times smaller."""
+MAX_BODY = 4 * 1024 * 1024
+"""The largest answer that is read, in bytes; Upbit's own are hundreds of times smaller."""
 _MAX_ERROR_BODY = 64 * 1024
 SATURATED = "this client is saturated, and the network is not the cause: make fewer calls at once"
 """Advice for a call that got no connection, or no place within the limits."""

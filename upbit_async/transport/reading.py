@@ -1,0 +1,84 @@
+"""Reads the value out of an answer with a good status."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import attrs
+
+from upbit_async.errors import DecodeError
+from upbit_async.protocol.decode import decode_in_steps
+from upbit_async.protocol.echoes import stray
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from upbit_async.protocol.endpoint import Endpoint
+    from upbit_async.protocol.replies import Answer
+    from upbit_async.transport.call import Call
+
+__all__ = ["Misfit", "Reading", "read_at_once", "read_in_steps"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Reading(Generic[T]):
+    """What a good answer holds.
+
+    Attributes:
+        value: What the endpoint returns.
+        record: The record in it: the same, unless the endpoint returns something looser.
+        ignored: The optional fields whose values are odd, by their paths.
+    """
+
+    value: T
+    record: object
+    ignored: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Misfit:
+    """Where and how an answer misfits.
+
+    The decoder's own error is not passed on: it holds the text as it came, with whatever secret that may echo.
+    """
+
+    path: str
+    text: str
+
+
+def read_in_steps(
+    endpoint: Endpoint[T], call: Call, answer: Answer
+) -> Generator[None, None, Reading[T] | Misfit]:
+    """Decode an answer, and compare it with what was asked; yield where other tasks may run."""
+    if endpoint.returns is object and endpoint.proof is None and answer.status == HTTPStatus.NO_CONTENT:
+        return Reading(cast("T", None), None)
+    ignored: list[str] = []
+    try:
+        value = yield from decode_in_steps(
+            endpoint.returns, answer.body, asked=endpoint.label, ignored=ignored.append
+        )
+        record: object = value
+        if endpoint.proof is not None:
+            record = yield from decode_in_steps(endpoint.proof, answer.body, asked=endpoint.label)
+    except DecodeError as misfit:
+        return Misfit(misfit.path, str(misfit))
+    name = stray(endpoint.echoes, call.intent.members, record)
+    if name is not None:
+        wanted = call.intent.members[name]
+        return Misfit(
+            f"$.{name}", f"{call.asked}: asked for {name} {wanted}, and Upbit answered with another"
+        )
+    return Reading(value, record, tuple(dict.fromkeys(ignored)))
+
+
+def read_at_once(endpoint: Endpoint[T], call: Call, answer: Answer) -> Reading[T] | Misfit:
+    """Do the same without a pause."""
+    steps = read_in_steps(endpoint, call, answer)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("Reading[T] | Misfit", end.value)
