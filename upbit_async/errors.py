@@ -7,12 +7,12 @@
     ├─ PreflightFailed      .reasons  a withdrawal was not even tried
     ├─ TransportError       no usable answer; safe to repeat
     │   └─ NotSent          the request provably never left
-    ├─ OutcomeUnknown       .intent .raw .status .name  it must not be repeated: find out first
-    ├─ DecodeError          .path .raw  the answer is not what Upbit documents
-    ├─ APIError             .status .name .message .endpoint  Upbit said no
+    ├─ OutcomeUnknown       .intent .raw .status .name .uuid  it must not be repeated: find out first
+    ├─ DecodeError          .path .raw .uuid  the answer is not what Upbit documents
+    ├─ APIError             .status .name .message .endpoint .asked_for  Upbit said no
     │   ├─ AuthenticationError
     │   ├─ PermissionDenied
-    │   ├─ NotFound         .asked_for
+    │   ├─ NotFound
     │   ├─ ValidationError
     │   ├─ RateLimited      .retry_after
     │   ├─ Banned           .until
@@ -155,18 +155,28 @@ class OutcomeUnknown(UpbitError):
         status: The HTTP status of what came back, or None.
         name: Upbit's code for the error, if what came back had one. ``nonce_used`` says that a copy of this
             request has arrived.
+        uuid: The id in an answer that says the request was accepted, but can't be read or is about something else
+            than was asked. It may or may not be this request's. None if there was none.
     """
 
     _not_pickled = frozenset({"raw"})
 
     def __init__(
-        self, text: str, *, intent: Intent, raw: str = "", status: int | None = None, name: str = ""
+        self,
+        text: str,
+        *,
+        intent: Intent,
+        raw: str = "",
+        status: int | None = None,
+        name: str = "",
+        uuid: str | None = None,
     ) -> None:
         super().__init__(text, may_have_executed=True)
         self.intent = intent
         self.raw = raw[:RAW_CAP]
         self.status = status
         self.name = name
+        self.uuid = uuid
 
 
 class DecodeError(UpbitError):
@@ -202,6 +212,7 @@ class _About(TypedDict):
     name: NotRequired[str]
     message: NotRequired[str]
     endpoint: NotRequired[str]
+    asked_for: NotRequired[str]
     may_have_executed: NotRequired[bool]
 
 
@@ -215,6 +226,8 @@ class APIError(UpbitError):
         name: Upbit's code for the error; unknown codes are normal. Empty if the answer had none.
         message: Upbit's text, meant for people: English, Korean or both.
         endpoint: The method and path that were asked.
+        asked_for: The record that the request was about, such as ``uuid 9b1f…`` or ``USDT on TRX``; empty if it
+            named none.
     """
 
     def __init__(
@@ -225,6 +238,7 @@ class APIError(UpbitError):
         name: str = "",
         message: str = "",
         endpoint: str = "",
+        asked_for: str = "",
         may_have_executed: bool = False,
     ) -> None:
         super().__init__(text, may_have_executed=may_have_executed)
@@ -232,6 +246,7 @@ class APIError(UpbitError):
         self.name = name
         self.message = message
         self.endpoint = endpoint
+        self.asked_for = asked_for
 
 
 class AuthenticationError(APIError):
@@ -243,16 +258,7 @@ class PermissionDenied(APIError):
 
 
 class NotFound(APIError):
-    """There is no such thing (404, or an answer that does not hold what was asked for).
-
-    Attributes:
-        asked_for: What there is none of, such as ``uuid 9b1f…`` or ``USDT on TRX``; empty if the request named
-            nothing in particular.
-    """
-
-    def __init__(self, text: str, *, asked_for: str = "", **rest: Unpack[_About]) -> None:
-        super().__init__(text, **rest)
-        self.asked_for = asked_for
+    """There is no such thing (404, or an answer that does not hold what was asked for): see `asked_for`."""
 
 
 class ValidationError(APIError):

@@ -280,8 +280,8 @@ async def test_an_injected_client_whose_pool_is_full_is_named_and_the_network_is
         await came.wait()
         with pytest.raises(errors.NotSent, match="pool of the injected HTTP client") as caught:
             await client.withdraws.list()
+        assert "the network is not the cause" in str(caught.value)
         tasks.cancel_scope.cancel()
-    assert "the network is not the cause" in str(caught.value)
 
 
 async def _end_with_no_answer(client: UpbitClient) -> None:

@@ -35,9 +35,9 @@ async def test_a_call_that_gets_no_connection_names_the_pool() -> None:
             tasks.start_soon(client.withdraws.list)
         await anyio.sleep(0.1)
         text = str(await _failure(impatient))
+        assert "all 10 connections of this client were busy for 2.0 s" in text
+        assert "limiter" not in text
         tasks.cancel_scope.cancel()
-    assert "all 10 connections of this client were busy for 2.0 s" in text
-    assert "limiter" not in text
     assert server.ours == []
 
 

@@ -41,6 +41,12 @@ SAMPLES: dict[type[Any], str] = {
     models.WithdrawalAddress: "withdraws_coin_addresses_get",
     models.WithdrawalChance: "withdraws_chance_get",
 }
+SINGLE = {
+    "deposits_chance_coin_get",
+    "deposits_generate_coin_address_post_ready",
+    "travel_rule_deposit_uuid_post",
+    "withdraws_chance_get",
+}
 ODD = ({"odd": 1}, ["odd"], True, 1.5, "odd\nvalue")
 NEVER_IGNORED = {
     (WithdrawalAddress, "secondary_address"),
@@ -51,8 +57,8 @@ NEVER_IGNORED = {
 
 def _sample(kind: type[Any]) -> dict[str, Any]:
     answer: Any = example(SAMPLES[kind])
-    row: dict[str, Any] = answer[0] if isinstance(answer, list) else answer
-    return row
+    rows: list[dict[str, Any]] = [answer] if SAMPLES[kind] in SINGLE else answer
+    return rows[0]
 
 
 def _bytes(value: object) -> bytes:

@@ -178,7 +178,7 @@ async def test_every_public_method_and_parameter_is_in_the_table(client: UpbitCl
 )
 def test_extra_can_not_repeat_a_parameter_in_another_spelling(name: str) -> None:
     parameter = name.removesuffix("[]").lower()
-    known = dict.fromkeys(("net_type", "address", "secondary_address", "transaction_type"))
+    known: dict[str, Any] = dict.fromkeys(("net_type", "address", "secondary_address", "transaction_type"))
     with pytest.raises(ValueError, match=rf"extra must not hold .*{parameter} is a parameter of its own"):
         inputs.added(known, {name: "x"})
 

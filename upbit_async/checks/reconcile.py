@@ -6,12 +6,13 @@ withdrawal of the same kind. See https://global-docs.upbit.com/reference/list-wi
 
 from __future__ import annotations
 
-from decimal import Context
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 from upbit_async.models import TransactionType, Withdrawal
+from upbit_async.protocol import echoes
+from upbit_async.protocol.echoes import EXACT
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from upbit_async.models import Intent
 
 __all__ = ["EXACT", "Reconciliation", "conclude", "differs_by_fee", "is_alike", "matches"]
-
-EXACT = Context(prec=200)
-"""Adds and subtracts amounts of any length without rounding."""
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +103,4 @@ def is_alike(intent: Intent, row: Withdrawal) -> bool:
 
 def differs_by_fee(row: Withdrawal, amount: Decimal) -> bool:
     """Whether a withdrawal's amount is another one, with its fee or without it."""
-    if not row.fee:
-        return False
-    return row.amount in {EXACT.add(amount, row.fee), EXACT.subtract(amount, row.fee)}
+    return echoes.differs_by_fee(row.amount, row.fee, amount)

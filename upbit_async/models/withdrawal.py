@@ -128,6 +128,7 @@ class WithdrawalCurrency:
         is_coin: Whether it is a digital asset.
         wallet_state: Whether the wallet was *ever* supported; it does not tell whether it works now.
         wallet_support: What works now: ``deposit``, ``withdraw``, both or nothing.
+        net_type: The network's identifier; undocumented, and missing so far.
     """
 
     code: str
@@ -135,6 +136,7 @@ class WithdrawalCurrency:
     wallet_support: tuple[str, ...]
     is_coin: bool | None = None
     wallet_state: WalletState | None = None
+    net_type: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -177,9 +179,11 @@ class WithdrawalChance:
         currency: The currency.
         account: The balance.
         withdraw_limit: The limits.
+        net_type: The network's identifier; undocumented, and missing so far.
     """
 
     member_level: MemberLevel
     currency: WithdrawalCurrency
     account: Account
     withdraw_limit: WithdrawalLimit
+    net_type: str | None = None

@@ -119,7 +119,7 @@ def decode_in_steps(
     row_kind, is_partial = _row_kind(kind)
     try:
         if row_kind is None:
-            return cast("T", _decode_record(kind, body, ignored))
+            return cast("T", _decode_record(cast("Hashable", kind), body, ignored))
         if not _SHORT_LIST.is_exceeded_by(body):
             try:
                 rows = _decoder(cast("Hashable", list[row_kind])).decode(body)  # type: ignore[valid-type]
@@ -182,10 +182,10 @@ def _row_kind(kind: object) -> tuple[Any, bool]:
     return typing.get_args(kind)[0], origin is ReadableRows
 
 
-def _decode_record(kind: object, body: bytes, ignored: Ignored) -> object:
+def _decode_record(kind: Hashable, body: bytes, ignored: Ignored) -> object:
     _refuse_beyond(_RECORD, body)
     try:
-        return _decoder(cast("Hashable", kind)).decode(body)
+        return _decoder(kind).decode(body)
     except msgspec.ValidationError:
         pass
     repair = _repair(kind, body, ignored)

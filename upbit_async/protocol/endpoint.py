@@ -42,6 +42,7 @@ class Endpoint(Generic[T]):
         group: The rate group it counts against.
         regions: Where it exists; None is everywhere.
         echoes: The members that come back in the answer as they were sent.
+        echoed_in: The fields of the answer that repeat a member, where that is not the one of its name.
         interval: For how many seconds Upbit takes the same request only once; 0 is as often as one likes.
         aftermath: How to find out what became of it if its answer is lost, for the error.
         proof: What a good answer must decode to besides, where `returns` is looser.
@@ -56,6 +57,7 @@ class Endpoint(Generic[T]):
     group: str = "default"
     regions: frozenset[Region] | None = None
     echoes: tuple[str, ...] = ()
+    echoed_in: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]], hash=False)
     interval: float = 0.0
     aftermath: str = "read what it was about to find out"
     proof: type[object] | None = None

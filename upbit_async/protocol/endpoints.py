@@ -86,6 +86,11 @@ GET_WITHDRAWAL_CHANCE: Final = Endpoint(
     safety=Safety.READ,
     permission="view_withdrawals",
     docs=f"{_DOCS}available-withdrawal-information",
+    echoes=("currency", "net_type"),
+    echoed_in={
+        "currency": ("currency.code", "account.currency", "withdraw_limit.currency"),
+        "net_type": ("net_type", "currency.net_type"),
+    },
 )
 LIST_WITHDRAWAL_ADDRESSES: Final = Endpoint(
     method="GET",
@@ -103,6 +108,7 @@ CREATE_WITHDRAWAL: Final = Endpoint(
     permission="withdraw",
     docs=f"{_DOCS}withdraw",
     aftermath="client.withdraws.reconcile(error) finds out",
+    echoes=("currency", "net_type", "transaction_type", "amount"),
 )
 CANCEL_WITHDRAWAL: Final = Endpoint(
     method="DELETE",

@@ -211,12 +211,11 @@ def api_error(
         "name": shown,
         "message": message,
         "endpoint": asked,
+        "asked_for": asked_for,
         "may_have_executed": may_have_executed,
     }
     if kind is RateLimited:
         return RateLimited(text, retry_after=retry_after, **about)
-    if kind is NotFound:
-        return NotFound(text, asked_for=asked_for, **about)
     return kind(text, **about)
 
 

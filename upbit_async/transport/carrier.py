@@ -12,7 +12,6 @@ import anyio.lowlevel
 
 from upbit_async import errors, events
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.protocol.decode import ReadableRows
 from upbit_async.protocol.message import compose
 from upbit_async.protocol.replies import Fault
 from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
@@ -216,14 +215,16 @@ class Carrier:
     def _value(self, call: Call, answer: Answer, reading: Reading[T] | Misfit) -> T:
         self.shared.budget.succeed(call.retry_cost)
         if isinstance(reading, Misfit):
-            raise unreadable(self.shared, call, answer, reading.path, reading.text)
+            error = unreadable(self.shared, call, answer, reading.path, reading.text)
+            if call.once:
+                _log.error("%s", error)
+            raise error
         if call.once and isinstance(reading.record, Withdrawal):
             self.shared.take_answer(reading.record.uuid, call.intent, escorted=call.escort is not None)
         for field in reading.ignored:
             self._report_ignored(call.asked, field)
-        if isinstance(reading.value, ReadableRows):
-            for error in reading.value.unreadable:
-                error.uuid = error.uuid and self.shared.scrub(error.uuid)
+        for unread in reading.unreadable:
+            unread.uuid = unread.uuid and self.shared.scrub(unread.uuid)
         return reading.value
 
     def _report_ignored(self, endpoint: str, field: str) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import attrs
 
 from upbit_async.errors import DecodeError
-from upbit_async.protocol.decode import decode_in_steps
-from upbit_async.protocol.echoes import stray
+from upbit_async.protocol.decode import ReadableRows, decode_in_steps
+from upbit_async.protocol.echoes import mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,6 +36,12 @@ class Reading(Generic[T]):
     value: T
     record: object
     ignored: tuple[str, ...] = ()
+
+    @property
+    def unreadable(self) -> tuple[DecodeError, ...]:
+        """The records that can't be read, where the endpoint returns what can be."""
+        value: object = self.value
+        return cast("ReadableRows[object]", value).unreadable if isinstance(value, ReadableRows) else ()
 
 
 @attrs.frozen
@@ -65,12 +71,12 @@ def read_in_steps(
             record = yield from decode_in_steps(endpoint.proof, answer.body, asked=endpoint.label)
     except DecodeError as misfit:
         return Misfit(misfit.path, str(misfit))
-    name = stray(endpoint.echoes, call.intent.members, record)
-    if name is not None:
-        wanted = call.intent.members[name]
-        return Misfit(
-            f"$.{name}", f"{call.asked}: asked for {name} {wanted}, and Upbit answered with another"
-        )
+    # A guarded call's owner compares the answer itself, and keeps its id where it is about something else.
+    echoes = endpoint.echoes if call.escort is None else ()
+    sent = call.intent.members
+    if name := mismatch(echoes, sent, record, places=endpoint.echoed_in):
+        wanted = f"{call.asked}: asked for {name} {sent[name]}"
+        return Misfit(f"$.{name}", f"{wanted}, and Upbit answered with another")
     return Reading(value, record, tuple(dict.fromkeys(ignored)))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from upbit_async import errors
 from upbit_async.models.intent import shortened
+from upbit_async.protocol.decode import uuid_in
 from upbit_async.protocol.replies import Answer, Fault, api_error
 from upbit_async.protocol.retry import STANDSTILL, is_unknown, leaves_doubt
 from upbit_async.transport.http_port import Lost
@@ -63,7 +65,7 @@ def too_soon(call: Call, wait: float) -> errors.RepeatTooSoon:
 def unreadable(shared: Shared, call: Call, answer: Answer, path: str, text: str) -> errors.UpbitError:
     """Make the error for an answer with a good status and a body that is not what Upbit documents."""
     if call.once:
-        return _unknown(shared, call, answer)
+        return _unknown(shared, call, answer, why=text)
     return errors.DecodeError(
         shared.scrub(text),
         path=path,
@@ -72,23 +74,36 @@ def unreadable(shared: Shared, call: Call, answer: Answer, path: str, text: str)
     )
 
 
-def _unknown(shared: Shared, call: Call, came: Answer | Lost | None) -> errors.OutcomeUnknown:
-    status, name, raw = None, "", ""
+def _unknown(
+    shared: Shared, call: Call, came: Answer | Lost | None, *, why: str = ""
+) -> errors.OutcomeUnknown:
+    status, name, raw, uuid = None, "", "", None
     if isinstance(came, Answer):
         what, raw = f"status {came.status}, {came.defect or 'unusable'}", came.text()[: errors.RAW_CAP]
         status, (name, _) = came.status, came.error() or ("", "")
+        if _was_accepted(came) and (uuid := uuid_in(came.body)):
+            uuid = shared.scrub(uuid)
     else:
         what = came.what if came is not None else "no answer"
+    what = f"the answer was lost ({shared.scrub(what)})"
+    if why:
+        named = f", and names {_shown(uuid)}" if uuid else ""
+        what = f"the answer can't be taken for this request's{named} ({shared.scrub(why)})"
     error = errors.OutcomeUnknown(
-        f"{call.intent}: the answer was lost ({shared.scrub(what)}), so it may or may not have been carried out; "
+        f"{call.intent}: {what}, so it may or may not have been carried out; "
         f"do not send it again: {call.endpoint.aftermath}",
         intent=call.intent,
         raw=shared.scrub(raw),
         status=status,
         name=shared.scrub(name),
+        uuid=uuid,
     )
     error.__cause__ = came.cause if isinstance(came, Lost) else None
     return error
+
+
+def _was_accepted(answer: Answer) -> bool:
+    return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _no_answer(shared: Shared, call: Call, lost: Lost | None) -> errors.TransportError:

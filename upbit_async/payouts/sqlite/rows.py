@@ -160,7 +160,17 @@ def _departure_of(text: str) -> Departure:
     )
 
 
-_ABOUT: Final = ("status", "name", "message", "endpoint", "retry_after", "path", "by_key")
+_ABOUT: Final = (
+    "status",
+    "name",
+    "message",
+    "endpoint",
+    "retry_after",
+    "path",
+    "by_key",
+    "uuid",
+    "asked_for",
+)
 
 
 def _error_text(error: UpbitError) -> str:
@@ -187,9 +197,9 @@ def _error_of(text: str, intent: Intent) -> UpbitError:
         kind = UpbitError  # of a version that knew more of them
     state: dict[str, Any] = {}
     if issubclass(kind, OutcomeUnknown):
-        state = {"status": None, "name": "", "intent": intent, "raw": ""}
+        state = {"status": None, "name": "", "intent": intent, "raw": "", "uuid": None}
     if issubclass(kind, DecodeError):
-        state = {"raw": ""}
+        state = {"raw": "", "uuid": None}
     state |= told["about"] | {"may_have_executed": told["may_have_executed"], "resume_token": None}
     if told["until"] is not None:
         state["until"] = dt.datetime.fromisoformat(told["until"])

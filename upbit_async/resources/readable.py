@@ -1,0 +1,46 @@
+"""Lists withdrawals as far as they can be read, for callers that must know which records can't be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+
+from upbit_async.models import Withdrawal
+from upbit_async.protocol.decode import ReadableRows
+from upbit_async.protocol.endpoints import LIST_WITHDRAWALS
+
+if TYPE_CHECKING:
+    from upbit_async.protocol.endpoint import Caller, Endpoint, Param
+
+__all__ = ["list_readable"]
+
+_LISTING: Final = cast(
+    "Endpoint[ReadableRows[Withdrawal]]",
+    attrs.evolve(cast("Endpoint[Any]", LIST_WITHDRAWALS), returns=ReadableRows[Withdrawal]),
+)
+_PAGE: Final = 100
+
+
+async def list_readable(
+    caller: Caller, *, currency: str, to: str | None = None, limit: int = _PAGE
+) -> ReadableRows[Withdrawal]:
+    """Return the newest withdrawals in a currency, newest first, and an error for each that can't be read.
+
+    `Withdraws.list` raises `DecodeError` if a single record lacks a readable required field. Here such a record is in
+    `unreadable`, and the others are in `rows`. A record that can't be read may be any withdrawal at all, of another
+    currency too.
+
+    Args:
+        caller: Carries the call.
+        currency: The currency's code.
+        to: Only withdrawals made before the one with this uuid.
+        limit: How many at most, up to 100.
+
+    Raises:
+        DecodeError: The answer is no list.
+        UpbitError: The list could not be read.
+    """
+    asked: dict[str, Param] = {"currency": currency, "limit": limit, "order_by": "desc", "to": to}
+    found = await caller.call(_LISTING, asked)
+    return attrs.evolve(found, rows=found.rows[:limit])
