@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import (
     TYPE_CHECKING,
+    Any,
     Generic,
     Literal,
     Self,
@@ -16,13 +19,15 @@ from typing import (
     cast,
 )
 
+import anyio
 import attrs
 
 from upbit_async import settings
 from upbit_async.client import UpbitClient
 from upbit_async.credentials import Credentials
-from upbit_async.errors import ConfigurationError, UpbitError
+from upbit_async.errors import ConfigurationError, PollTimeout, UpbitError
 from upbit_async.region import Region
+from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
     from upbit_async.polling import RegionChanges, TransferPoller
     from upbit_async.polling.progress import Transfer
 
-__all__ = ["CommonOptions", "RegionOutcomes", "UpbitRegions"]
+__all__ = ["CommonOptions", "RegionErrors", "RegionOutcomes", "UpbitRegions"]
 
 R = TypeVar("R", bound="Transfer")
 T = TypeVar("T")
@@ -47,6 +52,36 @@ class CommonOptions(TypedDict, total=False):
     poll: PollSchedule
     observer: Observer
     algorithm: Literal["HS256", "HS512"]
+
+
+class RegionErrors(UpbitError, ExceptionGroup[UpbitError]):
+    """Several errors of one region's call, such as those of a task group in it.
+
+    Attributes:
+        exceptions: The errors, as the call has raised them.
+        may_have_executed: Whether one of them says so.
+    """
+
+    def __new__(cls, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> Self:
+        """Make the group; a group can't be empty."""
+        return ExceptionGroup.__new__(cls, text, exceptions)
+
+    def __init__(self, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> None:
+        super().__init__(text, may_have_executed=any(each.may_have_executed for each in _leaves(exceptions)))
+
+    def __copy__(self) -> Self:
+        return self._twin(self.exceptions)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._twin(copy.deepcopy(self.exceptions, memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.exceptions), dict(self.__dict__)
+
+    def _twin(self, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> Self:
+        twin = type(self)(self.message, exceptions)
+        twin.__dict__.update(self.__dict__)
+        return twin
 
 
 @attrs.frozen
@@ -133,21 +168,49 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
     def __repr__(self) -> str:
         return f"<UpbitRegions {', '.join(self)}>"
 
-    async def map(self, call: Callable[[UpbitClient], Awaitable[T]]) -> RegionOutcomes[T]:
+    async def map(
+        self,
+        call: Callable[[UpbitClient], Awaitable[T]],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - a region that is late must not end the others
+    ) -> RegionOutcomes[T]:
         """Make a call in all regions at once, such as ``lambda client: client.status.wallets()``.
 
-        A region's `UpbitError` is an outcome. Anything else is raised, and cancels the other calls.
+        Every region is in `ok` or in `errors`. In `errors` are a region's `UpbitError`; an `ExceptionGroup` of
+        such, as `RegionErrors`; and a cancellation that comes from the call itself and not from whoever
+        cancels `map`. Any other exception is raised and cancels the other calls.
+
+        Args:
+            call: The call to make with each region's client.
+            timeout: Time limit for each region, in seconds; None for no limit. A region that is late gets a
+                `PollTimeout`. A withdrawal that is on the wire by then is finished first, and logged.
+
+        Raises:
+            TypeError: The timeout is not a number.
+            ValueError: The timeout is negative or NaN.
         """
         from upbit_async.polling.merged import side_by_side  # noqa: PLC0415 - see `watch`
 
+        seconds = inputs.patience("timeout", timeout)
         ok: dict[Region, T] = {}
         errors: dict[Region, UpbitError] = {}
 
         async def ask(region: Region, client: UpbitClient) -> None:
             try:
-                ok[region] = await call(client)
+                with anyio.move_on_after(seconds):
+                    ok[region] = await call(client)
+                    return
+                errors[region] = _late(region, seconds)
             except UpbitError as error:
                 errors[region] = error
+            except ExceptionGroup as group:
+                if group.split(UpbitError)[1] is not None:
+                    raise
+                errors[region] = _several(region, cast("ExceptionGroup[UpbitError]", group))
+            except anyio.get_cancelled_exc_class() as cancellation:
+                if anyio.current_effective_deadline() == -math.inf:
+                    raise  # `map` itself is cancelled
+                errors[region] = _cancelled(region, cancellation)
 
         async with side_by_side() as group:
             for region, client in self.items():
@@ -215,3 +278,34 @@ def _base_url(region: Region, given: Mapping[Region, str]) -> str:
             f"several regions: unset it, or pass base_urls with one for {region} too"
         )
     return given.get(region, region.base_url)
+
+
+def _leaves(errors: Iterable[UpbitError | ExceptionGroup[UpbitError]]) -> Iterator[UpbitError]:
+    for error in errors:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error.exceptions)
+        else:
+            yield error
+
+
+def _late(region: Region, seconds: float) -> PollTimeout:
+    error = PollTimeout(
+        f"the call in {region} did not finish within {seconds:g} s; what it has sent may have been carried out: "
+        "look before you repeat what must not happen twice"
+    )
+    error.may_have_executed = True
+    return error
+
+
+def _several(region: Region, group: ExceptionGroup[UpbitError]) -> RegionErrors:
+    count = sum(1 for _ in _leaves(group.exceptions))
+    return RegionErrors(f"the call in {region} raised a group; errors in it: {count}", group.exceptions)
+
+
+def _cancelled(region: Region, cancellation: BaseException) -> UpbitError:
+    return UpbitError(
+        f"the call in {region} ended in {type(cancellation).__name__}, and nobody has cancelled the call: "
+        "something that it waited for was cancelled; what it has sent may have been carried out, so look "
+        "before you repeat what must not happen twice",
+        may_have_executed=True,
+    )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import copy
+import pickle
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from upbit_async import Credentials, Region, RegionOutcomes, UpbitClient, UpbitRegions
-from upbit_async.errors import AuthenticationError, NotFound, ServerError
+from upbit_async.errors import AuthenticationError, NotFound, PollTimeout, ServerError, TransportError
+from upbit_async.multi_region import RegionErrors
 from upbit_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -125,3 +130,194 @@ async def test_types_go_through(regions: UpbitRegions) -> None:
 
 async def _count(client: UpbitClient) -> int:
     return len(await client.status.wallets())
+
+
+# -- every region is in one of the two ---------------------------------------------------------------
+
+
+async def cancelled_by_something_else() -> None:
+    """End in a cancellation that nobody has asked of the caller."""
+    forgotten: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    forgotten.cancel()
+    await forgotten
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
+@pytest.mark.parametrize("delay", [0.0, 5.0])
+async def test_a_call_that_ends_in_a_cancellation_of_its_own_drops_no_other(
+    regions: UpbitRegions, delay: float
+) -> None:
+    async def call(client: UpbitClient) -> str:
+        if client.region == "id":
+            await anyio.sleep(delay)
+            await cancelled_by_something_else()
+        return await late(client)
+
+    outcomes = await regions.map(call)
+
+    assert list(outcomes.ok) == ["sg", "th"]
+    error = outcomes.errors[Region.ID]
+    assert error.may_have_executed
+    assert "the call in id ended in CancelledError" in str(error)
+    assert error.__cause__ is error.__context__ is None
+    with pytest.raises(ExceptionGroup, match="failed in id"):
+        outcomes.unwrap()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
+async def test_calls_that_all_end_in_cancellations_of_their_own_are_all_errors(regions: UpbitRegions) -> None:
+    async def call(client: UpbitClient) -> None:
+        if client.region == "id":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+        await anyio.lowlevel.checkpoint()
+        await cancelled_by_something_else()
+
+    outcomes = await regions.map(call)
+
+    assert not outcomes.ok
+    assert list(outcomes.errors) == ["sg", "id", "th"]
+    await anyio.lowlevel.checkpoint()  # and nothing of it reaches the caller
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
+async def test_cancelling_the_callers_task_cancels_all(regions: UpbitRegions) -> None:
+    ended: list[Region] = []
+
+    async def for_ever(client: UpbitClient) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append(client.region)
+
+    task = asyncio.create_task(regions.map(for_ever))
+    await asyncio.sleep(5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(ended) == ["id", "sg", "th"]
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_a_cancellation_that_meets_the_last_answer_is_not_swallowed(
+    regions: UpbitRegions, ticks: int
+) -> None:
+    outcomes: RegionOutcomes[str] | None = None
+
+    async def call(client: UpbitClient) -> str:
+        for _ in range(ticks):
+            await anyio.lowlevel.checkpoint()
+        if client.region == "id":
+            scope.cancel()
+        await anyio.lowlevel.checkpoint()
+        return client.host
+
+    with anyio.CancelScope() as scope:
+        outcomes = await regions.map(call)
+    assert outcomes is None
+    assert scope.cancelled_caught
+
+
+async def test_a_group_of_errors_is_its_regions_error(regions: UpbitRegions) -> None:
+    lost, gone = TransportError("no answer", may_have_executed=True), NotFound("none", status=404)
+
+    async def call(client: UpbitClient) -> str:
+        if client.region == "id":
+            raise ExceptionGroup("several", [lost, ExceptionGroup("deeper", [gone])])
+        return await late(client)
+
+    outcomes = await regions.map(call)
+
+    assert list(outcomes.ok) == ["sg", "th"]
+    error = outcomes.errors[Region.ID]
+    assert isinstance(error, RegionErrors)
+    assert error.may_have_executed
+    assert "the call in id raised a group; errors in it: 2" in str(error)
+    with pytest.raises(ExceptionGroup) as caught:
+        outcomes.unwrap()
+    assert caught.group_contains(NotFound)
+    assert caught.group_contains(TransportError)
+    for twin in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - ours
+        assert isinstance(twin, RegionErrors)
+        assert (str(twin), twin.may_have_executed) == (str(error), True)
+        assert [type(each) for each in twin.exceptions] == [TransportError, ExceptionGroup]
+
+
+async def test_tasks_of_a_call_may_fail_together(
+    regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
+) -> None:
+    sandboxes[Region.TH].faults.add(Fault.status(503, times=None))
+
+    async def call(client: UpbitClient) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.status.wallets)
+            tasks.start_soon(client.accounts.list)
+
+    outcomes = await regions.map(call)
+
+    assert list(outcomes.ok) == ["sg", "id"]
+    error = outcomes.errors[Region.TH]
+    assert isinstance(error, RegionErrors)
+    assert not error.may_have_executed
+    assert all(isinstance(each, ServerError) for each in error.exceptions)
+
+
+async def test_a_group_with_a_mistake_is_raised(regions: UpbitRegions) -> None:
+    async def call(client: UpbitClient) -> str:
+        if client.region == "id":
+            raise ExceptionGroup("several", [NotFound("none", status=404), ZeroDivisionError()])
+        return await late(client)
+
+    with pytest.raises(ExceptionGroup, match="several"):
+        await regions.map(call)
+
+
+# -- a time limit ------------------------------------------------------------------------------------
+
+
+async def test_a_region_that_is_late_is_an_error_and_the_others_stay(regions: UpbitRegions) -> None:
+    began = anyio.current_time()
+    outcomes = await regions.map(late, timeout=2.5)
+    assert anyio.current_time() - began == pytest.approx(2.5)
+    assert list(outcomes.ok) == ["id", "th"]
+    error = outcomes.errors[Region.SG]
+    assert isinstance(error, PollTimeout)
+    assert error.may_have_executed
+    assert "sg did not finish within 2.5 s" in str(error)
+
+
+async def test_what_is_told_in_time_counts_and_no_time_at_all_is_an_error(regions: UpbitRegions) -> None:
+    assert (await regions.map(late, timeout=4)).unwrap()
+    assert (await regions.map(late, timeout=float("inf"))).unwrap()
+    assert list((await regions.map(late, timeout=0)).errors) == ["sg", "id", "th"]
+
+
+@pytest.mark.parametrize(("given", "kind"), [("1", TypeError), (True, TypeError), (-1, ValueError)])
+async def test_a_time_limit_is_a_number(regions: UpbitRegions, given: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="timeout"):
+        await regions.map(late, timeout=given)
+
+
+async def test_a_withdrawal_on_the_wire_is_finished_although_its_time_is_over(
+    regions: UpbitRegions, sandboxes: dict[Region, Sandbox], caplog: pytest.LogCaptureFixture
+) -> None:
+    sandboxes[Region.ID].faults.add(Fault.slow(5, "POST", "/v1/withdraws/coin"))
+
+    async def pay(client: UpbitClient) -> str:
+        address = (await client.withdraws.addresses("USDT"))[0]
+        made = await client.withdraws.create(
+            currency="USDT",
+            net_type=address.net_type or "TRX",
+            amount="13",
+            address=address.withdraw_address,
+            secondary_address=address.secondary_address,
+        )
+        return made.uuid
+
+    outcomes = await regions.map(pay, timeout=2)
+
+    assert list(outcomes.ok) == ["sg", "th"]
+    assert outcomes.errors[Region.ID].may_have_executed
+    (made,) = sandboxes[Region.ID].ledger.created
+    assert made.uuid in caplog.text
