@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import re
 import tomllib
 from decimal import Decimal
@@ -35,11 +36,13 @@ POST = ("POST", "/v1/withdraws/coin")
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox to which the environment leads, in the way that the README tells, and a folder to work in."""
     monkeypatch.chdir(tmp_path)
+    for name in [each for each in os.environ if each.startswith("UPBIT_")]:
+        monkeypatch.delenv(name)
     sandbox = Sandbox("sg", plan=Plan.at_once())
     with sandbox.serve() as url:
         monkeypatch.setenv("UPBIT_BASE_URL", url)
-        monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", sandbox.credentials.access_key.reveal())
-        monkeypatch.setenv("UPBIT_SG_SECRET_KEY", sandbox.credentials.secret_key.reveal())
+        monkeypatch.setenv("UPBIT_ACCESS_KEY", sandbox.credentials.access_key.reveal())
+        monkeypatch.setenv("UPBIT_SECRET_KEY", sandbox.credentials.secret_key.reveal())
         yield sandbox
 
 
@@ -78,6 +81,16 @@ def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: San
     with pytest.raises(Exception, match="may or may not have been carried out"):
         exec(block, {})  # noqa: S102 - the very lines that a user copies
     assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
+
+
+def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "a-real-key")
+    monkeypatch.setenv("UPBIT_SG_SECRET_KEY", "a-real-secret")
+    with pytest.raises(errors.ConfigurationError, match="unset UPBIT_SG_ACCESS_KEY and UPBIT_SG_SECRET_KEY"):
+        run_blocks()
+    assert not sandbox.requests
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ class UpbitClient:
             ``UPBIT_OPEN_API_ACCESS_KEY`` and ``UPBIT_OPEN_API_SECRET_KEY``. A client without keys can be
             made, and says so at the first call.
         base_url: Another server, such as a sandbox: https, or http on this machine. Without it
-            ``UPBIT_BASE_URL``, then ``UPBIT_OPEN_API_SERVER_URL``, then the region's own.
+            ``UPBIT_<REGION>_BASE_URL``, ``UPBIT_BASE_URL``, then ``UPBIT_OPEN_API_SERVER_URL``, then the region's
+            own. Keys from ``UPBIT_<REGION>_…`` never go to a server that the last two name, unless it is the
+            region's own.
         retry: How often and how patiently calls are repeated.
         timeouts: How long calls may take, in seconds.
         poll: When transfers are looked at.
@@ -65,7 +67,8 @@ class UpbitClient:
             space are concerned, such as names of beneficiaries; Upbit's documents disagree about them.
 
     Raises:
-        ConfigurationError: The base URL would send keys in the open, or a key can't be one.
+        ConfigurationError: The base URL would send keys in the open, a key can't be one, a variable is set but
+            empty, or the environment's keys and server do not belong together.
         TypeError: An option is of the wrong type.
         ValueError: There is no such region or algorithm.
     """
@@ -93,10 +96,10 @@ class UpbitClient:
         _check(retry=(retry, RetryPolicy), timeouts=(timeouts, Timeouts))
         _check_observer(observer)
         place = settings.region_of(region)
-        keys = credentials if credentials is not None else settings.credentials_for(place)
+        keys, url = settings.keys_and_base_url(place, credentials=credentials, base_url=base_url)
         shared = assemble(
             region=place,
-            base_url=settings.base_url_for(place, base_url),
+            base_url=url,
             credentials=keys,
             connections=CONNECTIONS,
             limiter=limiter,

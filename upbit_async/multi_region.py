@@ -103,9 +103,10 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
 
     Args:
         credentials: Each region's keys, such as ``{"sg": Credentials(…), "th": Credentials(…)}``.
-        base_urls: Other servers by region, such as sandboxes. ``UPBIT_BASE_URL`` in the environment is not
-            followed, since it would bring all keys to one server. Nor is it passed over, since whoever has
-            set it does not mean the real exchanges: if it is set, every region needs its URL here.
+        base_urls: Other servers by region, such as sandboxes; without one ``UPBIT_<REGION>_BASE_URL``, then the
+            region's own. ``UPBIT_BASE_URL`` would send all keys to one server, so it is not followed. Nor is it
+            ignored, because it says that the real exchanges are not meant: if it is set, every region needs a
+            URL here or in its own variable.
         options: ``retry``, ``timeouts``, ``poll``, ``observer`` and ``algorithm``, as for `UpbitClient`.
 
     Raises:
@@ -134,9 +135,9 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
     def from_env(
         cls, *regions: Region | str, base_urls: _ByRegion[str] | None = None, **options: Unpack[CommonOptions]
     ) -> Self:
-        """Read each region's own names, such as ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
+        """Read each region's own variables, such as ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
 
-        Names without a region are not read, so one key never goes to several servers. Where a region's keys
+        Keys without a region are not read, so one key never goes to several servers. Where a region's keys
         are missing, the `ConfigurationError` names all variables to set.
         """
         keys = {region: settings.own_credentials_for(region) for region in map(settings.region_of, regions)}
@@ -144,6 +145,10 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         if missing:
             names = (f"{prefix}_ACCESS_KEY and {prefix}_SECRET_KEY" for prefix in missing)
             raise ConfigurationError(f"keys are missing: set {', '.join(names)}")
+        served = _by_region(base_urls.items(), str) if base_urls else {}
+        for region in keys:
+            if region not in served:
+                settings.refuse_shared_server(region)
         return cls(cast("dict[Region, Credentials]", keys), base_urls=base_urls, **options)
 
     @classmethod
@@ -272,12 +277,14 @@ def _by_region(pairs: Iterable[tuple[Region | str, T]], kind: type[T]) -> dict[R
 
 
 def _base_url(region: Region, given: Mapping[Region, str]) -> str:
-    if region not in given and settings.base_url_for(region, None) != region.base_url:
+    if region in given:
+        return given[region]
+    if (server := settings.shared_server(region)) is not None:
         raise ConfigurationError(
-            "the environment sets UPBIT_BASE_URL or UPBIT_OPEN_API_SERVER_URL, and one server can't be that of "
-            f"several regions: unset it, or pass base_urls with one for {region} too"
+            f"the environment sets {server}, and one server can't be that of several regions: unset it, set "
+            f"UPBIT_{region.upper()}_BASE_URL, or pass base_urls with one for {region} too"
         )
-    return given.get(region, region.base_url)
+    return settings.base_url_for(region, None)
 
 
 def _leaves(errors: Iterable[UpbitError | ExceptionGroup[UpbitError]]) -> Iterator[UpbitError]:

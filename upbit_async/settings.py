@@ -1,20 +1,39 @@
-"""What the environment says where the user did not."""
+"""Keys and base URLs from the environment, for what the user did not pass.
+
+Nothing here fails open. A variable that is set but empty is an error and never means "the next one", or an
+expansion that went wrong would sign with another account's key or call the real exchange. The keys of one
+region go to no server that is named for all regions.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from upbit_async.credentials import Credentials
 from upbit_async.errors import ConfigurationError
 from upbit_async.region import Region
 
-__all__ = ["base_url_for", "credentials_for", "host_of", "own_credentials_for", "region_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-_URL_NAMES: Final = ("UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL")
+__all__ = [
+    "base_url_for",
+    "credentials_for",
+    "host_of",
+    "keys_and_base_url",
+    "own_credentials_for",
+    "refuse_shared_server",
+    "region_of",
+    "shared_server",
+]
+
+_SHARED_KEYS: Final = ("UPBIT", "UPBIT_OPEN_API")
+_SHARED_URLS: Final = ("UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL")
+_HALVES: Final = ("ACCESS_KEY", "SECRET_KEY")
 _PORTS: Final = {"https": 443, "http": 80}
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
@@ -31,37 +50,107 @@ def region_of(value: Region | str) -> Region:
         raise ValueError(f"region must be one of {', '.join(Region)}, not {value!r}") from None
 
 
-def own_credentials_for(region: Region) -> Credentials | None:
-    """Read a region's own names only: ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
+def keys_and_base_url(
+    region: Region, *, credentials: Credentials | None, base_url: str | None
+) -> tuple[Credentials | None, str]:
+    """Return a client's keys and base URL: as given, else from the environment.
 
     Raises:
-        ConfigurationError: One half of the pair is set and the other is not, or one can't be a key.
+        ConfigurationError: A variable is empty or can't be what it should be, half a pair is missing, or the
+            region's own keys would go to a server that is named for all regions.
     """
-    return _pair(f"UPBIT_{region.upper()}")
+    url = base_url_for(region, base_url)
+    if credentials is not None:
+        return credentials, url
+    keys = credentials_for(region)
+    if base_url is None and own_credentials_for(region) is not None:
+        refuse_shared_server(region)
+    return keys, url
+
+
+def own_credentials_for(region: Region) -> Credentials | None:
+    """Read a region's own variables only: ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
+
+    Raises:
+        ConfigurationError: A variable is empty, one half of the pair is missing, or one can't be a key.
+    """
+    prefix = _own(region)
+    _refuse_empty(_pair_names(prefix))
+    return _pair(prefix)
 
 
 def credentials_for(region: Region) -> Credentials | None:
-    """Read the region's own names, then those without a region, then those of Upbit's own tools.
+    """Read the region's own variables, then those without a region, then those of Upbit's own tools.
 
     Raises:
-        ConfigurationError: One half of a pair is set and the other is not, or one can't be a key.
+        ConfigurationError: One of these variables is empty; or the first pair that is set lacks a half, or has
+            one that can't be a key.
     """
-    return own_credentials_for(region) or _pair("UPBIT") or _pair("UPBIT_OPEN_API")
+    prefixes = (_own(region), *_SHARED_KEYS)
+    for prefix in prefixes:
+        _refuse_empty(_pair_names(prefix))
+    return next(filter(None, map(_pair, prefixes)), None)
 
 
 def base_url_for(region: Region, given: str | None) -> str:
     """Return the base URL: as given, from the environment, or the region's own.
 
+    The environment's are ``UPBIT_<REGION>_BASE_URL``, ``UPBIT_BASE_URL``, then ``UPBIT_OPEN_API_SERVER_URL``.
     It is written in one way only (lower case, without a trailing slash or the scheme's own port), since
     clients that talk to one host find each other's limiter by it.
 
     Raises:
         ConfigurationError: It is neither https nor on this machine, or holds more than scheme, host, port
-            and path.
+            and path; or one of the variables is empty.
     """
-    url = given
-    if url is None:
-        url = next((os.environ[name] for name in _URL_NAMES if os.environ.get(name)), region.base_url)
+    if given is not None:
+        return _normal_url(given)
+    name = _url_name(region)
+    if name is None:
+        return region.base_url
+    try:
+        return _normal_url(os.environ[name])
+    except ConfigurationError as problem:
+        raise ConfigurationError(f"{name}: {problem}") from None
+
+
+def shared_server(region: Region) -> str | None:
+    """Return the variable that names a server for all regions and would send this region's calls there.
+
+    Returns:
+        The variable's name; None if the region has a variable of its own, or the server is its own.
+
+    Raises:
+        ConfigurationError: A variable is empty, or its URL can't be one.
+    """
+    name = _url_name(region)
+    if name in _SHARED_URLS and host_of(base_url_for(region, None)) != region.host:
+        return name
+    return None
+
+
+def refuse_shared_server(region: Region) -> None:
+    """Refuse to send the region's own keys to a server that is named for all regions.
+
+    Raises:
+        ConfigurationError: The environment names such a server; the text says what to set instead.
+    """
+    server = shared_server(region)
+    if server is not None:
+        access, secret = _pair_names(_own(region))
+        raise ConfigurationError(
+            f"{access} and {secret} are set, and {server} names a server that is not {region.host}: keys of one "
+            f"region go to no server for all regions. If the server is meant, unset {access} and {secret}, or "
+            f"set {_own(region)}_BASE_URL to it; if Upbit is meant, unset {server}"
+        )
+
+
+def host_of(base_url: str) -> str:
+    """Return a base URL's host, with its port if it has one."""
+    return urlsplit(base_url).netloc.lower()
+
+
+def _normal_url(url: str) -> str:
     if not isinstance(url, str):
         raise TypeError(f"base_url is text, not {type(url).__name__}")
     try:
@@ -85,28 +174,40 @@ def base_url_for(region: Region, given: str | None) -> str:
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
 
 
-def host_of(base_url: str) -> str:
-    """Return a base URL's host, with its port if it has one."""
-    return urlsplit(base_url).netloc.lower()
+def _own(region: Region) -> str:
+    return f"UPBIT_{region.upper()}"
+
+
+def _pair_names(prefix: str) -> tuple[str, str]:
+    access, secret = _HALVES
+    return f"{prefix}_{access}", f"{prefix}_{secret}"
+
+
+def _url_name(region: Region) -> str | None:
+    """Return the first variable that names the region's server."""
+    names = (f"{_own(region)}_BASE_URL", *_SHARED_URLS)
+    _refuse_empty(names)
+    return next((name for name in names if name in os.environ), None)
+
+
+def _refuse_empty(names: Iterable[str]) -> None:
+    for name in names:
+        if name in os.environ and not os.environ[name].strip():
+            raise ConfigurationError(f"{name} is set but empty: give it a value, or unset it")
 
 
 def _pair(prefix: str) -> Credentials | None:
-    names = (f"{prefix}_ACCESS_KEY", f"{prefix}_SECRET_KEY")
-    missing = [name for name in names if not _from_environment(name)]
-    if len(missing) == len(names):
+    names = _pair_names(prefix)
+    found = [name for name in names if name in os.environ]
+    if not found:
         return None
-    if missing:
-        raise ConfigurationError(
-            f"{missing[0]} is not set, though the other half of the pair is: set both or neither"
-        )
+    if len(found) < len(names):
+        (missing,) = set(names) - set(found)
+        raise ConfigurationError(f"{missing} is not set, but {found[0]} is: set both or neither")
     try:
-        return Credentials(*map(_from_environment, names))
+        return Credentials(*(os.environ[name].strip() for name in names))
     except ValueError as problem:
         raise ConfigurationError(f"{names[0]} and {names[1]}: {problem}") from None
-
-
-def _from_environment(name: str) -> str:
-    return os.environ.get(name, "").strip()
 
 
 def _is_loopback(host: str) -> bool:

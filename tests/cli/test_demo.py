@@ -179,13 +179,14 @@ def test_no_key_is_ever_said(
     assert sandboxes[0].ledger[0].address not in text
 
 
+@pytest.mark.parametrize(("key", "url"), [("the-real-one", "http://127.0.0.1:1"), ("", "")])
 def test_the_users_own_keys_and_server_are_left_alone(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str, url: str
 ) -> None:
-    for name in ("UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY"):
-        monkeypatch.setenv(name, "the-real-one")
-    for name in ("UPBIT_BASE_URL", "HTTP_PROXY", "ALL_PROXY", "http_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY", "UPBIT_ACCESS_KEY"):
+        monkeypatch.setenv(name, key)
+    for name in ("UPBIT_BASE_URL", "UPBIT_SG_BASE_URL", "HTTP_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, url)
     assert COUNT in told(capsys)
 
 

@@ -111,6 +111,16 @@ def test_half_a_pair_of_keys_is_a_mistake(monkeypatch: pytest.MonkeyPatch, prefi
     assert "half" not in str(caught.value).replace("other half", "")
 
 
+def test_an_empty_variable_takes_no_other_accounts_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch, "UPBIT", KEYS)
+    monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "")
+    monkeypatch.setenv("UPBIT_SG_SECRET_KEY", "")
+    with pytest.raises(ConfigurationError, match="UPBIT_SG_ACCESS_KEY is set but empty"):
+        UpbitClient("sg")
+    assert UpbitClient("th").host == "th-api.upbit.com"
+    assert UpbitClient("sg", credentials=KEYS).host == "sg-api.upbit.com"
+
+
 def test_no_key_shows() -> None:
     client = UpbitClient("sg", credentials=KEYS)
     for text in (repr(client), str(vars(client)), repr(client.withdraws), repr(client.with_options())):
@@ -184,6 +194,25 @@ def test_keys_do_not_travel_in_the_open_or_to_a_strange_url(
         monkeypatch.setenv("UPBIT_BASE_URL", url)
         with pytest.raises(ConfigurationError, match="base URL"):
             UpbitClient("sg", credentials=KEYS)
+
+
+def test_a_real_key_goes_to_no_sandbox_that_is_named_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch, "UPBIT_SG", KEYS)
+    set_keys(monkeypatch, "UPBIT", Credentials("a" * 40, "s" * 40))
+    monkeypatch.setenv("UPBIT_BASE_URL", "http://127.0.0.1:8787")
+    with pytest.raises(
+        ConfigurationError, match=r"UPBIT_SG_ACCESS_KEY.*UPBIT_BASE_URL.*set UPBIT_SG_BASE_URL"
+    ):
+        UpbitClient("sg")
+    monkeypatch.setenv("UPBIT_SG_BASE_URL", "http://127.0.0.1:8788")
+    assert UpbitClient("sg").host == "127.0.0.1:8788"
+    assert UpbitClient("th").host == "127.0.0.1:8787"
+
+
+def test_an_empty_base_url_is_not_the_real_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPBIT_BASE_URL", "")
+    with pytest.raises(ConfigurationError, match="UPBIT_BASE_URL is set but empty"):
+        UpbitClient("sg", credentials=KEYS)
 
 
 # -- options ---------------------------------------------------------------------------------------

@@ -147,6 +147,20 @@ def test_a_key_without_a_region_goes_nowhere(monkeypatch: pytest.MonkeyPatch, pr
     )
 
 
+def test_an_empty_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch, "UPBIT_SG")
+    monkeypatch.setenv("UPBIT_ID_ACCESS_KEY", "")
+    with pytest.raises(ConfigurationError, match="UPBIT_ID_ACCESS_KEY is set but empty"):
+        UpbitRegions.from_env("sg", "id")
+
+
+def test_variables_without_a_region_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch, "UPBIT_SG")
+    monkeypatch.setenv("UPBIT_ACCESS_KEY", "")
+    monkeypatch.setenv("UPBIT_OPEN_API_SECRET_KEY", "half")
+    assert UpbitRegions.from_env("sg")["sg"].host == "sg-api.upbit.com"
+
+
 def test_half_a_pair_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPBIT_ID_ACCESS_KEY", "half")
     with pytest.raises(ConfigurationError, match="UPBIT_ID_SECRET_KEY is not set"):
@@ -166,7 +180,7 @@ def test_the_environments_server_is_neither_followed_nor_passed_over(
     for urls in (None, {}, {"sg": "https://sg.example"}):
         with pytest.raises(ConfigurationError, match=r"one server can't.* base_urls .*for (sg|th) too"):
             UpbitRegions({"sg": SG, "th": TH}, base_urls=urls)
-        with pytest.raises(ConfigurationError, match=name):
+        with pytest.raises(ConfigurationError, match=rf"{name}.*UPBIT_(SG|TH)_ACCESS_KEY"):
             UpbitRegions.from_env("sg", "th", base_urls=urls)
     both = {name: ELSEWHERE[name] for name in ("sg", "th")}
     for regions in (
@@ -181,6 +195,27 @@ def test_the_environment_may_name_a_regions_own_server(monkeypatch: pytest.Monke
     assert UpbitRegions({"sg": SG})["sg"].host == "sg-api.upbit.com"
     with pytest.raises(ConfigurationError, match="for th too"):
         UpbitRegions({"sg": SG, "th": TH})
+
+
+@pytest.mark.parametrize("name", ["UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL", "UPBIT_SG_BASE_URL"])
+def test_an_empty_server_is_not_the_real_exchange(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    set_keys(monkeypatch, "UPBIT_SG")
+    monkeypatch.setenv(name, "")
+    with pytest.raises(ConfigurationError, match=f"{name} is set but empty"):
+        UpbitRegions({"sg": SG})
+    with pytest.raises(ConfigurationError, match=f"{name} is set but empty"):
+        UpbitRegions.from_env("sg")
+    assert UpbitRegions({"sg": SG}, base_urls={"sg": "https://sg.example"})["sg"].host == "sg.example"
+
+
+def test_each_region_has_its_own_server_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch, "UPBIT_SG")
+    set_keys(monkeypatch, "UPBIT_TH", TH)
+    monkeypatch.setenv("UPBIT_SG_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("UPBIT_TH_BASE_URL", "http://127.0.0.1:2")
+    monkeypatch.setenv("UPBIT_BASE_URL", "http://127.0.0.1:3")
+    for regions in (UpbitRegions({"sg": SG, "th": TH}), UpbitRegions.from_env("sg", "th")):
+        assert [client.host for client in regions.values()] == ["127.0.0.1:1", "127.0.0.1:2"]
 
 
 def test_some_regions_may_be_elsewhere() -> None:

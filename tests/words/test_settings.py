@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,14 @@ from hypothesis import strategies as st
 
 from upbit_async import Credentials, Region
 from upbit_async.errors import ConfigurationError
-from upbit_async.settings import base_url_for, credentials_for, host_of, own_credentials_for, region_of
+from upbit_async.settings import (
+    base_url_for,
+    credentials_for,
+    host_of,
+    keys_and_base_url,
+    own_credentials_for,
+    region_of,
+)
 
 PREFIXES = ("UPBIT_SG", "UPBIT", "UPBIT_OPEN_API")
 ORDINARY = "https://sg-api.upbit.com"
@@ -22,8 +31,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for prefix in (*PREFIXES, "UPBIT_ID", "UPBIT_TH", "UPBIT_KR"):
         monkeypatch.delenv(f"{prefix}_ACCESS_KEY", raising=False)
         monkeypatch.delenv(f"{prefix}_SECRET_KEY", raising=False)
-    for name in ("UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{prefix}_BASE_URL", raising=False)
+    monkeypatch.delenv("UPBIT_OPEN_API_SERVER_URL", raising=False)
 
 
 def _set(monkeypatch: pytest.MonkeyPatch, prefix: str, access: str = "", secret: str = "") -> None:
@@ -73,17 +82,39 @@ def test_shared_keys_are_not_a_regions_own(monkeypatch: pytest.MonkeyPatch, pref
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("half", ["ACCESS_KEY", "SECRET_KEY"])
-@pytest.mark.parametrize("other", [None, "", "  "])
-def test_half_a_pair_is_an_error_that_names_the_missing_half(
-    monkeypatch: pytest.MonkeyPatch, prefix: str, half: str, other: str | None
+def test_half_a_pair_is_an_error_that_names_both_halves(
+    monkeypatch: pytest.MonkeyPatch, prefix: str, half: str
 ) -> None:
     missing = "SECRET_KEY" if half == "ACCESS_KEY" else "ACCESS_KEY"
     monkeypatch.setenv(f"{prefix}_{half}", "CANARY")
-    if other is not None:
-        monkeypatch.setenv(f"{prefix}_{missing}", other)
-    with pytest.raises(ConfigurationError, match=f"^{prefix}_{missing} is not set") as caught:
+    with pytest.raises(
+        ConfigurationError, match=f"^{prefix}_{missing} is not set, but {prefix}_{half} is"
+    ) as caught:
         credentials_for(Region.SG)
     assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("half", ["ACCESS_KEY", "SECRET_KEY"])
+@pytest.mark.parametrize("nothing", ["", "  ", "\n"])
+@pytest.mark.parametrize("keys_elsewhere", [(), *((each,) for each in PREFIXES)])
+def test_an_empty_key_is_an_error_whichever_other_keys_there_are(
+    monkeypatch: pytest.MonkeyPatch, prefix: str, half: str, nothing: str, keys_elsewhere: tuple[str, ...]
+) -> None:
+    for each in keys_elsewhere:
+        _set(monkeypatch, each, "CANARY", "CANARY")
+    monkeypatch.setenv(f"{prefix}_{half}", nothing)
+    with pytest.raises(ConfigurationError, match=f"^{prefix}_{half} is set but empty") as caught:
+        credentials_for(Region.SG)
+    assert "CANARY" not in str(caught.value)
+    if prefix == "UPBIT_SG":
+        with pytest.raises(ConfigurationError, match=f"^{prefix}_{half} is set but empty"):
+            own_credentials_for(Region.SG)
+
+
+def test_an_empty_key_of_another_region_is_none_of_our_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, "UPBIT_TH")
+    assert credentials_for(Region.SG) is None
 
 
 def test_half_a_pair_is_not_completed_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,18 +151,115 @@ def test_a_given_url_comes_before_the_environments(monkeypatch: pytest.MonkeyPat
     assert base_url_for(Region.SG, None) == "https://second"
     monkeypatch.setenv("UPBIT_BASE_URL", "https://first")
     assert base_url_for(Region.SG, None) == "https://first"
+    monkeypatch.setenv("UPBIT_SG_BASE_URL", "https://own")
+    assert base_url_for(Region.SG, None) == "https://own"
+    assert base_url_for(Region.TH, None) == "https://first"
     assert base_url_for(Region.SG, "https://given") == "https://given"
 
 
-def test_an_empty_name_in_the_environment_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UPBIT_BASE_URL", "")
-    assert base_url_for(Region.SG, None) == ORDINARY
+URL_NAMES = ("UPBIT_SG_BASE_URL", "UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL")
 
 
-def test_the_environments_url_is_checked_like_a_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UPBIT_BASE_URL", "http://sg-api.upbit.com")
-    with pytest.raises(ConfigurationError, match="must be https"):
+@pytest.mark.parametrize("name", URL_NAMES)
+@pytest.mark.parametrize("nothing", ["", "  ", "\t\n"])
+@pytest.mark.parametrize("other", [None, *URL_NAMES])
+def test_an_empty_url_never_leads_to_the_real_exchange(
+    monkeypatch: pytest.MonkeyPatch, name: str, nothing: str, other: str | None
+) -> None:
+    if other is not None:
+        monkeypatch.setenv(other, "https://other")
+    monkeypatch.setenv(name, nothing)
+    with pytest.raises(ConfigurationError, match=f"^{name} is set but empty"):
         base_url_for(Region.SG, None)
+    assert base_url_for(Region.SG, ORDINARY) == ORDINARY
+
+
+@pytest.mark.parametrize("name", URL_NAMES)
+def test_the_environments_url_is_checked_like_a_given_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://sg-api.upbit.com")
+    with pytest.raises(ConfigurationError, match=f"{name}: .*must be https"):
+        base_url_for(Region.SG, None)
+
+
+# -- keys and servers that do not belong together ---------------------------------------------------
+
+GENERIC_URLS = URL_NAMES[1:]
+GIVEN = Credentials("given", "given-secret")
+
+
+@pytest.mark.parametrize("name", GENERIC_URLS)
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8787", "https://th-api.upbit.com", "https://sg-api.upbit.com:8443"]
+)
+def test_a_regions_keys_go_to_no_server_that_is_named_for_all_regions(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    _set(monkeypatch, "UPBIT_SG", "CANARY", "CANARY-SECRET")
+    _set(monkeypatch, "UPBIT", "other", "other-secret")
+    monkeypatch.setenv(name, url)
+    with pytest.raises(ConfigurationError) as caught:
+        keys_and_base_url(Region.SG, credentials=None, base_url=None)
+    text = str(caught.value)
+    for variable in (name, "UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY", "UPBIT_SG_BASE_URL"):
+        assert variable in text
+    assert "CANARY" not in text
+    assert keys_and_base_url(Region.SG, credentials=GIVEN, base_url=None) == (GIVEN, url)
+    assert keys_and_base_url(Region.TH, credentials=None, base_url=None)[1] == url
+
+
+@pytest.mark.parametrize("name", GENERIC_URLS)
+def test_a_regions_keys_go_to_its_own_host_and_to_its_own_server(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    _set(monkeypatch, "UPBIT_SG", "access", "secret")
+    keys = Credentials("access", "secret")
+    monkeypatch.setenv(name, "https://SG-API.upbit.com/")
+    assert keys_and_base_url(Region.SG, credentials=None, base_url=None) == (keys, ORDINARY)
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    given = "http://127.0.0.1:2"
+    assert keys_and_base_url(Region.SG, credentials=None, base_url=given) == (keys, given)
+    monkeypatch.setenv("UPBIT_SG_BASE_URL", "http://127.0.0.1:3")
+    assert keys_and_base_url(Region.SG, credentials=None, base_url=None) == (keys, "http://127.0.0.1:3")
+
+
+def test_keys_without_a_region_go_wherever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, "UPBIT", "access", "secret")
+    keys = Credentials("access", "secret")
+    assert keys_and_base_url(Region.SG, credentials=None, base_url=None) == (keys, ORDINARY)
+    for name in reversed(URL_NAMES):
+        monkeypatch.setenv(name, f"https://{name.lower().replace('_', '-')}.example")
+        assert keys_and_base_url(Region.SG, credentials=None, base_url=None)[0] == keys
+    assert keys_and_base_url(Region.SG, credentials=None, base_url=None)[1].startswith(
+        "https://upbit-sg-base"
+    )
+
+
+_VALUES = st.sampled_from([None, "", "k", "https://sg-api.upbit.com", "https://elsewhere.example"])
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    environment=st.fixed_dictionaries(
+        {f"{prefix}_{half}": _VALUES for prefix in PREFIXES for half in ("ACCESS_KEY", "SECRET_KEY")}
+        | dict.fromkeys(URL_NAMES, _VALUES)
+    )
+)
+def test_whatever_the_environment_holds_it_is_followed_to_the_letter_or_refused(
+    environment: dict[str, str | None],
+) -> None:
+    said = {name: value for name, value in environment.items() if value is not None}
+    with mock.patch.dict(os.environ, said, clear=True):
+        try:
+            keys, url = keys_and_base_url(Region.SG, credentials=None, base_url=None)
+        except ConfigurationError:
+            return
+    assert "" not in said.values()
+    named = next((said[name] for name in URL_NAMES if name in said), ORDINARY)
+    assert url == named
+    pair = next((prefix for prefix in PREFIXES if f"{prefix}_ACCESS_KEY" in said), None)
+    assert (keys is None) is (pair is None)
+    if pair == "UPBIT_SG":
+        assert url == ORDINARY or "UPBIT_SG_BASE_URL" in said
 
 
 @pytest.mark.parametrize(
