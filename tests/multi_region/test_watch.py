@@ -311,11 +311,11 @@ async def test_errors_that_end_waits_come_at_the_end_and_can_be_resumed(
 
 
 async def test_a_mistake_is_raised_as_it_is(regions: UpbitRegions, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def mistake(**_: Any) -> None:
+    async def mistake(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
     pollers = await begun_everywhere(regions)
-    monkeypatch.setattr(regions["id"].withdraws, "list", mistake)
+    monkeypatch.setattr(regions["id"].caller, "call", mistake)
     with pytest.raises(ZeroDivisionError):
         await told_into([], regions.watch(pollers))
     gc.collect()  # the error's frames

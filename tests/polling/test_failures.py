@@ -35,7 +35,14 @@ PASSES = [
     errors.APIError("too slow", status=408, name="request_timeout"),
     errors.AuthenticationError("a proxy's page", status=401),
     errors.PermissionDenied("a proxy's page", status=403),
+    errors.ValidationError("a proxy's page", status=400),
+    errors.NotFound("a proxy's page", status=404),
+    errors.APIError("conflict", status=409, name="conflict"),
+    errors.ValidationError("locked", status=423, name="locked"),
+    errors.ValidationError("too early", status=425, name="too_early"),
+    errors.AuthenticationError("the same token arrived twice", status=401, name="nonce_used"),
 ]
+_REFUSAL = errors.ValidationError("bad", status=400, name="validation_error")
 
 
 @pytest.mark.parametrize("error", PASSES, ids=str)
@@ -67,8 +74,9 @@ async def test_some_errors_end_every_wait(desk: Desk, error: errors.UpbitError) 
     [
         errors.ValidationError("no such format", status=400, name="validation_error"),
         errors.APIError("what is it", status=400, name="invalid_uuid"),
+        errors.AuthenticationError("odd query", status=401, name="invalid_query_payload"),
     ],
-    ids=["validation", "other"],
+    ids=["validation", "other", "query"],
 )
 async def test_one_poisonous_id_does_not_starve_the_others(desk: Desk, error: errors.UpbitError) -> None:
     desk.fault = lambda uuids: error if "poison" in uuids else None
@@ -95,7 +103,7 @@ async def test_one_row_that_does_not_decode_does_not_starve_the_others(desk: Des
 
 async def test_who_leaves_while_the_batch_is_halved_is_not_asked_for(desk: Desk) -> None:
     desk.latency = 1
-    desk.fault = lambda uuids: errors.ValidationError("bad", status=400) if len(uuids) > 1 else None
+    desk.fault = lambda uuids: _REFUSAL if len(uuids) > 1 else None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(desk.open("stays", (0, "PROCESSING"), (30, "DONE")).wait)
         await anyio.lowlevel.checkpoint()
@@ -107,8 +115,7 @@ async def test_who_leaves_while_the_batch_is_halved_is_not_asked_for(desk: Desk)
 
 async def test_who_leaves_while_a_look_is_on_its_way_is_forgotten(desk: Desk) -> None:
     desk.latency = 1
-    refusal = errors.ValidationError("bad", status=400)
-    desk.fault = lambda uuids: refusal if "bad" in uuids else None
+    desk.fault = lambda uuids: _REFUSAL if "bad" in uuids else None
 
     async def lead() -> None:
         with pytest.raises(errors.PollTimeout):

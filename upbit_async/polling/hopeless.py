@@ -16,5 +16,6 @@ def is_hopeless(error: UpbitError) -> bool:
     """Whether looking again would fail again: there is no key, it was refused, or it is blocked."""
     if isinstance(error, (AuthenticationError, PermissionDenied)):
         # Without a name it is not Upbit that spoke, and what a proxy says may be otherwise at the next look.
-        return bool(error.name)
+        # A used nonce speaks about one token, and the next request has another.
+        return error.name not in {"", "nonce_used"}
     return isinstance(error, (Banned, ConfigurationError))

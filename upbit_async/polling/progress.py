@@ -16,13 +16,16 @@ The rules:
 from __future__ import annotations
 
 import datetime as dt
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from upbit_async.models import DepositState, WithdrawalState
 
-__all__ = ["Progress", "StateChange", "Transfer", "TransferState", "goes_back"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Progress", "StateChange", "Transfer", "TransferState", "by_id", "goes_back"]
 
 TransferState: TypeAlias = WithdrawalState | DepositState
 """How far a transfer is."""
@@ -73,6 +76,20 @@ class StateChange(Generic[R]):
     record: R
     skipped: bool
     at: dt.datetime
+
+
+def by_id(rows: Iterable[R], id_of: Callable[[R], str]) -> dict[str, R]:
+    """Return a list's records by their ids in lower case.
+
+    If a list holds an id twice, a final record wins, wherever it stands: after it nothing can come. Of several
+    final ones the first wins, of several others the last.
+    """
+    found: dict[str, R] = {}
+    for row in rows:
+        key = id_of(row).casefold()
+        if key not in found or not found[key].state.is_final:
+            found[key] = row
+    return found
 
 
 def goes_back(change: StateChange[R]) -> bool:

@@ -157,6 +157,7 @@ class Entry(Generic[R]):
         looked_at: When the last look began.
         deadline: When the first of its subscriptions has its last look.
         under_way: Whether it is being looked at.
+        alone_since: Since when it is polled alone; None if it is polled with others.
         record: The transfer as it was last seen, or as the first who asked knew it.
         progress: Its way through the states.
         subscriptions: Who waits, in the order of their coming.
@@ -171,6 +172,7 @@ class Entry(Generic[R]):
     looked_at: float = -math.inf
     deadline: float = math.inf
     under_way: bool = False
+    alone_since: float | None = None
     record: R | None = None
     progress: Progress[R] = attrs.field(factory=Progress[R])
     subscriptions: dict[Subscription[R], None] = attrs.field(factory=dict["Subscription[R]", None])

@@ -3,6 +3,10 @@
 A sweep begins when some transfer is due. It takes along those that are almost due, so that transfers which
 were begun together stay together, and fills its last request with the soonest others. A few requests are under
 way at once, so that the limit of requests, and not their way there and back, says how long a sweep takes.
+
+If a request fails because of one of its ids or rows, it is halved until that one is found. Who is refused alone
+waits no longer. Whose row does not decode alone is polled alone from then on, until it does: no later sweep has
+to look for it.
 """
 
 from __future__ import annotations
@@ -12,29 +16,23 @@ import functools
 import heapq
 import logging
 import math
-from collections.abc import Awaitable, Callable, Container, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 import anyio
 import attrs
 
-from upbit_async.errors import (
-    APIError,
-    DecodeError,
-    NotFound,
-    RateLimited,
-    ServerError,
-    UpbitError,
-    ValidationError,
-)
+from upbit_async.errors import DecodeError, NotFound, UpbitError
 from upbit_async.events import Event, LookFailed, StateSeen
 from upbit_async.policy import PollSchedule
 from upbit_async.polling.circle import Circle, Waiter, Work
-from upbit_async.polling.hopeless import is_hopeless
+from upbit_async.polling.failures import FailedPoll, Failure
 from upbit_async.polling.ids import BATCH, how_many_fit
-from upbit_async.polling.progress import StateChange, Transfer, goes_back
+from upbit_async.polling.lone import LoneTransfers
+from upbit_async.polling.progress import StateChange, Transfer, by_id, goes_back
 from upbit_async.polling.schedule import Look, draw_stretch, next_look
 from upbit_async.polling.subscription import Entry, Subscription
+from upbit_async.protocol.rows import Rows
 
 __all__ = ["LOOKS_AT_ONCE", "Sweep", "WatchSettings"]
 
@@ -44,7 +42,6 @@ LOOKS_AT_ONCE: Final = 3
 R = TypeVar("R", bound=Transfer)
 
 _log = logging.getLogger("upbit_async.polling")
-_REQUEST_TIMEOUT = 408
 _LINE_HOLDS = 0.25
 """For how many seconds the order of looks holds. To settle it anew for each would cost much with many."""
 
@@ -54,8 +51,8 @@ class WatchSettings(Generic[R]):
     """How one kind of transfer is watched.
 
     Attributes:
-        fetch: Returns the records for up to a hundred ids; never called with none. A ValueError is taken for
-            a judgement on the ids.
+        fetch: Returns the records for up to a hundred ids, perhaps as `Rows`; never called with none. A
+            ValueError is taken for a judgement on the ids.
         schedule: When it is looked.
         kind: ``withdrawal`` or ``deposit``.
         host: The host that is talked to, for the events.
@@ -65,7 +62,7 @@ class WatchSettings(Generic[R]):
         id_of: Returns the id by which a record was asked for.
     """
 
-    fetch: Callable[[Sequence[str]], Awaitable[Sequence[R]]]
+    fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | Rows[R]]]
     schedule: PollSchedule
     kind: str
     host: str
@@ -75,21 +72,6 @@ class WatchSettings(Generic[R]):
     id_of: Callable[[R], str]
 
 
-def _may_be_one(error: UpbitError | ValueError) -> bool:
-    """Whether a single transfer of several may have caused the failure of all."""
-    return _is_refusal(error) or (isinstance(error, DecodeError) and error.path.startswith("$["))
-
-
-def _is_refusal(error: UpbitError | ValueError) -> bool:
-    """Whether the ids were judged, by Upbit or where the request was written, and will be judged so again."""
-    if isinstance(error, (ValidationError, NotFound, ValueError)):
-        return True
-    if is_hopeless(error) or isinstance(error, (RateLimited, ServerError)) or not isinstance(error, APIError):
-        return False
-    # Without a name it is not Upbit that spoke, and what a proxy says may be otherwise at the next look.
-    return bool(error.name) and 400 <= error.status < 500 and error.status != _REQUEST_TIMEOUT  # noqa: PLR2004
-
-
 class Sweep(Generic[R]):
     """Everything that is watched in one event loop."""
 
@@ -97,6 +79,7 @@ class Sweep(Generic[R]):
         self._settings = settings
         self._circle = Circle(self._find, places=LOOKS_AT_ONCE)
         self._entries: dict[str, Entry[R]] = {}
+        self._lone: LoneTransfers[R] = LoneTransfers()
         self._began = -math.inf
         self._line: list[Entry[R]] = []
         self._lined_up = -math.inf
@@ -130,7 +113,7 @@ class Sweep(Generic[R]):
         if entry is not None:
             entry.subscriptions.pop(subscription, None)
             if not entry.subscriptions:
-                del self._entries[entry.key]
+                self._forget(entry)
         if not self._entries:
             self._line.clear()
 
@@ -173,10 +156,20 @@ class Sweep(Generic[R]):
         batch = self._pick(now)
         if batch:
             return functools.partial(self._look_at, batch)
-        return min((entry.due for entry in self._entries.values() if not entry.under_way), default=math.inf)
+        return min(min((entry.due for entry in self._shared()), default=math.inf), self._lone.next_at())
 
     def _pick(self, now: float) -> list[Entry[R]]:
         """Return who is looked at next; nobody, if nobody is due."""
+        lone = self._lone.take(now)
+        if lone is not None:
+            return [lone]
+        batch = self._pick_together(now)
+        if batch:
+            return batch
+        lone = self._lone.take_last(now)
+        return [] if lone is None else [lone]
+
+    def _pick_together(self, now: float) -> list[Entry[R]]:
         if not self._line or now >= self._lined_up + _LINE_HOLDS:
             self._line_up(now)
         batch: list[Entry[R]] = []
@@ -188,10 +181,16 @@ class Sweep(Generic[R]):
             batch += self._soonest_others(BATCH - len(batch), {entry.key for entry in batch})
         return batch[: how_many_fit(entry.uuid for entry in batch)]  # the others come into the next line
 
+    def _shared(self) -> Iterator[Entry[R]]:
+        """Iterate over those who may be looked at together now."""
+        return (
+            entry for entry in self._entries.values() if not entry.under_way and entry.alone_since is None
+        )
+
     def _line_up(self, now: float) -> None:
         """Settle the order of all who are to be looked at: last looks first, then who is due longest."""
         self._lined_up = now
-        idle = [entry for entry in self._entries.values() if not entry.under_way]
+        idle = list(self._shared())
         # What gets almost due while a sweep is under way is left to the next, or a sweep might never end.
         if all(entry.ready > self._began for entry in idle):
             if all(entry.due > now for entry in idle):
@@ -207,9 +206,7 @@ class Sweep(Generic[R]):
     def _soonest_others(self, count: int, taken: Container[str]) -> list[Entry[R]]:
         """Return who may fill a request, soonest first: of those at whom this sweep has not looked."""
         others = (
-            entry
-            for entry in self._entries.values()
-            if entry.looked_at < self._began and not entry.under_way and entry.key not in taken
+            entry for entry in self._shared() if entry.looked_at < self._began and entry.key not in taken
         )
         return heapq.nsmallest(count, others, key=lambda entry: entry.due)
 
@@ -221,51 +218,102 @@ class Sweep(Generic[R]):
         finally:
             for entry in batch:
                 entry.under_way = False
-            watched = filter(self._watches, batch)
-            self._circle.rouse(min((entry.due for entry in watched), default=math.inf))
+            due = min((entry.due for entry in self._watched(batch)), default=math.inf)
+            self._circle.rouse(min(due, self._lone.next_at()))
 
-    async def _look(self, batch: Sequence[Entry[R]]) -> None:
+    async def _look(self, batch: Sequence[Entry[R]], known: FailedPoll | None = None) -> bool:
+        """Poll a batch, in ever smaller parts if one of its transfers spoils it; return whether that was so.
+
+        Args:
+            batch: Who is looked at.
+            known: A failed poll whose cause is known to be in this batch, so that it need not be polled whole.
+        """
+        suspects, failed = (batch, known) if known is not None else await self._poll(batch)
+        if failed is None:
+            return False
+        if len(suspects) < 2 or not failed.may_be_one:  # noqa: PLR2004 - nobody is left to be told apart
+            self._take_failure(suspects, failed)
+            return True
+        middle = len(suspects) // 2
+        first, second = self._watched(suspects[:middle]), suspects[middle:]
+        is_in_first = bool(first) and await self._look(first)
+        left = self._watched(second)
+        if left:
+            # If the first half is well, the cause is in the second; a wait, though, ends only by a poll of its own.
+            is_in_left = not is_in_first and len(left) == len(second)
+            is_sure = is_in_left and (len(left) > 1 or failed.kind is Failure.ROW)
+            await self._look(left, failed if is_sure else None)
+        return True
+
+    async def _poll(self, batch: Sequence[Entry[R]]) -> tuple[Sequence[Entry[R]], FailedPoll | None]:
+        """Ask for a batch, and take what was answered.
+
+        Returns:
+            Who is left without an answer, and why; nobody if each odd row was found to be somebody's.
+        """
         began = anyio.current_time()
         try:
             rows = await self._settings.fetch([entry.uuid for entry in batch])
         except (UpbitError, ValueError) as error:
-            if len(batch) == 1 or not _may_be_one(error):
-                self._take_failure(batch, error, began)
-                return
-        else:
-            self._take_rows(batch, rows, began)
-            return
-        # One bad transfer must not starve the others: halve until it stands alone.
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            watched = [entry for entry in half if self._watches(entry)]
-            if watched:
-                await self._look(watched)
+            return batch, FailedPoll(error, began)
+        in_doubt, nameless = self._take_rows(batch, rows, began)
+        if not in_doubt:
+            return [], None
+        if len(batch) > 1 and len(in_doubt) <= len(
+            nameless
+        ):  # as many rows as transfers: each has one of them
+            for entry, misfit in zip(in_doubt, nameless, strict=False):
+                self._take_failed_look([entry], misfit, began)
+            in_doubt = []
+        return in_doubt, FailedPoll(nameless[0], began)
 
-    def _take_failure(self, batch: Sequence[Entry[R]], error: UpbitError | ValueError, began: float) -> None:
-        if isinstance(error, NotFound):
-            for entry in filter(self._watches, batch):
-                self._take_absence(entry, began)
-        elif isinstance(error, ValueError) or _is_refusal(error):
-            for entry in batch:
-                self._end(entry, error)
-        elif is_hopeless(error):
+    def _take_failure(self, batch: Sequence[Entry[R]], failed: FailedPoll) -> None:
+        kind, error = failed.kind, failed.error
+        if kind is Failure.KEY:
             for entry in tuple(self._entries.values()):
                 self._end(entry, error)
+        elif kind is Failure.ABSENT:
+            for entry in self._watched(batch):
+                self._take_absence(entry, failed.began)
+        elif kind is Failure.ID or isinstance(error, ValueError):
+            for entry in batch:
+                self._end(entry, error)
         else:
-            self._take_failed_look(batch, error, began)
+            if kind is Failure.ROW:
+                for entry in self._watched(batch):
+                    self._lone.add(entry, anyio.current_time())
+            if batch:
+                self._take_failed_look(batch, error, failed.began)
 
-    def _take_rows(self, batch: Sequence[Entry[R]], rows: Sequence[R], began: float) -> None:
-        found = {self._settings.id_of(row).casefold(): row for row in rows}
+    def _take_rows(
+        self, batch: Sequence[Entry[R]], rows: Sequence[R] | Rows[R], began: float
+    ) -> tuple[list[Entry[R]], list[DecodeError]]:
+        """Take what was answered.
+
+        Returns:
+            Rows that can't be read and do not say whose they are, behind those whose they may be.
+        """
+        found = by_id(rows.readable if isinstance(rows, Rows) else rows, self._settings.id_of)
+        odd = rows.unreadable if isinstance(rows, Rows) else []
+        errors = {row.uuid.casefold(): row.error for row in odd if row.uuid is not None}
+        keys = {entry.key for entry in batch}
+        nameless = [row.error for row in odd if row.uuid is None or row.uuid.casefold() not in keys]
         at = self._settings.utc_now()
-        for entry in filter(self._watches, batch):
-            row = found.get(entry.key)
-            if row is None:
-                self._take_absence(entry, began)
-            else:
+        in_doubt: list[Entry[R]] = []
+        for entry in self._watched(batch):
+            if (row := found.get(entry.key)) is not None:
                 self._take_row(entry, row, began, at)
+            elif (error := errors.get(entry.key)) is not None:
+                self._lone.discard(entry)  # in a list it costs nobody else
+                self._take_failed_look([entry], error, began)
+            elif nameless:
+                in_doubt.append(entry)
+            else:
+                self._take_absence(entry, began)
+        return in_doubt, nameless
 
     def _take_row(self, entry: Entry[R], row: R, began: float, at: dt.datetime) -> None:
+        self._lone.discard(entry)
         change = entry.see(row, at)
         for subscription in entry.subscriptions:
             subscription.see(row, at)
@@ -279,6 +327,7 @@ class Sweep(Generic[R]):
             self._announce(entry, change)
 
     def _take_absence(self, entry: Entry[R], began: float) -> None:
+        self._lone.discard(entry)
         kind, grace = self._settings.kind, self._settings.schedule.grace
         if entry.record is not None:
             error = NotFound(
@@ -295,7 +344,7 @@ class Sweep(Generic[R]):
             self._end(entry, NotFound(text, status=200, asked_for=entry.uuid))
 
     def _take_failed_look(self, batch: Sequence[Entry[R]], error: UpbitError, began: float) -> None:
-        for entry in filter(self._watches, batch):
+        for entry in self._watched(batch):
             self._plan(entry, began, error)
         uuids = tuple(entry.uuid for entry in batch)
         self._settings.emit(LookFailed(host=self._settings.host, uuids=uuids, error=error))
@@ -307,7 +356,8 @@ class Sweep(Generic[R]):
             subscription.looked(now, failure)
             if subscription.served:
                 self._tell(subscription)
-        schedule, quiet_since = self._settings.schedule, entry.quiet_since
+        schedule = self._settings.schedule
+        quiet_since = entry.quiet_since if entry.alone_since is None else entry.alone_since
         entry.plan(next_look(schedule, now=now, quiet_since=quiet_since, stretch=self._stretch), now)
 
     def _announce(self, entry: Entry[R], change: StateChange[R]) -> None:
@@ -328,7 +378,7 @@ class Sweep(Generic[R]):
 
     def _drop(self, entry: Entry[R]) -> None:
         if self._watches(entry):
-            del self._entries[entry.key]
+            self._forget(entry)
         for subscription in entry.subscriptions:
             self._tell(subscription)
 
@@ -336,6 +386,13 @@ class Sweep(Generic[R]):
         self._circle.tell(subscription)
         if subscription.on_served is not None:
             subscription.on_served(subscription)
+
+    def _forget(self, entry: Entry[R]) -> None:
+        del self._entries[entry.key]
+        self._lone.discard(entry)
+
+    def _watched(self, batch: Sequence[Entry[R]]) -> list[Entry[R]]:
+        return [entry for entry in batch if self._watches(entry)]
 
     def _watches(self, entry: Entry[R]) -> bool:
         return self._entries.get(entry.key) is entry

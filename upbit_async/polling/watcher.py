@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from upbit_async.events import Event
     from upbit_async.policy import PollSchedule
+    from upbit_async.protocol.rows import Rows
 
 __all__ = ["Watcher"]
 
@@ -41,8 +42,9 @@ class Watcher(Generic[R]):
 
     Args:
         fetch: Returns the records for up to a hundred ids (as ``GET /v1/withdraws?uuids[]=…`` does); it is
-            never called with none, and repeats passing faults by itself. If it raises ValueError, the one id
-            that it is about is found out, and nobody else's wait ends.
+            never called with none, and repeats passing faults by itself. As `Rows`, a row that can't be read
+            costs no other. If it raises ValueError, the one id that it is about is found out, and nobody
+            else's wait ends.
         schedule: When it is looked.
         kind: ``withdrawal`` or ``deposit``.
         host: The host that is talked to, for the events.
@@ -54,7 +56,7 @@ class Watcher(Generic[R]):
 
     def __init__(
         self,
-        fetch: Callable[[Sequence[str]], Awaitable[Sequence[R]]],
+        fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | Rows[R]]],
         schedule: PollSchedule,
         *,
         kind: str,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import attrs
 
 from upbit_async.policy import Safety
+from upbit_async.protocol.rows import Rows
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from upbit_async.protocol.escort import Escort
     from upbit_async.protocol.token import Algorithm
 
-__all__ = ["Caller", "Endpoint", "Param", "Params"]
+__all__ = ["Caller", "Endpoint", "Param", "Params", "read_by_rows"]
 
 T = TypeVar("T")
 
@@ -66,6 +67,12 @@ class Endpoint(Generic[T]):
     def label(self) -> str:
         """The endpoint as people write it: ``GET /v1/withdraw``."""
         return f"{self.method} {self.path}"
+
+
+def read_by_rows(listing: Endpoint[list[T]], row_kind: type[T]) -> Endpoint[Rows[T]]:
+    """Return the same endpoint, with its answers read row by row."""
+    evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=Rows[row_kind])  # type: ignore[valid-type]
+    return cast("Endpoint[Rows[T]]", evolved)
 
 
 class Caller(Protocol):

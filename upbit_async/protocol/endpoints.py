@@ -18,7 +18,7 @@ from upbit_async.models import (
     WithdrawalChance,
 )
 from upbit_async.policy import Safety
-from upbit_async.protocol.endpoint import Endpoint
+from upbit_async.protocol.endpoint import Endpoint, read_by_rows
 from upbit_async.region import Region
 
 __all__ = [
@@ -38,6 +38,8 @@ __all__ = [
     "LIST_WALLETS",
     "LIST_WITHDRAWALS",
     "LIST_WITHDRAWAL_ADDRESSES",
+    "POLL_DEPOSITS",
+    "POLL_WITHDRAWALS",
     "VERIFY_DEPOSIT_BY_TXID",
     "VERIFY_DEPOSIT_BY_UUID",
 ]
@@ -70,6 +72,7 @@ LIST_WITHDRAWALS: Final = Endpoint(
     permission="view_withdrawals",
     docs=f"{_DOCS}list-withdrawals",
 )
+POLL_WITHDRAWALS: Final = read_by_rows(LIST_WITHDRAWALS, Withdrawal)
 GET_WITHDRAWAL: Final = Endpoint(
     method="GET",
     path="/v1/withdraw",
@@ -128,6 +131,7 @@ LIST_DEPOSITS: Final = Endpoint(
     permission="view_deposits",
     docs=f"{_DOCS}list-deposits",
 )
+POLL_DEPOSITS: Final = read_by_rows(LIST_DEPOSITS, Deposit)
 GET_DEPOSIT: Final = Endpoint(
     method="GET",
     path="/v1/deposit",

@@ -19,6 +19,7 @@ from upbit_async.protocol.endpoints import (
     GET_DEPOSIT_CHANCE,
     LIST_DEPOSIT_ADDRESSES,
     LIST_DEPOSITS,
+    POLL_DEPOSITS,
 )
 from upbit_async.resources import inputs
 from upbit_async.resources.paging import PAGE, walk
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from upbit_async.policy import PollSchedule
     from upbit_async.polling import IdName
     from upbit_async.protocol.endpoint import Caller, Param
+    from upbit_async.protocol.rows import Rows
 
 __all__ = ["Deposits"]
 
@@ -47,10 +49,12 @@ class Deposits(TransferRecords[Deposit]):
     """
 
     def __init__(self, caller: Caller, schedule: PollSchedule) -> None:
-        super().__init__(caller, listing=LIST_DEPOSITS, single=GET_DEPOSIT, states=DepositState)
+        super().__init__(
+            caller, listing=LIST_DEPOSITS, polling=POLL_DEPOSITS, single=GET_DEPOSIT, states=DepositState
+        )
         self._schedule = schedule
         self._watchers = {
-            "uuid": self._watcher(self._look, "uuid"),
+            "uuid": self._watcher(self._poll, "uuid"),
             "txid": self._watcher(self._find, "txid"),
         }
         self._meant: dict[str, str] = {}  # which deposit stands for a transaction that made several
@@ -223,13 +227,10 @@ class Deposits(TransferRecords[Deposit]):
         return DepositPoller(id_, by=by, watcher=watcher, region=caller.region, host=caller.host)
 
     def _watcher(
-        self, look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit]]], by: IdName
+        self, look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | Rows[Deposit]]], by: IdName
     ) -> Watcher[Deposit]:
         host, emit = self._caller.host, self._caller.emit
         return Watcher(look, self._schedule, kind="deposit", host=host, emit=emit, id_of=attrgetter(by))
-
-    async def _look(self, uuids: Sequence[str]) -> Sequence[Deposit]:
-        return await self.list(uuids=uuids)
 
     async def _find(self, txids: Sequence[str]) -> Sequence[Deposit]:
         """Return one deposit of each transaction: the oldest, or that which was found before."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from upbit_async.models import OpenEnum
     from upbit_async.protocol.endpoint import Caller, Endpoint, Param
+    from upbit_async.protocol.rows import Rows
 
 __all__ = ["TransferRecords"]
 
@@ -36,11 +37,13 @@ class TransferRecords(Generic[R]):
         caller: Caller,
         *,
         listing: Endpoint[builtins.list[R]],
+        polling: Endpoint[Rows[R]],
         single: Endpoint[R],
         states: type[OpenEnum],
     ) -> None:
         self._caller = caller
         self._listing = listing
+        self._polling = polling
         self._single = single
         self._states = states
 
@@ -163,3 +166,9 @@ class TransferRecords(Generic[R]):
             DecodeError: Upbit answered with one of another currency.
         """
         return await self._caller.call(self._single, {"currency": inputs.optional_text("currency", currency)})
+
+    async def _poll(self, uuids: Sequence[str]) -> Rows[R]:
+        """Return the transfers with these ids; a row that can't be read costs no other."""
+        wanted = inputs.id_list("uuids", uuids)
+        asked: dict[str, Param] = {"uuids": wanted, "limit": _MOST, "order_by": "desc"}
+        return await self._caller.call(self._polling, asked)

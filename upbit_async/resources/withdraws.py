@@ -22,6 +22,7 @@ from upbit_async.protocol.endpoints import (
     GET_WITHDRAWAL_CHANCE,
     LIST_WITHDRAWAL_ADDRESSES,
     LIST_WITHDRAWALS,
+    POLL_WITHDRAWALS,
 )
 from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs, procedure
@@ -29,7 +30,7 @@ from upbit_async.resources.records import TransferRecords
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from upbit_async.policy import PollSchedule
     from upbit_async.protocol.endpoint import Caller, Param
@@ -48,9 +49,15 @@ class Withdraws(TransferRecords[Withdrawal]):
     """
 
     def __init__(self, caller: Caller, schedule: PollSchedule) -> None:
-        super().__init__(caller, listing=LIST_WITHDRAWALS, single=GET_WITHDRAWAL, states=WithdrawalState)
+        super().__init__(
+            caller,
+            listing=LIST_WITHDRAWALS,
+            polling=POLL_WITHDRAWALS,
+            single=GET_WITHDRAWAL,
+            states=WithdrawalState,
+        )
         self._watcher: Watcher[Withdrawal] = Watcher(
-            self._look, schedule, kind="withdrawal", host=caller.host, emit=caller.emit
+            self._poll, schedule, kind="withdrawal", host=caller.host, emit=caller.emit
         )
 
     async def chance(self, currency: str, net_type: str) -> WithdrawalChance:
@@ -373,6 +380,3 @@ class Withdraws(TransferRecords[Withdrawal]):
         return WithdrawalPoller(
             uuid, watcher=self._watcher, region=caller.region, host=caller.host, last=last
         )
-
-    async def _look(self, uuids: Sequence[str]) -> Sequence[Withdrawal]:
-        return await self.list(uuids=uuids)
