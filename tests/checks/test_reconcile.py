@@ -84,6 +84,17 @@ def test_known_withdrawals_are_left_out_in_any_case() -> None:
     assert matched(ROW, row(uuid="aaaa"), known=("9F43",)) == ["aaaa"]
 
 
+@pytest.mark.parametrize("uuid", ["9f43", "9F43"])
+@pytest.mark.parametrize("final_first", [True, False])
+def test_of_a_withdrawal_that_is_listed_twice_the_final_record_counts(uuid: str, final_first: bool) -> None:
+    rows = [row(), row(uuid=uuid, state=WithdrawalState.DONE)]
+    found = matches(
+        INTENT, rows[::-1] if final_first else rows, known_uuids=(), slack=dt.timedelta(seconds=30)
+    )
+    assert [each.state for each in found] == ["DONE"]
+    assert conclude(INTENT, found).status == "found"
+
+
 def test_a_withdrawal_that_is_listed_twice_counts_once() -> None:
     assert matched(ROW, row(uuid="9F43")) == ["9F43"]
 

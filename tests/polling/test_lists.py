@@ -56,6 +56,20 @@ async def test_odd_lists_are_read_as_they_are_meant(
     assert not any(isinstance(event, LookFailed) for event in desk.events)
 
 
+@pytest.mark.parametrize("final_first", [True, False])
+async def test_of_two_records_with_one_id_a_final_one_wins(
+    desk: Desk, make: Callable[..., Withdrawal], final_first: bool
+) -> None:
+    def mangle(rows: Rows) -> Rows:
+        stale = [make(row.uuid.upper(), "PROCESSING") for row in rows]
+        return [*rows, *stale] if final_first else [*stale, *rows]
+
+    desk.mangle = mangle
+    desk.open("u", (0, "DONE"))
+    assert await told(desk, "u") == [["DONE"]]
+    assert len(desk.requests) == 1
+
+
 async def test_an_answer_that_holds_strangers_only_is_absence(
     desk: Desk, make: Callable[..., Withdrawal]
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 
 from upbit_async.errors import DecodeError, ServerError
+from upbit_async.models import Withdrawal, WithdrawalState
 from upbit_async.resources.paging import walk
 from upbit_async.sandbox import Fault
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from upbit_async.client import UpbitClient
-    from upbit_async.models import Withdrawal
     from upbit_async.protocol.endpoint import Param
     from upbit_async.resources.paging import Order
     from upbit_async.sandbox import Sandbox
@@ -125,18 +125,30 @@ async def test_a_wrong_walk_is_refused_where_it_is_asked_for(client: UpbitClient
     assert len(sandbox.requests) == 0
 
 
-@attrs.frozen
-class Row:
-    uuid: str
-
-
 @pytest.mark.parametrize("most", [None, 1, 2, 3, 7])
 @pytest.mark.parametrize("cap", [1, 2, 3])
 async def test_a_walk_does_not_depend_on_the_size_of_pages(cap: int, most: int | None) -> None:
-    rows = [Row(f"u{number}") for number in range(7)]
+    rows = [_row(f"u{number}", "DONE") for number in range(7)]
 
-    async def fetch(paging: dict[str, Param]) -> list[Row]:
-        start = 0 if paging["to"] is None else rows.index(Row(str(paging["to"]))) + 1
+    async def fetch(paging: dict[str, Param]) -> list[Withdrawal]:
+        start = 0 if paging["to"] is None else rows.index(_row(str(paging["to"]), "DONE")) + 1
         return rows[start : start + cap]
 
     assert [row async for row in walk(fetch, order="desc", most=most, asked="rows")] == rows[:most]
+
+
+@pytest.mark.parametrize("final_first", [True, False])
+async def test_of_a_row_that_a_page_holds_twice_the_final_one_is_yielded(final_first: bool) -> None:
+    pages = [[_row("a", "WAITING"), _row("b", "PROCESSING"), _row("B", "DONE")], []]
+    if final_first:
+        pages[0].reverse()
+
+    async def fetch(_: dict[str, Param]) -> list[Withdrawal]:
+        return pages.pop(0)
+
+    seen = {row.uuid: row.state async for row in walk(fetch, order="desc", most=None, asked="GET /x")}
+    assert seen == {"a": "WAITING", "B": "DONE"}
+
+
+def _row(uuid: str, state: str) -> Withdrawal:
+    return Withdrawal(uuid=uuid, currency="USDT", amount=Decimal(1), state=WithdrawalState(state))

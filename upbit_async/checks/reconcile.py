@@ -6,12 +6,14 @@ withdrawal of the same kind. See https://global-docs.upbit.com/reference/list-wi
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 from upbit_async.models import TransactionType, Withdrawal
 from upbit_async.protocol import echoes
+from upbit_async.protocol.duplicates import by_id
 from upbit_async.protocol.echoes import EXACT
 
 if TYPE_CHECKING:
@@ -64,13 +66,16 @@ def matches(
         raise ValueError(f"{intent.endpoint} is no withdrawal: there is nothing to look for")
     known = {uuid.casefold() for uuid in known_uuids}
     earliest = intent.started_at - slack
-    alike = {
-        row.uuid.casefold(): row
-        for row in rows
-        if row.uuid.casefold() not in known
-        and is_alike(intent, row)
-        and (row.created_at is None or row.created_at >= earliest)
-    }
+    alike = by_id(
+        (
+            row
+            for row in rows
+            if row.uuid.casefold() not in known
+            and is_alike(intent, row)
+            and (row.created_at is None or row.created_at >= earliest)
+        ),
+        operator.attrgetter("uuid"),
+    )
     exact = tuple(row for row in alike.values() if row.amount == amount)
     return exact or tuple(row for row in alike.values() if differs_by_fee(row, amount))
 

@@ -16,16 +16,13 @@ The rules:
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from upbit_async.models import DepositState, WithdrawalState
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-__all__ = ["Progress", "StateChange", "Transfer", "TransferState", "by_id", "goes_back"]
+__all__ = ["Progress", "StateChange", "Transfer", "TransferState", "goes_back"]
 
 TransferState: TypeAlias = WithdrawalState | DepositState
 """How far a transfer is."""
@@ -76,20 +73,6 @@ class StateChange(Generic[R]):
     record: R
     skipped: bool
     at: dt.datetime
-
-
-def by_id(rows: Iterable[R], id_of: Callable[[R], str]) -> dict[str, R]:
-    """Return a list's records by their ids in lower case.
-
-    If a list holds an id twice, a final record wins, wherever it stands: after it nothing can come. Of several
-    final ones the first wins, of several others the last.
-    """
-    found: dict[str, R] = {}
-    for row in rows:
-        key = id_of(row).casefold()
-        if key not in found or not found[key].state.is_final:
-            found[key] = row
-    return found
 
 
 def goes_back(change: StateChange[R]) -> bool:

@@ -29,9 +29,10 @@ from upbit_async.polling.circle import Circle, Waiter, Work
 from upbit_async.polling.failures import FailedPoll, Failure
 from upbit_async.polling.ids import BATCH, how_many_fit
 from upbit_async.polling.lone import LoneTransfers
-from upbit_async.polling.progress import StateChange, Transfer, by_id, goes_back
+from upbit_async.polling.progress import StateChange, Transfer, goes_back
 from upbit_async.polling.schedule import Look, draw_stretch, next_look
 from upbit_async.polling.subscription import Entry, Subscription
+from upbit_async.protocol.duplicates import by_id
 from upbit_async.protocol.rows import Rows
 
 __all__ = ["LOOKS_AT_ONCE", "Sweep", "WatchSettings"]

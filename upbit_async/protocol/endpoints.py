@@ -18,7 +18,7 @@ from upbit_async.models import (
     WithdrawalChance,
 )
 from upbit_async.policy import Safety
-from upbit_async.protocol.endpoint import Endpoint, read_by_rows
+from upbit_async.protocol.endpoint import Endpoint
 from upbit_async.region import Region
 
 __all__ = [
@@ -38,8 +38,6 @@ __all__ = [
     "LIST_WALLETS",
     "LIST_WITHDRAWALS",
     "LIST_WITHDRAWAL_ADDRESSES",
-    "POLL_DEPOSITS",
-    "POLL_WITHDRAWALS",
     "VERIFY_DEPOSIT_BY_TXID",
     "VERIFY_DEPOSIT_BY_UUID",
 ]
@@ -72,7 +70,6 @@ LIST_WITHDRAWALS: Final = Endpoint(
     permission="view_withdrawals",
     docs=f"{_DOCS}list-withdrawals",
 )
-POLL_WITHDRAWALS: Final = read_by_rows(LIST_WITHDRAWALS, Withdrawal)
 GET_WITHDRAWAL: Final = Endpoint(
     method="GET",
     path="/v1/withdraw",
@@ -131,7 +128,6 @@ LIST_DEPOSITS: Final = Endpoint(
     permission="view_deposits",
     docs=f"{_DOCS}list-deposits",
 )
-POLL_DEPOSITS: Final = read_by_rows(LIST_DEPOSITS, Deposit)
 GET_DEPOSIT: Final = Endpoint(
     method="GET",
     path="/v1/deposit",

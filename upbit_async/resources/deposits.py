@@ -12,6 +12,7 @@ from upbit_async.errors import PollTimeout, RateLimited, ServerError, TransportE
 from upbit_async.events import LookFailed
 from upbit_async.models import Deposit, DepositAddress, DepositState
 from upbit_async.polling import DepositPoller, Watcher, read_token, wait_after
+from upbit_async.protocol.endpoint import read_by_rows
 from upbit_async.protocol.endpoints import (
     CREATE_DEPOSIT_ADDRESS,
     GET_DEPOSIT,
@@ -19,7 +20,6 @@ from upbit_async.protocol.endpoints import (
     GET_DEPOSIT_CHANCE,
     LIST_DEPOSIT_ADDRESSES,
     LIST_DEPOSITS,
-    POLL_DEPOSITS,
 )
 from upbit_async.resources import inputs
 from upbit_async.resources.paging import PAGE, walk
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Deposits"]
 
 _MOST_MEANT = 10_000
+_POLL = read_by_rows(LIST_DEPOSITS, Deposit)
 
 
 class Deposits(TransferRecords[Deposit]):
@@ -50,7 +51,7 @@ class Deposits(TransferRecords[Deposit]):
 
     def __init__(self, caller: Caller, schedule: PollSchedule) -> None:
         super().__init__(
-            caller, listing=LIST_DEPOSITS, polling=POLL_DEPOSITS, single=GET_DEPOSIT, states=DepositState
+            caller, listing=LIST_DEPOSITS, polling=_POLL, single=GET_DEPOSIT, states=DepositState
         )
         self._schedule = schedule
         self._watchers = {

@@ -7,28 +7,34 @@ ascending; whether they include the row they name is undocumented.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from upbit_async.errors import DecodeError
+from upbit_async.protocol.duplicates import Record, by_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["PAGE", "Order", "walk"]
+__all__ = ["PAGE", "Order", "Row", "walk"]
 
 Order = Literal["asc", "desc"]
 PAGE = 100
 """How many rows a page holds at most."""
 
 
-class _Row(Protocol):
+class Row(Record, Protocol):
+    """A record that has a state and an id."""
+
     @property
-    def uuid(self) -> str: ...
+    def uuid(self) -> str:
+        """Its id."""
+        ...
 
 
-R = TypeVar("R", bound=_Row)
+R = TypeVar("R", bound=Row)
 
 
 async def walk(
@@ -51,17 +57,15 @@ async def walk(
     while True:
         cursor_name = "to" if order == "desc" else "from"
         page = await fetch({"limit": size, "order_by": order, cursor_name: cursor})
-        fresh = [row for row in page if row.uuid.casefold() not in seen]
+        fresh = {key: row for key, row in by_id(page, attrgetter("uuid")).items() if key not in seen}
         if not fresh:
             if all(row.uuid.casefold() == (cursor or "").casefold() for row in page):
                 return
             raise DecodeError(
                 f"{asked}: the list does not go on behind {cursor}; what was read so far may not be all"
             )
-        for row in fresh:
-            if row.uuid.casefold() in seen:
-                continue
-            seen.add(row.uuid.casefold())
+        for key, row in fresh.items():
+            seen.add(key)
             yield row
             if len(seen) == most:
                 return

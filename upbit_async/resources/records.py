@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from upbit_async.resources import inputs
-from upbit_async.resources.paging import Order, walk
+from upbit_async.resources.paging import Order, Row, walk
 
 if TYPE_CHECKING:
     import builtins
@@ -21,12 +21,7 @@ _MOST = 100
 _ORDERS = ("asc", "desc")
 
 
-class _Record(Protocol):
-    @property
-    def uuid(self) -> str: ...
-
-
-R = TypeVar("R", bound=_Record)
+R = TypeVar("R", bound=Row)
 
 
 class TransferRecords(Generic[R]):

@@ -15,6 +15,7 @@ from upbit_async.models import (
     WithdrawalState,
 )
 from upbit_async.polling import Watcher, WithdrawalPoller, read_token
+from upbit_async.protocol.endpoint import read_by_rows
 from upbit_async.protocol.endpoints import (
     CANCEL_WITHDRAWAL,
     CREATE_WITHDRAWAL,
@@ -22,7 +23,6 @@ from upbit_async.protocol.endpoints import (
     GET_WITHDRAWAL_CHANCE,
     LIST_WITHDRAWAL_ADDRESSES,
     LIST_WITHDRAWALS,
-    POLL_WITHDRAWALS,
 )
 from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs, procedure
@@ -39,6 +39,7 @@ __all__ = ["Withdraws"]
 
 _MEMBERS = ("currency", "net_type", "amount", "address", "secondary_address", "transaction_type")
 _Amount = Decimal | int | str
+_POLL = read_by_rows(LIST_WITHDRAWALS, Withdrawal)
 
 
 class Withdraws(TransferRecords[Withdrawal]):
@@ -52,7 +53,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         super().__init__(
             caller,
             listing=LIST_WITHDRAWALS,
-            polling=POLL_WITHDRAWALS,
+            polling=_POLL,
             single=GET_WITHDRAWAL,
             states=WithdrawalState,
         )
