@@ -56,11 +56,11 @@ def test_a_flood_of_odd_rows_is_refused_as_a_whole() -> None:
         read([{}] * 101)
 
 
-_ODD = st.sampled_from([{"amount": "x"}, {"currency": None}, {"state": 5}, {"amount": {}}])
+_CHANGES: list[dict[str, Any]] = [{}, {"amount": "x"}, {"currency": None}, {"state": 5}, {"amount": [0]}]
 
 
 @settings(deadline=None)
-@given(st.lists(st.one_of(st.just({}), _ODD), max_size=60))
+@given(st.lists(st.sampled_from(_CHANGES), max_size=60))
 def test_every_row_is_in_one_of_the_two_in_order(changes: list[dict[str, Any]]) -> None:
     rows = read([row(f"u{number}", **change) for number, change in enumerate(changes)])
     good = [f"u{number}" for number, change in enumerate(changes) if not change]

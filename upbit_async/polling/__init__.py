@@ -1,8 +1,9 @@
 """Waiting for a transfer.
 
 A `poller` is what a user holds; `watcher` looks for all who wait, in `sweep`s that the waiters' `circle` leads,
-whose sleepers a `bell` wakes; `merged` follows many at once; `progress`, `schedule`, `ids` and `hopeless` are the
-pure rules; `resume` writes and reads the token with which to go on.
+whose sleepers a `bell` wakes; `lone` has the transfers that are polled alone; `merged` follows many at once;
+`progress`, `schedule`, `ids`, `failures` and `hopeless` are the pure rules; `resume` writes and reads the token
+with which to go on.
 """
 
 from __future__ import annotations

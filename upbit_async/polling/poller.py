@@ -125,18 +125,19 @@ class TransferPoller(abc.ABC, Generic[R]):
         """Yield each change of state, and end after the final one.
 
         What is known already comes first and costs no request. States that passed between two looks show as
-        ``skipped``; a failed look is an event for the observer and does not end the iteration.
+        ``skipped``; a failed look is an event for the observer and does not end the iteration, unless every later
+        one would fail too.
 
         Yields:
             The changes, in the order in which they were seen.
 
         Raises:
             NotFound: Upbit does not know the id, though ``poll.grace`` seconds have passed.
-            AuthenticationError: The key was refused. This and the next two end every wait of the client.
+            AuthenticationError: The key was refused by name. This and the next three end every wait of the client.
             PermissionDenied: The key may not read transfers.
             Banned: Upbit has blocked the key for a while.
             ConfigurationError: There is no key.
-            ValidationError: Upbit refuses the id.
+            ValidationError: Upbit has refused the id by name, in a request for it alone.
         """
         if self._last is not None and self._last.state.is_final:
             state, at = self._last.state, dt.datetime.now(dt.UTC)
