@@ -30,7 +30,7 @@ from upbit_async.errors import DecodeError
 from upbit_async.models import Withdrawal, WithdrawalState
 from upbit_async.polling import Watcher, WithdrawalPoller, sweep, wait_after
 from upbit_async.protocol.decode import decode
-from upbit_async.protocol.rows import Rows, UnreadableRow
+from upbit_async.protocol.rows import ReadableRows
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
@@ -87,20 +87,20 @@ class Listing:
         self.moments[name] = list(moments)
         return WithdrawalPoller(name, watcher=self._watcher, region=Region.SG, host=HOST)
 
-    async def _fetch(self, uuids: Sequence[str]) -> list[Withdrawal] | Rows[Withdrawal]:
+    async def _fetch(self, uuids: Sequence[str]) -> list[Withdrawal] | ReadableRows[Withdrawal]:
         self._free = max(self._free + 1 / RATE, anyio.current_time())
         await anyio.sleep_until(self._free + self._round_trip / 2)
         rows = [self._row(name) for name in uuids]
         await anyio.sleep(self._round_trip / 2)
         self.looks.append((anyio.current_time(), uuids))
-        odd = [
-            UnreadableRow(uuid=name, error=DecodeError("no decimal", path=f"$[{number}].amount"))
+        odd = tuple(
+            DecodeError("no decimal", path=f"$[{number}].amount", uuid=name)
             for number, name in enumerate(uuids)
             if name in self._poisoned
-        ]
+        )
         if odd and not self._by_rows:
-            raise odd[0].error
-        return Rows(readable=[row for row in rows if row.uuid not in self._poisoned], unreadable=odd)
+            raise odd[0]
+        return ReadableRows(rows=[row for row in rows if row.uuid not in self._poisoned], unreadable=odd)
 
     def _row(self, name: str) -> Withdrawal:
         passed = sum(moment <= anyio.current_time() for moment in self.moments[name])

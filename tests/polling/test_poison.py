@@ -1,4 +1,4 @@
-"""Rows that do not decode, among many that do."""
+"""ReadableRows that do not decode, among many that do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from upbit_async.policy import PollSchedule
 from upbit_async.polling.lone import SPACING, LoneTransfers
 from upbit_async.polling.schedule import wait_after
 from upbit_async.polling.subscription import Entry
-from upbit_async.protocol.rows import Rows, UnreadableRow
+from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,10 +115,10 @@ async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[Desk]) -
     bad = set(crowd.bad)
     read = desk.fetch
 
-    async def fetch(uuids: Sequence[str]) -> Rows[Withdrawal]:
+    async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
         rows = await read(uuids)
-        odd = [UnreadableRow(uuid=row.uuid.upper(), error=ODD_ROW) for row in rows if row.uuid in bad]
-        return Rows(readable=[row for row in rows if row.uuid not in bad], unreadable=odd)
+        odd = tuple(errors.DecodeError("odd", uuid=row.uuid.upper()) for row in rows if row.uuid in bad)
+        return ReadableRows(rows=[row for row in rows if row.uuid not in bad], unreadable=odd)
 
     desk.watcher._settings = _with_fetch(desk, fetch)
     began = anyio.current_time()
@@ -135,10 +135,10 @@ async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[Desk]) -
 async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(desk: Desk, absent: int) -> None:
     read = desk.fetch
 
-    async def fetch(uuids: Sequence[str]) -> Rows[Withdrawal]:
+    async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
         rows = await read(uuids)
-        odd = [UnreadableRow(uuid=None, error=ODD_ROW) for row in rows if row.uuid == "odd"]
-        return Rows(readable=[row for row in rows if row.uuid != "odd"], unreadable=odd)
+        odd = tuple(ODD_ROW for row in rows if row.uuid == "odd")
+        return ReadableRows(rows=[row for row in rows if row.uuid != "odd"], unreadable=odd)
 
     desk.watcher._settings = _with_fetch(desk, fetch)
     ghosts = [desk.open(f"ghost{number}") for number in range(absent)]
@@ -163,10 +163,8 @@ async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(desk: Desk,
 async def test_a_format_that_nobody_can_read_costs_no_search(desk: Desk) -> None:
     read = desk.fetch
 
-    async def fetch(uuids: Sequence[str]) -> Rows[Withdrawal]:
-        return Rows(
-            readable=[], unreadable=[UnreadableRow(uuid=None, error=ODD_ROW)] * len(await read(uuids))
-        )
+    async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
+        return ReadableRows(rows=[], unreadable=(ODD_ROW,) * len(await read(uuids)))
 
     desk.watcher._settings = _with_fetch(desk, fetch)
     with anyio.move_on_after(0.5):

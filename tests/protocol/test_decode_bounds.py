@@ -13,7 +13,8 @@ from examples import example
 
 from upbit_async.errors import DecodeError
 from upbit_async.models import WalletStatus, Withdrawal, WithdrawalChance
-from upbit_async.protocol.decode import ReadableRows, decode, decode_in_steps, decode_untyped
+from upbit_async.protocol.decode import decode, decode_in_steps, decode_untyped
+from upbit_async.protocol.rows import ReadableRows
 from upbit_async.transport.http_port import MAX_BODY
 
 if TYPE_CHECKING:

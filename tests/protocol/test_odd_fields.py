@@ -24,7 +24,8 @@ from upbit_async.models import (
     WithdrawalChance,
 )
 from upbit_async.models._base import is_never_ignored
-from upbit_async.protocol.decode import ReadableRows, decode
+from upbit_async.protocol.decode import decode
+from upbit_async.protocol.rows import ReadableRows
 from upbit_async.protocol.endpoints import ENDPOINTS
 
 ASKED = "GET /v1/withdraws"

@@ -33,7 +33,7 @@ from upbit_async.polling.progress import StateChange, Transfer, goes_back
 from upbit_async.polling.schedule import Look, draw_stretch, next_look
 from upbit_async.polling.subscription import Entry, Subscription
 from upbit_async.protocol.duplicates import by_id
-from upbit_async.protocol.rows import Rows
+from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["LOOKS_AT_ONCE", "Sweep", "WatchSettings"]
 
@@ -52,7 +52,7 @@ class WatchSettings(Generic[R]):
     """How one kind of transfer is watched.
 
     Attributes:
-        fetch: Returns the records for up to a hundred ids, perhaps as `Rows`; never called with none. A
+        fetch: Returns the records for up to a hundred ids, perhaps as `ReadableRows`; never called with none. A
             ValueError is taken for a judgement on the ids.
         schedule: When it is looked.
         kind: ``withdrawal`` or ``deposit``.
@@ -63,7 +63,7 @@ class WatchSettings(Generic[R]):
         id_of: Returns the id by which a record was asked for.
     """
 
-    fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | Rows[R]]]
+    fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | ReadableRows[R]]]
     schedule: PollSchedule
     kind: str
     host: str
@@ -287,18 +287,18 @@ class Sweep(Generic[R]):
                 self._take_failed_look(batch, error, failed.began)
 
     def _take_rows(
-        self, batch: Sequence[Entry[R]], rows: Sequence[R] | Rows[R], began: float
+        self, batch: Sequence[Entry[R]], rows: Sequence[R] | ReadableRows[R], began: float
     ) -> tuple[list[Entry[R]], list[DecodeError]]:
         """Take what was answered.
 
         Returns:
-            Rows that can't be read and do not say whose they are, behind those whose they may be.
+            ReadableRows that can't be read and do not say whose they are, behind those whose they may be.
         """
-        found = by_id(rows.readable if isinstance(rows, Rows) else rows, self._settings.id_of)
-        odd = rows.unreadable if isinstance(rows, Rows) else []
-        errors = {row.uuid.casefold(): row.error for row in odd if row.uuid is not None}
+        found = by_id(rows.rows if isinstance(rows, ReadableRows) else rows, self._settings.id_of)
+        odd = rows.unreadable if isinstance(rows, ReadableRows) else ()
+        errors = {error.uuid.casefold(): error for error in odd if error.uuid is not None}
         keys = {entry.key for entry in batch}
-        nameless = [row.error for row in odd if row.uuid is None or row.uuid.casefold() not in keys]
+        nameless = [error for error in odd if error.uuid is None or error.uuid.casefold() not in keys]
         at = self._settings.utc_now()
         in_doubt: list[Entry[R]] = []
         for entry in self._watched(batch):

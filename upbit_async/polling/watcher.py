@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from upbit_async.events import Event
     from upbit_async.policy import PollSchedule
-    from upbit_async.protocol.rows import Rows
+    from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["Watcher"]
 
@@ -42,7 +42,7 @@ class Watcher(Generic[R]):
 
     Args:
         fetch: Returns the records for up to a hundred ids (as ``GET /v1/withdraws?uuids[]=…`` does); it is
-            never called with none, and repeats passing faults by itself. As `Rows`, a row that can't be read
+            never called with none, and repeats passing faults by itself. As `ReadableRows`, a row that can't be read
             costs no other. If it raises ValueError, the one id that it is about is found out, and nobody
             else's wait ends.
         schedule: When it is looked.
@@ -56,7 +56,7 @@ class Watcher(Generic[R]):
 
     def __init__(
         self,
-        fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | Rows[R]]],
+        fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | ReadableRows[R]]],
         schedule: PollSchedule,
         *,
         kind: str,

@@ -22,11 +22,12 @@ import msgspec
 from upbit_async.errors import RAW_CAP, DecodeError
 from upbit_async.models._base import Amount
 from upbit_async.protocol.repair import members_of, repaired
+from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["ReadableRows", "decode", "decode_in_steps", "decode_untyped", "uuid_in"]
+__all__ = ["decode", "decode_in_steps", "decode_untyped", "uuid_in"]
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -74,20 +75,6 @@ _SHORT_LIST: Final = _Cap(containers=3_000, values=50_000)
 _LIST: Final = _Cap(containers=40_000, values=400_000)
 _MOST_IN_REPAIR: Final = 10_000
 """Commas in a record that is repaired: more would be too many values."""
-
-
-@attrs.frozen
-class ReadableRows(Generic[T]):
-    """A list of records as far as it can be read.
-
-    Attributes:
-        rows: The records that can be read, in their order.
-        unreadable: One error for each record that can't be, in their order, with its `path` and, if that can be
-            read, its `uuid`.
-    """
-
-    rows: list[T]
-    unreadable: tuple[DecodeError, ...]
 
 
 def decode(kind: type[T], body: bytes, *, asked: str, ignored: Ignored = lambda _path: None) -> T:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 import attrs
 
 from upbit_async.policy import Safety
-from upbit_async.protocol.rows import Rows
+from upbit_async.protocol.rows import ReadableRows
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class Endpoint(Generic[T]):
         return f"{self.method} {self.path}"
 
 
-def read_by_rows(listing: Endpoint[list[T]], row_kind: type[T]) -> Endpoint[Rows[T]]:
+def read_by_rows(listing: Endpoint[list[T]], row_kind: type[T]) -> Endpoint[ReadableRows[T]]:
     """Return the same endpoint, with its answers read row by row."""
-    evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=Rows[row_kind])  # type: ignore[valid-type]
-    return cast("Endpoint[Rows[T]]", evolved)
+    evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=ReadableRows[row_kind])  # type: ignore[valid-type]
+    return cast("Endpoint[ReadableRows[T]]", evolved)
 
 
 class Caller(Protocol):

@@ -8,32 +8,20 @@ import attrs
 
 from upbit_async.errors import DecodeError
 
-__all__ = ["Rows", "UnreadableRow"]
+__all__ = ["ReadableRows"]
 
 T = TypeVar("T")
 
 
-@attrs.frozen(kw_only=True)
-class UnreadableRow:
-    """A row that is not what Upbit documents.
+@attrs.frozen
+class ReadableRows(Generic[T]):
+    """A list of records as far as it can be read.
 
     Attributes:
-        uuid: Its id, if that much can be read.
-        error: What is wrong with it. It holds nothing of the row itself.
+        rows: The records that can be read, in their order.
+        unreadable: One error for each record that can't be, in their order, with its `path` and, if that can be
+            read, its `uuid`.
     """
 
-    uuid: str | None
-    error: DecodeError
-
-
-@attrs.frozen(kw_only=True)
-class Rows(Generic[T]):
-    """What a list of records decodes to, where one odd row must not cost the others.
-
-    Attributes:
-        readable: The rows that are what Upbit documents, in their order.
-        unreadable: The others.
-    """
-
-    readable: list[T]
-    unreadable: list[UnreadableRow] = attrs.field(factory=list[UnreadableRow])
+    rows: list[T]
+    unreadable: tuple[DecodeError, ...] = ()

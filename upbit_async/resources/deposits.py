@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from upbit_async.policy import PollSchedule
     from upbit_async.polling import IdName
     from upbit_async.protocol.endpoint import Caller, Param
-    from upbit_async.protocol.rows import Rows
+    from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["Deposits"]
 
@@ -228,7 +228,7 @@ class Deposits(TransferRecords[Deposit]):
         return DepositPoller(id_, by=by, watcher=watcher, region=caller.region, host=caller.host)
 
     def _watcher(
-        self, look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | Rows[Deposit]]], by: IdName
+        self, look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | ReadableRows[Deposit]]], by: IdName
     ) -> Watcher[Deposit]:
         host, emit = self._caller.host, self._caller.emit
         return Watcher(look, self._schedule, kind="deposit", host=host, emit=emit, id_of=attrgetter(by))

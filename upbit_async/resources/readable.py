@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from upbit_async.models import Withdrawal
-from upbit_async.protocol.decode import ReadableRows
+from upbit_async.protocol.rows import ReadableRows
 from upbit_async.protocol.endpoints import LIST_WITHDRAWALS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from upbit_async.models import OpenEnum
     from upbit_async.protocol.endpoint import Caller, Endpoint, Param
-    from upbit_async.protocol.rows import Rows
+    from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["TransferRecords"]
 
@@ -32,7 +32,7 @@ class TransferRecords(Generic[R]):
         caller: Caller,
         *,
         listing: Endpoint[builtins.list[R]],
-        polling: Endpoint[Rows[R]],
+        polling: Endpoint[ReadableRows[R]],
         single: Endpoint[R],
         states: type[OpenEnum],
     ) -> None:
@@ -162,7 +162,7 @@ class TransferRecords(Generic[R]):
         """
         return await self._caller.call(self._single, {"currency": inputs.optional_text("currency", currency)})
 
-    async def _poll(self, uuids: Sequence[str]) -> Rows[R]:
+    async def _poll(self, uuids: Sequence[str]) -> ReadableRows[R]:
         """Return the transfers with these ids; a row that can't be read costs no other."""
         wanted = inputs.id_list("uuids", uuids)
         asked: dict[str, Param] = {"uuids": wanted, "limit": _MOST, "order_by": "desc"}

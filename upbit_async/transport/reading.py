@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import attrs
 
 from upbit_async.errors import DecodeError
-from upbit_async.protocol.decode import ReadableRows, decode_in_steps
+from upbit_async.protocol.decode import decode_in_steps
+from upbit_async.protocol.rows import ReadableRows
 from upbit_async.protocol.echoes import mismatch
 
 if TYPE_CHECKING:
