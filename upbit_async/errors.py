@@ -7,7 +7,7 @@
     ├─ PreflightFailed      .reasons  a withdrawal was not even tried
     ├─ TransportError       no usable answer; safe to repeat
     │   └─ NotSent          the request provably never left
-    ├─ OutcomeUnknown       .intent .raw .status .name .uuid  it must not be repeated: find out first
+    ├─ OutcomeUnknown       .intent .raw .status .name .uuid .connection_bounded  find out first
     ├─ DecodeError          .path .raw .uuid  the answer is not what Upbit documents
     ├─ APIError             .status .name .message .endpoint .asked_for  Upbit said no
     │   ├─ AuthenticationError
@@ -157,6 +157,10 @@ class OutcomeUnknown(UpbitError):
             request has arrived.
         uuid: The id in an answer that says the request was accepted, but can't be read or is about something else
             than was asked. It may or may not be this request's. None if there was none.
+        connection_bounded: Whether the operating system drops what is left of the request when its connection is
+            closed, so that it can't arrive later. False if that is not known, as over HTTP/2 and through HTTP
+            clients that do not tell of their connections: then the request may still arrive for about 16 minutes
+            after it left (see ``intent.started_at``).
     """
 
     _not_pickled = frozenset({"raw"})
@@ -170,6 +174,7 @@ class OutcomeUnknown(UpbitError):
         status: int | None = None,
         name: str = "",
         uuid: str | None = None,
+        connection_bounded: bool = False,
     ) -> None:
         super().__init__(text, may_have_executed=True)
         self.intent = intent
@@ -177,6 +182,7 @@ class OutcomeUnknown(UpbitError):
         self.status = status
         self.name = name
         self.uuid = uuid
+        self.connection_bounded = connection_bounded
 
 
 class DecodeError(UpbitError):

@@ -71,6 +71,7 @@ ERRORS = [
     errors.OutcomeUnknown("x", intent=INTENT, status=401, name="nonce_used"),
     errors.OutcomeUnknown("x", intent=INTENT, status=201, uuid="u"),
     errors.NotFound("none", status=404, asked_for="uuid u"),
+    errors.OutcomeUnknown("x", intent=INTENT, connection_bounded=True),
     errors.ValidationError("no", status=400, name="n", message="m", endpoint="POST /v1/withdraws/coin"),
     errors.RateLimited("slow", retry_after=1.5, status=429),
     errors.Banned("banned", until=NOW, status=418),

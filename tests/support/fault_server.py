@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 import anyio
 import anyio.abc
 import attrs
+from anyio.streams.tls import TLSListener
 
 __all__ = ["Connection", "Ending", "FaultServer", "answers", "closes", "hangs", "http", "resets", "serve"]
 
@@ -20,7 +23,7 @@ GOOD = b"[]"
 class Connection:
     """One accepted connection, as a test's behaviour sees it."""
 
-    stream: anyio.abc.SocketStream
+    stream: anyio.abc.ByteStream
     buffer: bytes = b""
 
     async def request(self) -> bytes:
@@ -47,6 +50,12 @@ class Connection:
         with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError):
             while True:
                 await self.stream.receive()
+
+    @property
+    def client_address(self) -> tuple[str, int]:
+        """The address of the client's end."""
+        address: tuple[str, int] = self.stream.extra(anyio.abc.SocketAttribute.remote_address)  # noqa: S610
+        return address
 
     def reset(self) -> None:
         """Break the connection off with RST rather than FIN."""
@@ -96,7 +105,7 @@ class FaultServer:
     connections: int = 0
     open: int = 0
 
-    async def handle(self, stream: anyio.abc.SocketStream) -> None:
+    async def handle(self, stream: anyio.abc.ByteStream) -> None:
         """Serve one connection."""
         self.connections += 1
         self.open += 1
@@ -122,11 +131,15 @@ def http(status: int, body: bytes = GOOD, *headers: str, reason: str = "Whatever
 
 
 @contextlib.asynccontextmanager
-async def serve(behaviour: Behaviour) -> AsyncGenerator[FaultServer, None]:
+async def serve(
+    behaviour: Behaviour, *, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[FaultServer, None]:
     """Serve on a free port of this machine until the block ends."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    listener: anyio.abc.Listener[Any] = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port: int = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's
-    server = FaultServer(f"http://127.0.0.1:{port}", behaviour)
+    server = FaultServer(f"{'http' if tls is None else 'https'}://127.0.0.1:{port}", behaviour)
+    if tls is not None:
+        listener = TLSListener(listener, tls, standard_compatible=False)
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, server.handle)
         yield server

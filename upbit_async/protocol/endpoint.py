@@ -113,6 +113,25 @@ class Caller(Protocol):
         """The ids that answers have told of what was made without an escort, in lower case."""
         ...
 
+    @property
+    def unproven(self) -> AbstractSet[str]:
+        """The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case.
+
+        Such an answer may have been meant for an earlier request. The client has compared it with what was asked
+        and with its own earlier answers; a caller that knows of more withdrawals compares it with those.
+        """
+        ...
+
+    @property
+    def bounds_connections(self) -> bool:
+        """Whether what must not happen twice leaves only on connections that are bounded.
+
+        On a bounded connection the operating system drops what is left of a request when it is given up. True
+        holds for every request that is guarded by an escort and begins while it is True: one whose connection
+        proves not to be bounded is not sent. False means that the next request may leave on any connection.
+        """
+        ...
+
     def claim(self, uuid: str, intent: Intent) -> None:
         """Remember that an id is this intent's and no other's."""
         ...

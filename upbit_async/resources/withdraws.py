@@ -331,6 +331,7 @@ class Withdraws(TransferRecords[Withdrawal]):
                 f"{about}: still unknown, because Upbit's list could not be read ({blindness}); "
                 "do not send it again: reconcile later",
                 intent=about,
+                connection_bounded=unknown.connection_bounded,
             ) from blindness
         if result.withdrawal is not None:
             self._caller.claim(result.withdrawal.uuid, about)

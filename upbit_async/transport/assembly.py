@@ -9,7 +9,7 @@ from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.settings import host_of
 from upbit_async.transport.call import Shared
 from upbit_async.transport.gate import Gate
-from upbit_async.transport.http_port import ClientLane, Lane, OwnLane, library_of
+from upbit_async.transport.http_port import Bounds, ClientLane, Lane, OwnLane, library_of
 from upbit_async.transport.intervals import intervals_of
 from upbit_async.transport.limiter import LocalLimiter, RateLimiter, shared_limiter
 from upbit_async.transport.penalty import penalty_box, put_under
@@ -41,9 +41,10 @@ def assemble(
         TypeError: `http` is no client of httpx or httpx2.
     """
     make_lane: Callable[[], Lane] = functools.partial(OwnLane, base_url)
+    bounds = Bounds(injected=http is not None)
     if http is not None:
         library_of(http)
-        make_lane = functools.partial(ClientLane, base_url, http)
+        make_lane = functools.partial(ClientLane, base_url, http, bounds)
     host = host_of(base_url)
     key = credentials.access_key.fingerprint if credentials is not None else ""
     limiter = limiter if limiter is not None else shared_limiter(host, key)
@@ -54,10 +55,17 @@ def assemble(
         region=region,
         host=host,
         signer=None if credentials is None else Signer(credentials, algorithm),
-        gate=Gate(connections, make_lane),
+        gate=Gate(connections, make_lane, abandon=_abandon),
         injected=http is not None,
         limiter=limiter,
         box=box,
         intervals=intervals_of(host, key),
         space_as_plus=space_as_plus,
+        bounds=bounds,
     )
+
+
+def _abandon(lane: Lane) -> None:
+    """Close what a lane's event loop has left open when it ended; connections of an injected client are not ours."""
+    if isinstance(lane, OwnLane):
+        lane.abandon()

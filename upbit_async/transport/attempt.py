@@ -20,17 +20,20 @@ from upbit_async.transport.call import Call, Held, Outcome, Shared, Teller
 from upbit_async.transport.http_port import SATURATED, Lost, Wire
 from upbit_async.transport.limiter import Ticket
 from upbit_async.transport.once import see_through
+from upbit_async.transport.teardown import TeardownReport
 from upbit_async.transport.verdict import banned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from upbit_async.models import Intent
     from upbit_async.policy import Timeouts
 
 __all__ = ["Attempter"]
 
 _log = logging.getLogger("upbit_async.http")
 _NOTABLE_WAIT = 0.001
+_CALLER_CANCELLED = "its caller was cancelled while it was under way"
 
 
 class Attempter:
@@ -47,12 +50,13 @@ class Attempter:
         self._timeouts = timeouts
         self._tell = tell
 
-    async def attempt(self, call: Call, late: Callable[[Outcome], None]) -> Outcome:
+    async def attempt(self, call: Call, late: Callable[[Outcome, str], None]) -> Outcome:
         """Send a request once, if there is time for it.
 
         Args:
             call: What to send.
-            late: Takes the outcome of a request that must not happen twice if its caller was cancelled.
+            late: Takes the outcome of a request that must not happen twice if its caller can't be given it, and
+                what stands in the way.
 
         Raises:
             Banned: Nothing may be sent now.
@@ -64,9 +68,11 @@ class Attempter:
             return await self._carry(call, held, Wire())
         try:
             return await see_through(
-                functools.partial(self._carry, call, held),
+                functools.partial(self._carry_once, call, held, late)
+                if call.once
+                else functools.partial(self._carry, call, held),
                 tasks=self._shared.tasks,
-                late=late if call.once else None,
+                late=(lambda outcome: late(outcome, _CALLER_CANCELLED)) if call.once else None,
                 stoppable=not self._shared.injected,
             )
         except BaseException:
@@ -131,22 +137,25 @@ class Attempter:
         held.started = True
         outcome: Outcome | None = None
         started, left_at = anyio.current_time(), clock.now()
+        is_torn_down = False
         try:
             self._tell(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
             judged = outcome = self._judge(await self._send(call, held, wire), left_at)
-        except BaseException:
-            if call.once and not wire.certainly_here:
-                _log.error("%s was stopped on its way: its outcome is unknown", call.intent)
+            held.outcome = outcome
+        except GeneratorExit:  # the event loop was closed: there is nobody to tell, and nothing to wait with
+            is_torn_down = True
             raise
         finally:
+            call.is_fresh, call.is_bounded = wire.fresh, wire.bounded
             call.may_count = not (wire.certainly_here or (outcome is not None and outcome.turned_away))
-            try:
-                if isinstance(held.ticket, Ticket):
-                    held.ticket.lost = outcome is None or outcome.answer is None
-                self._tell_limiter(held, outcome)
-                self._report(call, outcome, anyio.current_time() - started)
-            finally:
-                await self._hand_back_used(held, wire, clean=outcome is not None and outcome.is_clean)
+            if not is_torn_down:
+                try:
+                    if isinstance(held.ticket, Ticket):
+                        held.ticket.lost = outcome is None or outcome.answer is None
+                    self._tell_limiter(held, outcome)
+                    self._report(call, outcome, anyio.current_time() - started)
+                finally:
+                    await self._hand_back_used(held, wire, clean=outcome is not None and outcome.is_clean)
         return judged
 
     async def _hand_back_used(self, held: Held, wire: Wire, *, clean: bool) -> None:
@@ -155,11 +164,31 @@ class Attempter:
         if not clean and not wire.certainly_here and not self._shared.injected:
             self._tell(events.ConnectionReplaced)
 
+    async def _carry_once(
+        self, call: Call, held: Held, late: Callable[[Outcome, str], None], wire: Wire
+    ) -> Outcome:
+        """Carry a request that must not happen twice: whatever stops it, the log has its outcome."""
+        report_unknown = functools.partial(_log_unknown, call.intent, wire)
+        teardown = TeardownReport(report_unknown, call.deadline - anyio.current_time())
+        try:
+            return await self._carry(call, held, wire)
+        except BaseException as stop:
+            if held.outcome is not None and not wire.certainly_here:
+                late(held.outcome, f"{type(stop).__name__} was raised after its answer had come")
+            elif not teardown.was_made:
+                report_unknown()
+            raise
+        finally:
+            teardown.cancel()
+
     async def _send(self, call: Call, held: Held, wire: Wire) -> Answer | Lost:
         wire.must_stop = lambda: self._shared.box.seconds_left() > 0
         lane = held.lane_pass.lane
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
+                wire.once, wire.drop_after = True, self._timeouts.read
+                # An escort notes down whether its connection will be bounded, before there is one.
+                wire.must_be_bounded = call.escort is not None and self._shared.bounds.possible
                 await lane.aclose()  # it travels on a fresh connection: an idle one may be dead already
             nonce, algorithm = str(uuid.uuid4()), None
             if call.escort is not None:
@@ -191,13 +220,19 @@ class Attempter:
     def _tell_limiter(self, held: Held, outcome: Outcome | None) -> None:
         """Tell the limiter how it went; what it raises must not cover an answer."""
         answer = outcome.answer if outcome is not None else None
+        limiter = self._shared.limiter
+        take_ban: Callable[[Ticket, float], None] | None = getattr(limiter, "ban", None)
         try:
             if answer is not None and outcome is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                self._shared.limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
-                return
-            remaining = answer.remaining if answer is not None else None
-            self._shared.limiter.observe(held.ticket, None if remaining is None else remaining.sec)
-        except Exception:  # noqa: BLE001 - whatever a limiter of the user's raises, the answer counts
+                limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
+            elif outcome is not None and outcome.fault is Fault.BANNED and take_ban is not None:
+                take_ban(held.ticket, outcome.banned_for)
+            else:
+                remaining = answer.remaining if answer is not None else None
+                limiter.observe(held.ticket, None if remaining is None else remaining.sec)
+        except (KeyboardInterrupt, SystemExit):  # the program is asked to end
+            raise
+        except BaseException:  # noqa: BLE001 - a cancelled future of its own, say: the answer counts all the same
             _log.exception("the limiter raised; the call goes on")
 
     def _report(self, call: Call, outcome: Outcome | None, seconds: float) -> None:
@@ -216,6 +251,12 @@ class Attempter:
             fault="cancelled" if outcome is None else fault,
             remaining=remaining.sec if remaining is not None else None,
         )
+
+
+def _log_unknown(intent: Intent, wire: Wire) -> None:
+    """Log a request that must not happen twice and has lost the code that would take its answer."""
+    if not wire.certainly_here:
+        _log.error("%s was stopped on its way: its outcome is unknown", intent)
 
 
 def _not_sent(what: str, advice: str, cause: Exception | None = None) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -18,13 +19,15 @@ from upbit_async.protocol.retry import RetryBudget
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.region import Region
 from upbit_async.transport.gate import Gate, Pass
-from upbit_async.transport.http_port import Lost
+from upbit_async.transport.http_port import Bounds, Lost
 from upbit_async.transport.intervals import Intervals
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.once import OwnedTasks
 from upbit_async.transport.penalty import PenaltyBox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from upbit_async.events import Event
 
 __all__ = ["Call", "Held", "Outcome", "Shared", "Teller"]
@@ -60,8 +63,12 @@ class Shared:
         budget: How much repeating is left.
         tasks: Requests that outlive their callers.
         closed: Whether the client was closed.
+        bounds: Whether the connections of requests that must not happen twice can be bounded.
         claimed: The ids that are known to be a certain request's, oldest first.
         answered: The ids that answers have told of what had no escort, in lower case, oldest first.
+        seen: The ids in all answers that came through an injected client, in lower case, oldest first.
+        unproven: The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case,
+            oldest first.
     """
 
     region: Region
@@ -76,12 +83,30 @@ class Shared:
     budget: RetryBudget = attrs.field(factory=RetryBudget)
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
     closed: bool = False
+    bounds: Bounds = attrs.field(factory=Bounds)
     claimed: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
     answered: dict[str, None] = attrs.field(factory=dict[str, None])
+    seen: dict[str, None] = attrs.field(factory=dict[str, None])
+    unproven: dict[str, None] = attrs.field(factory=dict[str, None])
+    lock: threading.RLock = attrs.field(
+        factory=threading.RLock
+    )  # of the ids; clients are used in several threads
 
     def claim(self, uuid: str, intent: Intent) -> None:
         """Remember what an id belongs to."""
-        _keep(self.claimed, uuid, intent)
+        with self.lock:
+            _keep(self.claimed, uuid, intent)
+
+    def claimed_by_others(self, intent: Intent) -> set[str]:
+        """Return the ids that are known to be other intents'."""
+        with self.lock:
+            return {uuid for uuid, owner in self.claimed.items() if owner != intent}
+
+    def see(self, ids: Iterable[str]) -> None:
+        """Remember the ids in an answer."""
+        with self.lock:
+            for each in ids:
+                _keep(self.seen, each.casefold(), None)
 
     def take_answer(self, uuid: str, intent: Intent, *, escorted: bool) -> None:
         """Remember what an id belongs to, by Upbit's own answer.
@@ -91,7 +116,13 @@ class Shared:
         """
         self.claim(uuid, intent)
         if not escorted:
-            _keep(self.answered, uuid.casefold(), None)
+            with self.lock:
+                _keep(self.answered, uuid.casefold(), None)
+
+    def doubt(self, uuid: str) -> None:
+        """Remember that a withdrawal's answer came over a connection not known to be fresh."""
+        with self.lock:
+            _keep(self.unproven, uuid.casefold(), None)
 
     def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
         """Sign one request."""
@@ -126,6 +157,8 @@ class Call:
         answer_was_lost: Whether an earlier attempt may have been carried out.
         retry_cost: What the last repetition took from the retry budget.
         may_count: Whether Upbit may have taken note of the last attempt.
+        is_fresh: Whether the last attempt had a connection that is known to carry no other request's answer.
+        is_bounded: Whether the kernel drops what the last attempt's connection has not delivered.
     """
 
     endpoint: Endpoint[Any]
@@ -138,6 +171,8 @@ class Call:
     answer_was_lost: bool = False
     retry_cost: int | None = None
     may_count: bool = False
+    is_fresh: bool = False
+    is_bounded: bool = False
 
     @property
     def asked(self) -> str:
@@ -202,4 +237,5 @@ class Held:
 
     lane_pass: Pass
     ticket: Ticket
+    outcome: Outcome | None = None  # what the attempt came to, as soon as it is known
     started: bool = False  # whether the attempt has begun, and so will hand it back by itself

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
 import random
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
+import attrs
 import anyio.lowlevel
 
 from upbit_async import errors, events
@@ -17,6 +19,7 @@ from upbit_async.protocol.replies import Fault
 from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
 from upbit_async.transport.attempt import Attempter
 from upbit_async.transport.call import Call, Outcome, Shared
+from upbit_async.transport.proof import doubt_about, ids_in
 from upbit_async.transport.reading import Misfit, Reading, read_at_once, read_in_steps
 from upbit_async.transport.verdict import error_for, too_soon, unreadable
 
@@ -74,7 +77,7 @@ class Carrier:
 
     def claimed_by_others(self, intent: Intent) -> set[str]:
         """Return the ids that are known to be other intents'."""
-        return {uuid for uuid, owner in self.shared.claimed.items() if owner != intent}
+        return self.shared.claimed_by_others(intent)
 
     def emit(self, event: events.Event) -> None:
         """Tell the observer, if there is one; what it raises breaks nothing."""
@@ -82,7 +85,9 @@ class Carrier:
             return
         try:
             self.observer(event)
-        except Exception:  # noqa: BLE001 - whatever an observer raises, the call goes on
+        except (KeyboardInterrupt, SystemExit):  # the program is asked to end
+            raise
+        except BaseException:  # noqa: BLE001 - a cancelled future of its own, say: the call goes on all the same
             if not self._observer_failed:
                 self._observer_failed = True
                 _log.exception("the observer raised; this is reported once")
@@ -124,7 +129,19 @@ class Carrier:
     @property
     def answered(self) -> AbstractSet[str]:
         """The ids that answers have told of what was made without an escort, in lower case."""
-        return self.shared.answered.keys()
+        with self.shared.lock:
+            return frozenset(self.shared.answered)
+
+    @property
+    def unproven(self) -> AbstractSet[str]:
+        """The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case."""
+        with self.shared.lock:
+            return frozenset(self.shared.unproven)
+
+    @property
+    def bounds_connections(self) -> bool:
+        """Whether what must not happen twice leaves only on connections that are bounded."""
+        return self.shared.bounds.possible
 
     async def call(
         self, endpoint: Endpoint[T], params: Params | None = None, *, escort: Escort | None = None
@@ -145,7 +162,7 @@ class Carrier:
         while True:
             call.attempt += 1
             try:
-                outcome = await self._attempter.attempt(call, lambda outcome: self._late(call, outcome))
+                outcome = await self._attempter.attempt(call, functools.partial(self._late, call))
             except errors.UpbitError as refusal:
                 # Nothing may leave now; an earlier attempt may have.
                 refusal.may_have_executed |= call.may_have_executed
@@ -219,8 +236,15 @@ class Carrier:
             if call.once:
                 _log.error("%s", error)
             raise error
-        if call.once and isinstance(reading.record, Withdrawal):
-            self.shared.take_answer(reading.record.uuid, call.intent, escorted=call.escort is not None)
+        record = reading.record
+        if call.once and not call.is_fresh and (doubt := doubt_about(self.shared, call, record)):
+            raise unreadable(self.shared, call, attrs.evolve(answer, defect=doubt), "$", doubt)
+        if self.shared.injected:
+            self.shared.see(ids_in(answer.body))
+        if call.once and isinstance(record, Withdrawal):
+            if not call.is_fresh:
+                self.shared.doubt(record.uuid)
+            self.shared.take_answer(record.uuid, call.intent, escorted=call.escort is not None)
         for field in reading.ignored:
             self._report_ignored(call.asked, field)
         for unread in reading.unreadable:
@@ -239,8 +263,14 @@ class Carrier:
         )
         self.tell(events.FieldIgnored, endpoint=endpoint, field=field)
 
-    def _late(self, call: Call, outcome: Outcome) -> None:
-        """Take the answer of a request that must not happen twice, after its caller has gone."""
+    def _late(self, call: Call, outcome: Outcome, why: str) -> None:
+        """Take the answer of a request that must not happen twice, if its caller can't be given it.
+
+        Args:
+            call: The call.
+            outcome: What it came to.
+            why: What stands in the way.
+        """
         result: object = None
         error: errors.UpbitError | None = None
         try:
@@ -251,8 +281,9 @@ class Carrier:
         except errors.UpbitError as failure:
             error = failure
         _log.warning(
-            "%s: its caller was cancelled while it was under way; it ended with: %s",
+            "%s: %s; it ended with: %s",
             call.intent,
+            why,
             error or f"uuid {getattr(result, 'uuid', None) or getattr(result, 'deposit_uuid', None)}",
         )
         self.tell(events.LateResult, intent=call.intent, result=result, error=error)

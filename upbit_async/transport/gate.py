@@ -7,12 +7,13 @@ finding out what state it is in.
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 import attrs
+from anyio.lowlevel import EventLoopToken
 
 from upbit_async.transport.http_port import Lane
 
@@ -31,14 +32,23 @@ class _Yard:
     """The lanes of one event loop; connections can't move to another."""
 
     places: anyio.Semaphore
-    loop: asyncio.AbstractEventLoop | None  # None on trio
+    loop: EventLoopToken
     idle: list[Lane] = attrs.field(factory=list[Lane])
+    busy: set[Lane] = attrs.field(factory=set[Lane])
     closed: bool = False
 
     @property
     def has_ended(self) -> bool:
-        """Whether its event loop is known to have ended; its connections can't be closed any more."""
-        return self.loop is not None and self.loop.is_closed()
+        """Whether its event loop has ended; its connections can't be closed as usual any more."""
+        native: Any = self.loop.native_token
+        is_closed = getattr(native, "is_closed", None)
+        if is_closed is not None:  # asyncio
+            return bool(is_closed())
+        try:
+            native.run_sync_soon(bool)
+        except RuntimeError:  # trio's run has finished
+            return True
+        return False
 
 
 @attrs.define(eq=False)
@@ -56,6 +66,7 @@ class Pass:
             else:
                 await self.lane.aclose()
         finally:
+            self._yard.busy.discard(self.lane)
             self._yard.places.release()
 
 
@@ -65,12 +76,17 @@ class Gate:
     Args:
         size: Lanes at once, in each event loop.
         make_lane: Makes a lane.
+        abandon: Closes what a lane has left open, if its event loop has ended and can't do that any more.
     """
 
-    def __init__(self, size: int, make_lane: Callable[[], Lane]) -> None:
+    def __init__(
+        self, size: int, make_lane: Callable[[], Lane], *, abandon: Callable[[Lane], object] = bool
+    ) -> None:
         self._size = size
         self._make_lane = make_lane
-        self._yards: dict[object, _Yard] = {}
+        self._abandon = abandon
+        self._yards: dict[EventLoopToken, _Yard] = {}
+        self._lock = threading.RLock()  # event loops of several threads may come at once
 
     @property
     def size(self) -> int:
@@ -82,14 +98,21 @@ class Gate:
         yard = self._yard_here()
         await yard.places.acquire()
         try:
-            return Pass(yard.idle.pop() if yard.idle else self._make_lane(), yard)
+            lane = yard.idle.pop() if yard.idle else self._make_lane()
+            yard.busy.add(lane)
+            return Pass(lane, yard)
         except BaseException:
             yard.places.release()
             raise
 
     async def aclose(self) -> None:
-        """Close this loop's lanes: the idle ones now, the others when they come back."""
-        yard = self._yards.pop(anyio.lowlevel.current_token(), None)
+        """Close this loop's lanes: the idle ones now, the others when they come back.
+
+        Loops that have ended can't close theirs any more, so their sockets are closed here.
+        """
+        with self._lock:
+            self._forget_ended_loops()
+            yard = self._yards.pop(anyio.lowlevel.current_token(), None)
         if yard is None:
             return
         yard.closed = True
@@ -100,18 +123,17 @@ class Gate:
         loop = anyio.lowlevel.current_token()
         yard = self._yards.get(loop)
         if yard is None:
-            self._forget_ended_loops()
-            places = anyio.Semaphore(self._size, fast_acquire=True)
-            yard = self._yards[loop] = _Yard(places, _asyncio_loop())
+            with self._lock:
+                self._forget_ended_loops()
+                while len(self._yards) >= _MOST_LOOPS:
+                    self._yards.pop(next(iter(self._yards))).closed = True
+                places = anyio.Semaphore(self._size, fast_acquire=True)
+                yard = self._yards[loop] = _Yard(places, loop)
         return yard
 
     def _forget_ended_loops(self) -> None:
-        for loop in [loop for loop, yard in self._yards.items() if yard.has_ended]:
-            del self._yards[loop]
-        while len(self._yards) >= _MOST_LOOPS:
-            self._yards.pop(next(iter(self._yards))).closed = True
-
-
-def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
-    on_asyncio = anyio.get_cancelled_exc_class() is asyncio.CancelledError
-    return asyncio.get_running_loop() if on_asyncio else None
+        for loop, yard in list(self._yards.items()):
+            if yard.has_ended:
+                del self._yards[loop]
+                for lane in (*yard.idle, *yard.busy):
+                    self._abandon(lane)

@@ -16,7 +16,6 @@ import functools
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -25,14 +24,28 @@ import httpx
 
 from upbit_async._version import VERSION
 from upbit_async.protocol.replies import Answer
+from upbit_async.transport import bounding
+from upbit_async.transport.leftovers import bytes_follow, was_used_before
+from upbit_async.transport.wire import Wire, Withheld
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import ModuleType
 
     from upbit_async.policy import Timeouts
     from upbit_async.protocol.message import Message
 
-__all__ = ["SATURATED", "ClientLane", "Lane", "Lost", "OwnLane", "Wire", "Withheld", "library_of"]
+__all__ = [
+    "SATURATED",
+    "Bounds",
+    "ClientLane",
+    "Lane",
+    "Lost",
+    "OwnLane",
+    "Wire",
+    "Withheld",
+    "library_of",
+]
 
 _log = logging.getLogger("upbit_async.http")
 
@@ -44,6 +57,8 @@ SATURATED = "this client is saturated, and the network is not the cause: make fe
 _KEEPALIVE = 60.0
 """How long an idle connection is kept, in seconds: longer than the longest wait between two looks."""
 _CLOSING = 1.0
+_MOST_REFUSED = 100
+"""This many used connections of an injected client are refused before a withdrawal is given up."""
 _VERY_LIKELY_OPEN = 2.0
 """For so long after an answer the server has very likely left the connection open, in seconds."""
 _USER_AGENT = f"upbit_async/{VERSION}".encode("ascii")
@@ -68,68 +83,30 @@ class Lost:
     advice: str = "check the network, then try again"
 
 
-class Withheld(Exception):
-    """Raised inside the HTTP library to stop a request before its first byte."""
-
-    def __str__(self) -> str:
-        return "held back before its first byte"
-
-
 @attrs.define(eq=False)
-class Wire:
-    """What is known of a request under way.
+class Bounds:
+    """Whether the connections of a client can be bounded (see `bounding`).
+
+    For connections of our own the operating system decides. An injected client is watched: its requests show
+    what its connections are. One that can't be bounded settles it.
 
     Attributes:
-        must_stop: Says that nothing may leave any more (the key was banned, say).
-        permit: Asked when the first byte is about to leave; only True lets it.
-        departing: Awaited when the first byte is about to leave; it may raise to stop it.
-        begun: Whether the HTTP library was asked to send it.
-        heard: Whether the HTTP library tells anything of what it does; not all do.
-        candid: Whether the HTTP library is known to say "could not connect" only of what never left.
-        departed: Whether the first byte may have left.
-        unwanted: Whether the caller was cancelled.
-        abandoned: Whether the caller has gone, knowing that nothing has left; nothing may leave any more.
+        learned: What an injected client's requests have shown; None before its first answer, and for our own.
+        injected: Whether the client is injected.
     """
 
-    must_stop: Callable[[], bool] = bool
-    permit: Callable[[], Awaitable[bool]] | None = None
-    departing: Callable[[], Awaitable[None]] | None = None
-    begun: bool = False
-    heard: bool = False
-    candid: bool = False
-    departed: bool = False
-    unwanted: bool = False
-    abandoned: bool = False
+    injected: bool = False
+    learned: bool | None = None
 
     @property
-    def certainly_here(self) -> bool:
-        """Whether nothing of the request can have left."""
-        return not self.begun or (self.heard and not self.departed)
+    def possible(self) -> bool:
+        """Whether the next request that must be bounded will be, as far as is known."""
+        return bool(self.learned) if self.injected else bounding.is_supported()
 
-    async def trace(self, event: str, _info: dict[str, Any]) -> None:
-        """Follow httpcore's events."""
-        self.heard = True
-        if event.endswith("send_request_headers.started"):
-            await self.depart()
-            self.departed = True
-
-    async def depart(self) -> None:
-        """Ask everybody whether the first byte may leave.
-
-        Raises:
-            Withheld: It may not.
-        """
-        if self.must_stop() or not await self._is_permitted():
-            raise Withheld
-        if self.departing is not None:
-            await self.departing()
-
-    async def _is_permitted(self) -> bool:
-        try:
-            return self.permit is None or await self.permit()
-        except Exception:  # noqa: BLE001 - whatever it is, in doubt nothing leaves
-            _log.exception("whether a request may leave could not be found out; it is not sent")
-            return False
+    def learn(self, wire: Wire) -> None:
+        """Note what a request has shown of its connection."""
+        if self.learned is not False:
+            self.learned = bool(wire.boundable)
 
 
 class Lane(Protocol):
@@ -186,14 +163,26 @@ class OwnLane:
         with anyio.move_on_after(_CLOSING, shield=True), contextlib.suppress(Exception):
             await self._transport.aclose()
 
+    def abandon(self) -> None:
+        """Close the socket, if the lane's event loop has ended and can't do it any more."""
+        pool: Any = getattr(self._transport, "_pool", None)
+        for connection in getattr(pool, "connections", ()):
+            stream = getattr(getattr(connection, "_connection", None), "_network_stream", None)
+            sock = stream.get_extra_info("socket") if stream is not None else None
+            # asyncio and trio keep the real socket in there, and close it only while their loop runs.
+            real = getattr(sock, "_sock", None)
+            if real is not None:
+                real.close()
+
 
 class ClientLane:
     """A lane over a client that the user has injected. The client stays the user's: it is never closed here."""
 
-    def __init__(self, base_url: str, client: Any) -> None:
+    def __init__(self, base_url: str, client: Any, bounds: Bounds) -> None:
         self._base_url = base_url
         self._base = httpx.URL(base_url)
         self._client = client
+        self._bounds = bounds
         self._library = library_of(client)
 
     async def send(
@@ -208,14 +197,21 @@ class ClientLane:
         except Withheld as held_back:
             return Lost(sent=False, what=str(held_back), cause=None)
         wire.begun = True
-        request = self._library.Request(
-            message.method,
-            self._base_url + message.target,
-            headers=_headers(self._base, message, token),
-            content=message.body or None,
-            extensions=_extensions(timeouts, wire),
-        )
-        return await _exchange(self._library, self._send, request, wire)
+        for _ in range(_MOST_REFUSED):
+            request = self._library.Request(
+                message.method,
+                self._base_url + message.target,
+                headers=_headers(self._base, message, token),
+                content=message.body or None,
+                extensions=_extensions(timeouts, wire),
+            )
+            answer = await _exchange(self._library, self._send, request, wire)
+            if isinstance(answer, Answer) or wire.was_unbounded:
+                self._bounds.learn(wire)
+            if not wire.was_reused:
+                return answer
+            wire.forget_connection()  # the client has closed it; sooner or later it opens a new one
+        return Lost(sent=False, what="the injected HTTP client offers only used connections", cause=None)
 
     async def aclose(self) -> None:
         """Leave the client alone."""
@@ -304,7 +300,17 @@ async def _exchange(
     try:
         response = await send(request)
         try:
-            return await _read(library, response)
+            answer = await _read(library, response)
+            if wire.once:
+                wire.take_answer()
+                if was_used_before(response):
+                    wire.fresh = (
+                        False  # its connection was lost to another request, and it got one of another's
+                    )
+            if bytes_follow(response):
+                _log.warning("bytes follow an answer of %s; the connection is closed", request.url.host)
+                await _hang_up(response)
+            return answer
         finally:
             await response.aclose()
     except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left

@@ -23,7 +23,7 @@ class Intervals:
     """When which call may be sent again. Times are the process's monotonic clock, in seconds."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector may end a forgotten call in here
         self._free_at: dict[Hashable, float] = {}
 
     def book(self, what: Hashable, interval: float) -> float:

@@ -47,7 +47,12 @@ class Ticket:
 
 
 class RateLimiter(Protocol):
-    """Whoever says when a call may leave. Every `acquire` is followed by one `observe` or `refuse`."""
+    """Whoever says when a call may leave. Every `acquire` is followed by one `observe`, `refuse` or `ban`.
+
+    A limiter may also have ``ban(ticket, seconds)``. It is called, in place of `observe`, when the server has
+    blocked the key or the address (418) for this many seconds. The client itself obeys a ban with or without it;
+    a limiter that several processes share can pass it on to them.
+    """
 
     async def acquire(self, group: str) -> Ticket:
         """Wait until a call of the group may leave."""

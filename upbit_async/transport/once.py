@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.lowlevel
 
-from upbit_async.transport.http_port import Wire
+from upbit_async.transport.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -43,7 +43,8 @@ class OwnedTasks:
 
     async def aclose(self) -> None:
         """Stop what nobody waits for."""
-        here = [task for task in self._left_behind if task.get_loop() is asyncio.get_running_loop()]
+        left_behind = list(self._left_behind)  # other threads change the set
+        here = [task for task in left_behind if task.get_loop() is asyncio.get_running_loop()]
         for task in here:
             task.cancel()
         if here:

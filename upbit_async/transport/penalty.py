@@ -28,7 +28,7 @@ class PenaltyBox:
     """When one key may talk to one host again. Times are the process's monotonic clock, in seconds."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector may end a forgotten call in here
         self._waiting: dict[anyio.CancelScope, EventLoopToken] = {}
         self._banned_at = 0.0
         self._until = 0.0
@@ -41,11 +41,13 @@ class PenaltyBox:
     @contextlib.contextmanager
     def cutting_short(self, scope: anyio.CancelScope) -> Generator[None, None, None]:
         """Cancel a scope of the running event loop if a ban comes before this context ends."""
-        self._waiting[scope] = anyio.lowlevel.current_token()
+        with self._lock:
+            self._waiting[scope] = anyio.lowlevel.current_token()
         try:
             yield
         finally:
-            del self._waiting[scope]
+            with self._lock:
+                del self._waiting[scope]
 
     def ban(self, seconds: Callable[[int], float]) -> float:
         """Take note of a ban. Answers that come while one lasts belong to it, and count no further.
@@ -63,7 +65,8 @@ class PenaltyBox:
             length = seconds(self._bans - 1)
             self._banned_at = now
             self._until = max(self._until, now + length)
-        for scope, loop in self._waiting.copy().items():
+            waiting = list(self._waiting.items())
+        for scope, loop in waiting:
             _call_soon(loop, scope.cancel)
         return length
 
@@ -75,8 +78,11 @@ class PenaltyBox:
 
     def forgive(self, left_at: float) -> None:
         """Take note that a call which left then went through: the next ban counts as the first again."""
-        if left_at > self._banned_at:
-            self._bans = 0
+        if not self._bans:
+            return
+        with self._lock:
+            if left_at > self._banned_at:
+                self._bans = 0
 
 
 def _call_soon(loop: EventLoopToken, function: Callable[[], None]) -> None:

@@ -97,6 +97,7 @@ def _unknown(
         status=status,
         name=shared.scrub(name),
         uuid=uuid,
+        connection_bounded=call.is_bounded,
     )
     error.__cause__ = came.cause if isinstance(came, Lost) else None
     return error

@@ -170,6 +170,7 @@ _ABOUT: Final = (
     "by_key",
     "uuid",
     "asked_for",
+    "connection_bounded",
 )
 
 
@@ -198,6 +199,7 @@ def _error_of(text: str, intent: Intent) -> UpbitError:
     state: dict[str, Any] = {}
     if issubclass(kind, OutcomeUnknown):
         state = {"status": None, "name": "", "intent": intent, "raw": "", "uuid": None}
+        state["connection_bounded"] = False
     if issubclass(kind, DecodeError):
         state = {"raw": "", "uuid": None}
     state |= told["about"] | {"may_have_executed": told["may_have_executed"], "resume_token": None}

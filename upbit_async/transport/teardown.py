@@ -1,0 +1,62 @@
+"""A log line for a request on the wire whose event loop is closed under it.
+
+A loop that is closed without cancelling its tasks runs none of their code again, so no ``finally`` can report
+them. The loop itself holds a timer for each such request; closing the loop discards its timers, and a discarded
+timer makes the report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["TeardownReport"]
+
+_LATER_THAN_EVERY_DEADLINE = 3600.0
+
+
+class _Timer:
+    """A timer's callback that does nothing; it lives as long as the loop keeps the timer."""
+
+    __slots__ = ("__weakref__",)
+
+    def __call__(self) -> None:
+        """Do nothing."""
+
+
+class TeardownReport:
+    """Reports once if the running event loop, or the program, ends before `cancel` is called.
+
+    Args:
+        report: Makes the report; it must not refer to the loop. It may be called from any thread.
+        seconds: How long the request may take at most.
+    """
+
+    def __init__(self, report: Callable[[], None], seconds: float) -> None:
+        self._finalizer: weakref.finalize[[], _Timer] | None = None
+        self._handle: weakref.ref[asyncio.TimerHandle] | None = None
+        if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+            return  # trio ends no run before its tasks have ended
+        timer = _Timer()
+        loop = asyncio.get_running_loop()
+        self._handle = weakref.ref(loop.call_later(seconds + _LATER_THAN_EVERY_DEADLINE, timer))
+        self._finalizer = weakref.finalize(timer, report)
+
+    @property
+    def was_made(self) -> bool:
+        """Whether it has reported."""
+        return self._finalizer is not None and not self._finalizer.alive
+
+    def cancel(self) -> None:
+        """Report nothing any more."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        handle = self._handle() if self._handle is not None else None
+        if handle is not None:
+            handle.cancel()
