@@ -25,7 +25,7 @@ import httpx
 from upbit_async._version import VERSION
 from upbit_async.protocol.replies import Answer
 from upbit_async.transport import bounding
-from upbit_async.transport.leftovers import bytes_follow, was_used_before
+from upbit_async.transport.leftovers import bytes_follow, discard, was_used_before
 from upbit_async.transport.wire import Wire, Withheld
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ async def _exchange(
                     )
             if bytes_follow(response):
                 _log.warning("bytes follow an answer of %s; the connection is closed", request.url.host)
-                await _hang_up(response)
+                await discard(response)
             return answer
         finally:
             await response.aclose()

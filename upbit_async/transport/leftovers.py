@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio.abc
 
-__all__ = ["bytes_follow", "was_used_before"]
+__all__ = ["bytes_follow", "discard", "was_used_before"]
 
 _INNER = ("_stream", "_httpcore_stream", "_connection")
 _DEEPEST = 8
@@ -43,6 +43,18 @@ def bytes_follow(response: Any) -> bool:
         return bool(parser.trailing_data[0]) or _waits_in_stream(stream)
     except AttributeError:
         return True
+
+
+async def discard(response: Any) -> None:
+    """Let the connection of an answer carry no other request."""
+    connection = _connection_of(response)
+    if connection is None:
+        await response.extensions["network_stream"].aclose()
+    elif response.is_closed:
+        await connection.aclose()
+    else:
+        parser = connection._h11_state  # noqa: SLF001 - likewise
+        parser.send_failed()  # so that httpcore closes it together with the response
 
 
 def was_used_before(response: Any) -> bool:

@@ -1,0 +1,90 @@
+"""Bytes that follow an answer are found wherever they wait, and what looks unfamiliar counts as unclean."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.abc
+import httpcore
+import pytest
+
+from upbit_async.transport.leftovers import bytes_follow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DONE = type("DONE", (), {})
+
+
+def _response(stream: Any, *, connection: Any = None, **extensions: Any) -> Any:
+    """Return a response of httpx's whose answer has been read to its end."""
+    parser = SimpleNamespace(their_state=DONE, trailing_data=(b"", False))
+    connection = connection or SimpleNamespace(_h11_state=parser)
+    return SimpleNamespace(
+        extensions={"network_stream": stream, **extensions},
+        stream=SimpleNamespace(_stream=SimpleNamespace(_connection=connection)),
+        is_closed=False,
+    )
+
+
+@pytest.fixture
+async def stream() -> AsyncIterator[Any]:
+    """Give httpcore's stream of a connection whose server has sent 70 kB; 64 KiB of them were read."""
+
+    async def handle(client: anyio.abc.SocketStream) -> None:
+        async with client:
+            await client.send(b"x" * 70_000)
+            sent.set()
+            await anyio.sleep_forever()
+
+    sent = anyio.Event()
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, handle)
+        network = await httpcore._backends.auto.AutoBackend().connect_tcp("127.0.0.1", port)
+        await sent.wait()
+        await anyio.sleep(0.05)
+        assert len(await network.read(65536)) == 65536
+        yield network
+        await network.aclose()
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_the_event_loop_has_read_ahead_is_found(stream: Any) -> None:
+    assert not stream.get_extra_info("is_readable")  # so nobody else would find it
+    assert bytes_follow(_response(stream))
+    await stream.read(65536)
+    assert not bytes_follow(_response(stream))
+
+
+def test_what_is_in_the_parser_is_found() -> None:
+    parser = SimpleNamespace(their_state=DONE, trailing_data=(b"HTTP/1.1 200", False))
+    assert bytes_follow(_response(object(), connection=SimpleNamespace(_h11_state=parser)))
+
+
+def test_the_rest_of_an_answer_that_was_not_read_is_no_other_answer() -> None:
+    parser = SimpleNamespace(their_state=type("SEND_BODY", (), {}), trailing_data=(b"rest", False))
+    assert not bytes_follow(_response(object(), connection=SimpleNamespace(_h11_state=parser)))
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        SimpleNamespace(),
+        SimpleNamespace(_h11_state=SimpleNamespace()),
+        SimpleNamespace(_h11_state=SimpleNamespace(their_state=DONE)),
+        SimpleNamespace(_h11_state=SimpleNamespace(their_state=DONE, trailing_data=(b"", False))),
+    ],
+    ids=["no parser", "no state", "no buffer", "no stream"],
+)
+def test_insides_that_are_not_as_expected_count_as_unclean(connection: Any) -> None:
+    assert bytes_follow(_response(object(), connection=connection))
+
+
+def test_streams_of_http2_and_transports_without_a_connection_keep_nothing() -> None:
+    assert not bytes_follow(_response(object(), http_version=b"HTTP/2"))
+    assert not bytes_follow(_response(None))
