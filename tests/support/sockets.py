@@ -63,5 +63,5 @@ def open_to(port: int) -> int:
     count = 0
     for descriptor in _descriptors():
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as sock:
-            count += sock.getpeername()[1] == port
+            count += sock.family == socket.AF_INET and sock.getpeername()[1] == port
     return count
