@@ -18,7 +18,7 @@ from fault_server import Connection, http, serve
 from sockets import is_open, linger_of, user_timeout_of
 from tls import client_context, server_context
 
-from upbit_async import Timeouts, errors
+from upbit_async import Timeouts, UpbitClient, errors
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.escort import Seal
 from upbit_async.transport import bounding, http_port
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from fault_server import FaultServer
-
-    from upbit_async import UpbitClient
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks at Linux's socket options")
 
@@ -39,6 +37,12 @@ HTTP: dict[str, Callable[[], Any] | None] = {
 }
 EVERY_HTTP = pytest.mark.parametrize("make_http", HTTP.values(), ids=HTTP)
 PLAIN_AND_TLS = pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+
+
+def _unbounded(_sock: object, _seconds: float) -> bool:
+    return False
+
+
 ABORT, NORMAL = (1, 0), (0, 0)
 
 
@@ -188,7 +192,7 @@ async def test_a_guarded_request_is_not_sent_over_a_connection_that_proves_unbou
         await client.withdraws.list()  # now an injected client is known as well
         assert client.caller.bounds_connections
         assert bounding.is_supported()
-        monkeypatch.setattr(bounding, "bound", lambda *_: False)
+        monkeypatch.setattr(bounding, "bound", _unbounded)
         guard = Guard(client)
         with pytest.raises(errors.NotSent, match="could not be bounded"):
             await client.caller.call(CREATE_WITHDRAWAL, WITHDRAWAL, escort=guard)
@@ -206,7 +210,7 @@ async def test_once_an_injected_client_has_proved_unbounded_its_requests_leave_a
     ):
         assert not client.caller.bounds_connections  # nothing is known yet
         await client.withdraws.list()
-        monkeypatch.setattr(bounding, "bound", lambda *_: False)
+        monkeypatch.setattr(bounding, "bound", _unbounded)
         with pytest.raises(errors.NotSent):
             await client.caller.call(CREATE_WITHDRAWAL, WITHDRAWAL, escort=Guard(client))
         for _ in range(2):
@@ -222,7 +226,7 @@ async def test_without_the_options_the_error_says_that_the_connection_was_not_bo
     async def behaviour(connection: Connection, request: bytes) -> bool:
         return False
 
-    monkeypatch.setattr(bounding, "bound", lambda *_: False)
+    monkeypatch.setattr(bounding, "bound", _unbounded)
     async with serve(behaviour) as server, client_for(server.url) as client:
         with pytest.raises(errors.OutcomeUnknown) as caught:
             await client.withdraws.create(**WITHDRAWAL)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
-import httpcore
+import httpx
 import pytest
 
 from upbit_async.transport.leftovers import bytes_follow
@@ -29,6 +29,21 @@ def _response(stream: Any, *, connection: Any = None, **extensions: Any) -> Any:
     )
 
 
+async def _connect(port: int) -> Any:
+    """Return httpcore's stream for a new connection, as its own events show it."""
+    streams: list[Any] = []
+
+    async def trace(event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            streams.append(info["return_value"])
+            raise ConnectionAbortedError  # it is wanted without a request
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with pytest.raises(ConnectionAbortedError):
+            await client.get(f"http://127.0.0.1:{port}", extensions={"trace": trace})
+    return streams[0]
+
+
 @pytest.fixture
 async def stream() -> AsyncIterator[Any]:
     """Give httpcore's stream of a connection whose server has sent 70 kB; 64 KiB of them were read."""
@@ -44,7 +59,7 @@ async def stream() -> AsyncIterator[Any]:
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, handle)
-        network = await httpcore._backends.auto.AutoBackend().connect_tcp("127.0.0.1", port)
+        network: Any = await _connect(port)
         await sent.wait()
         await anyio.sleep(0.05)
         assert len(await network.read(65536)) == 65536

@@ -33,7 +33,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it looks at the proc
 def fast_switching() -> Iterator[None]:
     """Let threads take turns as often as they can."""
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(interval)
 
@@ -78,14 +78,14 @@ def test_the_clients_memory_of_ids_may_be_read_while_another_thread_writes_it() 
     ended = threading.Event()
 
     def write() -> None:
-        for number in range(30_000):
+        for number in range(11_000):
             shared.take_answer(str(number), MINE, escorted=False)
             shared.see([str(number)])
             shared.doubt(str(number))
         ended.set()
 
     def read() -> None:
-        while not ended.is_set():
+        while not ended.wait(0.001):
             shared.claimed_by_others(MINE)
 
     with ThreadPoolExecutor(4) as threads:
@@ -113,8 +113,7 @@ def test_the_sockets_of_a_loop_that_has_ended_are_closed_with_the_client(backend
         assert open_to(port) == 3
         anyio.run(client.aclose, backend=second)
         assert open_to(port) == 0
-        del client
-        gc.collect()
+    gc.collect()  # what the first loop left behind is ignored by this test, not by the next
 
 
 # -- a loop that is closed without cancelling its tasks --------------------------------------------
@@ -167,14 +166,14 @@ print("closed", flush=True)
         ("read", ["closed"]),
     ],
 )
-def test_a_withdrawal_on_the_wire_of_a_loop_that_is_closed_is_in_the_log(
-    what: str, lines: list[str]
-) -> None:
+def test_a_withdrawal_on_the_wire_of_a_loop_that_is_closed_is_in_the_log(what: str, lines: list[str]) -> None:
     command = [sys.executable, "-c", _SCRIPT, what]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     told = [line for line in done.stdout.splitlines() if line.startswith(("ERROR upbit_async", "closed"))]
     assert [line.split()[0] for line in told] == lines, done.stdout + done.stderr
-    assert ("POST /v1/withdraws/coin" in done.stdout or "withdrawal of 13 USDT" in done.stdout) == ("ERROR" in lines)
+    assert ("POST /v1/withdraws/coin" in done.stdout or "withdrawal of 13 USDT" in done.stdout) == (
+        "ERROR" in lines
+    )
 
 
 def test_a_withdrawal_that_has_ended_leaves_no_line_when_its_loop_is_closed(
@@ -189,4 +188,3 @@ def test_a_withdrawal_that_has_ended_leaves_no_line_when_its_loop_is_closed(
     loop.close()
     gc.collect()
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-

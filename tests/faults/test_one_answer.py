@@ -86,7 +86,9 @@ async def _again_a_little_later(connection: Connection, request: bytes) -> None:
 @EVERY_HTTP
 @PLAIN_AND_TLS
 @pytest.mark.parametrize(
-    "behaviour", [_twice_at_once, _twice_in_two_records, _again_a_little_later], ids=lambda each: each.__name__
+    "behaviour",
+    [_twice_at_once, _twice_in_two_records, _again_a_little_later],
+    ids=lambda each: each.__name__,
 )
 async def test_each_request_gets_its_own_answer(
     make_http: Callable[[], Any] | None, secure: bool, behaviour: Any
@@ -169,7 +171,9 @@ async def test_a_withdrawal_leaves_on_a_fresh_connection_through_an_injected_cli
 
 
 @EVERY_LIBRARY
-async def test_a_stale_answer_in_the_users_own_pool_is_not_a_withdrawals(make_http: Callable[[], Any]) -> None:
+async def test_a_stale_answer_in_the_users_own_pool_is_not_a_withdrawals(
+    make_http: Callable[[], Any],
+) -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         stale = http(201, withdrawal_json(OTHER))
         await connection.send(_answer_to(request) + (b"" if request.startswith(b"POST") else stale))
@@ -295,5 +299,3 @@ async def test_a_client_that_offers_only_used_connections_sends_no_withdrawal() 
         with pytest.raises(errors.NotSent, match="offers only used connections"):
             await client.withdraws.create(**WITHDRAWAL)
         assert transport.asked >= 100
-
-

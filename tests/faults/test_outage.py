@@ -32,7 +32,7 @@ async def test_what_was_given_up_in_an_outage_never_arrives() -> None:
             tasks.start_soon(_play, scenario, results)
     # Without the socket options it arrives long after it was given up: the outage is a real one.
     assert [at > 30 for at in results.pop("unbounded")["delivered"]] == [True], results
-    assert {scenario: result["delivered"] for scenario, result in results.items()} == dict.fromkeys(results, [])
+    assert {scenario for scenario, result in results.items() if result["delivered"]} == set()
     for scenario in ("own", "httpx", "httpx2", "forked"):
         assert results[scenario]["outcome"] == "OutcomeUnknown"
         assert results[scenario]["after"] < 20

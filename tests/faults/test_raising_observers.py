@@ -99,11 +99,11 @@ async def test_a_ban_is_told_to_a_limiter_that_takes_it() -> None:
             self.told.append(("ban", ticket, seconds))
 
     async def behaviour(connection: Connection, request: bytes) -> None:
-        refused = http(418, b'{"error":{"name":"too_many","message":""}}', "Retry-After: 30")
-        await connection.send(refused if len(server.requests) > 1 else http(200))
+        await connection.send(next(calls))
 
     limiter = Banning()
-    async with serve(behaviour) as server, client_for(server.url, limiter=limiter) as client:
+    calls = iter([http(200), http(418, b'{"error":{"name":"too_many","message":""}}', "Retry-After: 30")])
+    async with serve(behaviour) as banning, client_for(banning.url, limiter=limiter) as client:
         await client.withdraws.list()
         with pytest.raises(errors.Banned):
             await client.withdraws.list()

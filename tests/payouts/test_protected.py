@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from journals import InlineJournal
 
@@ -53,7 +54,7 @@ async def test_a_future_that_is_cancelled_inside_the_work_is_foreign() -> None:
     with pytest.raises(UpbitError, match="call send again with the same key") as caught:
         await see_to_the_end(work, stop=_not_stopped)
     assert caught.value.may_have_executed
-    await anyio.sleep(0)  # and its caller goes on
+    await anyio.lowlevel.checkpoint()  # and its caller goes on
 
 
 async def test_an_observer_with_a_cancelled_future_of_its_own_loses_no_payout(

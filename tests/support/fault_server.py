@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.abc
 import attrs
 from anyio.streams.tls import TLSListener
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Connection", "Ending", "FaultServer", "answers", "closes", "hangs", "http", "resets", "serve"]
 
@@ -54,8 +56,8 @@ class Connection:
     @property
     def client_address(self) -> tuple[str, int]:
         """The address of the client's end."""
-        address: tuple[str, int] = self.stream.extra(anyio.abc.SocketAttribute.remote_address)  # noqa: S610
-        return address
+        address = self.stream.extra(anyio.abc.SocketAttribute.remote_address)  # noqa: S610 - anyio's
+        return cast("tuple[str, int]", address)
 
     def reset(self) -> None:
         """Break the connection off with RST rather than FIN."""

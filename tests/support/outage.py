@@ -50,7 +50,9 @@ def obstacle() -> str | None:
     missing = [tool for tool in ("unshare", "ip") if shutil.which(tool) is None]
     if missing:
         return f"not installed: {', '.join(missing)}"
-    tried = subprocess.run([*command("")[:-3], "ip", "link", "set", "lo", "up"], capture_output=True, check=False)
+    tried = subprocess.run(
+        [*command("")[:-3], "ip", "link", "set", "lo", "up"], capture_output=True, check=False
+    )
     return f"not permitted: {tried.stderr.decode().strip()}" if tried.returncode else None
 
 
@@ -77,18 +79,22 @@ class _Guard:
             return True  # through an injected client it is asked once more, when it has connected
         _set_link("down")
         if self.scenario == "forked" and not os.fork():
-            time.sleep(2 * WATCHED_FOR)  # the child has inherited the socket
+            time.sleep(2 * WATCHED_FOR)  # noqa: ASYNC251 - a child that has inherited the socket
             os._exit(0)
         print("leaves", flush=True)  # noqa: T201 - the other process waits for it
         return True
+
+
+def _unbounded(sock: object, seconds: float) -> bool:
+    return False
 
 
 async def _withdraw(scenario: str, url: str) -> None:
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(await _client(scenario, url, stack))
         if scenario == "unbounded":
-            bounding.bound = lambda *_: False
-            bounding.is_supported = lambda: False  # type: ignore[assignment]
+            bounding.bound = _unbounded
+            bounding.is_supported.cache_clear()  # it finds out again that there is nothing to set
         started = time.monotonic()
         try:
             await client.caller.call(
@@ -157,7 +163,9 @@ def _play(scenario: str) -> dict[str, Any]:
         time.sleep(left_at + DOWN_FOR - time.monotonic())
         _set_link("up")
         time.sleep(left_at + WATCHED_FOR - time.monotonic())
-        told = {} if scenario in {"killed", "stopped"} else json.loads(client.stdout.readline())
+        told: dict[str, Any] = (
+            {} if scenario in {"killed", "stopped"} else json.loads(client.stdout.readline())
+        )
         return {"delivered": [at - left_at for at in came], **told}
     finally:
         os.killpg(client.pid, signal.SIGKILL)
@@ -165,7 +173,10 @@ def _play(scenario: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:  # noqa: PLR2004 - the second is the server's URL
-        anyio.run(_withdraw, *sys.argv[1:])
-    else:
-        print(json.dumps(_play(sys.argv[1])))  # noqa: T201 - the test reads it
+    match sys.argv[1:]:
+        case [scenario]:
+            print(json.dumps(_play(scenario)))  # noqa: T201 - the test reads it
+        case [scenario, url]:
+            anyio.run(_withdraw, scenario, url)
+        case _:
+            sys.exit("usage: outage.py SCENARIO")

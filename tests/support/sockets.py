@@ -6,8 +6,11 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
 
 __all__ = ["is_open", "linger_of", "open_to", "user_timeout_of"]
 
@@ -33,7 +36,7 @@ def _socket_at(address: tuple[str, int]) -> Generator[socket.socket | None, None
 def _descriptors() -> Iterator[int]:
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            if os.readlink(entry).startswith("socket:"):
+            if str(entry.readlink()).startswith("socket:"):
                 yield int(entry.name)
 
 

@@ -110,7 +110,7 @@ async def test_asking_a_proxy_for_a_tunnel_is_not_yet_the_request() -> None:
 
 async def test_a_socket_that_takes_no_options_is_not_bounded() -> None:
     wire = _once()
-    for result in (None, object(), SimpleNamespace(get_extra_info=lambda _: None)):
+    for result in (None, object(), SimpleNamespace(get_extra_info=dict[str, Any]().get)):
         await wire.trace("connection.connect_tcp.complete", {"return_value": result})
         assert (wire.fresh, wire.bounded) == (True, False)
 

@@ -100,7 +100,8 @@ class Shared:
     def claimed_by_others(self, intent: Intent) -> set[str]:
         """Return the ids that are known to be other intents'."""
         with self.lock:
-            return {uuid for uuid, owner in self.claimed.items() if owner != intent}
+            known = list(self.claimed.items())
+        return {uuid for uuid, owner in known if owner != intent}
 
     def see(self, ids: Iterable[str]) -> None:
         """Remember the ids in an answer."""
