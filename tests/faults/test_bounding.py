@@ -21,6 +21,7 @@ from tls import client_context, server_context
 from upbit_async import Timeouts, UpbitClient, errors
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.escort import Seal
+from upbit_async.sandbox import Fault, Sandbox
 from upbit_async.transport import bounding, http_port
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ EVERY_HTTP = pytest.mark.parametrize("make_http", HTTP.values(), ids=HTTP)
 PLAIN_AND_TLS = pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
 
 
+ABORT, NORMAL = (1, 0), (0, 0)
+
+
 def _unbounded(_sock: object, _seconds: float) -> bool:
     return False
-
-
-ABORT, NORMAL = (1, 0), (0, 0)
 
 
 @pytest.fixture(autouse=True)
@@ -231,6 +232,17 @@ async def test_without_the_options_the_error_says_that_the_connection_was_not_bo
         with pytest.raises(errors.OutcomeUnknown) as caught:
             await client.withdraws.create(**WITHDRAWAL)
     assert not caught.value.connection_bounded
+
+
+async def test_a_sandbox_in_this_process_counts_as_bounded() -> None:
+    async with Sandbox("sg") as sandbox:
+        sandbox.faults.add(Fault.lose_answer("POST"))
+        client = sandbox.client()
+        await client.status.wallets()
+        assert client.caller.bounds_connections
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            await client.withdraws.create(**WITHDRAWAL)
+    assert caught.value.connection_bounded
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

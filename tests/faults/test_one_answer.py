@@ -93,18 +93,28 @@ async def _again_a_little_later(connection: Connection, request: bytes) -> None:
 async def test_each_request_gets_its_own_answer(
     make_http: Callable[[], Any] | None, secure: bool, behaviour: Any
 ) -> None:
-    tls = server_context() if secure else None
+    ended: list[bytes] = []
+
+    async def behave(connection: Connection, request: bytes) -> None:
+        await behaviour(connection, request)
+        ended.append(request)
+
+    async def until_all_is_sent() -> None:
+        while len(ended) < len(server.requests):  # noqa: ASYNC110 - two lists are compared
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.02)  # and has arrived
+
     async with (
-        serve(behaviour, tls=tls) as server,
+        serve(behave, tls=server_context() if secure else None) as server,
         _client(server.url, make_http and make_http()) as client,
     ):
         for _ in range(3):
             assert [each.uuid for each in await client.withdraws.list()] == [OTHER]
-            await anyio.sleep(0.1)
+            await until_all_is_sent()
             assert [each.currency for each in await client.accounts.list()] == ["USDT"]
-            await anyio.sleep(0.1)
+            await until_all_is_sent()
             assert (await client.withdraws.create(**WITHDRAWAL)).uuid != OTHER
-            await anyio.sleep(0.1)
+            await until_all_is_sent()
         assert sum(request.startswith(b"POST") for request in server.requests) == 3
 
 

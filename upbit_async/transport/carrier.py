@@ -9,8 +9,8 @@ import random
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
-import attrs
 import anyio.lowlevel
+import attrs
 
 from upbit_async import errors, events
 from upbit_async.models import Intent, Withdrawal

@@ -76,6 +76,8 @@ class Wire:
         if event.endswith("send_request_headers.started"):
             if _is_for_a_proxy(info):
                 return
+            if info.get("in_process"):
+                self.fresh = self.bounded = True  # there is no network in which anything could be late
             self._choose(is_shared=event.startswith("http2."))
             await self.depart()
             self.departed = True
@@ -104,9 +106,7 @@ class Wire:
             bounding.clear_linger(self._socket)
 
     def _follow_connecting(self, event: str, result: Any) -> None:
-        if event.endswith("connect_in_process.complete"):
-            self.fresh = self.bounded = True  # there is no network in which anything could be late
-        elif event.endswith(("connect_tcp.complete", "connect_unix_socket.complete")):
+        if event.endswith(("connect_tcp.complete", "connect_unix_socket.complete")):
             self.fresh = True
             self.boundable = event.endswith("connect_tcp.complete")
             if self.once:

@@ -38,9 +38,8 @@ class InProcessTransport(httpx.AsyncBaseTransport):
     """Carries requests to a sandbox without a network, on asyncio and trio, under real and virtual clocks.
 
     It keeps the promises that matter to a client: httpx's read timeout, its errors for broken connections,
-    and ``trace`` events like httpcore's: one for a connection of its own, and one just before a request is on the
-    wire. A request that was handed over is
-    worked on even if its sender is cancelled.
+    and httpcore's ``trace`` event just before a request is on the wire, which says that there is no network.
+    A request that was handed over is worked on even if its sender is cancelled.
 
     Args:
         app: The application.
@@ -62,7 +61,6 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         exchange = _Exchange(await request.aread())
         scope = self._scope(request, exchange)
         await checkpoint()  # the last chance to be cancelled before anything is sent
-        await _trace(request, "connection.connect_in_process.complete")
         await _trace(request, "http11.send_request_headers.started")
         with anyio.move_on_after(_read_timeout(request)) as patience:
             await self._app(scope, exchange.receive, exchange.send)
@@ -163,4 +161,4 @@ def _read_timeout(request: httpx.Request) -> float | None:
 async def _trace(request: httpx.Request, event: str) -> None:
     trace = request.extensions.get("trace")
     if trace is not None:
-        await trace(event, {})
+        await trace(event, {"in_process": True})
