@@ -41,3 +41,8 @@ def test_nothing_inside_imports_from_the_package_root() -> None:
             ):
                 names = {alias.name for alias in node.names}
                 assert names <= {"errors", "events", "models", "settings"}, (module, names)
+
+
+def test_every_logger_escapes_what_it_is_given() -> None:
+    askers = [module for module in MODULES if "getLogger" in module.read_text()]
+    assert askers == [PACKAGE / "logs.py"]

@@ -29,7 +29,8 @@
     └─ JournalError         the payouts' journal can't be used; nothing was sent
 
 Programming mistakes (a wrong type, a ``float`` amount, an empty id) are `TypeError` and `ValueError`.
-Every error can be copied and pickled. None shows a key, a token, a whole address or a body.
+Every error can be copied and pickled. None shows a key, a token, a whole address or a body, and texts of a server or a
+caller are escaped in it: it is always one line. `raw` alone holds what came as it came, without keys and tokens.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, Self, TypedDict, TypeVar, Unpack
 
+from upbit_async.escaping import escaped
 from upbit_async.models.reason import Reason
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ class UpbitError(Exception):
     _not_pickled: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, text: str, *, may_have_executed: bool = False) -> None:
-        super().__init__(text)
+        super().__init__(escaped(text))
         self.may_have_executed = may_have_executed
         self.resume_token: str | None = None
 
@@ -180,7 +182,7 @@ class OutcomeUnknown(UpbitError):
         self.intent = intent
         self.raw = raw[:RAW_CAP]
         self.status = status
-        self.name = name
+        self.name = escaped(name)
         self.uuid = uuid
         self.connection_bounded = connection_bounded
 
@@ -206,7 +208,7 @@ class DecodeError(UpbitError):
         uuid: str | None = None,
     ) -> None:
         super().__init__(text, may_have_executed=may_have_executed)
-        self.path = path
+        self.path = escaped(path)
         self.raw = raw[:RAW_CAP]
         self.uuid = uuid
 
@@ -230,7 +232,7 @@ class APIError(UpbitError):
     Attributes:
         status: The HTTP status.
         name: Upbit's code for the error; unknown codes are normal. Empty if the answer had none.
-        message: Upbit's text, meant for people: English, Korean or both.
+        message: Upbit's text, meant for people: English, Korean or both. It is escaped, like the name.
         endpoint: The method and path that were asked.
         asked_for: The record that the request was about, such as ``uuid 9b1f…`` or ``USDT on TRX``; empty if it
             named none.
@@ -249,8 +251,8 @@ class APIError(UpbitError):
     ) -> None:
         super().__init__(text, may_have_executed=may_have_executed)
         self.status = status
-        self.name = name
-        self.message = message
+        self.name = escaped(name)
+        self.message = escaped(message)
         self.endpoint = endpoint
         self.asked_for = asked_for
 

@@ -10,6 +10,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from upbit_async.checks.reconcile import EXACT, differs_by_fee, is_alike
+from upbit_async.escaping import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,9 @@ def contradictions(intent: Intent, record: Withdrawal) -> str:
     if fits_somehow and is_alike(intent, record):
         return ""
     kind = record.transaction_type.value if record.transaction_type else "default"
-    return f"{record.amount:f} {record.currency} on {record.net_type} ({kind}), and not what was asked for"
+    return escaped(
+        f"{record.amount:f} {record.currency} on {record.net_type} ({kind}), and not what was asked for"
+    )
 
 
 def fits(intent: Intent, record: Withdrawal, reading: Reading) -> bool:

@@ -13,6 +13,7 @@ from upbit_async._version import VERSION
 from upbit_async.cli import demo
 from upbit_async.cli.exits import Exit
 from upbit_async.cli.show import Show, console_for
+from upbit_async.escaping import escaped
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write("upbit-async: interrupted\n")
         return Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a user is told what went wrong, without a traceback
-        sys.stderr.write(f"upbit-async: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"upbit-async: {type(error).__name__}: {escaped(str(error))}\n")
         return Exit.FAILED
 
 
@@ -46,7 +47,7 @@ def _run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         errors = console_for(sys.stderr)
         _app(errors).help_print(error.command_chain or (), console=errors)
-        sys.stderr.write(f"\nupbit-async: {error}\n")
+        sys.stderr.write(f"\nupbit-async: {escaped(str(error))}\n")
         return Exit.USAGE
     return Exit.OK
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from upbit_async.escaping import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from decimal import Decimal
@@ -104,7 +106,7 @@ class Show:
 
     def say(self, text: str, style: str = "") -> None:
         """Say a sentence or two."""
-        for line in textwrap.wrap(text, _WIDTH - len(_INDENT), break_on_hyphens=False):
+        for line in textwrap.wrap(escaped(text), _WIDTH - len(_INDENT), break_on_hyphens=False):
             self._line(_INDENT, (line, style))
 
     def state(self, change: StateChange[Withdrawal], since: dt.datetime) -> None:
@@ -128,6 +130,6 @@ class Show:
         self._console.print(self._text(*parts), soft_wrap=True)
 
     def _text(self, *parts: str | tuple[str, str]) -> Text:
-        """Put texts and their styles together, in signs that the other end can show."""
+        """Put texts and their styles together, escaped and in signs that the other end can show."""
         pairs = [(part, "") if isinstance(part, str) else part for part in parts]
-        return Text.assemble(*((text.translate(self._signs), style) for text, style in pairs))
+        return Text.assemble(*((escaped(text).translate(self._signs), style) for text, style in pairs))

@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 
 import attrs
 
+from upbit_async.escaping import escaped
+
 __all__ = ["Intent", "shortened"]
 
 _WHOLE = 12
@@ -70,6 +72,6 @@ class Intent:
 
     def __str__(self) -> str:
         if self.amount is None:
-            return self.endpoint
+            return escaped(self.endpoint)
         address = shortened(self.address or "")
-        return f"withdrawal of {self.amount} {self.currency} on {self.net_type} to {address}"
+        return escaped(f"withdrawal of {self.amount} {self.currency} on {self.net_type} to {address}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from upbit_async.escaping import escaped
+
 __all__ = ["Reason"]
 
 
@@ -13,8 +15,8 @@ class Reason:
 
     Attributes:
         code: A word for programs, such as ``below_minimum``.
-        text: A sentence for people, which says what to do.
+        text: A sentence for people, which says what to do; texts of Upbit's are escaped in it.
     """
 
     code: str
-    text: str
+    text: str = attrs.field(converter=escaped)

@@ -12,6 +12,7 @@ import attrs
 from upbit_async.checks import Reading, reading_of
 from upbit_async.errors import JournalError
 from upbit_async.events import PayoutChanged
+from upbit_async.logs import logger
 from upbit_async.payouts import transitions
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.payout import Payout, PayoutState
@@ -28,7 +29,7 @@ __all__ = ["Books", "Change"]
 Change: TypeAlias = Callable[[Payout], Payout | None]
 """Makes a payout what it is after something has happened; None if that changes nothing."""
 
-_log = logging.getLogger("upbit_async.payouts")
+_log = logger("upbit_async.payouts")
 _ALARMING = frozenset({PayoutState.NEEDS_PERSON, PayoutState.UNKNOWN})
 
 

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from upbit_async.errors import UpbitError
+from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.protocol.escort import Seal
 
@@ -228,7 +229,7 @@ class Payout:
     @property
     def reason(self) -> str:
         """Why it is in its state, and what to do about that, for people: the newest note of its history."""
-        return self.history[-1].note if self.history else ""
+        return escaped(self.history[-1].note) if self.history else ""
 
     @property
     def is_abandoned(self) -> bool:

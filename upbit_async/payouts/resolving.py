@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from upbit_async.checks import contradictions, fits
 from upbit_async.errors import PayoutConflict
+from upbit_async.escaping import escaped
 from upbit_async.payouts import transitions
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
@@ -45,7 +46,7 @@ async def resolve_as(books: Books, payout: Payout, record: Withdrawal, note: str
             raise _belongs_to(other.key, uuid)
     told_before = payout.uuid is not None and payout.uuid.casefold() == uuid
     if not told_before and (why := await _why_not(books, payout, record)):
-        raise ValueError(f"{payout} can't be withdrawal {uuid}, {why}")
+        raise ValueError(f"{payout} can't be withdrawal {escaped(uuid)}, {why}")
     return await _swap(books, payout, transitions.resolved(payout, record, note, books.clock()))
 
 

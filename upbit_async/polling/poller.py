@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 import anyio
 
 from upbit_async.errors import PollTimeout, UpbitError
+from upbit_async.escaping import escaped
 from upbit_async.polling.ids import check_id
 from upbit_async.polling.progress import StateChange, Transfer
 from upbit_async.polling.resume import NAMESPACES, IdName, write_token
@@ -78,7 +79,7 @@ class TransferPoller(abc.ABC, Generic[R]):
             # One that Upbit has told is taken as it is: a handle for money that has moved must not fail.
             check_id(by, id_)
         elif last.uuid.casefold() != id_.casefold():
-            raise ValueError(f"{self._kind} {last.uuid} is not {id_}")
+            raise ValueError(escaped(f"{self._kind} {last.uuid} is not {id_}"))
         self._id = id_
         self._by: IdName = by
         self._watcher = watcher
@@ -119,7 +120,7 @@ class TransferPoller(abc.ABC, Generic[R]):
     def __repr__(self) -> str:
         """Show the id, the host and the last state."""
         state = "never seen" if self._last is None else self._last.state.value
-        return f"<{type(self).__name__} {self._id} at {self._host}: {state}>"
+        return escaped(f"<{type(self).__name__} {self._id} at {self._host}: {state}>")
 
     async def changes(self) -> AsyncGenerator[StateChange[R], None]:
         """Yield each change of state, and end after the final one.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
+from upbit_async.escaping import escaped
 from upbit_async.polling.ids import check_id
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def read_token(token: str, *, kind: str, region: Region, host: str) -> ResumePoi
     point = _parse(token)
     if point.kind != kind:
         home = f": resume it with client.{NAMESPACES[point.kind]}" if point.kind in NAMESPACES else ""
-        raise ValueError(f"this resume token is for a {point.kind}, not for a {kind}{home}")
+        raise ValueError(f"this resume token is for a {escaped(point.kind)}, not for a {kind}{home}")
     if (point.region, point.host) != (region.value, host):
         raise ValueError(
-            f"this resume token is for region {point.region!r} at {point.host}, and this client talks "
+            f"this resume token is for region {point.region!r} at {escaped(point.host)}, and this client talks "
             f"to region {region.value!r} at {host}: resume with a client for the former"
         )
     return point

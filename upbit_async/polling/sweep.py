@@ -14,7 +14,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import heapq
-import logging
 import math
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterator, Sequence
 from typing import Final, Generic, TypeVar
@@ -24,6 +23,7 @@ import attrs
 
 from upbit_async.errors import DecodeError, NotFound, UpbitError
 from upbit_async.events import Event, LookFailed, StateSeen
+from upbit_async.logs import logger
 from upbit_async.policy import PollSchedule
 from upbit_async.polling.circle import Circle, Waiter, Work
 from upbit_async.polling.failures import FailedPoll, Failure
@@ -42,7 +42,7 @@ LOOKS_AT_ONCE: Final = 3
 
 R = TypeVar("R", bound=Transfer)
 
-_log = logging.getLogger("upbit_async.polling")
+_log = logger("upbit_async.polling")
 _LINE_HOLDS = 0.25
 """For how many seconds the order of looks holds. To settle it anew for each would cost much with many."""
 

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import attrs
 
+from upbit_async.escaping import escaped
+
 if TYPE_CHECKING:
     from upbit_async.protocol.endpoint import Param, Params
 
@@ -62,7 +64,7 @@ def compose(method: str, path: str, params: Params | None = None, *, space_as_pl
     fields = (
         []
         if params is None
-        else [(name, _texts(name, value)) for name, value in params.items() if value is not None]
+        else [(name, _texts(escaped(name), value)) for name, value in params.items() if value is not None]
     )
     members = tuple((name, text) for name, texts in fields for name, text in _expanded(name, texts))
     hashed = "&".join([f"{name}={text}" for name, text in members])

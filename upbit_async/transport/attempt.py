@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import logging
 import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from upbit_async import errors, events
+from upbit_async.logs import logger
 from upbit_async.protocol.rates import ban_seconds
 from upbit_async.protocol.replies import Answer, Fault, classify, hint_for
 from upbit_async.protocol.retry import STANDSTILL
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempter"]
 
-_log = logging.getLogger("upbit_async.http")
+_log = logger("upbit_async.http")
 _NOTABLE_WAIT = 0.001
 _CALLER_CANCELLED = "its caller was cancelled while it was under way"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import logging
 import random
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -13,6 +12,7 @@ import anyio.lowlevel
 import attrs
 
 from upbit_async import errors, events
+from upbit_async.logs import logger
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.protocol.message import compose
 from upbit_async.protocol.replies import Fault
@@ -37,7 +37,7 @@ __all__ = ["Carrier"]
 
 T = TypeVar("T")
 
-_log = logging.getLogger("upbit_async.http")
+_log = logger("upbit_async.http")
 
 
 class Carrier:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +22,7 @@ import attrs
 import httpx
 
 from upbit_async._version import VERSION
+from upbit_async.logs import logger
 from upbit_async.protocol.replies import Answer
 from upbit_async.transport import bounding
 from upbit_async.transport.leftovers import bytes_follow, discard, was_used_before
@@ -47,7 +47,7 @@ __all__ = [
     "library_of",
 ]
 
-_log = logging.getLogger("upbit_async.http")
+_log = logger("upbit_async.http")
 
 MAX_BODY = 4 * 1024 * 1024
 """The largest answer that is read, in bytes; Upbit's own are hundreds of times smaller."""
