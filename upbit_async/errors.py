@@ -36,7 +36,7 @@ caller are escaped in it: it is always one line. `raw` alone holds what came as 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, NotRequired, Self, TypedDict, TypeVar, Unpack
 
 from upbit_async.escaping import escaped
 from upbit_async.models.reason import Reason
@@ -78,6 +78,21 @@ __all__ = [
 RAW_CAP = 64 * 1024
 
 _E = TypeVar("_E", bound="UpbitError")
+
+
+def raise_alone(error: Exception) -> NoReturn:
+    """Raise an error of ours without the foreign exception that is being handled.
+
+    ``from None`` only hides that exception, which may hold what it was given: a request with its token, a key.
+
+    Raises:
+        Exception: The error.
+    """
+    try:
+        raise error
+    except type(error):
+        error.__cause__ = error.__context__ = None
+        raise
 
 
 def _restore(cls: type[_E], text: str, state: dict[str, Any]) -> _E:

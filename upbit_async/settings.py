@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from upbit_async.credentials import Credentials
-from upbit_async.errors import ConfigurationError
+from upbit_async.errors import ConfigurationError, raise_alone
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ __all__ = [
 _SHARED_KEYS: Final = ("UPBIT", "UPBIT_OPEN_API")
 _SHARED_URLS: Final = ("UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL")
 _HALVES: Final = ("ACCESS_KEY", "SECRET_KEY")
+_REGIONS: Final = {region.value: region for region in Region}
+_LONGEST_SHOWN: Final = 7
+"""A text that is longer may be a key, and is not shown; it is in characters."""
 _PORTS: Final = {"https": 443, "http": 80}
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
@@ -44,10 +47,12 @@ def region_of(value: Region | str) -> Region:
     Raises:
         ValueError: There is no such region.
     """
-    try:
-        return Region(value.lower() if isinstance(value, str) else value)
-    except ValueError:
-        raise ValueError(f"region must be one of {', '.join(Region)}, not {value!r}") from None
+    found = _REGIONS.get(value.lower()) if isinstance(value, str) else None
+    if found is None:
+        problem = f"region must be one of {', '.join(Region)}, not {_shown(value)}"
+        del value  # it may be a key, and a traceback may be shown with the locals of its frames
+        raise ValueError(problem)
+    return found
 
 
 def keys_and_base_url(
@@ -157,9 +162,7 @@ def _normal_url(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ConfigurationError(
-            "the base URL can't be read; it looks like https://sg-api.upbit.com"
-        ) from None
+        raise_alone(ConfigurationError("the base URL can't be read; it looks like https://sg-api.upbit.com"))
     if parts.username is not None or set(" ?#\\") & set(url) or not url.isascii() or not url.isprintable():
         raise ConfigurationError("a base URL holds scheme, host, port and path, and nothing else")
     if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or port == 0:
@@ -207,7 +210,14 @@ def _pair(prefix: str) -> Credentials | None:
     try:
         return Credentials(*(os.environ[name].strip() for name in names))
     except ValueError as problem:
-        raise ConfigurationError(f"{names[0]} and {names[1]}: {problem}") from None
+        raise_alone(ConfigurationError(f"{names[0]} and {names[1]}: {problem}"))
+
+
+def _shown(value: object) -> str:
+    """Return a value that is no region as it may stand in a message."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= _LONGEST_SHOWN else f"a text of {len(value)} characters"
+    return f"a value of type {type(value).__name__}"
 
 
 def _is_loopback(host: str) -> bool:

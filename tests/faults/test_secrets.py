@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import pickle
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx
 import httpx2
+import httpx_aiohttp
 import pytest
 from clients import WITHDRAWAL, canaries, client_for, withdrawal_json
 from fault_server import Connection, http, serve
@@ -31,6 +35,52 @@ async def _echoes(connection: Connection, request: bytes) -> None:
 
 async def _echoes_in_html(connection: Connection, request: bytes) -> None:
     await connection.send(http(201, request))
+
+
+def _token_of(request: bytes) -> bytes:
+    return request.split(b"Bearer ")[1].split(b"\r\n")[0]
+
+
+def _says(head: str, *, length: int | None = None) -> Behave:
+    """Answer with bytes into which the request's token is written, whole or cut, and hang up."""
+
+    async def behave(connection: Connection, request: bytes) -> bool:
+        await connection.send(head.encode().replace(b"TOKEN", _token_of(request)[:length]))
+        return False
+
+    return behave
+
+
+async def _echoes_the_request_in_its_status_line(connection: Connection, request: bytes) -> bool:
+    await connection.send(b"HTTP/1.1 " + request.replace(b"\r\n", b" ") + b"\r\n\r\n")
+    return False
+
+
+async def _echoes_half_the_token(connection: Connection, request: bytes) -> None:
+    token = _token_of(request).decode()
+    message = f"bad tokens {token[:200]} and {token[100:]}, key {_access_key(token)[:20]}"
+    await connection.send(http(400, json.dumps({"error": {"name": "x", "message": message}}).encode()))
+
+
+async def _echoes_where_raw_is_cut(connection: Connection, request: bytes) -> None:
+    token = _token_of(request)
+    await connection.send(http(201, b"x" * (errors.RAW_CAP - 250) + b" " + token + b"x" * 1000))
+
+
+async def _echoes_the_claims_as_made(connection: Connection, request: bytes) -> None:
+    await connection.send(http(201, _claims(_token_of(request).decode())))
+
+
+async def _echoes_the_claims(connection: Connection, request: bytes) -> None:
+    await connection.send(http(400, _claims(_token_of(request).decode())))
+
+
+def _claims(token: str) -> bytes:
+    return base64.urlsafe_b64decode(token.split(".")[1] + "==")
+
+
+def _access_key(token: str) -> str:
+    return json.loads(_claims(token))["access_key"]  # type: ignore[no-any-return]
 
 
 async def _resets(connection: Connection, request: bytes) -> bool:
@@ -55,6 +105,25 @@ BEHAVIOURS: dict[str, Behave] = {
     "hang": _hangs,
     "banned": _is_banned,
     "503": lambda connection, request: connection.send(http(503, b"x")),
+    "echo in the status line": _echoes_the_request_in_its_status_line,
+    "half a token": _echoes_half_the_token,
+    "claims": _echoes_the_claims,
+    "claims in a good answer": _echoes_the_claims_as_made,
+    "token where raw is cut": _echoes_where_raw_is_cut,
+    "bad version": _says("HTTP/9.9 TOKEN\r\n\r\n"),
+    "no HTTP": _says("TOKEN\r\n\r\n"),
+    "half a token and no HTTP": _says("TOKEN\r\n\r\n", length=200),
+    "reason": _says("HTTP/1.1 502 TOKEN\r\nContent-Length: 1\r\n\r\nx"),
+    "bad header": _says("HTTP/1.1 200 OK\r\nBearer TOKEN\r\n\r\n"),
+    "bad header name": _says("HTTP/1.1 200 OK\r\nTOKEN: x\r\n\r\n"),
+    "bad length": _says("HTTP/1.1 200 OK\r\nContent-Length: TOKEN\r\n\r\n"),
+    "bad coding": _says("HTTP/1.1 200 OK\r\nTransfer-Encoding: TOKEN\r\n\r\n"),
+    "compressed": _says("HTTP/1.1 200 OK\r\nContent-Encoding: TOKEN\r\nContent-Length: 2\r\n\r\n[]"),
+    "limits": _says(
+        "HTTP/1.1 429 OK\r\nRemaining-Req: group=TOKEN; sec=1\r\nRetry-After: TOKEN\r\nContent-Length: 0\r\n\r\n"
+    ),
+    "bad chunk": _says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nTOKEN\r\n"),
+    "short body": _says("HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\nTOKEN"),
     "created": lambda connection, request: connection.send(http(201, withdrawal_json())),
 }
 
@@ -68,6 +137,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(one))
             yield one
             queue += [one.__cause__, one.__context__]
+
+
+def _is_ours(error: BaseException) -> bool:
+    return type(error).__module__.startswith("upbit_async")
 
 
 def _our_frames(error: BaseException) -> Iterator[FrameType]:
@@ -85,22 +158,57 @@ def _texts(error: BaseException) -> Iterator[str]:
             yield repr(request.headers.raw)
         for frame in _our_frames(one):
             for value in frame.f_locals.values():
-                yield repr(value)
-                yield repr(getattr(value, "__dict__", ""))
-                headers = getattr(value, "headers", None)
-                yield repr(getattr(headers, "raw", headers))
+                yield from _deep(value, 4)
+
+
+def _deep(value: object, depth: int) -> Iterator[str]:
+    """Yield what can be read in a value and in what it holds."""
+    yield repr(value)
+    if isinstance(value, bytes):
+        yield value.decode("latin-1")
+    headers = getattr(value, "headers", None)
+    yield repr(getattr(headers, "raw", headers))
+    if depth and not isinstance(value, ModuleType | type):
+        slots = (slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ()))
+        members = [getattr(value, slot, None) for slot in slots] + list(
+            getattr(value, "__dict__", {}).values()
+        )
+        if isinstance(value, list | tuple | set | frozenset):
+            members += list(cast("Iterable[object]", value))
+        if isinstance(value, dict):
+            members += list(cast("dict[object, object]", value).values())
+        for member in members:
+            if type(member).__module__.startswith(("upbit_async", "builtins", "httpx", "httpcore")):
+                yield from _deep(member, depth - 1)
+
+
+def _library(name: str | None) -> Any:
+    """Return an HTTP client to inject; None for the library's own."""
+    match name:
+        case None:
+            return None
+        case "httpx-aiohttp":
+            return httpx_aiohttp.HttpxAiohttpClient()
+        case "httpx":
+            return httpx.AsyncClient()
+        case _:
+            return httpx2.AsyncClient()
 
 
 @pytest.mark.parametrize("behave", BEHAVIOURS.values(), ids=BEHAVIOURS)
-@pytest.mark.parametrize("library", [None, httpx, httpx2], ids=["own", "httpx", "httpx2"])
-async def test_no_secret_leaves(behave: Behave, library: Any, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("library", [None, "httpx", "httpx2", "httpx-aiohttp"])
+async def test_no_secret_leaves(
+    behave: Behave, library: str | None, caplog: pytest.LogCaptureFixture, anyio_backend_name: str
+) -> None:
+    if library == "httpx-aiohttp" and anyio_backend_name == "trio":
+        pytest.skip("aiohttp runs on asyncio alone")
     keys = canaries()
     told: list[events.Event] = []
     problems: list[BaseException] = []
     tokens: set[str] = set()
 
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
-        tokens.add(request.split(b"Bearer ")[1].split(b"\r\n")[0].decode())
+        tokens.add(_token_of(request).decode())
         return await behave(connection, request)
 
     async def attempt(call: Callable[[], Awaitable[object]]) -> None:
@@ -110,7 +218,7 @@ async def test_no_secret_leaves(behave: Behave, library: Any, caplog: pytest.Log
         except (errors.UpbitError, TimeoutError) as error:
             problems.append(error)
 
-    http_client = None if library is None else library.AsyncClient()
+    http_client = _library(library)
     with caplog.at_level(logging.DEBUG):
         async with serve(behaviour) as server:
             client = client_for(server.url, credentials=keys, observer=told.append, http=http_client)
@@ -121,7 +229,9 @@ async def test_no_secret_leaves(behave: Behave, library: Any, caplog: pytest.Log
             if http_client is not None:
                 await http_client.aclose()
     assert tokens
-    secrets = {keys.access_key.reveal(), keys.secret_key.reveal(), *tokens}
+    whole = {keys.access_key.reveal(), keys.secret_key.reveal(), *tokens}
+    half = {part for token in tokens for part in (token[:100], token[40:90], token[-50:])}
+    secrets = whole | half | {keys.access_key.reveal()[:20]}
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("upbit_async")]
     texts = [*caplog.messages, repr(client), repr(vars(client)), repr(keys), *map(repr, told)]
     for problem in problems:
@@ -129,6 +239,7 @@ async def test_no_secret_leaves(behave: Behave, library: Any, caplog: pytest.Log
         if isinstance(problem, errors.UpbitError):
             texts.append(repr(pickle.dumps(problem)))
             texts.append(getattr(problem, "raw", ""))
+            assert [one for one in _chain(problem) if not _is_ours(one)] == []
     for secret in secrets:
         assert not [text for text in texts if secret in text]
     assert not [text for text in ours if WITHDRAWAL["address"] in text or "?" in text]

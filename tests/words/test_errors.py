@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
 import io
@@ -19,7 +20,7 @@ from upbit_async.models import Deposit, DepositState, Intent, Withdrawal, Withdr
 from upbit_async.models.reason import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 INTENT = Intent(
@@ -231,3 +232,38 @@ def test_an_error_that_was_pickled_can_be_raised_and_printed() -> None:
     printed = io.StringIO()
     traceback.print_exception(caught.value, file=printed)
     assert "Banned: text" in printed.getvalue()
+
+
+def _handling(error: Exception) -> UpbitError:
+    """Return an error that is raised while a foreign one is handled, as it arrives."""
+    try:
+        try:
+            raise OSError("CANARY")  # noqa: TRY301 - it stands for a foreign library
+        except OSError:
+            errors.raise_alone(error)
+    except UpbitError as arrived:
+        return arrived
+    raise AssertionError("it was not raised")
+
+
+@every_error
+def test_an_error_that_is_raised_alone_keeps_no_foreign_one(make: Callable[[], UpbitError]) -> None:
+    error = make()
+    arrived = _handling(error)
+    assert arrived is error
+    assert arrived.__cause__ is None
+    assert arrived.__context__ is None
+    assert "CANARY" not in "".join(traceback.format_exception(arrived)).replace('OSError("CANARY")', "")
+
+
+def test_an_error_stays_alone_on_its_way_through_a_context_manager() -> None:
+    @contextlib.contextmanager
+    def told_plainly() -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            errors.raise_alone(errors.JournalError("plain"))
+
+    with pytest.raises(errors.JournalError) as caught, told_plainly():
+        raise OSError("CANARY")
+    assert caught.value.__context__ is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from upbit_async.errors import PayoutConflict, PreflightFailed
+from upbit_async.errors import PayoutConflict, PreflightFailed, raise_alone
 from upbit_async.models import Intent
 from upbit_async.models.reason import Reason
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
@@ -38,7 +38,7 @@ def key_of(value: object) -> str:
     try:
         key.encode()
     except UnicodeEncodeError:
-        raise ValueError("key must be text that can be written as UTF-8") from None
+        raise_alone(ValueError("key must be text that can be written as UTF-8"))
     if "\0" in key:
         raise ValueError("key must not hold a null character")
     return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from upbit_async.checks import contradictions, fits
-from upbit_async.errors import PayoutConflict
+from upbit_async.errors import PayoutConflict, raise_alone
 from upbit_async.escaping import escaped
 from upbit_async.payouts import transitions
 from upbit_async.payouts.journal import Outdated, Taken
@@ -99,6 +99,6 @@ async def _swap(books: Books, payout: Payout, resolved: Payout) -> Payout:
     try:
         return await books.swap(payout, resolved)
     except Taken as taken:
-        raise _belongs_to(taken.by_key, resolved.uuid) from None
+        raise_alone(_belongs_to(taken.by_key, resolved.uuid))
     except Outdated:
-        raise PayoutConflict(f"{payout} has changed just now; look at it again") from None
+        raise_alone(PayoutConflict(f"{payout} has changed just now; look at it again"))

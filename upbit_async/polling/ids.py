@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from upbit_async.errors import raise_alone
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,7 +35,7 @@ def check_id(name: str, value: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"a {name} is Unicode text, and {value!r} holds half a character") from None
+        raise_alone(ValueError(f"a {name} is Unicode text, and {value!r} holds half a character"))
 
 
 def how_many_fit(ids: Iterable[str]) -> int:

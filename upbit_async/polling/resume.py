@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
+from upbit_async.errors import raise_alone
 from upbit_async.escaping import escaped
 from upbit_async.polling.ids import check_id
 
@@ -90,7 +91,7 @@ def _parse(token: str) -> ResumePoint:
     try:
         members = json.loads(token)
     except (ValueError, RecursionError):
-        raise ValueError("this is no resume token: it is not JSON") from None
+        raise_alone(ValueError("this is no resume token: it is not JSON"))
     if not isinstance(members, dict):
         raise ValueError("this is no resume token: it is not a JSON object")  # noqa: TRY004 - its value is wrong
     return _point(cast("dict[str, Any]", members))
@@ -113,5 +114,5 @@ def _point(members: dict[str, Any]) -> ResumePoint:
     try:
         check_id(by, id_)
     except ValueError as error:
-        raise ValueError(f"this is no resume token: {error}") from None
+        raise_alone(ValueError(f"this is no resume token: {error}"))
     return ResumePoint(kind=kind, region=region, host=host, by=by, id=id_)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 import attrs
 import msgspec
 
-from upbit_async.errors import RAW_CAP, DecodeError
+from upbit_async.errors import RAW_CAP, DecodeError, raise_alone
 from upbit_async.models._base import Amount
 from upbit_async.protocol.repair import members_of, repaired
 from upbit_async.protocol.rows import ReadableRows
@@ -116,7 +116,7 @@ def decode_in_steps(
                 return cast("T", ReadableRows(rows, ()) if is_partial else rows)
         read = yield from _decode_rows(row_kind, body, asked, ignored, is_partial=is_partial)
     except _MISFITS as misfit:
-        raise _error(misfit, body, asked) from None
+        raise_alone(_error(misfit, body, asked))
     return cast("T", read if is_partial else read.rows)
 
 
@@ -130,7 +130,7 @@ def decode_untyped(body: bytes, *, asked: str) -> object:
         _refuse_beyond(_UNTYPED, body)
         return _untyped_decoder().decode(body)
     except _MISFITS as misfit:
-        raise _error(misfit, body, asked) from None
+        raise_alone(_error(misfit, body, asked))
 
 
 def uuid_in(body: bytes) -> str | None:

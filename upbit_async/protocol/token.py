@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
 from upbit_async.errors import ConfigurationError
+from upbit_async.protocol.scrub import scrub, without_token
 
 if TYPE_CHECKING:
     from upbit_async.credentials import Credentials
@@ -19,9 +19,6 @@ __all__ = ["Algorithm", "Signer"]
 Algorithm = Literal["HS256", "HS512"]
 
 _HASHES: Final[dict[Algorithm, Any]] = {"HS256": HMACAlgorithm.SHA256, "HS512": HMACAlgorithm.SHA512}
-
-# Possessive and tied to the beginning of a run of such characters, so that it takes one pass over any text.
-_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+){2,}+")
 
 
 class Signer:
@@ -60,19 +57,21 @@ class Signer:
             query_hash: The hash of the request's members, or None if it has none.
             algorithm: How to sign, where that is not as usual.
         """
-        head, hmac = self._hmacs[algorithm or self.algorithm]
+        head, signing = self._hmacs[algorithm or self.algorithm]
         claims = f'{{"access_key":"{self._access_key.reveal()}","nonce":"{nonce}"'
         if query_hash is not None:
             claims += f',"query_hash":"{query_hash}","query_hash_alg":"SHA512"'
         signed = head + b"." + _segment((claims + "}").encode())
-        signature = hmac.sign(signed, self._secret_key.reveal().encode())
+        signature = signing.sign(signed, self._secret_key.reveal().encode())
         return (signed + b"." + _segment(signature)).decode()
 
     def scrub(self, text: str) -> str:
-        """Take keys and tokens out of a text that came from outside."""
-        for secret in (self._secret_key, self._access_key):
-            text = text.replace(secret.reveal(), "***")
-        return _TOKEN.sub("***", text)
+        """Take keys and tokens out of a text that came from outside, also where it was cut in the middle of one."""
+        return scrub(text, access_key=self._access_key.reveal(), secret_key=self._secret_key.reveal())
+
+    def without_token(self, body: bytes) -> bytes:
+        """Take echoed tokens out of an answer's body; all else in it stays."""
+        return without_token(body, access_key=self._access_key.reveal())
 
 
 def _head(algorithm: Algorithm) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.settings import host_of
 from upbit_async.transport.call import Shared
+from upbit_async.transport.foreign_logs import keep_tokens_out
 from upbit_async.transport.gate import Gate
 from upbit_async.transport.http_port import Bounds, ClientLane, Lane, OwnLane, library_of
 from upbit_async.transport.intervals import intervals_of
@@ -40,6 +41,7 @@ def assemble(
         ConfigurationError: A key can't be one.
         TypeError: `http` is no client of httpx or httpx2.
     """
+    keep_tokens_out()
     make_lane: Callable[[], Lane] = functools.partial(OwnLane, base_url)
     bounds = Bounds(injected=http is not None)
     if http is not None:

@@ -116,7 +116,7 @@ class Attempter:
         except Exception as error:  # noqa: BLE001 - whatever a limiter of the user's raises, nothing has left
             _log.exception("the limiter raised; the call is not sent")
             what = f"the limiter raised {type(error).__name__}"
-            return _not_sent(what, "check the limiter; the log has its error", error)
+            return _not_sent(what, "check the limiter; the log has its error")
         if (waited := anyio.current_time() - before) > _NOTABLE_WAIT:
             self._tell(events.LimitWaited, group=call.endpoint.group, seconds=waited)
         return ticket
@@ -197,10 +197,10 @@ class Attempter:
                 nonce, algorithm = seal.nonce, seal.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
             if wire.unwanted:
-                return Lost(sent=False, what="its caller was cancelled", cause=None)
-            return await lane.send(call.message, token, self._timeouts, wire)
+                return Lost(sent=False, what="its caller was cancelled")
+            return self._shared.cleaned(await lane.send(call.message, token, self._timeouts, wire))
         what = f"no whole answer in {self._timeouts.total:g} s"
-        return Lost(sent=not wire.certainly_here, what=what, cause=None)
+        return Lost(sent=not wire.certainly_here, what=what)
 
     def _judge(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
@@ -259,5 +259,5 @@ def _log_unknown(intent: Intent, wire: Wire) -> None:
         _log.error("%s was stopped on its way: its outcome is unknown", intent)
 
 
-def _not_sent(what: str, advice: str, cause: Exception | None = None) -> Outcome:
-    return Outcome(Fault.NOT_SENT, lost=Lost(sent=False, what=what, cause=cause, advice=advice))
+def _not_sent(what: str, advice: str) -> Outcome:
+    return Outcome(Fault.NOT_SENT, lost=Lost(sent=False, what=what, advice=advice))

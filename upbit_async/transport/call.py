@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
-from upbit_async.errors import ConfigurationError
+from upbit_async.errors import RAW_CAP, ConfigurationError
 from upbit_async.models import Intent
 from upbit_async.policy import Safety
 from upbit_async.protocol.endpoint import Endpoint
@@ -35,6 +35,10 @@ __all__ = ["Call", "Held", "Outcome", "Shared", "Teller"]
 T = TypeVar("T")
 
 _MOST_KEPT = 10_000
+_LONGEST_TEXT = 500
+"""What is shown at most of a foreign exception's text, in characters."""
+_BEYOND = 4096
+"""How far beyond what is kept a text is searched for keys and tokens, in characters: longer than any of them."""
 _KEY_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -134,6 +138,21 @@ class Shared:
     def scrub(self, text: str) -> str:
         """Take keys and tokens out of a text that came from outside."""
         return text if self.signer is None else self.signer.scrub(text)
+
+    def cleaned(self, came: Answer | Lost) -> Answer | Lost:
+        """Take keys and tokens out of what came, before any frame holds it that an error may show.
+
+        An answer loses echoes of its request's token alone: what it says is for the caller.
+        """
+        if isinstance(came, Lost):
+            return attrs.evolve(came, what=self.scrub(came.what)[:_LONGEST_TEXT])
+        if self.signer is None or (body := self.signer.without_token(came.body)) is came.body:
+            return came
+        return attrs.evolve(came, body=body)
+
+    def raw_of(self, answer: Answer) -> str:
+        """Return an answer's text for an error's `raw`: scrubbed first, and then cut."""
+        return self.scrub(answer.text()[: RAW_CAP + _BEYOND])[:RAW_CAP]
 
 
 def _keep(known: dict[str, T], name: str, value: T) -> None:

@@ -169,13 +169,23 @@ class Carrier:
                 if isinstance(refusal, errors.APIError):
                     refusal.endpoint = refusal.endpoint or call.asked
                 raise
-            if outcome.fault is None and outcome.answer is not None:
-                reading = await self._read(endpoint, call, outcome.answer)
-                return self._value(call, outcome.answer, reading)
-            wait = self._wait(call, outcome)
-            if wait is None:
-                raise error_for(self.shared, call, outcome)
-            await anyio.sleep(wait)
+            ended = await self._end(endpoint, call, outcome)
+            del outcome  # whatever the answer echoes must be in no local of a frame that an error shows
+            if isinstance(ended, errors.UpbitError):
+                raise ended
+            if not isinstance(ended, _Again):
+                return ended
+            await anyio.sleep(ended.after)
+
+    async def _end(
+        self, endpoint: Endpoint[T], call: Call, outcome: Outcome
+    ) -> T | errors.UpbitError | _Again:
+        """Return the value, or the error to raise, or when to try again; nothing is raised here."""
+        if outcome.fault is None and outcome.answer is not None:
+            reading = await self._read(endpoint, call, outcome.answer)
+            return self._value(call, outcome.answer, reading)
+        wait = self._wait(call, outcome)
+        return error_for(self.shared, call, outcome) if wait is None else _Again(wait)
 
     def _begin(self, endpoint: Endpoint[Any], params: Params | None, escort: Escort | None) -> Call:
         region = self.shared.region
@@ -229,16 +239,16 @@ class Carrier:
                 return cast("Reading[T] | Misfit", end.value)
             await anyio.lowlevel.checkpoint()
 
-    def _value(self, call: Call, answer: Answer, reading: Reading[T] | Misfit) -> T:
+    def _value(self, call: Call, answer: Answer, reading: Reading[T] | Misfit) -> T | errors.UpbitError:
         self.shared.budget.succeed(call.retry_cost)
         if isinstance(reading, Misfit):
             error = unreadable(self.shared, call, answer, reading.path, reading.text)
             if call.once:
                 _log.error("%s", error)
-            raise error
+            return error
         record = reading.record
         if call.once and not call.is_fresh and (doubt := doubt_about(self.shared, call, record)):
-            raise unreadable(self.shared, call, attrs.evolve(answer, defect=doubt), "$", doubt)
+            return unreadable(self.shared, call, attrs.evolve(answer, defect=doubt), "$", doubt)
         if self.shared.injected:
             self.shared.see(ids_in(answer.body))
         if call.once and isinstance(record, Withdrawal):
@@ -272,18 +282,23 @@ class Carrier:
             why: What stands in the way.
         """
         result: object = None
-        error: errors.UpbitError | None = None
-        try:
-            if outcome.answer is None or outcome.fault is not None:
-                raise error_for(self.shared, call, outcome)
+        if outcome.answer is None or outcome.fault is not None:
+            result = error_for(self.shared, call, outcome)
+        else:
             reading = read_at_once(call.endpoint, call, outcome.answer)
             result = self._value(call, outcome.answer, reading)
-        except errors.UpbitError as failure:
-            error = failure
+        error = result if isinstance(result, errors.UpbitError) else None
         _log.warning(
             "%s: %s; it ended with: %s",
             call.intent,
             why,
             error or f"uuid {getattr(result, 'uuid', None) or getattr(result, 'deposit_uuid', None)}",
         )
-        self.tell(events.LateResult, intent=call.intent, result=result, error=error)
+        self.tell(events.LateResult, intent=call.intent, result=None if error else result, error=error)
+
+
+@attrs.frozen
+class _Again:
+    """When to try again, in seconds from now."""
+
+    after: float

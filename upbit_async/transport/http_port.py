@@ -5,7 +5,7 @@ httpx 0.28 loses connections of a pool for good when requests on it are cancelle
 connection, and a lane whose request did not end cleanly is thrown away. An injected client, of httpx or of
 httpx2, keeps its own pool.
 
-Nothing here is raised but cancellation: what went wrong is returned, and the token is taken out of every
+Nothing here is raised but cancellation: what went wrong is returned in words, and the token is taken out of every
 foreign request before anybody can see it.
 """
 
@@ -63,6 +63,7 @@ _VERY_LIKELY_OPEN = 2.0
 """For so long after an answer the server has very likely left the connection open, in seconds."""
 _USER_AGENT = f"upbit_async/{VERSION}".encode("ascii")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
 _HEADERS_KEPT = frozenset({"remaining-req", "retry-after", "content-encoding", "connection"})
 
 
@@ -72,14 +73,13 @@ class Lost:
 
     Attributes:
         sent: Whether the request left, or may have left.
-        what: What went wrong, for people.
-        cause: What the HTTP library raised, cleaned of request and frames.
+        what: What went wrong, for people: the class and the text of what the HTTP library raised, say. The exception
+            itself is not kept, since it may hold the request, and the request holds the token.
         advice: What to do if nothing was sent, for people.
     """
 
     sent: bool
     what: str
-    cause: Exception | None
     advice: str = "check the network, then try again"
 
 
@@ -191,11 +191,11 @@ class ClientLane:
         """Send one request and read its answer; never raises but on cancellation."""
         if self._client.is_closed:
             what, advice = "the injected HTTP client is closed", "inject one that is open"
-            return Lost(sent=False, what=what, cause=None, advice=advice)
+            return Lost(sent=False, what=what, advice=advice)
         try:
             await wire.depart()  # already here: not every transport tells when the first byte leaves
         except Withheld as held_back:
-            return Lost(sent=False, what=str(held_back), cause=None)
+            return Lost(sent=False, what=str(held_back))
         wire.begun = True
         for _ in range(_MOST_REFUSED):
             request = self._library.Request(
@@ -211,7 +211,7 @@ class ClientLane:
             if not wire.was_reused:
                 return answer
             wire.forget_connection()  # the client has closed it; sooner or later it opens a new one
-        return Lost(sent=False, what="the injected HTTP client offers only used connections", cause=None)
+        return Lost(sent=False, what="the injected HTTP client offers only used connections")
 
     async def aclose(self) -> None:
         """Leave the client alone."""
@@ -325,7 +325,8 @@ async def _read(library: Any, response: Any) -> Answer:
     encoding = kept.pop("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         # It could unfold to any size; Upbit sends nothing compressed here.
-        return Answer(response.status_code, kept, b"", f"it is compressed ({encoding[:20]})")
+        known = encoding if encoding in _CODINGS else "in an unknown way"
+        return Answer(response.status_code, kept, b"", f"it is compressed ({known})")
     body, whole = await _read_body(library, response, MAX_BODY if good else _MAX_ERROR_BODY)
     defect = None if whole else f"it is larger than {MAX_BODY // 1024**2} MiB"
     return Answer(response.status_code, kept, body, defect if good else None)
@@ -374,13 +375,6 @@ def _lost(library: Any, error: Exception, wire: Wire) -> Lost:
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, library.PoolTimeout):
         what = "no connection in the pool of the injected HTTP client came free"
-        return Lost(sent=not here, what=what, cause=_cleaned(error), advice=SATURATED)
-    return Lost(sent=not here, what=what, cause=_cleaned(error))
+        return Lost(sent=not here, what=what, advice=SATURATED)
+    return Lost(sent=not here, what=what)
 
-
-def _cleaned(error: Exception) -> Exception:
-    """Take request and frames out of a foreign exception: both hold the token."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    if "_request" in vars(error):  # httpx's public property has no deleter
-        vars(error)["_request"] = None
-    return error

@@ -11,10 +11,10 @@ from upbit_async.models.intent import shortened
 from upbit_async.protocol.decode import uuid_in
 from upbit_async.protocol.replies import Answer, Fault, api_error
 from upbit_async.protocol.retry import STANDSTILL, is_unknown, leaves_doubt
-from upbit_async.transport.http_port import Lost
 
 if TYPE_CHECKING:
     from upbit_async.transport.call import Call, Outcome, Shared
+    from upbit_async.transport.http_port import Lost
 
 __all__ = ["banned", "error_for", "too_soon", "unreadable"]
 
@@ -69,7 +69,7 @@ def unreadable(shared: Shared, call: Call, answer: Answer, path: str, text: str)
     return errors.DecodeError(
         shared.scrub(text),
         path=path,
-        raw=shared.scrub(answer.text()[: errors.RAW_CAP]),
+        raw=shared.raw_of(answer),
         may_have_executed=not call.reads,
     )
 
@@ -79,28 +79,26 @@ def _unknown(
 ) -> errors.OutcomeUnknown:
     status, name, raw, uuid = None, "", "", None
     if isinstance(came, Answer):
-        what, raw = f"status {came.status}, {came.defect or 'unusable'}", came.text()[: errors.RAW_CAP]
+        what, raw = f"status {came.status}, {came.defect or 'unusable'}", shared.raw_of(came)
         status, (name, _) = came.status, came.error() or ("", "")
         if _was_accepted(came) and (uuid := uuid_in(came.body)):
             uuid = shared.scrub(uuid)
     else:
         what = came.what if came is not None else "no answer"
-    what = f"the answer was lost ({shared.scrub(what)})"
+    what = f"the answer was lost ({_shortened(call, shared.scrub(what))})"
     if why:
         named = f", and names {_shown(uuid)}" if uuid else ""
         what = f"the answer can't be taken for this request's{named} ({shared.scrub(why)})"
-    error = errors.OutcomeUnknown(
+    return errors.OutcomeUnknown(
         f"{call.intent}: {what}, so it may or may not have been carried out; "
         f"do not send it again: {call.endpoint.aftermath}",
         intent=call.intent,
-        raw=shared.scrub(raw),
+        raw=raw,
         status=status,
         name=shared.scrub(name),
         uuid=uuid,
         connection_bounded=call.is_bounded,
     )
-    error.__cause__ = came.cause if isinstance(came, Lost) else None
-    return error
 
 
 def _was_accepted(answer: Answer) -> bool:
@@ -108,17 +106,13 @@ def _was_accepted(answer: Answer) -> bool:
 
 
 def _no_answer(shared: Shared, call: Call, lost: Lost | None) -> errors.TransportError:
-    what = shared.scrub(lost.what) if lost is not None else "no answer"
-    error: errors.TransportError
+    what = _shortened(call, shared.scrub(lost.what)) if lost is not None else "no answer"
     if call.answer_was_lost or lost is None or lost.sent:
-        error = errors.TransportError(
+        return errors.TransportError(
             f"{call.asked}: no usable answer after {call.attempt} attempt(s) ({what}); try again later",
             may_have_executed=not call.reads,
         )
-    else:
-        error = errors.NotSent(f"{call.asked} was not sent ({what}); {lost.advice}")
-    error.__cause__ = lost.cause if lost is not None else None
-    return error
+    return errors.NotSent(f"{call.asked} was not sent ({what}); {lost.advice}")
 
 
 def _refusal(shared: Shared, call: Call, outcome: Outcome, answer: Answer) -> errors.APIError:

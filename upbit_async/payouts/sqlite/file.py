@@ -12,7 +12,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from upbit_async.errors import JournalError
+from upbit_async.errors import JournalError, raise_alone
 from upbit_async.payouts.sqlite.schema import check_schema, harden, prepare
 from upbit_async.payouts.sqlite.trust import FileRules, escaped
 
@@ -213,11 +213,7 @@ class File:
             words = f"{name}: {escaped(str(error).partition(' with text ')[0])}"  # what follows is a row's
         else:
             return
-        plain = JournalError(f"the journal {self.path} {_ADVICE.get(kind, _UNKNOWN)} ({words})")
-        try:
-            raise plain
-        finally:
-            plain.__context__ = None  # it may hold a row's text
+        raise_alone(JournalError(f"the journal {self.path} {_ADVICE.get(kind, _UNKNOWN)} ({words})"))
 
 
 def _which(path: Path) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from upbit_async import errors
-from upbit_async.errors import DecodeError, JournalError, OutcomeUnknown, UpbitError
+from upbit_async.errors import DecodeError, JournalError, OutcomeUnknown, UpbitError, raise_alone
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.payouts.payout import Departure, Evidence, Payout, PayoutState, Step
 from upbit_async.protocol.decode import decode
@@ -80,9 +80,11 @@ def payout_of(row: Mapping[str, Any], history: Iterable[Step]) -> Payout:
             revision=row["revision"],
         )
     except (ValueError, TypeError, LookupError, DecodeError) as damage:
-        raise JournalError(
-            f"payout {row['key']!r} can't be read from the journal ({damage}): it was changed by something else"
-        ) from None
+        raise_alone(
+            JournalError(
+                f"payout {row['key']!r} can't be read from the journal ({damage}): it was changed by something else"
+            )
+        )
 
 
 def step_row(payout: Payout, number: int) -> tuple[str, int, str, str, str]:
