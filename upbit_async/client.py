@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import attrs
 
 from upbit_async import settings
-from upbit_async.credentials import Credentials
+from upbit_async.credentials import Credentials, hide_arguments
 from upbit_async.policy import PollSchedule, RetryPolicy, Safety, Timeouts
 from upbit_async.protocol.endpoint import Endpoint, Param
 from upbit_async.protocol.endpoints import ENDPOINTS
@@ -73,6 +73,7 @@ class UpbitClient:
         ValueError: There is no such region or algorithm.
     """
 
+    @hide_arguments
     def __init__(  # noqa: PLR0913 - all but one are keyword-only
         self,
         region: Region | str,
@@ -149,6 +150,7 @@ class UpbitClient:
         """Who carries this client's calls, for what is built on top of it."""
         return self._carrier
 
+    @hide_arguments
     def with_options(
         self,
         *,
@@ -232,6 +234,8 @@ class UpbitClient:
 
     def __repr__(self) -> str:
         """Show region and host, and no key."""
+        if not hasattr(self, "_carrier"):  # its arguments were refused; a traceback may show it
+            return "<UpbitClient that was not made>"
         return f"<UpbitClient {self.region} at {self.host}>"
 
 

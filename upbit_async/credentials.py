@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Credentials", "Secret"]
+__all__ = ["Credentials", "Secret", "hide_arguments"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def hide_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that takes keys, or is likely to be given keys in a wrong place.
+
+    What it raises shows no frame that holds its arguments: a traceback may be shown with the locals of its frames.
+    """
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Exception as problem:  # noqa: BLE001 - it goes on
+            del args, kwargs
+            problem.__context__ = None
+            raise problem.with_traceback(None) from None
+
+    return checked
 
 
 class Secret:
@@ -109,7 +131,11 @@ class Credentials:
         try:
             pair = _secret(access_key), _secret(secret_key)
         except (TypeError, ValueError) as problem:
-            del self, access_key, secret_key  # a traceback may be shown with the locals of its frames
+            del (
+                self,
+                access_key,
+                secret_key,
+            )  # as `hide_arguments` does; mypy's plugin for attrs knows no decorators
             raise problem.with_traceback(None) from None
         object.__setattr__(self, "access_key", pair[0])
         object.__setattr__(self, "secret_key", pair[1])

@@ -24,7 +24,7 @@ import attrs
 
 from upbit_async import settings
 from upbit_async.client import UpbitClient
-from upbit_async.credentials import Credentials
+from upbit_async.credentials import Credentials, hide_arguments
 from upbit_async.errors import ConfigurationError, PollTimeout, UpbitError
 from upbit_async.region import Region
 from upbit_async.resources import inputs
@@ -114,6 +114,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         ValueError: There is no region, no such region, or the same one twice.
     """
 
+    @hide_arguments
     def __init__(
         self,
         credentials: _ByRegion[Credentials],
@@ -122,6 +123,10 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         **options: Unpack[CommonOptions],
     ) -> None:
         # Every region has keys here: a client without any would look for those of whatever region.
+        if not isinstance(credentials, Mapping):
+            raise TypeError(
+                f"credentials is a mapping of regions to Credentials, not {type(credentials).__name__}"
+            )
         keys = _by_region(credentials.items(), Credentials)
         urls = _by_region(base_urls.items(), str) if base_urls else {}
         if not urls.keys() <= keys.keys():
@@ -132,6 +137,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         }
 
     @classmethod
+    @hide_arguments
     def from_env(
         cls, *regions: Region | str, base_urls: _ByRegion[str] | None = None, **options: Unpack[CommonOptions]
     ) -> Self:
@@ -152,17 +158,22 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         return cls(cast("dict[Region, Credentials]", keys), base_urls=base_urls, **options)
 
     @classmethod
+    @hide_arguments
     def of(cls, *clients: UpbitClient) -> Self:
         """Put ready-made clients side by side, one for each region; `aclose` closes them too."""
+        for client in clients:
+            if not hasattr(client, "region"):
+                raise TypeError(f"an UpbitClient is needed, not a {type(client).__name__}")
         regions = object.__new__(cls)
         regions._clients = _by_region(((client.region, client) for client in clients), UpbitClient)
         return regions
 
+    @hide_arguments
     def __getitem__(self, region: Region | str) -> UpbitClient:
         try:
             return self._clients[settings.region_of(region)]
-        except ValueError:
-            raise KeyError(region) from None
+        except ValueError as problem:
+            raise KeyError(str(problem)) from None
 
     def __iter__(self) -> Iterator[Region]:
         return iter(self._clients)
@@ -171,6 +182,8 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         return len(self._clients)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_clients"):  # as for `UpbitClient`
+            return "<UpbitRegions that were not made>"
         return f"<UpbitRegions {', '.join(self)}>"
 
     async def map(

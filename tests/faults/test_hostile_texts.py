@@ -90,7 +90,7 @@ async def test_a_callers_currency_can_not_forge_a_log_line(
     async def behave(connection: Connection, request: bytes) -> bool | None:
         return await ending(connection)
 
-    hostile = WITHDRAWAL | {"currency": HOSTILE.replace("\udcff", "")}
+    hostile: dict[str, Any] = WITHDRAWAL | {"currency": HOSTILE.replace("\udcff", "")}
     with caplog.at_level(logging.DEBUG, "upbit_async"):
         async with serve(behave) as server, client_for(server.url) as client:
             with pytest.raises(errors.OutcomeUnknown) as caught:

@@ -20,7 +20,7 @@ from upbit_async.models import Deposit, DepositState, Intent, Withdrawal, Withdr
 from upbit_async.models.reason import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 INTENT = Intent(
@@ -258,7 +258,7 @@ def test_an_error_that_is_raised_alone_keeps_no_foreign_one(make: Callable[[], U
 
 def test_an_error_stays_alone_on_its_way_through_a_context_manager() -> None:
     @contextlib.contextmanager
-    def told_plainly() -> Iterator[None]:
+    def told_plainly() -> Generator[None]:
         try:
             yield
         except OSError:

@@ -33,7 +33,7 @@ class Signer:
 
     def __init__(self, credentials: Credentials, algorithm: Algorithm = "HS256") -> None:
         if algorithm not in get_args(Algorithm):
-            raise ValueError(f"algorithm must be HS256 or HS512, not {algorithm!r}")
+            raise ValueError("algorithm must be HS256 or HS512")
         self.algorithm: Final = algorithm
         self._access_key = credentials.access_key
         self._secret_key = credentials.secret_key
