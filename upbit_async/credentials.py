@@ -60,9 +60,14 @@ class Secret:
         return self._reveal()
 
     @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal digits: it tells secrets apart without giving any away."""
+        return hashlib.sha256(b"upbit_async fingerprint\0" + self.reveal().encode()).hexdigest()
+
+    @property
     def fingerprint(self) -> str:
-        """Eight hexadecimal digits that tell two secrets apart without giving either away."""
-        return hashlib.sha256(b"upbit_async fingerprint\0" + self.reveal().encode()).hexdigest()[:8]
+        """The first eight digits of the digest, for people. Secrets can be made that have the same."""
+        return self.digest[:8]
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -79,7 +84,7 @@ class Secret:
         return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
 
     def __hash__(self) -> int:
-        return hash(self.fingerprint)
+        return hash(self.digest)
 
     def __copy__(self) -> Secret:
         return self

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from upbit_async.errors import RateLimited
 from upbit_async.protocol import places
 from upbit_async.transport import clock
-from upbit_async.transport.limiter import LocalLimiter, NoLimiter, Ticket, shared_limiter
+from upbit_async.transport.limiter import LocalLimiter, NoLimiter, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -286,17 +286,6 @@ def _parts(whole: object) -> Iterable[object]:
                 seen[id(part)] = part
                 waiting.append(part)
     return seen.values()
-
-
-def test_one_key_at_one_host_has_one_limiter_as_long_as_it_is_used() -> None:
-    limiter = shared_limiter("host", "key")
-    assert shared_limiter("host", "key") is limiter
-    assert shared_limiter("host", "other") is not limiter
-    assert shared_limiter("other", "key") is not limiter
-    limiter.stamp = True  # type: ignore[attr-defined]
-    del limiter
-    gc.collect()
-    assert not hasattr(shared_limiter("host", "key"), "stamp")
 
 
 def test_a_budget_of_nothing_is_refused() -> None:

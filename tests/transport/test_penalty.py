@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from upbit_async.transport import clock
-from upbit_async.transport.penalty import PenaltyBox, penalty_box
+from upbit_async.transport.penalty import PenaltyBox
 
 
 async def test_a_ban_lasts_as_long_as_it_was_told() -> None:
@@ -56,12 +56,6 @@ async def test_a_shorter_ban_does_not_cut_a_longer_one() -> None:
     box.ban(lambda _: 100.0)
     box.ban(lambda _: 1.0)
     assert box.seconds_left() > 99
-
-
-def test_a_key_has_one_box_at_each_host() -> None:
-    assert penalty_box("host", "key") is penalty_box("host", "key")
-    assert penalty_box("host", "key") is not penalty_box("host", "other")
-    assert penalty_box("host", "key") is not penalty_box("other", "key")
 
 
 async def test_a_ban_cuts_waiting_short_at_once_and_nothing_else() -> None:

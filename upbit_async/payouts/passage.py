@@ -77,7 +77,7 @@ class Passage:
             departing = transitions.departing(
                 self._payout,
                 seal=Seal(nonce=str(uuid.uuid4()), algorithm=self._caller.algorithm),
-                signed_by=self._caller.fingerprint,
+                signed_by=self._caller.key_digest,
                 fence=self._fence,
                 owner=self._owner,
                 lease_until=now + lease,

@@ -164,7 +164,7 @@ class Departure:
 
     Attributes:
         seal: What it is signed with; never another, or Upbit could carry out two of its copies.
-        signed_by: The fingerprint of the key that it is signed with. A nonce is used up for one key only.
+        signed_by: The digest of the access key that it is signed with. A nonce is used up for one key only.
         copies: How many copies may have left.
         owner: Who sends the copy under way.
         leased_at: Since when it is the owner's, UTC.

@@ -137,8 +137,8 @@ class Sender:
 
     def _check_key(self, payout: Payout) -> None:
         signed_by = payout.departure.signed_by if payout.departure is not None else None
-        if signed_by is not None and signed_by != self._client.caller.fingerprint:
+        if signed_by is not None and signed_by != self._client.caller.key_digest:
             raise ConfigurationError(
-                f"{payout} was signed with key #{signed_by}, and this client has another: a copy signed otherwise "
+                f"{payout} was signed with key #{signed_by[:8]}, and this client has another: a copy signed otherwise "
                 "could be carried out a second time; send it again with the former key, or resolve it"
             )

@@ -215,7 +215,7 @@ class Settler:
                 behind=behind,
             ),
         )
-        is_anothers = departure.signed_by != self._client.caller.fingerprint
+        is_anothers = departure.signed_by != self._client.caller.key_digest
         if isinstance(verdict, SayNotSent) and not departure.fence and is_anothers:
             return AskPerson("it was signed with another key, and this one's account may be another")
         return verdict

@@ -105,7 +105,24 @@ class Caller(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """What tells the key from other keys without giving it away; empty if there is none."""
+        """The first eight digits of `key_digest`, for people; empty if there is no key. Two keys may have the same."""
+        ...
+
+    @property
+    def key_digest(self) -> str:
+        """What tells the key from all other keys without giving it away; empty if there is none."""
+        ...
+
+    def derive_key(self, purpose: bytes) -> bytes:
+        """Return a key for a purpose of our own: HMAC-SHA256 of the purpose under the secret key.
+
+        Args:
+            purpose: What the key is for, such as ``b"upbit_async payouts journal"``.
+
+        Raises:
+            ConfigurationError: There are no keys.
+            ValueError: The purpose is empty, or could be what a token signs.
+        """
         ...
 
     @property

@@ -97,6 +97,12 @@ class Places:
             return WINDOW * (1 + (lacking - len(freed) - 1) // self.size)
         return max(self._until_told_more(ahead, now), self._until_spread(ahead, now))
 
+    def is_at_rest(self, now: float) -> bool:
+        """Whether nothing of the past matters any more, as if no call had been made yet."""
+        self._forget(now)
+        lasts = self._under_way or self._over or self._others
+        return not lasts and now >= max(self._still_until, self._careful_until)
+
     def take(self, call: object, now: float) -> None:
         """Take note that a call leaves."""
         self._under_way[call] = self._last_left_at = now

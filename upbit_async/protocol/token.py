@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import jwt
@@ -46,8 +48,23 @@ class Signer:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the key from other keys without giving it away."""
+        """The first eight digits of `key_digest`, for people."""
         return self._access_key.fingerprint
+
+    @property
+    def key_digest(self) -> str:
+        """What tells the key from all other keys without giving it away."""
+        return self._access_key.digest
+
+    def derive_key(self, purpose: bytes) -> bytes:
+        """Return a key for a purpose of our own: HMAC-SHA256 of the purpose under the secret key.
+
+        Raises:
+            ValueError: The purpose is empty, or begins as what a token signs: the server knows the HMAC of that.
+        """
+        if not purpose or purpose.startswith(b"eyJ"):
+            raise ValueError("purpose must be some words of its own, such as b'upbit_async payouts journal'")
+        return hmac.digest(self._secret_key.reveal().encode(), purpose, hashlib.sha256)
 
     def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
         """Return the token for one request.

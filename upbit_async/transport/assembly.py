@@ -11,15 +11,16 @@ from upbit_async.transport.call import Shared
 from upbit_async.transport.foreign_logs import keep_tokens_out
 from upbit_async.transport.gate import Gate
 from upbit_async.transport.http_port import Bounds, ClientLane, Lane, OwnLane, library_of
-from upbit_async.transport.intervals import intervals_of
-from upbit_async.transport.limiter import LocalLimiter, RateLimiter, shared_limiter
-from upbit_async.transport.penalty import penalty_box, put_under
+from upbit_async.transport.key_state import KeyUse
+from upbit_async.transport.limiter import LocalLimiter, RateLimiter
+from upbit_async.transport.penalty import put_under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from upbit_async.credentials import Credentials
     from upbit_async.region import Region
+    from upbit_async.transport.limiter import RateLimiter
 
 __all__ = ["assemble"]
 
@@ -48,20 +49,21 @@ def assemble(
         library_of(http)
         make_lane = functools.partial(ClientLane, base_url, http, bounds)
     host = host_of(base_url)
-    key = credentials.access_key.fingerprint if credentials is not None else ""
-    limiter = limiter if limiter is not None else shared_limiter(host, key)
-    box = penalty_box(host, key)
-    if isinstance(limiter, LocalLimiter):
-        put_under(limiter, box)
+    signer = None if credentials is None else Signer(credentials, algorithm)
+    use = KeyUse(host, "" if signer is None else signer.key_digest)
+    chosen = limiter if limiter is not None else use.state.limiter
+    if isinstance(chosen, LocalLimiter):
+        put_under(chosen, use.state.box)
     return Shared(
         region=region,
         host=host,
-        signer=None if credentials is None else Signer(credentials, algorithm),
+        signer=signer,
         gate=Gate(connections, make_lane, abandon=_abandon),
         injected=http is not None,
-        limiter=limiter,
-        box=box,
-        intervals=intervals_of(host, key),
+        limiter=chosen,
+        box=use.state.box,
+        intervals=use.state.intervals,
+        key_use=use,
         space_as_plus=space_as_plus,
         bounds=bounds,
     )

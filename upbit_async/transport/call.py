@@ -21,6 +21,7 @@ from upbit_async.region import Region
 from upbit_async.transport.gate import Gate, Pass
 from upbit_async.transport.http_port import Bounds, Lost
 from upbit_async.transport.intervals import Intervals
+from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.once import OwnedTasks
 from upbit_async.transport.penalty import PenaltyBox
@@ -63,6 +64,7 @@ class Shared:
         limiter: Says when a call may leave.
         box: Holds whoever was banned.
         intervals: Holds back what may be sent once in a while only.
+        key_use: Keeps the three of them as long as this lives.
         space_as_plus: How a space is hashed.
         budget: How much repeating is left.
         tasks: Requests that outlive their callers.
@@ -83,6 +85,7 @@ class Shared:
     limiter: RateLimiter
     box: PenaltyBox
     intervals: Intervals
+    key_use: KeyUse = attrs.field(repr=False)
     space_as_plus: bool = False
     budget: RetryBudget = attrs.field(factory=RetryBudget)
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
@@ -134,6 +137,12 @@ class Shared:
         if self.signer is None:
             raise ConfigurationError("there are no keys to sign with")
         return self.signer.token(nonce, query_hash, algorithm)
+
+    def derive_key(self, purpose: bytes) -> bytes:
+        """Return a key for a purpose of our own; see `upbit_async.protocol.endpoint.Caller`."""
+        if self.signer is None:
+            raise ConfigurationError("there are no keys to derive another from: pass credentials")
+        return self.signer.derive_key(purpose)
 
     def scrub(self, text: str) -> str:
         """Take keys and tokens out of a text that came from outside."""

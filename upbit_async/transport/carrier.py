@@ -123,8 +123,17 @@ class Carrier:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the key from other keys without giving it away; empty if there is none."""
+        """The first eight digits of `key_digest`, for people; empty if there is no key."""
         return "" if self.shared.signer is None else self.shared.signer.fingerprint
+
+    @property
+    def key_digest(self) -> str:
+        """What tells the key from all other keys without giving it away; empty if there is none."""
+        return "" if self.shared.signer is None else self.shared.signer.key_digest
+
+    def derive_key(self, purpose: bytes) -> bytes:
+        """Return a key for a purpose of our own, which the secret key stands behind."""
+        return self.shared.derive_key(purpose)
 
     @property
     def answered(self) -> AbstractSet[str]:

@@ -12,7 +12,7 @@ import time
 import anyio
 import anyio.lowlevel
 
-__all__ = ["now"]
+__all__ = ["now", "now_anywhere"]
 
 
 class _Offset(threading.local):
@@ -33,3 +33,11 @@ def now() -> float:
         _offset.loop = loop
         _offset.seconds = time.monotonic() - seconds
     return seconds + _offset.seconds
+
+
+def now_anywhere() -> float:
+    """Return the same, also where no loop runs."""
+    try:
+        return now()
+    except (anyio.NoEventLoopError, RuntimeError):
+        return time.monotonic()

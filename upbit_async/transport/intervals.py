@@ -16,7 +16,7 @@ from upbit_async.transport import clock
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["Intervals", "intervals_of"]
+__all__ = ["Intervals"]
 
 
 class Intervals:
@@ -49,12 +49,6 @@ class Intervals:
             else:
                 self._free_at.pop(what, None)
 
-
-_known: dict[tuple[str, str], Intervals] = {}
-_known_lock = threading.Lock()
-
-
-def intervals_of(host: str, key: str) -> Intervals:
-    """Return what all clients of this process remember for one key (told by its fingerprint) at one host."""
-    with _known_lock:
-        return _known.setdefault((host, key), Intervals())
+    def is_at_rest(self, now: float) -> bool:
+        """Whether nothing is held back any more."""
+        return all(free_at <= now for free_at in tuple(self._free_at.values()))

@@ -8,7 +8,6 @@ now and then besides, because others may have given up before it. The further ba
 from __future__ import annotations
 
 import threading
-import weakref
 from bisect import bisect_left, insort
 from typing import Protocol
 
@@ -21,7 +20,7 @@ from upbit_async.protocol.rates import budget
 from upbit_async.transport import clock
 from upbit_async.transport.penalty import lift_bans
 
-__all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket", "shared_limiter"]
+__all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket"]
 
 _GLANCE = 0.02
 """How soon whoever is first in the queue looks again at the latest, in seconds; the third after twice as long."""
@@ -170,6 +169,11 @@ class LocalLimiter:
                 state.places.reset()
         lift_bans(self)
 
+    def is_at_rest(self, now: float) -> bool:
+        """Whether a new limiter would let calls leave at the same times."""
+        with self._lock:
+            return all(not group.queue and group.places.is_at_rest(now) for group in self._groups.values())
+
     def _group(self, name: str) -> _Group:
         group = self._groups.get(name)
         if group is None:
@@ -200,16 +204,3 @@ class NoLimiter:
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
         """Take no note; the call itself waits all the same."""
-
-
-_shared: weakref.WeakValueDictionary[tuple[str, str], LocalLimiter] = weakref.WeakValueDictionary()
-_shared_lock = threading.Lock()
-
-
-def shared_limiter(host: str, key: str) -> LocalLimiter:
-    """Return the limiter that all clients of this process share for one key (told by its fingerprint) at one host."""
-    with _shared_lock:
-        limiter = _shared.get((host, key))
-        if limiter is None:
-            limiter = _shared[host, key] = LocalLimiter()
-        return limiter

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anyio.lowlevel import EventLoopToken
 
-__all__ = ["PenaltyBox", "lift_bans", "penalty_box", "put_under"]
+__all__ = ["PenaltyBox", "lift_bans", "put_under"]
 
 
 class PenaltyBox:
@@ -84,6 +84,10 @@ class PenaltyBox:
             if left_at > self._banned_at:
                 self._bans = 0
 
+    def is_at_rest(self, now: float) -> bool:
+        """Whether the last ban is over, and for as long again as it lasted: one that follows at once is the second."""
+        return now >= self._until + max(0.0, self._until - self._banned_at)
+
 
 def _call_soon(loop: EventLoopToken, function: Callable[[], None]) -> None:
     """Call a function in an event loop, from any thread; an event loop that has ended needs no telling."""
@@ -95,25 +99,18 @@ def _call_soon(loop: EventLoopToken, function: Callable[[], None]) -> None:
 
 # The boxes of the keys that each limiter is used for. A limiter itself holds nothing that belongs to an event loop.
 _by_limiter: weakref.WeakKeyDictionary[object, weakref.WeakSet[PenaltyBox]] = weakref.WeakKeyDictionary()
-_boxes: dict[tuple[str, str], PenaltyBox] = {}
-_boxes_lock = threading.Lock()
-
-
-def penalty_box(host: str, key: str) -> PenaltyBox:
-    """Return the box of one key (told by its fingerprint) at one host."""
-    with _boxes_lock:
-        return _boxes.setdefault((host, key), PenaltyBox())
+_by_limiter_lock = threading.Lock()
 
 
 def put_under(limiter: object, box: PenaltyBox) -> None:
     """Have `lift_bans` of this limiter lift the bans of this box, too."""
-    with _boxes_lock:
+    with _by_limiter_lock:
         _by_limiter.setdefault(limiter, weakref.WeakSet()).add(box)
 
 
 def lift_bans(limiter: object) -> None:
     """End the bans of all keys that a limiter is used for."""
-    with _boxes_lock:
+    with _by_limiter_lock:
         boxes = list(_by_limiter.get(limiter, ()))
     for box in boxes:
         box.lift()

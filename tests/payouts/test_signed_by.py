@@ -1,0 +1,39 @@
+"""A nonce is used up for one key only, so payouts know their key by its whole digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from journals import InlineJournal
+
+from upbit_async import Credentials, errors
+from upbit_async.payouts import Payouts, PayoutState
+from upbit_async.sandbox import Fault
+from upbit_async.sandbox.exchange.keys import ApiKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from upbit_async.sandbox import Sandbox
+
+# Two access keys with one fingerprint.
+TWINS = ("UpbitTestKey0000000000000000000000030720", "UpbitTestKey0000000000000000000000031321")
+
+
+async def test_a_key_with_the_same_fingerprint_is_another_key(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    for key in TWINS:
+        sandbox.keys.add(ApiKey(access_key=key, secret_key=key[::-1]))
+    first, second = (sandbox.client(credentials=Credentials(key, key[::-1])) for key in TWINS)
+    sandbox.faults.add(Fault.reset_before("POST", "/v1/withdraws/coin"))
+    async with Payouts(first, journal=InlineJournal(path)) as payouts:
+        payout = await payouts.send("k", **tron)
+    assert payout.departure is not None
+    assert payout.departure.signed_by == first.caller.key_digest
+    async with Payouts(second, journal=InlineJournal(path)) as payouts:
+        payout = await payouts.send("k", **tron, resend=True)
+    assert payout.state is PayoutState.NOT_SENT
+    assert isinstance(payout.error, errors.ConfigurationError)
+    assert f"key #{first.caller.fingerprint}," in str(payout.error)
+    assert len(sandbox.requests.of("POST", "/v1/withdraws/coin")) == 1

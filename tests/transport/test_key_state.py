@@ -1,0 +1,235 @@
+"""What clients of one key share: told apart by the whole digest, kept while it matters, dropped afterwards."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import hmac
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from clients import canaries
+
+from upbit_async import Credentials, UpbitClient, errors
+from upbit_async.credentials import Secret
+from upbit_async.transport import key_state
+from upbit_async.transport.key_state import KeyState, KeyUse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Two access keys with one fingerprint, found after 31,321 tries.
+TWINS = ("UpbitTestKey0000000000000000000000030720", "UpbitTestKey0000000000000000000000031321")
+URL = "https://upbit.invalid"
+
+
+def client(keys: Credentials) -> UpbitClient:
+    return UpbitClient("sg", credentials=keys, base_url=URL)
+
+
+def states() -> int:
+    gc.collect()
+    return len(key_state.known())
+
+
+def state_of(client: UpbitClient) -> KeyState:
+    shared = client._carrier.shared
+    return key_state.known()[shared.host, client.caller.key_digest]
+
+
+# -- identity --------------------------------------------------------------------------------------
+
+
+def test_keys_with_one_fingerprint_are_told_apart() -> None:
+    one, other = (Secret(key) for key in TWINS)
+    assert one.fingerprint == other.fingerprint
+    assert one.digest != other.digest
+    clients = [client(Credentials(key, "s" * 40)) for key in TWINS]
+    shared = [each._carrier.shared for each in clients]
+    assert shared[0].limiter is not shared[1].limiter
+    assert shared[0].box is not shared[1].box
+    assert shared[0].intervals is not shared[1].intervals
+    assert clients[0].caller.fingerprint == clients[1].caller.fingerprint
+    assert clients[0].caller.key_digest != clients[1].caller.key_digest
+
+
+async def test_a_ban_of_one_key_bans_no_other_with_its_fingerprint() -> None:
+    banned, other = (client(Credentials(key, "s" * 40)) for key in TWINS)
+    banned._carrier.shared.box.ban(lambda bans: 60.0)
+    assert banned._carrier.shared.box.seconds_left() > 0
+    assert other._carrier.shared.box.seconds_left() == 0
+
+
+def test_the_fingerprint_is_the_beginning_of_the_digest() -> None:
+    secret = canaries().access_key
+    assert len(secret.digest) == 64
+    assert secret.fingerprint == secret.digest[:8]
+    assert secret.reveal() not in secret.digest
+
+
+def test_a_key_has_one_state_at_each_host() -> None:
+    uses = {place: KeyUse(*place) for place in (("host", "key"), ("host", "other"), ("other", "key"))}
+    assert KeyUse("host", "key").state is uses["host", "key"].state
+    assert len({id(use.state) for use in uses.values()}) == 3
+
+
+# -- derived keys ----------------------------------------------------------------------------------
+
+
+def test_a_key_is_derived_from_the_secret_for_each_purpose() -> None:
+    keys = canaries()
+    caller = client(keys).caller
+    wanted = hmac.new(keys.secret_key.reveal().encode(), b"a purpose", hashlib.sha256).digest()
+    assert caller.derive_key(b"a purpose") == wanted
+    assert caller.derive_key(b"another") != wanted
+    assert client(canaries()).caller.derive_key(b"a purpose") != wanted
+
+
+def test_without_keys_none_is_derived() -> None:
+    caller = UpbitClient("sg", base_url=URL).caller
+    with pytest.raises(errors.ConfigurationError, match="no keys"):
+        caller.derive_key(b"a purpose")
+    assert caller.key_digest == ""
+
+
+@pytest.mark.parametrize("purpose", [b"", b"eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ"])
+def test_what_upbit_may_see_signed_is_no_purpose(purpose: bytes) -> None:
+    with pytest.raises(ValueError, match="purpose"):
+        client(canaries()).caller.derive_key(purpose)
+
+
+# -- growth ----------------------------------------------------------------------------------------
+
+
+def test_state_of_keys_that_nobody_uses_is_dropped() -> None:
+    before = states()
+    clients = [client(canaries()) for _ in range(100)]
+    assert states() == before + 100
+    siblings = [clients[0].with_options()]
+    clients.clear()
+    assert states() == before + 1
+    siblings.clear()
+    assert states() == before
+
+
+def test_clients_of_one_key_share_its_state_until_the_last_is_gone() -> None:
+    keys = canaries()
+    first, second = client(keys), client(keys)
+    state = weakref.ref(state_of(first))
+    del first
+    gc.collect()
+    assert state() is state_of(second)
+    del second
+    gc.collect()
+    assert state() is None
+
+
+def test_a_client_that_could_not_be_made_leaves_nothing() -> None:
+    before = states()
+    with pytest.raises(errors.ConfigurationError):
+        client(Credentials('a"b' * 10, "s" * 40))
+    assert states() == before
+
+
+def _ban(state: KeyState) -> None:
+    state.box.ban(lambda bans: 60.0)
+
+
+def _book(state: KeyState) -> None:
+    state.intervals.book("x", 60.0)
+
+
+@pytest.mark.parametrize("happening", [_ban, _book], ids=["ban", "cooldown"])
+async def test_what_still_lasts_outlives_its_clients(happening: Callable[[KeyState], None]) -> None:
+    keys = canaries()
+    first = client(keys)
+    state = weakref.ref(state_of(first))
+    happening(state_of(first))
+    del first
+    gc.collect()
+    await anyio.sleep(30)
+    assert state_of(client(keys)) is state()
+    gc.collect()
+    assert state() is not None
+
+
+@pytest.mark.parametrize("happening", [_ban, _book], ids=["ban", "cooldown"])
+async def test_what_is_over_goes_when_a_client_comes_or_goes(happening: Callable[[KeyState], None]) -> None:
+    first = client(canaries())
+    state = weakref.ref(state_of(first))
+    happening(state_of(first))
+    del first
+    gc.collect()
+    assert state() is not None
+    await anyio.sleep(121)
+    client(canaries())
+    gc.collect()
+    assert state() is None
+
+
+async def test_a_ban_counts_on_for_as_long_again() -> None:
+    keys = canaries()
+    box = state_of(client(keys)).box  # the clients are gone
+    box.ban(lambda bans: 60.0)
+    await anyio.sleep(90)
+    later = client(keys)
+    assert state_of(later).box.ban(lambda bans: 60.0 * 2**bans) == 120.0
+
+
+async def test_a_window_that_is_still_open_outlives_its_clients() -> None:
+    keys = canaries()
+    first = client(keys)
+    limiter = first._carrier.shared.limiter
+    for _ in range(29):
+        limiter.observe(await limiter.acquire("default"), None)
+    del first, limiter
+    gc.collect()
+    began = anyio.current_time()
+    await client(keys)._carrier.shared.limiter.acquire("default")
+    assert anyio.current_time() - began >= 1.0
+
+
+async def test_a_standstill_outlives_its_clients() -> None:
+    keys = canaries()
+    first = client(keys)
+    limiter = first._carrier.shared.limiter
+    limiter.refuse(await limiter.acquire("default"), 30.0)
+    del first, limiter
+    gc.collect()
+    began = anyio.current_time()
+    await client(keys)._carrier.shared.limiter.acquire("default")
+    assert anyio.current_time() - began >= 30.0
+
+
+async def test_a_limiter_that_rests_is_dropped() -> None:
+    first = client(canaries())
+    limiter = weakref.ref(first._carrier.shared.limiter)
+    await first._carrier.shared.limiter.acquire("default")
+    del first
+    gc.collect()
+    assert limiter() is not None
+    await anyio.sleep(130)  # its call never ended: its event loop may have been closed
+    client(canaries())
+    gc.collect()
+    assert limiter() is None
+
+
+async def _ban_by(client: UpbitClient) -> None:
+    state_of(client).box.ban(lambda bans: 60.0)
+
+
+def test_outside_of_an_event_loop_time_goes_by_the_processs_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client(canaries())
+    state = weakref.ref(state_of(first))
+    anyio.run(_ban_by, first)
+    del first
+    gc.collect()
+    assert state() is not None
+    later = time.monotonic() + 121
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    client(canaries())
+    gc.collect()
+    assert state() is None
