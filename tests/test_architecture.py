@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +20,60 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 420
 
 
+PROJECT = HERE.parent / "pyproject.toml"
+CONTRACTS: list[dict[str, Any]] = tomllib.loads(PROJECT.read_text())["tool"]["importlinter"]["contracts"]
+
+
+def lint(folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Check the contracts on the package in a folder, in a process of its own: it configures logging for all of it."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from importlinter.cli import lint_imports as lint; "
+    code += "sys.exit(lint(config_filename=sys.argv[2], no_cache=True))"
+    command = [sys.executable, "-c", code, folder, PROJECT]
+    return subprocess.run(command, cwd=folder, text=True, **options)  # noqa: PLW1510 - by its options
+
+
 def test_the_import_contracts_are_kept() -> None:
-    # In a process of its own: it configures logging for the whole of it.
-    code = "import sys; from importlinter.cli import lint_imports as lint; "
-    code += "sys.exit(lint(config_filename=sys.argv[1], no_cache=True))"
-    subprocess.run([sys.executable, "-c", code, HERE.parent / "pyproject.toml"], check=True)
+    lint(PACKAGE.parent, check=True)
+
+
+BREAKAGES = {
+    "A room imports only from rooms below it": ("models/account.py", "import upbit_async.client"),
+    "Only the client builds on the transport; others see a Caller": (
+        "payouts/books.py",
+        "import upbit_async.transport.call",
+    ),
+    "Only the HTTP port and the sandbox's door know httpx": ("transport/gate.py", "import httpx"),
+    "Pure rooms do no I/O, tell no time and throw no dice": ("polling/brand_new.py", "import time"),
+    "The sandbox reads the rules by itself": ("sandbox/brand_new.py", "import upbit_async.models"),
+    "Namespaces do not know each other": (
+        "resources/brand_new.py",
+        "import upbit_async.resources.accounts",
+    ),
+    "Only decode knows msgspec": ("settings.py", "import msgspec"),
+}
+
+
+def test_each_contract_finds_a_breakage(tmp_path: Path) -> None:
+    copy = tmp_path / "upbit_async"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for place, line in BREAKAGES.values():
+        with (copy / place).open("a") as module:
+            module.write(f"\n{line}\n")
+    done = lint(tmp_path, check=False, capture_output=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    _, _, details = done.stdout.partition("Broken contracts")
+    assert set(BREAKAGES) == {contract["name"] for contract in CONTRACTS}
+    for name, (place, line) in BREAKAGES.items():
+        assert f"{name} BROKEN" in done.stdout
+        module = "upbit_async." + place.removesuffix(".py").replace("/", ".")
+        assert f"{module} -> {line.removeprefix('import ')}" in details
+
+
+def test_every_room_above_the_transport_but_the_client_sees_a_caller() -> None:
+    layers: list[str] = CONTRACTS[0]["layers"]
+    above = [f"upbit_async.{room}" for room in layers[: layers.index("transport")] if room != "client"]
+    (contract,) = (each for each in CONTRACTS if each["name"].startswith("Only the client"))
+    assert contract["source_modules"] == above
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from upbit_async.credentials import Credentials
     from upbit_async.region import Region
-    from upbit_async.transport.limiter import RateLimiter
 
 __all__ = ["assemble"]
 
