@@ -1,7 +1,8 @@
 """Transfers that are polled alone, because a list with them in it does not decode.
 
 They must not cost the others their polls, nor the account its budget of calls. So one of them is polled at a
-time, and a few a second at most, however many there are. Only a last poll at a deadline does not wait for this.
+time, and a few a second at most, however many there are; who is polled with others goes first for a while. Only a
+last poll at a deadline does not wait for this.
 """
 
 from __future__ import annotations
@@ -44,15 +45,20 @@ class LoneTransfers(Generic[R]):
             entry.alone_since = None
             del self._entries[entry.key]
 
-    def take(self, now: float) -> Entry[R] | None:
-        """Return the transfer to poll now: the one that is due longest, if it is time for one."""
+    def take(self, now: float, *, overdue: float = 0.0) -> Entry[R] | None:
+        """Return the transfer to poll now: the one that is due longest, if it is time for one.
+
+        Args:
+            now: The time by the loop's clock.
+            overdue: For how many seconds it must have been due.
+        """
         if now < self._next_at:
             return None
         idle = self._idle()
         if len(idle) < len(self._entries):
             return None
         entry = min(idle, key=lambda entry: entry.due, default=None)
-        if entry is None or entry.due > now:
+        if entry is None or entry.due + overdue > now:
             return None
         self._next_at = now + SPACING
         return entry

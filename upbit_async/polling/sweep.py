@@ -161,13 +161,13 @@ class Sweep(Generic[R]):
 
     def _pick(self, now: float) -> list[Entry[R]]:
         """Return who is looked at next; nobody, if nobody is due."""
-        lone = self._lone.take(now)
+        lone = self._lone.take(now, overdue=self._settings.schedule.longest)
         if lone is not None:
             return [lone]
         batch = self._pick_together(now)
         if batch:
             return batch
-        lone = self._lone.take_last(now)
+        lone = self._lone.take(now) or self._lone.take_last(now)
         return [] if lone is None else [lone]
 
     def _pick_together(self, now: float) -> list[Entry[R]]:
