@@ -15,7 +15,11 @@ __all__ = ["DEPOSIT_WAY", "WITHDRAWAL_WAY", "Journey", "Pace", "Plan", "Step", "
 
 _LONGEST: Final = 1e9
 """Seconds, about 30 years: what is added to a time must remain one."""
-_SECONDS: Final = attrs.validators.optional([attrs.validators.ge(0), attrs.validators.le(_LONGEST)])
+
+
+def _check_seconds(_: object, field: attrs.Attribute[float | None], value: float | None) -> None:
+    if value is not None and not 0 <= value <= _LONGEST:
+        raise ValueError(f"{field.name} must be from 0 to 10^9, got {value}")
 
 
 @attrs.frozen
@@ -29,7 +33,7 @@ class Step:
     """
 
     state: str
-    seconds: float | None = attrs.field(default=None, kw_only=True, validator=_SECONDS)
+    seconds: float | None = attrs.field(default=None, kw_only=True, validator=_check_seconds)
     looks: int | None = attrs.field(default=None, kw_only=True)
 
 
@@ -42,7 +46,7 @@ class Pace:
         looks: Reads of one state until the next.
     """
 
-    seconds: float | None = attrs.field(default=None, validator=_SECONDS)
+    seconds: float | None = attrs.field(default=None, validator=_check_seconds)
     looks: int | None = None
 
     def along(self, path: Iterable[str]) -> tuple[Step, ...]:
