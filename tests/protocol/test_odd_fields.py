@@ -25,8 +25,8 @@ from upbit_async.models import (
 )
 from upbit_async.models._base import is_never_ignored
 from upbit_async.protocol.decode import decode
-from upbit_async.protocol.rows import ReadableRows
 from upbit_async.protocol.endpoints import ENDPOINTS
+from upbit_async.protocol.rows import ReadableRows
 
 ASKED = "GET /v1/withdraws"
 SAMPLES: dict[type[Any], str] = {

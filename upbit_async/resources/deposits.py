@@ -228,7 +228,9 @@ class Deposits(TransferRecords[Deposit]):
         return DepositPoller(id_, by=by, watcher=watcher, region=caller.region, host=caller.host)
 
     def _watcher(
-        self, look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | ReadableRows[Deposit]]], by: IdName
+        self,
+        look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | ReadableRows[Deposit]]],
+        by: IdName,
     ) -> Watcher[Deposit]:
         host, emit = self._caller.host, self._caller.emit
         return Watcher(look, self._schedule, kind="deposit", host=host, emit=emit, id_of=attrgetter(by))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from upbit_async.models import Withdrawal
-from upbit_async.protocol.rows import ReadableRows
 from upbit_async.protocol.endpoints import LIST_WITHDRAWALS
+from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
     from upbit_async.protocol.endpoint import Caller, Endpoint, Param

@@ -377,4 +377,3 @@ def _lost(library: Any, error: Exception, wire: Wire) -> Lost:
         what = "no connection in the pool of the injected HTTP client came free"
         return Lost(sent=not here, what=what, advice=SATURATED)
     return Lost(sent=not here, what=what)
-

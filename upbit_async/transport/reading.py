@@ -9,8 +9,8 @@ import attrs
 
 from upbit_async.errors import DecodeError
 from upbit_async.protocol.decode import decode_in_steps
-from upbit_async.protocol.rows import ReadableRows
 from upbit_async.protocol.echoes import mismatch
+from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
     from collections.abc import Generator
