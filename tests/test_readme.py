@@ -99,13 +99,13 @@ def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
         (None, "done"),
         (Fault.lose_answer(*POST), "done"),
         (Fault.reset_before(*POST), "not_sent"),
-        (Fault.status(400, *POST, name="withdraw_address_not_registered"), "refused"),
+        (Fault.status(400, *POST, name="withdraw_address_not_registered"), "declined"),
         (
             Fault.status(201, *POST, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
             "ask somebody",
         ),
     ],
-    ids=["paid", "lost answer", "lost request", "refused", "in doubt"],
+    ids=["paid", "lost answer", "lost request", "declined", "in doubt"],
 )
 def test_its_recipe_pays_once_and_tells_what_happened(
     fault: Fault | None, told: str, tmp_path: Path, sandbox: Sandbox
@@ -115,10 +115,10 @@ def test_its_recipe_pays_once_and_tells_what_happened(
 
     async def pay_twice() -> list[str]:
         journal = SqliteJournal(tmp_path / "another.db")
-        async with Payouts(sandbox.client(), journal=journal, settle=0) as payouts:
+        async with Payouts(sandbox.client(), journal=journal, settling_time=0) as payouts:
             if fault is not None:
                 sandbox.faults.add(fault)
-            return [await pay(payouts, "invoice-43", "14", ADDRESS) for _ in range(2)]
+            return [await pay(payouts, "invoice-43", "17", ADDRESS) for _ in range(2)]
 
     first, second = asyncio.run(pay_twice())
     assert first == second

@@ -25,7 +25,7 @@
     │   └─ WithdrawalRejected
     ├─ DepositNotAccepted   .record  it ended, and was not credited
     ├─ PayoutConflict       the key is taken by another payment
-    ├─ PayoutBlocked        .by_key  another payment must be settled first
+    ├─ PayoutBlocked        .by_key .uuids  another payment must be settled first
     └─ JournalError         the payouts' journal can't be used; nothing was sent
 
 Programming mistakes (a wrong type, a ``float`` amount, an empty id) are `TypeError` and `ValueError`.
@@ -381,15 +381,18 @@ class PayoutConflict(UpbitError):
 
 
 class PayoutBlocked(UpbitError):
-    """A payment of the same amount, currency and network must be settled by a person first.
+    """A payment of the same amount, currency and network needs review first, or a withdrawal that no payout owns does.
 
     Attributes:
-        by_key: The key of the payment that stands in the way.
+        by_key: The key of the payment that needs review; None if there is none.
+        uuids: The withdrawals that no payout owns, by their ids in lower case: call `Payouts.acknowledge` for each
+            that is another payment.
     """
 
-    def __init__(self, text: str, *, by_key: str) -> None:
+    def __init__(self, text: str, *, by_key: str | None = None, uuids: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.by_key = by_key
+        self.uuids = uuids
 
 
 class JournalError(UpbitError):

@@ -38,7 +38,7 @@ class Task:
         folder: Where the process keeps what must outlive it.
         invoices: What is to be paid.
         style: How to go about it.
-        settle: How long after the loss of an answer the list is believed to be complete, in seconds.
+        settling_time: How long after the loss of an answer the list is believed to be complete, in seconds.
         kill: When it is to die by its own hand, if it is.
         read: How long to wait for an answer, in seconds.
     """
@@ -49,7 +49,7 @@ class Task:
     folder: Path
     invoices: tuple[Invoice, ...]
     style: Style
-    settle: float
+    settling_time: float
     kill: Kill | None
     read: float = 0.3
 
@@ -118,7 +118,7 @@ async def pay(task: Task) -> None:
     death = Death(task.kill)
     async with connect(task) as client, _payouts(client, task, death) as payouts:
         try:
-            await payouts.recover(resend=task.style.resend_at_start)
+            await payouts.recover()
         except UpbitError as error:
             _note(error)
         while await _pay_all(client, payouts, task, death):
@@ -134,13 +134,18 @@ async def _pay_all(client: UpbitClient, payouts: Payouts, task: Task, death: Dea
                 tasks.start_soon(_do_job, client, task, death, invoice)
             else:
                 tasks.start_soon(_pay_one, payouts, invoice, task.style)
-    before = {payout.key async for payout in payouts.pending() if payout.state is PayoutState.NEEDS_PERSON}
-    after = {payout.key for payout in await payouts.recover() if payout.state is PayoutState.NEEDS_PERSON}
+    before = {payout.key async for payout in payouts.pending() if payout.state is PayoutState.NEEDS_REVIEW}
+    after = {payout.key for payout in await payouts.recover() if payout.state is PayoutState.NEEDS_REVIEW}
     return bool(before - after)
 
 
 def _payouts(client: UpbitClient, task: Task, death: Death) -> Payouts:
-    return Payouts(client, journal=_MortalJournal(task.folder / "payouts.db", death), settle=task.settle)
+    return Payouts(
+        client,
+        journal=_MortalJournal(task.folder / "payouts.db", death),
+        settling_time=task.settling_time,
+        resend="automatic" if task.style.resends else "manual",
+    )
 
 
 async def _do_job(client: UpbitClient, task: Task, death: Death, invoice: Invoice) -> None:
@@ -149,7 +154,6 @@ async def _do_job(client: UpbitClient, task: Task, death: Death, invoice: Invoic
 
 
 async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style) -> None:
-    resend = False
     while True:
         try:
             payout = await payouts.send(
@@ -159,13 +163,12 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style) -> None:
                 amount=invoice.amount,
                 address=invoice.address,
                 wait=style.wait,
-                resend=resend,
             )
             if not style.wait:
                 payout = await payouts.wait(invoice.key)
         except PayoutBlocked as blocked:
-            other = await payouts.get(blocked.by_key)
-            if other is not None and other.state is PayoutState.NEEDS_PERSON:
+            other = await payouts.get(blocked.by_key) if blocked.by_key is not None else None
+            if other is not None and other.state is PayoutState.NEEDS_REVIEW:
                 return  # nothing more can be done without a person
             _note(blocked)
         except UpbitError as error:  # nothing has left
@@ -173,12 +176,20 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style) -> None:
         else:
             if _has_ended(payout):
                 return
-            resend = payout.state is PayoutState.NOT_SENT
+            if payout.state is PayoutState.NOT_SENT:
+                await _retry(payouts, invoice.key)
         await anyio.sleep(0.03)
 
 
+async def _retry(payouts: Payouts, key: str) -> None:
+    try:
+        await payouts.retry(key)
+    except (UpbitError, ValueError) as error:  # another process was faster, or the journal is locked
+        sys.stdout.write(f"{time.time():.3f} {type(error).__name__}: {error}\n")
+
+
 def _has_ended(payout: Payout) -> bool:
-    return payout.state.is_final or payout.state is PayoutState.NEEDS_PERSON
+    return payout.state.is_final or payout.state is PayoutState.NEEDS_REVIEW
 
 
 def _note(error: UpbitError) -> None:

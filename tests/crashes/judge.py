@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "judge", "judge_careless"]
 
-_TAKEN = {PayoutState.ACCEPTED, *(state for state in PayoutState if state.is_final)} - {PayoutState.REFUSED}
+_TAKEN = {PayoutState.ACCEPTED, *(state for state in PayoutState if state.is_final)} - {PayoutState.DECLINED}
 _ENDED_WITHOUT_PAY = {PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED}
 
 
@@ -51,7 +51,7 @@ def judge(trial: Trial) -> list[Finding]:
     - *forgotten*: a key that the journal lacks, or that is neither final nor with a person at the end; and a
       withdrawal to a key's address that no payout has, unless that key's payout is with a person.
     - *wrong*: a payout that is ``done`` with a withdrawal that the books do not show as settled, to that key's address;
-      likewise the other ends; and one that is ``refused`` though the books hold a withdrawal of it.
+      likewise the other ends; and one that is ``declined`` though the books hold a withdrawal of it.
     - *person*: a payout that needs a person at the end. *held up*: one that waits behind such a one of its like, and
       says so (`PayoutBlocked`); it is neither sent nor forgotten.
     - *plain*: one that needs a person although Upbit's list leaves only one possibility; see `is_plain`.
@@ -112,7 +112,7 @@ def _judge_one(
     mine = [entry for entry in trial.ledger if entry.address == invoice.address]
     created = [entry.uuid for entry in mine if entry.kind == "created"]
     story = f"{_story(payout)}; the books: {[(entry.kind, entry.uuid) for entry in mine]}"
-    if payout.state is PayoutState.NEEDS_PERSON:
+    if payout.state is PayoutState.NEEDS_REVIEW:
         known = [each for each in payouts.values() if each is not None]
         rows = [entry for entry in trial.ledger if entry.kind == "created"]
         plain = is_plain(payout, known, rows, trial.schedule.knobs)
@@ -124,7 +124,7 @@ def _judge_one(
     found: list[tuple[str, str]] = []
     if not set(created) <= owned:
         found.append(("forgotten", story))
-    if payout.state is PayoutState.REFUSED:
+    if payout.state is PayoutState.DECLINED:
         return [*found, *([("wrong", story)] if created else [])]
     kind = "released" if payout.state in _ENDED_WITHOUT_PAY else "settled"
     if payout.uuid not in {entry.uuid for entry in mine if entry.kind == kind}:
@@ -133,10 +133,10 @@ def _judge_one(
 
 
 def _is_held_up(payout: Payout, payouts: Mapping[str, Payout | None]) -> bool:
-    return payout.state in {PayoutState.PLANNED, PayoutState.NOT_SENT} and any(
+    return payout.state in {PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.NOT_SENT} and any(
         other is not None
         and other.key != payout.key
-        and other.state is PayoutState.NEEDS_PERSON
+        and other.state is PayoutState.NEEDS_REVIEW
         and other.kind == payout.kind
         for other in payouts.values()
     )
@@ -144,7 +144,7 @@ def _is_held_up(payout: Payout, payouts: Mapping[str, Payout | None]) -> bool:
 
 def _told_how_to_read(payouts: Sequence[Payout], payout: Payout) -> bool:
     """Whether an answer had told how amounts are to be read when a payout went to a person."""
-    asked_at = max(step.at for step in payout.history if step.state is PayoutState.NEEDS_PERSON)
+    asked_at = max(step.at for step in payout.history if step.state is PayoutState.NEEDS_REVIEW)
     return any(
         other.evidence is Evidence.ANSWER
         and other.record is not None

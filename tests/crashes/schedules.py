@@ -67,13 +67,13 @@ class Style:
 
     Attributes:
         wait: Whether ``send`` waits for the end, or ``wait`` does.
-        resend_at_start: Whether ``recover`` sends again what was not sent.
+        resends: Whether what was not sent is sent again without ``retry``.
         stagger: So many seconds lie between the beginnings of two payments.
         jobs: Whether each payment opens the journal for itself and closes it again, as a queue's job may.
     """
 
     wait: bool = True
-    resend_at_start: bool = False
+    resends: bool = False
     stagger: float = 0.0
     jobs: bool = False
 
@@ -117,7 +117,7 @@ def draw(seed: int) -> Schedule:
         invoices=_invoices(chance, seed),
         style=Style(
             wait=chance.random() < 0.7,
-            resend_at_start=chance.random() < 0.3,
+            resends=chance.random() < 0.3,
             stagger=chance.choice((0.0, 0.0, 0.02, 0.1)),
             jobs=Random(f"jobs of {seed}").random() < 0.3,  # drawn apart, so that the rest stays
         ),

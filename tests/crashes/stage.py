@@ -226,6 +226,6 @@ class _Stage:
             folder=self.trial.folder,
             invoices=invoices,
             style=self._schedule.style,
-            settle=SETTLE,
+            settling_time=SETTLE,
             kill=kill,
         )

@@ -29,7 +29,7 @@ async def _try(program: Callable[[backend.Task], Awaitable[None]], port: int, fo
         folder=folder,
         invoices=(Invoice(key="a", currency="BTC", net_type="BTC", amount="1", address="a"),),
         style=Style(),
-        settle=0.1,
+        settling_time=0.1,
         kill=Kill(moment="time"),
     )
     with contextlib.suppress(TimeoutError):

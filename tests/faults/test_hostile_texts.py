@@ -136,9 +136,9 @@ def test_every_error_is_one_harmless_line() -> None:
 
 def test_what_stands_for_a_request_or_a_payout_is_harmless() -> None:
     client = UpbitClient("sg")
-    history = (Step(at=AT, state=PayoutState.NEEDS_PERSON, note=HOSTILE),)
+    history = (Step(at=AT, state=PayoutState.NEEDS_REVIEW, note=HOSTILE),)
     payout = Payout(
-        key=HOSTILE, state=PayoutState.NEEDS_PERSON, intent=INTENT, history=history, evidence=Evidence.PERSON
+        key=HOSTILE, state=PayoutState.NEEDS_REVIEW, intent=INTENT, history=history, evidence=Evidence.PERSON
     )
     for text in (
         str(INTENT),

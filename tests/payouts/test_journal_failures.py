@@ -103,8 +103,8 @@ async def test_an_answer_that_was_never_noted_is_found_by_the_same_client(
     await payouts.aclose()
     assert "in no journal" in caplog.text
     await anyio.sleep(100)
-    async with Payouts(client, journal=InlineJournal(path)) as again:
-        (payout,) = await again.recover(resend=True)
+    async with Payouts(client, journal=InlineJournal(path), resend="automatic") as again:
+        (payout,) = await again.recover()
     assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
     assert len(sandbox.ledger.created) == 1
 
@@ -116,19 +116,21 @@ async def test_a_withdrawal_that_turns_up_while_its_like_is_under_way_stops_the_
     sandbox.knobs.nonce_memory = 0.0  # so nothing but the list protects
     sandbox.faults.add(Fault.lose_answer(*POST))
     assert (await payouts.send("x", **tron)).state is PayoutState.NOT_SENT
-    sandbox.knobs.list_delay = 0
+    await payouts.retry("x")
     sandbox.faults.add(Fault.slow(8, *POST))
     found: dict[str, Any] = {}
 
-    async def send(by: Payouts, key: str, *, resend: bool) -> None:
-        found[key] = await by.send(key, **tron, resend=resend)
+    async def send(by: Payouts, key: str) -> None:
+        found[key] = await by.send(key, **tron)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: send(elsewhere, "y", resend=False))
+        tasks.start_soon(lambda: send(elsewhere, "y"))
         await anyio.sleep(1)
-        tasks.start_soon(lambda: send(payouts, "x", resend=True))
+        tasks.start_soon(lambda: send(payouts, "x"))
+        await anyio.sleep(1)
+        sandbox.knobs.list_delay = 0  # x has looked by then, and waits for y
     assert found["y"].state is PayoutState.DONE
-    assert found["x"].state is PayoutState.NEEDS_PERSON
+    assert found["x"].state is PayoutState.NEEDS_REVIEW
     assert len(sandbox.ledger.created) == 2
 
 
@@ -138,7 +140,7 @@ async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_th
     for key in ("x", "y", "z"):
         await payouts._books.add(transitions.planned(key, await _intent(payouts, tron)))
     books = payouts._books
-    now = books.clock()
+    now = await books.now()
     x = await books.swap(await books.read("x"), _departing(await books.read("x"), now))
     lost = transitions.lost(x, errors.UpbitError("lost"), owner="me", now=now)
     assert lost is not None
@@ -150,9 +152,9 @@ async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_th
     y = await books.swap(y, lost)
     await books.swap(y, transitions.adopted(y, record("u"), now))
     await books.swap(await books.read("z"), _departing(await books.read("z"), now))
-    concluded = await books.conclude(x, lambda payout: transitions.answered(payout, record("u"), now))
+    concluded = await books.conclude(x, lambda payout, now: transitions.answered(payout, record("u"), now))
     assert (concluded.state, concluded.uuid) == (PayoutState.ACCEPTED, "u")
-    assert (await books.read("y")).state is PayoutState.NEEDS_PERSON
+    assert (await books.read("y")).state is PayoutState.NEEDS_REVIEW
     assert (await books.read("y")).uuid is None
 
 
@@ -160,18 +162,22 @@ async def test_two_answers_that_name_one_withdrawal_are_a_persons_matter(
     payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     books = payouts._books
-    now = books.clock()
+    now = await books.now()
     intents = {"a": tron, "b": dict(tron, amount="14")}
     for key, asked in intents.items():
         planned = await books.add(transitions.planned(key, await _intent(payouts, asked)))
         await books.swap(planned, _departing(planned, now))
     for key, amount in (("a", "13"), ("b", "14")):
-        told = functools.partial(transitions.answered, record=record("u", amount=amount), now=now)
+        told = functools.partial(_answered, record("u", amount=amount))
         await books.conclude(await books.read(key), told)
     assert (await books.read("a")).state is PayoutState.ACCEPTED
     clash = await books.read("b")
-    assert clash.state is PayoutState.NEEDS_PERSON
+    assert clash.state is PayoutState.NEEDS_REVIEW
     assert "u" in clash.history[-1].note
+
+
+def _answered(told: Any, payout: Any, now: Any) -> Any:
+    return transitions.answered(payout, told, now)
 
 
 async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
@@ -187,8 +193,8 @@ def _departing(payout: Any, now: Any) -> Any:
         payout,
         seal=Seal(nonce="n", algorithm="HS256"),
         signed_by="f",
-        fence=(),
+        baseline=(),
         owner="me",
-        lease_until=now,
+        lease=90.0,
         now=now,
     )

@@ -112,7 +112,8 @@ async def test_a_request_that_did_not_arrive_was_not_sent_and_can_be_sent_again(
     assert [each.key async for each in payouts.pending()] == ["k"]
     assert await payouts.send("k", **tron) == payout
     assert len(sandbox.requests.of(*POST)) == 1
-    assert (await payouts.send("k", **tron, resend=True)).state is PayoutState.DONE
+    await payouts.retry("k")
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
     first, second = sandbox.requests.of(*POST)
     assert (first.nonce, first.body, first.access_key) == (second.nonce, second.body, second.access_key)
     assert len(sandbox.ledger.created) == 1
@@ -124,7 +125,8 @@ async def test_a_copy_that_comes_second_is_refused_by_its_nonce_and_the_first_is
     sandbox.knobs.list_delay = 100  # so the first seems not to be there
     sandbox.faults.add(Fault.lose_answer(*POST))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
-    payout = await payouts.send("k", **tron, resend=True, wait=False)
+    await payouts.retry("k")
+    payout = await payouts.send("k", **tron, wait=False)
     assert payout.state is PayoutState.UNKNOWN
     assert payout.departure is not None
     assert (payout.departure.copies, payout.departure.arrived) == (2, True)
@@ -140,8 +142,9 @@ async def test_arrived_does_not_mean_carried_out(
     sandbox.knobs.list_delay = 1000
     sandbox.faults.add(Fault.lose_answer(*POST))
     await payouts.send("k", **tron)
-    payout = await payouts.send("k", **tron, resend=True)
-    assert payout.state is PayoutState.NEEDS_PERSON
+    await payouts.retry("k")
+    payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.NEEDS_REVIEW
     assert "arrived" in payout.history[-1].note
     assert len(sandbox.ledger.created) == 1
 
@@ -153,8 +156,9 @@ async def test_before_a_copy_is_sent_the_list_is_read_once_more(
     sandbox.faults.add(Fault.lose_answer(*POST))
     await payouts.send("k", **tron)
     await anyio.sleep(100)
-    payout = await payouts.send("k", **tron, resend=True)
-    assert payout.state is PayoutState.NEEDS_PERSON
+    await payouts.retry("k")
+    payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.NEEDS_REVIEW
     assert len(sandbox.requests.of(*POST)) == 1
     (entry,) = sandbox.ledger.created
     assert entry.uuid in payout.history[-1].note
@@ -167,7 +171,8 @@ async def test_what_refuses_a_second_copy_says_nothing_of_the_first(
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("k", **tron)
     sandbox.account.fund("USDT", -sandbox.account.balance("USDT").available)
-    payout = await payouts.send("k", **tron, resend=True)
+    await payouts.retry("k")
+    payout = await payouts.send("k", **tron)
     assert states(payout)[-3:] == ["sending", "unknown", "not_sent"]
 
 
@@ -176,23 +181,27 @@ async def test_a_copy_that_did_not_leave_leaves_things_as_they_were(
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*POST), Fault.status(429, *POST, times=None))
     before = await payouts.send("k", **tron)
-    payout = await payouts.send("k", **tron, resend=True)
+    await payouts.retry("k")
+    payout = await payouts.send("k", **tron)
     assert isinstance(payout.error, errors.RateLimited)  # told and not raised: the first copy may have left
-    assert (payout.state, payout.evidence) == (PayoutState.NOT_SENT, Evidence.MATCH)
+    assert (payout.state, payout.evidence) == (PayoutState.QUEUED, None)
     assert payout.departure is not None
     assert before.departure is not None
     assert (payout.departure.copies, payout.departure.seal) == (1, before.departure.seal)
 
 
 async def test_a_copy_signed_with_another_key_never_leaves(
-    payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
+    keys = [b"0123456789abcdef"]
     sandbox.faults.add(Fault.reset_before(*POST))
-    await payouts.send("k", **tron)
+    async with Payouts(client, journal=InlineJournal(path), journal_keys=keys) as payouts:
+        await payouts.send("k", **tron)
     other = sandbox.client(credentials=sandbox.issue_key())
-    async with Payouts(other, journal=InlineJournal(path)) as others:
-        payout = await others.send("k", **tron, resend=True)
-        assert payout.state is PayoutState.NOT_SENT
+    async with Payouts(other, journal=InlineJournal(path), journal_keys=keys) as others:
+        await others.retry("k")
+        payout = await others.send("k", **tron)
+        assert payout.state is PayoutState.QUEUED
         assert isinstance(payout.error, errors.ConfigurationError)
         assert "former key" in str(payout.error)
     assert len(sandbox.requests.of(*POST)) == 1
@@ -206,7 +215,8 @@ async def test_a_copy_is_signed_as_the_first_was(
     sandbox.knobs.algorithms = frozenset({"HS256"})
     async with Payouts(sandbox.client(algorithm="HS512"), journal=InlineJournal(path)) as others:
         sandbox.knobs.algorithms = frozenset({"HS256", "HS512"})
-        payout = await others.send("k", **tron, resend=True)
+        await others.retry("k")
+        payout = await others.send("k", **tron)
     assert payout.state is PayoutState.DONE
     assert payout.departure is not None
     assert payout.departure.seal.algorithm == "HS256"
@@ -222,7 +232,7 @@ async def test_a_stranger_of_the_same_amount_makes_it_a_persons_matter(
     await payouts.send("k", **tron, wait=False)
     sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
     payout = await payouts.wait("k")
-    assert payout.state is PayoutState.NEEDS_PERSON
+    assert payout.state is PayoutState.NEEDS_REVIEW
     assert all(entry.uuid in payout.history[-1].note for entry in sandbox.ledger.created)
     with pytest.raises(errors.PayoutBlocked) as caught:
         await payouts.send("k2", **tron)
@@ -237,7 +247,7 @@ async def test_a_stranger_in_the_same_currency_forbids_to_say_not_sent(
     await payouts.send("k", **tron, wait=False)
     stranger = sandbox.withdrawals.order("USDT", "TRX", "500", address=tron["address"])
     payout = await payouts.wait("k")
-    assert payout.state is PayoutState.NEEDS_PERSON
+    assert payout.state is PayoutState.NEEDS_REVIEW
     assert stranger.uuid in payout.history[-1].note
 
 
@@ -259,7 +269,7 @@ async def test_what_the_same_client_has_made_beside_it_is_not_taken_for_it_and_e
     await payouts.send("k", **tron, wait=False)
     made = await client.withdraws.create(**dict(tron, amount=amount))
     payout = await payouts.wait("k")
-    assert (payout.state, payout.in_question) == (PayoutState.NEEDS_PERSON, (made.uuid,))
+    assert (payout.state, payout.candidates) == (PayoutState.NEEDS_REVIEW, (made.uuid,))
 
 
 async def test_other_payouts_are_known_from_the_journal(
@@ -293,7 +303,7 @@ async def test_amounts_net_of_the_fee_are_learned_from_answers(
     sandbox.knobs.amounts = "net of fee"
     sandbox.faults.add(Fault.lose_answer(*POST))
     first = await payouts.send("before", **tron)
-    assert first.state is PayoutState.NEEDS_PERSON  # 12 may be anybody's
+    assert first.state is PayoutState.NEEDS_REVIEW  # 12 may be anybody's
     await payouts.send("answered", **dict(tron, amount="50"))
     sandbox.faults.add(Fault.lose_answer(*POST))
     second = await payouts.send("after", **dict(tron, amount="20"))
@@ -315,7 +325,7 @@ async def test_two_that_differ_by_the_fee_are_not_taken_for_each_other(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait, payouts, "fourteen")
         tasks.start_soon(wait, elsewhere, "thirteen")
-    assert {payout.state for payout in found.values()} == {PayoutState.NEEDS_PERSON}
+    assert {payout.state for payout in found.values()} == {PayoutState.NEEDS_REVIEW}
 
 
 # A list that can't be read
@@ -368,7 +378,7 @@ async def test_a_list_that_does_not_reach_back_proves_nothing(
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
-async def test_a_long_list_is_read_back_to_the_fence(
+async def test_a_long_list_is_read_back_to_the_baseline(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.plan = Plan.at_once()

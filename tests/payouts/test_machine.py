@@ -30,7 +30,7 @@ POST = ("POST", "/v1/withdraws/coin")
 LIST = ("GET", "/v1/withdraws")
 AMOUNTS = {"a": "13", "b": "13", "c": "14.0", "d": "12", "e": "500", "w": "1000"}
 STRANGER = "TFakeTronWithdrawAddressFakeFakeFa"
-UNSENT = {PayoutState.PLANNED, PayoutState.NOT_SENT}
+UNSENT = {PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.NOT_SENT}
 
 LOSSES = [
     *(Fault.lose_answer(*POST, how=how) for how in ("reset", "close", "cut", "hang")),
@@ -105,7 +105,7 @@ class PayoutMachine(RuleBasedStateMachine):
         self.run(self._begin(knobs))
         self.warm = warm
         if warm:  # an answer has shown what amounts mean
-            self.run(self._send(self.processes[0], "w", wait=True, resend=False, retry_refused=False))
+            self.run(self._send(self.processes[0], "w", wait=True))
 
     async def _begin(self, knobs: Knobs) -> None:
         self.sandbox = Sandbox("sg", knobs=knobs, plan=Plan.after_seconds(4))
@@ -119,27 +119,35 @@ class PayoutMachine(RuleBasedStateMachine):
 
     # What is done with payouts
 
-    @rule(by=which, key=keys, wait=st.booleans(), resend=st.booleans(), again=st.booleans())
-    def send(self, by: int, key: str, wait: bool, resend: bool, again: bool) -> None:
+    @rule(by=which, key=keys, wait=st.booleans())
+    def send(self, by: int, key: str, wait: bool) -> None:
         self.asked.add(key)
-        self.start(self._send(self.processes[by], key, wait=wait, resend=resend, retry_refused=again))
+        self.start(self._send(self.processes[by], key, wait=wait))
+
+    @rule(by=which, key=keys)
+    def retry(self, by: int, key: str) -> None:
+        self.start(self._retry(self.processes[by], key))
 
     @rule(by=which, key=keys, count=st.integers(2, 4))
     def send_at_once(self, by: int, key: str, count: int) -> None:
         for number in range(count):
-            self.send(by=(by + number) % 2, key=key, wait=bool(number % 2), resend=True, again=True)
+            self.send(by=(by + number) % 2, key=key, wait=bool(number % 2))
 
-    @rule(by=which, resend=st.booleans())
-    def recover(self, by: int, resend: bool) -> None:
-        self.start(self._recover(self.processes[by], resend=resend))
+    @rule(by=which)
+    def recover(self, by: int) -> None:
+        self.start(self._recover(self.processes[by]))
+
+    @rule(by=which)
+    def acknowledge(self, by: int) -> None:
+        self.start(self._acknowledge(self.processes[by]))
 
     @rule(by=which, key=keys)
     def resolve(self, by: int, key: str) -> None:
         self.start(self._resolve(self.processes[by], key))
 
-    @rule(by=which, key=keys)
-    def abandon(self, by: int, key: str) -> None:
-        self.start(self._abandon(self.processes[by], key))
+    @rule(by=which, key=keys, force=st.booleans())
+    def abandon(self, by: int, key: str, force: bool) -> None:
+        self.start(self._abandon(self.processes[by], key, force=force))
 
     @rule(number=st.integers(0, 50))
     def cancel(self, number: int) -> None:
@@ -221,15 +229,26 @@ class PayoutMachine(RuleBasedStateMachine):
             return
         assert payout.state is not PayoutState.PLANNED
         if how["wait"] and payout.error is None:
-            assert payout.state.is_final or payout.state in {*UNSENT, PayoutState.NEEDS_PERSON}, payout
+            assert payout.state.is_final or payout.state in {*UNSENT, PayoutState.NEEDS_REVIEW}, payout
 
-    async def _recover(self, process: Mortal, *, resend: bool) -> None:
-        for payout in await process.payouts.recover(resend=resend):
-            assert payout.key in self.asked
+    async def _retry(self, process: Mortal, key: str) -> None:
+        with contextlib.suppress(errors.UpbitError, ValueError):  # it is in another state, or has arrived
+            assert (await process.payouts.retry(key)).state is PayoutState.QUEUED
+
+    async def _recover(self, process: Mortal) -> None:
+        for payout in await process.payouts.recover():
+            assert payout.key in self.asked | {"w"}
+
+    async def _acknowledge(self, process: Mortal) -> None:
+        """Say of what was withdrawn without payouts that it is none."""
+        for entry in self.sandbox.ledger.created:
+            if entry.address == STRANGER:
+                with contextlib.suppress(errors.UpbitError):  # a payout has taken it for its own by a match
+                    await process.payouts.acknowledge(entry.uuid, note="withdrawn without payouts")
 
     async def _resolve(self, process: Mortal, key: str) -> None:
         payout = await process.payouts.get(key)
-        if payout is None or payout.state is not PayoutState.NEEDS_PERSON:
+        if payout is None or payout.state is not PayoutState.NEEDS_REVIEW:
             return
         entries = self._entries(key)
         try:
@@ -240,11 +259,12 @@ class PayoutMachine(RuleBasedStateMachine):
         except (errors.UpbitError, ValueError):  # somebody else was faster, or the website is down
             return
 
-    async def _abandon(self, process: Mortal, key: str) -> None:
+    async def _abandon(self, process: Mortal, key: str, *, force: bool) -> None:
         with contextlib.suppress(
             errors.UpbitError, ValueError
         ):  # it has left, or is nobody's, or the website is down
-            assert (await process.payouts.abandon(key)).is_abandoned
+            payout = await process.payouts.abandon(key, force=force)
+            assert payout.state is PayoutState.ABANDONED
 
     async def _create(self, process: Mortal, amount: str) -> None:
         try:
@@ -312,28 +332,30 @@ class PayoutMachine(RuleBasedStateMachine):
     async def _settle_all(self, process: Mortal) -> dict[str, Payout]:
         to_persons: dict[str, Payout] = {}
         for _ in range(12):
-            await process.payouts.recover(resend=True)
+            await self._acknowledge(process)
+            await process.payouts.recover()
             open_ones = [payout async for payout in process.payouts.pending()]
             if not open_ones:
                 break
             for payout in open_ones:
-                if payout.state is PayoutState.NEEDS_PERSON:
+                if payout.state is PayoutState.NEEDS_REVIEW:
                     to_persons[payout.key] = payout
                     await self._resolve(process, payout.key)
                 else:
-                    await self._send(process, payout.key, wait=True, resend=True, retry_refused=True)
+                    await self._retry(process, payout.key)
+                    await self._send(process, payout.key, wait=True)
             await anyio.sleep(20)
         return to_persons
 
     async def _judge(self, process: Mortal, payout: Payout) -> None:
         entries = self._entries(payout.key)
-        if payout.state is PayoutState.REFUSED:
+        if payout.state is PayoutState.DECLINED:
             assert entries == []
             return
-        if payout.is_abandoned:
+        if payout.state is PayoutState.ABANDONED:
             assert entries == [] or self.lies > 1
             return
-        if payout.state is PayoutState.NEEDS_PERSON:
+        if payout.state is PayoutState.NEEDS_REVIEW:
             # The person has found a withdrawal that another payout has taken for its own by a match.
             assert self.strangers or not self.warm
             return

@@ -10,16 +10,21 @@ import attrs
 import pytest
 from journals import InlineJournal
 
-from upbit_async import RetryPolicy, Timeouts, errors
-from upbit_async.payouts import Evidence, Payouts, PayoutState
+from upbit_async import RetryPolicy, Timeouts, errors, events
+from upbit_async.payouts import Evidence, Payouts, PayoutState, request, transitions
+from upbit_async.payouts.moments import Moment
 from upbit_async.sandbox import Fault, Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from upbit_async.models import Intent
+    from upbit_async.payouts.journal_time import JournalTime
     from upbit_async.sandbox import Sandbox
 
 POST = ("POST", "/v1/withdraws/coin")
+LIST = ("GET", "/v1/withdraws")
 
 
 class Crash(BaseException):
@@ -75,7 +80,8 @@ async def test_what_died_when_it_was_noted_is_left_alone_until_its_lease_is_over
     await anyio.sleep(2)
     (payout,) = await payouts.recover()
     assert payout.state is PayoutState.NOT_SENT
-    (payout,) = await payouts.recover(resend=True)
+    await payouts.retry("k")
+    (payout,) = await payouts.recover()
     assert payout.state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 1
 
@@ -107,26 +113,38 @@ async def test_a_crash_long_ago_is_settled_at_the_first_look(
     began = anyio.current_time()
     (payout,) = await payouts.recover()
     assert payout.state is PayoutState.DONE
-    assert 30 <= anyio.current_time() - began < 35
+    assert anyio.current_time() - began < 5  # it has settled since the end of its lease
 
 
-async def test_a_clock_that_leaps_ahead_does_not_shorten_the_settling_time(
-    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+@pytest.mark.parametrize("minutes", [-1440, -20, 20, 1440])
+async def test_a_clock_that_leaps_ends_no_lease_and_no_settling_time(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any], minutes: int
 ) -> None:
     sandbox.knobs.list_delay = 25
     sandbox.faults.add(Fault.slow(8, *POST))
     leap = dt.timedelta(0)
     client = sandbox.client()
     payouts = Payouts(client, journal=InlineJournal(path), clock=lambda: sandbox.now + leap)
-    others = Payouts(sandbox.client(), journal=InlineJournal(path), clock=lambda: sandbox.now + leap)
+    others = Payouts(
+        sandbox.client(), journal=InlineJournal(path), clock=lambda: sandbox.now + leap, resend="automatic"
+    )
     async with payouts, others, anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
         await anyio.sleep(1)
-        leap = dt.timedelta(minutes=20)  # the lease is over at once
-        (payout,) = await others.recover(resend=True)
-        assert payout.state is PayoutState.DONE
+        leap = dt.timedelta(minutes=minutes)
+        (payout,) = await others.recover()
+        assert payout.state is PayoutState.SENDING
+        payout = await others.wait("k")
+        assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.ANSWER)
+        sandbox.faults.add(Fault.lose_answer(*POST))
+        leap = dt.timedelta(0)
+        lost = await payouts.send("lost", **dict(tron, amount="14"), wait=False)
+        assert lost.state is PayoutState.UNKNOWN
+        leap = dt.timedelta(minutes=minutes)
+        (payout,) = await others.recover()
+        assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
         assert "not_sent" not in [step.state for step in payout.history]
-    assert len(sandbox.requests.of(*POST)) == 1
+    assert len(sandbox.requests.of(*POST)) == 2
 
 
 async def test_a_lease_from_the_future_holds_nobody_up(
@@ -251,10 +269,16 @@ async def test_who_has_lost_the_lease_lets_nothing_leave(
     assert found[0].state is PayoutState.NOT_SENT
 
 
-def _expired_long_ago(payout: Any) -> Any:
-    from upbit_async.payouts import transitions  # noqa: PLC0415
-
-    return transitions.expired(payout, payout.departure.lease_until)
+def _expired_long_ago(payout: Any, now: Any) -> Any:
+    """Let the lease be over, and the loss be recorded now."""
+    over = transitions.expired(
+        payout,
+        attrs.evolve(
+            now, journal=attrs.evolve(now.journal, seconds=now.journal.seconds + payout.departure.lease)
+        ),
+    )
+    assert over is not None
+    return attrs.evolve(over, departure=attrs.evolve(over.known_departure, lost_at=Moment.at(now.journal)))
 
 
 async def test_an_answer_that_comes_after_the_lease_still_counts(
@@ -266,7 +290,7 @@ async def test_an_answer_that_comes_after_the_lease_still_counts(
     async def send() -> None:
         late.append(await payouts.send("k", **tron))
 
-    others = Payouts(sandbox.client(), journal=InlineJournal(path), settle=0)
+    others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0)
     async with others, anyio.create_task_group() as tasks:
         tasks.start_soon(send)
         await anyio.sleep(1)
@@ -323,3 +347,153 @@ async def test_who_joins_goes_on_when_the_first_caller_is_cancelled(
                 scope.cancel()
     assert found[0].state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 1
+
+
+async def test_a_lease_that_is_over_at_the_first_byte_lets_nothing_leave(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    class Asleep(InlineJournal):
+        """The machine sleeps for longer than the lease when the request is about to leave; nobody else is there."""
+
+        slept = 0.0
+
+        async def get(self, key: str) -> Any:
+            known = await super().get(key)
+            if known is not None and known.state is PayoutState.SENDING and not self.slept:
+                self.slept = known.known_departure.lease
+            return known
+
+        async def now(self) -> JournalTime:
+            present = await super().now()
+            return attrs.evolve(present, seconds=present.seconds + self.slept)
+
+    async with Payouts(
+        sandbox.client(retry=RetryPolicy(attempts=1)), journal=(journal := Asleep(path))
+    ) as payouts:
+        with pytest.raises(errors.NotSent):
+            await payouts.send("k", **tron)
+        assert journal.slept
+        payout = await payouts.get("k")
+        assert payout is not None
+        assert (payout.state, payout.departure) == (PayoutState.PLANNED, None)
+        assert sandbox.requests.of(*POST) == ()
+        assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_two_lists_are_read_after_the_settling_time_before_it_is_not_sent(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    lost = sandbox.now
+    before = len(sandbox.requests.of(*LIST))
+    assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
+    first, second = (line.at - lost for line in sandbox.requests.of(*LIST)[before:])
+    assert dt.timedelta(seconds=30) <= first
+    assert dt.timedelta(seconds=1) <= second - first
+
+
+async def test_a_withdrawal_that_only_the_second_list_shows_is_found(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_delay = 30.5
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    payout = await payouts.send("k", **tron)
+    assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
+    assert "not_sent" not in [step.state for step in payout.history]
+
+
+async def test_after_a_second_loss_the_settling_time_begins_anew(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST, times=2))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    await anyio.sleep(1000)
+    await payouts.retry("k")
+    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    began = anyio.current_time()
+    payout = await payouts.wait("k")
+    assert 30 <= anyio.current_time() - began < 35
+    assert payout.state is PayoutState.NOT_SENT
+    assert payout.known_departure.copies == 2
+    first, second = sandbox.requests.of(*POST)
+    assert (first.nonce, first.body) == (second.nonce, second.body)
+
+
+async def test_a_change_is_an_event_only_if_the_state_changes(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    told: list[events.Event] = []
+    sandbox.plan = Plan.by_hand()
+    client = sandbox.client(observer=told.append)
+    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+        payout = await payouts.send("k", **tron, wait=False)
+        sandbox.withdrawals.advance(payout.uuid or "", "PROCESSING")
+        with pytest.raises(errors.PollTimeout):
+            await payouts.wait("k", timeout=5)
+        seen = await payouts.get("k")
+        assert seen is not None
+        assert seen.revision > payout.revision  # its record was written anew
+        assert seen.state is payout.state
+        await payouts.send("k", **tron, wait=False)
+        await payouts.recover(timeout=0)
+    changes = [event for event in told if isinstance(event, events.PayoutChanged)]
+    assert [(event.previous, event.state) for event in changes] == [
+        (None, "planned"),
+        ("planned", "sending"),
+        ("sending", "accepted"),
+    ]
+
+
+@pytest.mark.parametrize("end", ["abandoned", "done"])
+async def test_a_loss_that_is_recorded_after_the_end_is_recorded(
+    sandbox: Sandbox, path: Path, payouts: Payouts, tron: dict[str, Any], end: str
+) -> None:
+    fault = Fault.reset_before(*POST) if end == "abandoned" else Fault.lose_answer(*POST)
+    sandbox.faults.add(attrs.evolve(fault, delay=9))
+    sandbox.plan = Plan.after_seconds(0)
+    others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0)
+    async with others, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
+        await anyio.sleep(1)
+        await others._books.change("k", _expired_long_ago)
+        before = await others._settler.settle("k")
+        if end == "abandoned":
+            before = await others.abandon("k", force=True)
+        else:
+            before = await others.wait("k")
+    payout = await payouts.get("k")
+    assert payout is not None
+    assert (payout.state, payout.uuid, payout.evidence) == (PayoutState(end), before.uuid, before.evidence)
+    assert payout.history[: len(before.history)] == before.history
+    assert payout.reason.startswith(f"recorded late, when it was {end}: ")
+    assert payout.known_departure.reopened
+    found = await payouts.recover()
+    assert [each.state for each in found] == ([PayoutState.ABANDONED] if end == "abandoned" else [])
+    assert len(sandbox.requests.of(*POST)) == 1
+
+
+EVM = "0x52908400098527886E0F7030069857D2E4169EE7"
+
+
+@pytest.mark.parametrize("other", [EVM.lower(), EVM.upper(), "0x" + EVM[2:].lower()])
+async def test_an_evm_address_in_another_case_is_no_conflict(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any], other: str
+) -> None:
+    sandbox.account.allow_address("USDT", "ETH", EVM)
+    asked = dict(tron, net_type="ETH", address=EVM, amount="30")
+    first = await payouts.send("k", **asked)
+    assert first.state is PayoutState.DONE
+    assert await payouts.send("k", **dict(asked, address=other)) == first
+    assert len(sandbox.ledger.created) == 1
+
+
+def test_another_evm_address_and_another_case_elsewhere_are_conflicts(intent: Callable[..., Intent]) -> None:
+    tron = intent()
+    for known, other in (
+        (intent(net_type="ETH", address=EVM), intent(net_type="ETH", address=f"{EVM[:-1]}8")),
+        (tron, intent(address=tron.members["address"].lower())),
+    ):
+        with pytest.raises(errors.PayoutConflict, match="differs in address"):
+            request.raise_if_other(transitions.planned("k", known), other)

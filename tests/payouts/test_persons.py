@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import attrs
 import pytest
 
 from upbit_async import errors
@@ -12,17 +13,22 @@ from upbit_async.payouts import Evidence, Payouts, PayoutState
 from upbit_async.sandbox import Fault, Plan
 
 if TYPE_CHECKING:
+    from upbit_async.payouts.moments import Now
     from upbit_async.sandbox import Sandbox
 
 POST = ("POST", "/v1/withdraws/coin")
 LIST = ("GET", "/v1/withdraws")
 
 
+def later(now: Now, seconds: float) -> Now:
+    return attrs.evolve(now, journal=attrs.evolve(now.journal, seconds=now.journal.seconds + seconds))
+
+
 async def _in_doubt(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> list[str]:
     sandbox.faults.add(Fault.lose_answer(*POST))
     await payouts.send("k", **tron, wait=False)
     sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
-    assert (await payouts.wait("k")).state is PayoutState.NEEDS_PERSON
+    assert (await payouts.wait("k")).state is PayoutState.NEEDS_REVIEW
     return [entry.uuid for entry in sandbox.ledger.created]
 
 
@@ -30,7 +36,7 @@ async def test_a_person_says_which_it_is(payouts: Payouts, sandbox: Sandbox, tro
     ours, _ = await _in_doubt(payouts, sandbox, tron)
     payout = await payouts.resolve("k", uuid=ours, note="Ann, by the website")
     assert (payout.state, payout.uuid, payout.evidence) == (PayoutState.DONE, ours, Evidence.PERSON)
-    assert payout.reason.endswith("Ann, by the website")
+    assert payout.history[-1].note == f"manual decision: it is withdrawal {ours} (Ann, by the website)"
 
 
 async def test_a_person_may_put_right_what_a_person_has_said(
@@ -47,6 +53,7 @@ async def test_what_was_there_before_it_can_not_be_it(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     before = sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    await payouts.acknowledge(before.uuid)
     await _in_doubt(payouts, sandbox, tron)
     with pytest.raises(ValueError, match="was there before"):
         await payouts.resolve("k", uuid=before.uuid)
@@ -59,8 +66,8 @@ async def test_a_person_is_held_to_the_amount_as_upbit_is_known_to_tell_it(
     sandbox.faults.add(Fault.lose_answer(*POST))
     await payouts.send("k", **tron, wait=False)
     others = [sandbox.withdrawals.order("USDT", "TRX", a, address=tron["address"]).uuid for a in ("13", "12")]
-    assert (await payouts.wait("k")).state is PayoutState.NEEDS_PERSON
-    with pytest.raises(ValueError, match="amounts are told as asked for"):
+    assert (await payouts.wait("k")).state is PayoutState.NEEDS_REVIEW
+    with pytest.raises(ValueError, match="amounts are as asked for"):
         await payouts.resolve("k", uuid=others[1])
     assert (await payouts.resolve("k", uuid=others[0])).state is PayoutState.DONE
 
@@ -71,23 +78,25 @@ async def test_a_person_says_that_it_was_not_sent_and_it_can_be_sent_again_safel
     ours, _ = await _in_doubt(payouts, sandbox, tron)
     payout = await payouts.resolve("k", not_sent=True, note="Bob was wrong")
     assert (payout.state, payout.evidence) == (PayoutState.NOT_SENT, Evidence.PERSON)
-    payout = await payouts.send("k", **tron, resend=True)
-    assert payout.state is PayoutState.NEEDS_PERSON  # the nonce has saved Bob
+    await payouts.retry("k")
+    payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.NEEDS_REVIEW  # the nonce has saved Bob
     assert "arrived" in payout.history[-1].note
     assert len(sandbox.ledger.created) == 2
     assert (await payouts.resolve("k", uuid=ours)).state is PayoutState.DONE
 
 
-async def test_what_a_person_has_ruled_out_is_not_asked_about_again(
+async def test_what_a_person_has_excluded_is_not_asked_about_again(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("k", **tron, wait=False)
     for amount in ("13", "13", "500"):
         sandbox.withdrawals.order("USDT", "TRX", amount, address=tron["address"])
-    assert (await payouts.wait("k")).state is PayoutState.NEEDS_PERSON
+    assert (await payouts.wait("k")).state is PayoutState.NEEDS_REVIEW
     await payouts.resolve("k", not_sent=True)
-    (payout,) = await payouts.recover(resend=True)
+    await payouts.retry("k")
+    (payout,) = await payouts.recover()
     assert payout.state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 4
 
@@ -129,7 +138,7 @@ async def test_what_upbit_has_answered_was_sent(
 ) -> None:
     body = b'{"uuid":"00000000-0000-4000-8000-000000000001","currency":"XRP","state":"DONE","amount":"10.0"}'
     sandbox.faults.add(Fault.status(201, *POST, body=body))
-    assert (await payouts.send("k", **tron)).state is PayoutState.NEEDS_PERSON
+    assert (await payouts.send("k", **tron)).state is PayoutState.NEEDS_REVIEW
     with pytest.raises(ValueError, match="it was sent"):
         await payouts.resolve("k", not_sent=True)
 
@@ -144,9 +153,9 @@ async def test_what_is_given_up_is_never_sent(
     with pytest.raises(errors.ServerError):
         await payouts.send("k", **tron)
     payout = await payouts.abandon("k", note="the invoice was withdrawn")
-    assert (payout.state, payout.evidence) == (PayoutState.CANCELLED, Evidence.PERSON)
-    assert payout.reason == "a person has given it up: the invoice was withdrawn"
-    assert await elsewhere.send("k", **tron, resend=True, retry_refused=True) == payout
+    assert (payout.state, payout.evidence) == (PayoutState.ABANDONED, Evidence.PERSON)
+    assert payout.reason == "manual decision: given up (the invoice was withdrawn)"
+    assert await elsewhere.send("k", **tron) == payout
     assert await elsewhere.abandon("k") == payout
     assert await elsewhere.wait("k") == payout
     assert [each async for each in payouts.pending()] == []
@@ -163,11 +172,13 @@ async def test_one_that_was_not_sent_can_be_given_up(
     await payouts.send("k", **tron)
     if by_a_person:
         await payouts.resolve("k", not_sent=True)
+    with pytest.raises(ValueError, match="less than an hour ago"):
+        await payouts.abandon("k")
     looks = len(sandbox.requests.of(*LIST))
-    assert (await payouts.abandon("k")).is_abandoned
-    assert len(sandbox.requests.of(*LIST)) - looks == (0 if by_a_person else 1)
-    assert await payouts.recover(resend=True) == []
-    assert (await payouts.send("k", **tron, resend=True)).is_abandoned
+    assert (await payouts.abandon("k", force=True)).state is PayoutState.ABANDONED
+    assert len(sandbox.requests.of(*LIST)) - looks == 1  # a manual decision may be wrong, too
+    assert await payouts.recover() == []
+    assert (await payouts.send("k", **tron)).state is PayoutState.ABANDONED
     assert (await payouts.send("alike", **tron)).state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 1
 
@@ -178,7 +189,7 @@ async def test_what_may_have_left_can_not_be_given_up(
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("not sent", **tron)
     stranger = sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
-    with pytest.raises(ValueError, match="is needs_person"):
+    with pytest.raises(ValueError, match="is needs_review"):
         await payouts.abandon("not sent")
     assert (await payouts.resolve("not sent", uuid=stranger.uuid)).state is PayoutState.ACCEPTED
     with pytest.raises(ValueError, match="is accepted"):
@@ -192,6 +203,7 @@ async def test_an_answer_to_what_was_given_up_is_not_forgotten(
 ) -> None:
     from upbit_async.payouts import transitions  # noqa: PLC0415
 
+    sandbox.knobs.list_delay = 100  # or the look before giving up would find it
     sandbox.faults.add(Fault.slow(8, *POST))
     found: list[Any] = []
 
@@ -201,10 +213,14 @@ async def test_an_answer_to_what_was_given_up_is_not_forgotten(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(send)
         await anyio.sleep(1)
-        await elsewhere._books.change("k", lambda k: transitions.expired(k, k.known_departure.lease_until))
+        await elsewhere._books.change("k", lambda k, now: transitions.expired(k, later(now, 90)))
         assert (await elsewhere.resolve("k", not_sent=True)).state is PayoutState.NOT_SENT
-        assert (await elsewhere.abandon("k")).is_abandoned
-    assert (found[0].state, found[0].evidence) == (PayoutState.ACCEPTED, Evidence.ANSWER)
+        assert (await elsewhere.abandon("k", force=True)).state is PayoutState.ABANDONED
+    (entry,) = sandbox.ledger.created
+    assert (found[0].state, found[0].evidence) == (PayoutState.NEEDS_REVIEW, Evidence.ANSWER)
+    assert found[0].uuid == entry.uuid
+    assert "given up, and yet" in found[0].reason
+    assert (await elsewhere.resolve("k", uuid=entry.uuid)).state.is_final
 
 
 async def test_what_is_given_up_stays_so_unless_it_shows_up(
@@ -212,9 +228,9 @@ async def test_what_is_given_up_stays_so_unless_it_shows_up(
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("k", **tron)
-    await payouts.abandon("k")
-    with pytest.raises(ValueError, match="was given up, and stays so"):
-        await payouts.resolve("k", not_sent=True)
+    await payouts.abandon("k", force=True)
+    payout = await payouts.resolve("k", not_sent=True)
+    assert (payout.state, payout.is_open) == (PayoutState.ABANDONED, False)
     stranger = sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
     assert (await payouts.resolve("k", uuid=stranger.uuid)).evidence is Evidence.PERSON
 
@@ -228,7 +244,7 @@ async def test_one_that_waits_behind_its_like_can_be_given_up_at_once(
         tasks.start_soon(lambda: payouts.send("k", **tron))
         await anyio.sleep(5)
         began = anyio.current_time()
-        assert (await payouts.abandon("k")).is_abandoned
+        assert (await payouts.abandon("k")).state is PayoutState.ABANDONED
         assert anyio.current_time() == began
     assert len(sandbox.requests.of(*POST)) == 1
 
@@ -253,10 +269,10 @@ async def test_a_person_who_is_put_right_while_it_is_followed(
 async def test_what_upbit_has_answered_was_sent_whatever_persons_say(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    other = sandbox.withdrawals.order("USDT", "TRX", "99", address=tron["address"])
-    body = f'{{"uuid":"{other.uuid}","currency":"USDT","state":"DONE","amount":"99"}}'.encode()
+    uuid = "00000000-0000-4000-8000-000000000001"
+    body = f'{{"uuid":"{uuid}","currency":"USDT","state":"DONE","amount":"99"}}'.encode()
     sandbox.faults.add(Fault.status(201, *POST, body=body))
-    assert (await payouts.send("k", **tron)).state is PayoutState.NEEDS_PERSON
+    assert (await payouts.send("k", **tron)).state is PayoutState.NEEDS_REVIEW
     fitting = sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
     assert (await payouts.resolve("k", uuid=fitting.uuid)).evidence is Evidence.PERSON
     with pytest.raises(ValueError, match="it was sent"):
@@ -290,7 +306,9 @@ async def test_one_in_doubt_says_what_to_do_and_no_more_what_went_wrong(
     payout = await payouts.get("k")
     assert payout is not None
     assert payout.error is None
-    assert payout.reason.endswith("look at Upbit's website, then resolve it")
+    assert payout.reason.endswith(
+        "compare with Upbit's website, then call resolve('k', uuid=…) or resolve('k', not_sent=True)"
+    )
 
 
 async def test_a_doubt_is_judged_again_when_more_is_known(
@@ -299,8 +317,8 @@ async def test_a_doubt_is_judged_again_when_more_is_known(
     sandbox.knobs.amounts = "net of fee"
     sandbox.faults.add(Fault.lose_answer(*POST))
     payout = await payouts.send("k", **tron)
-    assert payout.state is PayoutState.NEEDS_PERSON  # 12 is shown, and whether that is 13 nobody has told yet
-    assert [each.state for each in await payouts.recover()] == [PayoutState.NEEDS_PERSON]
+    assert payout.state is PayoutState.NEEDS_REVIEW  # 12 is shown, and whether that is 13 nobody has told yet
+    assert [each.state for each in await payouts.recover()] == [PayoutState.NEEDS_REVIEW]
     assert (await payouts.send("another", **dict(tron, amount="40"))).state is PayoutState.DONE
     (payout,) = await payouts.recover()
     assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)

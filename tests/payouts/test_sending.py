@@ -67,7 +67,7 @@ async def test_an_end_without_payment_is_an_end(
     sandbox.plan = Plan.after_seconds(1, path=["PROCESSING", end])
     payout = await payouts.send("k", **tron)
     assert payout.state == end.lower()
-    assert await payouts.send("k", **tron, resend=True, retry_refused=True) == payout
+    assert await payouts.send("k", **tron) == payout
     assert len(sandbox.ledger.created) == 1
 
 
@@ -135,15 +135,16 @@ async def test_a_refusal_is_returned_and_tried_again_only_on_request(
 ) -> None:
     sandbox.account.fund("USDT", -sandbox.account.balance("USDT").available)
     payout = await payouts.send("k", **tron)
-    assert (payout.state, payout.evidence) == (PayoutState.REFUSED, Evidence.ANSWER)
+    assert (payout.state, payout.evidence) == (PayoutState.DECLINED, Evidence.ANSWER)
     assert isinstance(payout.error, errors.ValidationError)
     assert payout.error.name == "withdraw_insufficient_balance"
     sandbox.account.fund("USDT", 1000)
     again = await payouts.send("k", **tron)
-    assert again.state is PayoutState.REFUSED
+    assert again.state is PayoutState.DECLINED
     assert type(again.error) is errors.ValidationError
     assert str(again.error) == str(payout.error)
-    assert (await payouts.send("k", **tron, retry_refused=True)).state is PayoutState.DONE
+    assert (await payouts.retry("k")).state is PayoutState.QUEUED
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
     nonces = [line.nonce for line in sandbox.requests.of(*POST)]
     assert len(nonces) == len(set(nonces)) == 2
 
@@ -195,7 +196,7 @@ async def test_what_never_left_is_told_as_not_sent_and_planned(
         def observe(self, ticket: Any, remaining: int | None) -> None: ...
         def refuse(self, ticket: Any, seconds: float) -> None: ...
 
-    walls: list[Any] = [NoLimiter()]  # the fence gets through
+    walls: list[Any] = [NoLimiter()]  # the baseline gets through
     client.caller.shared.limiter = Wall()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     hasty = client.with_options(timeouts=Timeouts(total=5), retry=RetryPolicy(attempts=1))
     async with Payouts(hasty, journal=InlineJournal(path)) as payouts:
@@ -241,7 +242,9 @@ async def test_the_journal_knows_what_leaves_before_it_leaves(
         assert payout.state is PayoutState.SENDING
         assert payout.departure is not None
         assert payout.departure.seal.nonce == line.nonce
-        assert payout.departure.lease_until > sandbox.now
+        elapsed = payout.departure.left_at.elapsed(await elsewhere._books.journal.now())
+        assert elapsed is not None
+        assert 0 <= elapsed < 5 < payout.departure.lease
         assert list(payout.intent.members) == [
             "currency",
             "net_type",
@@ -254,6 +257,7 @@ async def test_the_journal_knows_what_leaves_before_it_leaves(
 async def test_an_answer_that_disagrees_keeps_its_uuid_and_goes_to_a_person(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
+    sandbox.knobs.list_delay = 1000  # so it is not in the baseline
     other = sandbox.withdrawals.order("USDT", "TRX", "99", address=tron["address"])
     body = (
         f'{{"type":"withdraw","uuid":"{other.uuid}","currency":"USDT","net_type":"TRX","txid":null,'
@@ -263,7 +267,7 @@ async def test_an_answer_that_disagrees_keeps_its_uuid_and_goes_to_a_person(
     sandbox.faults.add(Fault.status(201, *POST, before=False, body=body.encode()))
     payout = await payouts.send("k", **tron)
     assert (payout.state, payout.uuid, payout.evidence) == (
-        PayoutState.NEEDS_PERSON,
+        PayoutState.NEEDS_REVIEW,
         other.uuid,
         Evidence.ANSWER,
     )
@@ -273,7 +277,25 @@ async def test_an_answer_that_disagrees_keeps_its_uuid_and_goes_to_a_person(
     assert caught.value.by_key == "k"
     assert (await payouts.get("another")).state is PayoutState.PLANNED  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
     assert (await payouts.resolve("k", uuid=other.uuid, note="Ann has looked")).state is PayoutState.ACCEPTED
+    sandbox.knobs.list_delay = 0
+    _, made = sandbox.ledger.created  # what was carried out for k belongs to no payout, now
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await payouts.send("another", **tron)
+    assert (caught.value.by_key, caught.value.uuids) == (None, (made.uuid,))
+    await payouts.acknowledge(made.uuid)
     assert (await payouts.send("another", **tron)).state is PayoutState.DONE
+
+
+async def test_an_answer_that_names_what_was_there_before_is_a_lost_answer(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    before = sandbox.withdrawals.order("USDT", "TRX", "99", address=tron["address"])
+    body = f'{{"uuid":"{before.uuid}","currency":"USDT","state":"WAITING","amount":"13"}}'.encode()
+    sandbox.faults.add(Fault.status(201, *POST, before=False, body=body))
+    payout = await payouts.send("k", **tron)
+    assert states(payout)[2] == "unknown"
+    _, made = sandbox.ledger.created
+    assert (payout.state, payout.uuid) == (PayoutState.DONE, made.uuid)
 
 
 async def test_an_amount_that_is_net_of_the_fee_is_no_disagreement(
@@ -345,8 +367,6 @@ async def test_each_change_is_an_event(client: UpbitClient, path: Path, tron: di
         ({"amount": "0"}, ValueError),
         ({"address": ""}, ValueError),
         ({"wait": "yes"}, TypeError),
-        ({"resend": 1}, TypeError),
-        ({"retry_refused": None}, TypeError),
         ({"extra": {"amount": "2"}}, ValueError),
         ({"extra": {"names": ["a", "b"]}}, TypeError),
         ({"extra": {"ratio": 0.5}}, TypeError),
@@ -366,10 +386,13 @@ async def test_payouts_are_made_of_the_right_things(client: UpbitClient, path: P
     for wrong, kind in (
         ({"client": "client"}, TypeError),
         ({"journal": str(path)}, TypeError),
-        ({"settle": -1}, ValueError),
-        ({"settle": float("inf")}, ValueError),
-        ({"settle": "30"}, TypeError),
+        ({"settling_time": -1}, ValueError),
+        ({"settling_time": float("inf")}, ValueError),
+        ({"settling_time": "30"}, TypeError),
         ({"check": 1}, TypeError),
+        ({"resend": "always"}, ValueError),
+        ({"on_unowned": "ask"}, ValueError),
+        ({"journal_keys": [b"short"]}, ValueError),
     ):
         with pytest.raises(kind):
             Payouts(**{"client": client, "journal": journal, **wrong})  # type: ignore[arg-type]

@@ -27,13 +27,15 @@ async def test_a_key_with_the_same_fingerprint_is_another_key(
         sandbox.keys.add(ApiKey(access_key=key, secret_key=key[::-1]))
     first, second = (sandbox.client(credentials=Credentials(key, key[::-1])) for key in TWINS)
     sandbox.faults.add(Fault.reset_before("POST", "/v1/withdraws/coin"))
-    async with Payouts(first, journal=InlineJournal(path)) as payouts:
+    keys = [b"one key for both"]
+    async with Payouts(first, journal=InlineJournal(path), journal_keys=keys) as payouts:
         payout = await payouts.send("k", **tron)
     assert payout.departure is not None
     assert payout.departure.signed_by == first.caller.key_digest
-    async with Payouts(second, journal=InlineJournal(path)) as payouts:
-        payout = await payouts.send("k", **tron, resend=True)
-    assert payout.state is PayoutState.NOT_SENT
+    async with Payouts(second, journal=InlineJournal(path), journal_keys=keys) as payouts:
+        await payouts.retry("k")
+        payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.QUEUED
     assert isinstance(payout.error, errors.ConfigurationError)
     assert f"key #{first.caller.fingerprint}," in str(payout.error)
     assert len(sandbox.requests.of("POST", "/v1/withdraws/coin")) == 1

@@ -251,7 +251,7 @@ def test_a_fork_waits_for_what_is_being_written(path: Path) -> None:
 
         def write():
             with store._writing() as connection:
-                connection.execute("INSERT INTO history VALUES ('before', 9, 'now', 'planned', '')")
+                connection.execute("INSERT INTO history VALUES ('before', 9, 'now', 'planned', '', NULL)")
                 inside.set()
                 forked.wait(0.3)  # it is not: the fork waits for us
 
@@ -322,7 +322,7 @@ def test_an_error_that_is_kept_keeps_no_file_open(path: Path) -> None:
         with store._writing() as connection:
             connection.execute("UPDATE payouts SET evidence = 'answer', uuid = 'u', intent = '{}'")
         kept = []
-        for ask in (lambda: store.get("before"), store.examples, lambda: store.beside(planned("x"), ["u"])):
+        for ask in (lambda: store.get("before"), store.examples, lambda: store.related("USDT", ["u"])):
             try:
                 ask()
             except errors.JournalError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from payout_samples import (
     AGAIN,
+    ANN,
     ARRIVED,
     EVERY,
     FOUND,
     IN_DOUBT,
     LATER,
+    LEASE,
     LOST,
     NOT_SENT,
     PLANNED,
@@ -24,11 +25,14 @@ from payout_samples import (
     SENDING,
     UNKNOWN,
     WHEN,
+    at,
     record,
 )
 
 from upbit_async import errors
-from upbit_async.payouts import Evidence, Payout, PayoutState, payout, transitions
+from upbit_async.payouts import Evidence, Payout, PayoutState, manual, payout, transitions
+from upbit_async.payouts.journal_time import JournalTime
+from upbit_async.payouts.moments import Moment, Now
 from upbit_async.payouts.payout import EDGES
 
 if TYPE_CHECKING:
@@ -40,8 +44,8 @@ HAPPENINGS: dict[str, Callable[[Payout], Payout | None]] = {
     "answered": lambda it: transitions.answered(it, record(), LATER),
     "answered otherwise": lambda it: transitions.answered(it, record("w-2"), LATER),
     "answered oddly": lambda it: transitions.answered(it, record(amount="99"), LATER),
-    "refused": lambda it: transitions.refused(it, REFUSED, owner="me", now=LATER),
-    "refused another": lambda it: transitions.refused(it, REFUSED, owner="you", now=LATER),
+    "refused": lambda it: transitions.declined(it, REFUSED, owner="me", now=LATER),
+    "refused another": lambda it: transitions.declined(it, REFUSED, owner="you", now=LATER),
     "lost": lambda it: transitions.lost(it, LOST, owner="me", now=LATER),
     "arrived": lambda it: transitions.lost(it, ARRIVED, owner="you", now=LATER),
     "expired": lambda it: transitions.expired(it, LATER),
@@ -85,7 +89,7 @@ def test_whatever_happens_in_whatever_order_no_edge_is_left_and_no_answer_is_for
             assert after.state is not PayoutState.PLANNED
         if now.departure is not None and now.departure.copies > 1:
             assert after.state is not PayoutState.PLANNED
-            assert after.state is not PayoutState.REFUSED or now.state is after.state
+            assert after.state is not PayoutState.DECLINED or now.state is after.state
         if now.departure is not None and after.departure is not None:
             assert after.departure.seal == now.departure.seal
             assert after.departure.arrived >= now.departure.arrived
@@ -96,7 +100,7 @@ def test_an_edge_that_is_not_drawn_can_not_be_taken() -> None:
     with pytest.raises(ValueError, match="is planned and can't become not_sent"):
         transitions.not_found(PLANNED, WHEN)
     with pytest.raises(ValueError, match="without a request"):
-        transitions.departing_again(PLANNED, owner="me", lease_until=LATER, now=WHEN)
+        transitions.departing_again(PLANNED, owner="me", lease=LEASE, now=WHEN)
 
 
 def test_only_the_owner_takes_his_request_back() -> None:
@@ -109,30 +113,54 @@ def test_only_the_owner_takes_his_request_back() -> None:
     assert NOT_SENT.departure is not None
     assert (again.state, again.departure) == (
         PayoutState.NOT_SENT,
-        attrs.evolve(NOT_SENT.departure, lost_at=None),
+        attrs.evolve(NOT_SENT.departure, lost_at=None, origin=PayoutState.NOT_SENT),
     )
 
 
 @pytest.mark.parametrize(
-    ("now", "holds"),
+    ("seconds", "holds"),
     [
-        (WHEN, True),
-        (LATER - dt.timedelta(seconds=1), True),
-        (LATER, False),
-        (LATER + dt.timedelta(days=1), False),
-        (WHEN - dt.timedelta(seconds=59), True),  # clocks may disagree a little
-        (WHEN - dt.timedelta(seconds=60), False),  # but not by more than a lease is long
-        (WHEN - dt.timedelta(days=1), False),
+        (0, True),
+        (LEASE - 1, True),
+        (LEASE, False),
+        (LEASE + 86400, False),
+        (1 - LEASE, True),  # two processes may write in turn
+        (-LEASE, False),  # but no lease begins so far in the future
+        (-86400, False),
     ],
 )
 def test_a_lease_is_over_at_its_end_and_does_not_hold_long_before_its_beginning(
-    now: dt.datetime, holds: bool
+    seconds: float, holds: bool
 ) -> None:
-    over = transitions.expired(SENDING, now)
+    over = transitions.expired(SENDING, at(seconds))
     assert (over is None) is holds
     if over is not None:
         assert over.departure is not None
-        assert (over.state, over.departure.lost_at) == (PayoutState.UNKNOWN, now)
+        assert over.state is PayoutState.UNKNOWN
+        assert over.departure.lost_at == Moment.at(LATER.journal)  # the lease's end, whenever that is seen
+
+
+@pytest.mark.parametrize("days", [-400, -1, 1, 400])
+def test_the_time_of_day_ends_no_lease(days: int) -> None:
+    wrong = attrs.evolve(at(1), utc=at(days * 86400).utc)
+    assert transitions.expired(SENDING, wrong) is None
+    late = attrs.evolve(wrong, journal=LATER.journal)
+    assert transitions.expired(SENDING, late) is not None
+
+
+def test_another_boot_ends_a_lease_and_another_epoch_counts_it_from_first_sight() -> None:
+    booted = transitions.expired(SENDING, Now(WHEN.utc, JournalTime(5.0, "next boot/clock")))
+    assert booted is not None
+    assert booted.departure is not None
+    assert booted.state is PayoutState.UNKNOWN
+    assert booted.departure.lost_at == Moment((("next boot/clock", 5.0),))
+    seen = transitions.expired(SENDING, Now(WHEN.utc, JournalTime(5.0, "boot/shifted")))
+    assert seen is not None
+    assert (seen.state, seen.history) == (PayoutState.SENDING, SENDING.history)
+    assert transitions.expired(seen, Now(WHEN.utc, JournalTime(4.0 + LEASE, "boot/shifted"))) is None
+    over = transitions.expired(seen, Now(WHEN.utc, JournalTime(5.0 + LEASE, "boot/shifted")))
+    assert over is not None
+    assert over.state is PayoutState.UNKNOWN
 
 
 def test_what_was_found_is_confirmed_by_the_answer_or_denied() -> None:
@@ -141,11 +169,11 @@ def test_what_was_found_is_confirmed_by_the_answer_or_denied() -> None:
     assert (same.state, same.evidence) == (PayoutState.ACCEPTED, Evidence.ANSWER)
     other = transitions.answered(FOUND, record("w-2"), WHEN)
     assert other is not None
-    assert (other.state, other.uuid) == (PayoutState.NEEDS_PERSON, "w-2")
+    assert (other.state, other.uuid) == (PayoutState.NEEDS_REVIEW, "w-2")
     assert "w-1" in other.history[-1].note
     taken = transitions.disproved(FOUND, "other", WHEN)
     assert taken is not None
-    assert (taken.state, taken.uuid, taken.record) == (PayoutState.NEEDS_PERSON, None, None)
+    assert (taken.state, taken.uuid, taken.record) == (PayoutState.NEEDS_REVIEW, None, None)
 
 
 def test_an_answer_ends_every_doubt_but_its_own() -> None:
@@ -154,29 +182,29 @@ def test_an_answer_ends_every_doubt_but_its_own() -> None:
         assert after is not None
         assert (after.state, after.uuid) == (PayoutState.ACCEPTED, "w-1")
         assert after.departure is not None
-        assert after.departure.fence == ()
+        assert after.departure.baseline == ()
         odd = transitions.answered(before, record(amount="99"), WHEN)
         assert odd is not None
-        assert (odd.state, odd.uuid) == (PayoutState.NEEDS_PERSON, "w-1")
+        assert (odd.state, odd.uuid) == (PayoutState.NEEDS_REVIEW, "w-1")
 
 
 def test_an_answer_that_nobody_waits_for_goes_to_a_person() -> None:
-    refused: Any = EVERY["refused"]
-    for before in (PLANNED, refused):
+    declined: Any = EVERY["declined"]
+    for before in (PLANNED, declined):
         after = transitions.answered(before, record(), WHEN)
         assert after is not None
-        assert (after.state, after.uuid) == (PayoutState.NEEDS_PERSON, "w-1")
+        assert (after.state, after.uuid) == (PayoutState.NEEDS_REVIEW, "w-1")
 
 
 def test_a_late_refusal_of_the_only_copy_is_certain_and_of_one_of_two_is_not() -> None:
     for before in (SENDING, UNKNOWN, NOT_SENT, IN_DOUBT):
-        after = transitions.refused(before, REFUSED, owner="me", now=WHEN)
+        after = transitions.declined(before, REFUSED, owner="me", now=WHEN)
         assert after is not None
-        assert after.state is PayoutState.REFUSED
-    again = transitions.refused(AGAIN, REFUSED, owner="me", now=WHEN)
+        assert after.state is PayoutState.DECLINED
+    again = transitions.declined(AGAIN, REFUSED, owner="me", now=WHEN)
     assert again is not None
     assert again.state is PayoutState.UNKNOWN
-    assert transitions.refused(FOUND, REFUSED, owner="me", now=WHEN) is None
+    assert transitions.declined(FOUND, REFUSED, owner="me", now=WHEN) is None
 
 
 def test_that_a_copy_has_arrived_is_remembered_whoever_hears_it() -> None:
@@ -187,7 +215,12 @@ def test_that_a_copy_has_arrived_is_remembered_whoever_hears_it() -> None:
     late = transitions.lost(NOT_SENT, ARRIVED, owner="me", now=WHEN)
     assert late is not None
     assert late.state is PayoutState.UNKNOWN
-    assert transitions.lost(NOT_SENT, LOST, owner="me", now=WHEN) is None
+    released: Any = EVERY["released"]
+    for before in (NOT_SENT, released):  # its owner had been slow, and settling begins once more
+        again = transitions.lost(before, LOST, owner="me", now=LATER)
+        assert again is not None
+        assert again.departure is not None
+        assert (again.state, again.departure.lost_at) == (PayoutState.UNKNOWN, Moment.at(LATER.journal))
 
 
 def test_the_same_record_again_changes_nothing() -> None:
@@ -206,7 +239,7 @@ def test_a_payout_is_frozen_and_shows_no_whole_address() -> None:
 
 
 def test_a_copy_whose_owner_has_died_rests_on_nothing() -> None:
-    again = transitions.departing_again(NOT_SENT, owner="me", lease_until=LATER, now=WHEN)
+    again = transitions.departing_again(NOT_SENT, owner="me", lease=LEASE, now=WHEN)
     over = transitions.expired(again, LATER)
     assert over is not None
     assert over.evidence is None
@@ -215,20 +248,46 @@ def test_a_copy_whose_owner_has_died_rests_on_nothing() -> None:
 def test_a_loss_after_a_lease_that_was_held_to_be_over_settles_from_then_on() -> None:
     over = transitions.expired(SENDING, LATER)
     assert over is not None
-    much_later = LATER + dt.timedelta(seconds=10)
+    much_later = at(LEASE + 10)
     lost = transitions.lost(over, LOST, owner="me", now=much_later)
     assert lost is not None
     assert lost.departure is not None
-    assert (lost.state, lost.departure.lost_at) == (PayoutState.UNKNOWN, much_later)
-    assert transitions.lost(over, LOST, owner="you", now=much_later) is None
+    assert (lost.state, lost.departure.lost_at) == (
+        PayoutState.UNKNOWN,
+        Moment.at(much_later.journal),
+    )
 
 
-def test_that_what_was_given_up_has_arrived_is_a_persons_matter() -> None:
-    given_up: Any = EVERY["given up unsent"]
-    told = transitions.lost(given_up, ARRIVED, owner="me", now=LATER)
+@pytest.mark.parametrize("error", [LOST, ARRIVED], ids=["lost", "arrived"])
+@pytest.mark.parametrize("name", ["given up unsent", "done", "said by a person"])
+def test_a_loss_that_is_recorded_late_is_in_the_history_and_reopens_the_question(
+    name: str, error: errors.UpbitError
+) -> None:
+    before: Any = EVERY[name]
+    told = transitions.lost(before, error, owner="me", now=LATER)
     assert told is not None
-    assert told.state is PayoutState.NEEDS_PERSON
-    assert transitions.lost(given_up, LOST, owner="me", now=LATER) is None
+    assert told.departure is not None
+    assert (told.state, told.uuid, told.evidence) == (before.state, before.uuid, before.evidence)
+    assert len(told.history) == len(before.history) + 1
+    assert told.reason.startswith(f"recorded late, when it was {before.state}: ")
+    assert told.departure.reopened
+    assert told.departure.lost_at == Moment.at(LATER.journal)
+    assert told.departure.arrived is (error is ARRIVED)
+    assert told.may_be_unseen
+    assert told.is_open is (before.is_open or before.state is PayoutState.ABANDONED)
+
+
+def test_an_abandoned_payout_is_in_doubt_and_stays_abandoned() -> None:
+    given_up: Any = EVERY["given up unsent"]
+    assert not given_up.is_open
+    doubt = transitions.doubtful(given_up, "w-8 has turned up", ["w-8"], LATER)
+    assert doubt is not None
+    assert (doubt.state, doubt.candidates, doubt.is_open) == (PayoutState.ABANDONED, ("w-8",), True)
+    assert not doubt.holds_up_equals
+    assert transitions.doubtful(doubt, "w-8 has turned up", ["w-8"], LATER) is None
+    settled = manual.acknowledged(doubt, "w-8", ANN, LATER)
+    assert settled is not None
+    assert (settled.state, settled.candidates, settled.is_open) == (PayoutState.ABANDONED, (), False)
 
 
 def test_what_upbit_has_answered_can_be_resolved_even_if_nothing_was_known_to_have_left() -> None:

@@ -9,12 +9,12 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from payout_samples import ARRIVED, INTENT, UNKNOWN
+from payout_samples import ARRIVED, INTENT, NOT_SENT, UNKNOWN, WHEN, at
 
 from upbit_async.checks import Reading, contradictions, fits, reading_of
 from upbit_async.models import Intent, TransactionType, Withdrawal, WithdrawalState
 from upbit_async.payouts import Evidence, Payout, PayoutState, transitions
-from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge
+from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge, others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,14 +95,14 @@ def test_what_is_certainly_anothers_is_not_counted() -> None:
     rows = [row("a"), row("b", "20"), row("c")]
     assert verdict(rows, beside=beside) == Adopt(rows[2])
     assert verdict(rows[:2], beside=beside) == SayNotSent()
-    assert verdict(rows, beside=beside, ruled_out={"c"}) == SayNotSent()
+    assert verdict(rows, beside=beside, excluded={"c"}) == SayNotSent()
 
 
 def test_what_the_same_client_has_made_is_not_it_but_who_else_is_to_know_that() -> None:
     assert verdict([row("c"), row("d")], elsewhere={"c"}) == Adopt(row("d"))
     doubt = verdict([row("c")], elsewhere={"c"})
     assert isinstance(doubt, AskPerson)
-    assert (doubt.candidates, doubt.in_question) == ((), ["c"])
+    assert (doubt.candidates, doubt.uuids) == ((), ["c"])
 
 
 def test_net_of_no_fee_an_amount_is_as_asked_for() -> None:
@@ -120,7 +120,7 @@ def test_what_was_only_found_for_another_excuses_nothing_if_it_may_be_ours() -> 
 
 
 def test_a_request_that_has_arrived_is_never_not_sent() -> None:
-    arrived = transitions.lost(UNKNOWN, ARRIVED, owner="x", now=INTENT.started_at)
+    arrived = transitions.lost(UNKNOWN, ARRIVED, owner="x", now=WHEN)
     assert arrived is not None
     assert isinstance(verdict([], payout=arrived), AskPerson)
     assert verdict([row()], payout=arrived) == Adopt(row())
@@ -132,24 +132,28 @@ def test_one_that_may_be_another_payouts_is_nobodys_until_that_is_settled(state:
     assert verdict([row()], beside=[rival]) == WaitFor(("rival",))
     found = verdict([row()], beside=[rival], behind=["rival"])
     assert isinstance(found, AskPerson)
-    assert found.in_question == ["w"]
+    assert found.uuids == ["w"]
     assert verdict([row()], beside=[rival], reading=Reading.GROSS) == Adopt(row())
 
 
-@pytest.mark.parametrize("state", [PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT])
+@pytest.mark.parametrize(
+    "state",
+    [PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED],
+)
 def test_one_that_may_be_a_settled_payouts_that_has_none_is_a_persons_matter(state: PayoutState) -> None:
-    rival = other("rival", "14", state)
+    rival = other("rival", "14", state, departure=UNKNOWN.departure)
     assert isinstance(verdict([row()], beside=[rival]), AskPerson)
-    assert verdict([row()], beside=[other("rival", "14", PayoutState.REFUSED)]) == Adopt(row())
-    looked_into = other("rival", "14", PayoutState.NOT_SENT, evidence=Evidence.PERSON)
-    assert verdict([row()], beside=[looked_into]) == Adopt(row())
-    in_doubt_again = attrs.evolve(looked_into, state=PayoutState.NEEDS_PERSON)
-    assert isinstance(verdict([row()], beside=[in_doubt_again]), AskPerson)
+    assert verdict([row()], beside=[other("rival", "14", PayoutState.DECLINED)]) == Adopt(row())
+    decided = attrs.evolve(rival, evidence=Evidence.PERSON)
+    assert isinstance(verdict([row()], beside=[decided]), AskPerson)
+    assert UNKNOWN.departure is not None
+    compared = attrs.evolve(rival, departure=attrs.evolve(UNKNOWN.departure, excluded=("w",)))
+    assert verdict([row()], beside=[compared]) == Adopt(row())
 
 
 def test_what_was_there_before_another_left_can_not_be_its() -> None:
     assert UNKNOWN.departure is not None
-    later = attrs.evolve(UNKNOWN.departure, fence=("w", "old"))
+    later = attrs.evolve(UNKNOWN.departure, baseline=("w", "old"))
     rival = other("rival", "14", PayoutState.UNKNOWN, departure=later)
     assert verdict([row()], beside=[rival]) == Adopt(row())
 
@@ -232,3 +236,31 @@ def test_the_verdict_never_takes_what_is_anothers_and_never_overlooks_what_may_b
 def test_a_persons_word_holds_only_until_one_more_copy_has_left(state: PayoutState) -> None:
     again = other("rival", "14", state, evidence=Evidence.PERSON)
     assert verdict([row()], beside=[again]) == WaitFor(("rival",))
+
+
+@pytest.mark.parametrize("evidence", [Evidence.MATCH, Evidence.PERSON, None])
+@pytest.mark.parametrize("state", [PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED])
+def test_a_copy_that_left_within_seven_days_may_turn_up_whatever_was_concluded(
+    state: PayoutState, evidence: Evidence | None
+) -> None:
+    week = 7 * 24 * 3600
+    rival = attrs.evolve(NOT_SENT, key="rival", state=state, evidence=evidence)
+    assert others([rival], "k", at(week - 1)) == [rival]
+    assert others([rival], "k", at(week)) == []
+    assert others([rival], "rival", WHEN) == []
+    assert others([attrs.evolve(rival, departure=None)], "k", WHEN) == []
+    assert others([attrs.evolve(UNKNOWN, key="rival")], "k", at(week)) != []
+
+
+@pytest.mark.parametrize(("utc", "journal"), [(0, 30), (30, 0)])
+def test_a_clock_that_is_set_does_not_end_the_seven_days(utc: int, journal: int) -> None:
+    day = 24 * 3600
+    now = attrs.evolve(at(utc * day), journal=at(journal * day).journal)
+    assert others([attrs.evolve(NOT_SENT, key="rival")], "k", now) != []
+
+
+def test_a_list_that_may_lack_something_never_says_not_sent() -> None:
+    found = verdict([], gap="Upbit's list is not newest first")
+    assert isinstance(found, AskPerson)
+    assert "not newest first" in found.why
+    assert verdict([row()], gap="Upbit's list is not newest first") == Adopt(row())

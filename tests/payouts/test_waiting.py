@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from journals import InlineJournal
 
 from upbit_async import errors
 from upbit_async.payouts import Payouts, PayoutState
 from upbit_async.sandbox import Fault, Plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from upbit_async.sandbox import Sandbox
 
 POST = ("POST", "/v1/withdraws/coin")
@@ -85,8 +88,9 @@ async def test_an_error_of_waiting_is_told_by_send_and_raised_by_wait(
     assert (await payouts.wait("k")).error is None
 
 
+@pytest.mark.timeout(60)  # 152 payouts
 async def test_recover_takes_up_everything_at_once(
-    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+    payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     sandbox.plan = Plan.after_seconds(20)
     for number in range(150):
@@ -96,12 +100,13 @@ async def test_recover_takes_up_everything_at_once(
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("not sent", **dict(tron, amount="50"), wait=False)
     sandbox.requests.clear()
-    found = await elsewhere.recover(resend=True)
-    assert len(found) == 152
-    assert {payout.state for payout in found} == {PayoutState.DONE}
-    assert [payout.key for payout in found[-2:]] == ["lost", "not sent"]
-    assert len(sandbox.requests.of("GET", "/v1/withdraws")) < 60
-    assert await elsewhere.recover() == []
+    async with Payouts(sandbox.client(), journal=InlineJournal(path), resend="automatic") as others:
+        found = await others.recover()
+        assert len(found) == 152
+        assert {payout.state for payout in found} == {PayoutState.DONE}
+        assert [payout.key for payout in found[-2:]] == ["lost", "not sent"]
+        assert len(sandbox.requests.of("GET", "/v1/withdraws")) < 60
+        assert await others.recover() == []
 
 
 async def test_recover_returns_when_its_time_is_over(

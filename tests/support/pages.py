@@ -137,14 +137,14 @@ def blocks_in(text: str) -> Iterator[int]:
     """Yield the line of each block of code, by a reading of Markdown that is not Sybil's."""
     closing = ""
     for number, line in enumerate(text.splitlines(), start=1):
-        fence = _FENCE.fullmatch(line)
-        if fence is None:
+        baseline = _FENCE.fullmatch(line)
+        if baseline is None:
             continue
         if closing:
             closing = "" if line.strip() == closing else closing
             continue
-        closing = fence["ticks"]
-        if fence["info"].split(" ")[0] not in _DIRECTIVES:
+        closing = baseline["ticks"]
+        if baseline["info"].split(" ")[0] not in _DIRECTIVES:
             yield number
 
 

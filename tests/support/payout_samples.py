@@ -7,17 +7,21 @@ from decimal import Decimal
 
 from upbit_async import errors
 from upbit_async.models import Intent, Withdrawal, WithdrawalState
-from upbit_async.payouts import Payout, transitions
+from upbit_async.payouts import Payout, manual, transitions
+from upbit_async.payouts.journal_time import JournalTime
+from upbit_async.payouts.moments import Now
 from upbit_async.protocol.escort import Seal
 
 __all__ = [
     "AGAIN",
+    "ANN",
     "ARRIVED",
     "EVERY",
     "FOUND",
     "INTENT",
     "IN_DOUBT",
     "LATER",
+    "LEASE",
     "LOST",
     "NOT_SENT",
     "PLANNED",
@@ -25,17 +29,27 @@ __all__ = [
     "SENDING",
     "UNKNOWN",
     "WHEN",
+    "at",
     "departing",
     "record",
 ]
 
-WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-LATER = WHEN + dt.timedelta(minutes=1)
+LEASE = 90.0
+
+
+def at(seconds: float) -> Now:
+    """Return a time, so many seconds after the beginning."""
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    return Now(start + dt.timedelta(seconds=seconds), JournalTime(1000.0 + seconds, "boot/clock"))
+
+
+WHEN = at(0)
+LATER = at(LEASE)
 INTENT = Intent(
     endpoint="POST /v1/withdraws/coin",
     host="h",
     members={"currency": "USDT", "net_type": "TRX", "amount": "13", "address": "TCANARYADDRESS"},
-    started_at=WHEN,
+    started_at=WHEN.utc,
 )
 PLANNED = transitions.planned("k", INTENT)
 LOST = errors.OutcomeUnknown("lost", intent=INTENT)
@@ -54,9 +68,9 @@ def departing(planned: Payout = PLANNED, owner: str = "me") -> Payout:
         planned,
         seal=Seal(nonce="n", algorithm="HS256"),
         signed_by="f",
-        fence=("old",),
+        baseline=("old",),
         owner=owner,
-        lease_until=LATER,
+        lease=LEASE,
         now=WHEN,
     )
 
@@ -66,8 +80,11 @@ _UNKNOWN = transitions.lost(SENDING, LOST, owner="me", now=WHEN)
 assert _UNKNOWN is not None
 UNKNOWN: Payout = _UNKNOWN
 NOT_SENT = transitions.not_found(UNKNOWN, WHEN)
-AGAIN = transitions.departing_again(NOT_SENT, owner="me", lease_until=LATER, now=WHEN)
-IN_DOUBT = transitions.doubtful(UNKNOWN, "why", ["w-8"], WHEN)
+AGAIN = transitions.departing_again(NOT_SENT, owner="me", lease=LEASE, now=WHEN)
+_IN_DOUBT = transitions.doubtful(UNKNOWN, "why", ["w-8"], WHEN)
+assert _IN_DOUBT is not None
+IN_DOUBT: Payout = _IN_DOUBT
+ANN = manual.Decision(note="looked", actor="Ann")
 FOUND = transitions.adopted(UNKNOWN, record(), WHEN)
 EVERY = {
     "planned": PLANNED,
@@ -79,8 +96,9 @@ EVERY = {
     "found": FOUND,
     "answered": transitions.answered(SENDING, record(), WHEN),
     "done": transitions.answered(SENDING, record(state="DONE"), WHEN),
-    "said by a person": transitions.resolved(IN_DOUBT, record(), "Ann", WHEN),
-    "given up": transitions.abandoned(PLANNED, "Ann", WHEN),
-    "given up unsent": transitions.abandoned(NOT_SENT, "Ann", WHEN),
-    "refused": transitions.refused(SENDING, REFUSED, owner="me", now=WHEN),
+    "said by a person": manual.resolved(IN_DOUBT, record(), ANN, WHEN),
+    "given up": manual.abandoned(PLANNED, ANN, WHEN),
+    "given up unsent": manual.abandoned(NOT_SENT, ANN, WHEN),
+    "released": manual.queued(NOT_SENT, ANN, WHEN, renew=False, mac=""),
+    "declined": transitions.declined(SENDING, REFUSED, owner="me", now=WHEN),
 }

@@ -88,7 +88,7 @@ async def receive(client: UpbitClient) -> None:
 async def pay(client: UpbitClient, journal: Journal) -> None:
     """Use payouts as a back end would."""
     journal = SqliteJournal("payouts.db", patience=1)
-    async with Payouts(client, journal=journal, settle=10, check=True) as payouts:
+    async with Payouts(client, journal=journal, settling_time=10, check=True) as payouts:
         assert_type(payouts, Payouts)
         payout = await payouts.send("k", currency="BTC", net_type="BTC", amount=1, address="a", wait=False)
         assert_type(payout, Payout)
@@ -102,8 +102,11 @@ async def pay(client: UpbitClient, journal: Journal) -> None:
         assert_type(await payouts.wait("k", timeout=60), Payout)
         async for each in payouts.pending():
             assert_type(each, Payout)
-        assert_type(await payouts.recover(resend=True, timeout=60), list[Payout])
-        assert_type(await payouts.resolve("k", uuid="u", note="n"), Payout)
+        assert_type(await payouts.recover(timeout=60), list[Payout])
+        assert_type(await payouts.resolve("k", uuid="u", note="n", actor="a"), Payout)
+        assert_type(await payouts.retry("k", new_nonce=True, note="n", actor="a"), Payout)
+        assert_type(await payouts.abandon("k", force=True, note="n", actor="a"), Payout)
+        await payouts.acknowledge("u", note="n", actor="a")
 
 
 async def settle(client: UpbitClient) -> None:

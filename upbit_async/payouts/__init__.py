@@ -12,7 +12,7 @@ The rooms, in the order in which one `Payouts.send` goes through them:
 - `payouts`: what users call. `request`: what is asked for, and whether it is the same as before.
 - `books`: the journal as all others use it. `journal`: what keeps payouts. `sqlite`: a file that does.
 - `turns`: who wants the same thing goes one by one.
-- `sending`: the `fence` is taken and the way is free. `passage`: one copy of the request, from the moment before its
+- `sending`: the `baseline` is taken and the way is free. `passage`: one copy of the request, from the moment before its
   first byte to its answer, seen to its end (`protected`) even if the caller has gone.
 - `settling`: what became of a copy whose answer is lost. `waiting`: until the end, or until a deadline.
 - `resolving`: what a person has found out, or decided.

@@ -1,36 +1,45 @@
-"""The journal as the rest of the room uses it: changes that find their way, told to the observer and the log."""
+"""Repository of payouts: applies changes, retries failed writes, reports to observer and log."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
 from upbit_async.checks import Reading, reading_of
-from upbit_async.errors import JournalError
+from upbit_async.errors import ConfigurationError, JournalError
 from upbit_async.events import PayoutChanged
 from upbit_async.logs import logger
 from upbit_async.payouts import transitions
+from upbit_async.payouts.authorisation import Trust
 from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.journal_time import JournalTime
+from upbit_async.payouts.moments import Now
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.row_mac import JOURNAL_KEY_PURPOSE, JournalKeys
 from upbit_async.payouts.turns import Turns
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from upbit_async.payouts.journal import Journal
     from upbit_async.protocol.endpoint import Caller
 
-__all__ = ["Books", "Change"]
+__all__ = ["Books", "Change", "given_keys"]
 
-Change: TypeAlias = Callable[[Payout], Payout | None]
-"""Makes a payout what it is after something has happened; None if that changes nothing."""
+_KEY_VARIABLE: Final = "UPBIT_PAYOUTS_KEY"
+
+Change: TypeAlias = Callable[[Payout, Now], Payout | None]
+"""Returns the updated payout at a time, or None if nothing changes."""
 
 _log = logger("upbit_async.payouts")
-_ALARMING = frozenset({PayoutState.NEEDS_PERSON, PayoutState.UNKNOWN})
+_ALARMING = frozenset({PayoutState.NEEDS_REVIEW, PayoutState.UNKNOWN})
 
 
 @attrs.define(eq=False)
@@ -38,14 +47,14 @@ class _Unwritten:
     """What has happened to a payout and is in no journal yet, oldest first."""
 
     stored: Payout
-    changes: list[Change] = attrs.field(factory=list[Change])
+    changes: list[tuple[Change, Now]] = attrs.field(factory=list[tuple[Change, Now]])
 
     @property
     def imagined(self) -> Payout:
         """The payout as it is in truth."""
         payout = self.stored
-        for change in self.changes:
-            payout = change(payout) or payout
+        for change, now in self.changes:
+            payout = change(payout, now) or payout
         return payout
 
 
@@ -53,15 +62,23 @@ class Books:
     """Reads and changes payouts.
 
     Args:
-        journal: Where they are kept.
-        caller: Whose payouts they are.
-        clock: Tells the time, UTC.
+        journal: Keeps them.
+        caller: Talks to the host that they belong to.
+        clock: Returns the time, UTC, for the history; leases and settling times are kept by the journal's own.
+        keys: Authenticate the rows; None derives one from the caller's secret key.
     """
 
-    def __init__(self, journal: Journal, caller: Caller, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        caller: Caller,
+        clock: Callable[[], dt.datetime],
+        keys: JournalKeys | None = None,
+    ) -> None:
         self.journal = journal
         self.clock = clock
         self._caller = caller
+        self._keys = keys
         self._is_bound = False
         self._unwritten: dict[str, _Unwritten] = {}
         self._turns = Turns()
@@ -87,6 +104,20 @@ class Books:
                 _log.error(text, imagined, imagined.state, imagined.uuid, error)
         self._is_bound = False
         await self.journal.aclose()
+
+    @functools.cached_property
+    def trust(self) -> Trust:
+        """What signs and verifies rows.
+
+        Raises:
+            ConfigurationError: There is no journal key, and no secret key to derive one from.
+        """
+        keys = self._keys or JournalKeys([self._caller.derive_key(JOURNAL_KEY_PURPOSE)])
+        return Trust(keys, host=self._caller.host, account=self._caller.region.value)
+
+    async def now(self) -> Now:
+        """Return the present."""
+        return Now(self.clock(), await self.journal.now())
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -141,7 +172,7 @@ class Books:
         """Let something happen to a payout, whatever it is by now."""
         while True:
             payout = await self.read(key)
-            changed = change(payout)
+            changed = change(payout, await self.now())
             if changed is None:
                 return payout
             with contextlib.suppress(Outdated):
@@ -157,23 +188,31 @@ class Books:
         Returns:
             The payout as it is then. If that could not be written now, its `error` says why; it is written later.
         """
+        now = self._by_the_lease(payout)
         try:
+            now = await self.now()
             await self._catch_up(payout.key)
-            return await self._write_down(payout.key, change)
+            return await self._write_down(payout.key, change, now)
         except Exception as error:  # noqa: BLE001 - whatever a journal raises, what Upbit has said must not be lost
             unwritten = self._unwritten.setdefault(payout.key, _Unwritten(payout))
-            unwritten.changes.append(change)
+            unwritten.changes.append((change, now))
             imagined = unwritten.imagined
             what = imagined.uuid or imagined.reason
             text = "%s is %s (%s), which could not be written: %s"
             _log.error(text, payout, imagined.state, what, error)
             return attrs.evolve(imagined, error=_of_journal(error))
 
-    async def _write_down(self, key: str, change: Change) -> Payout:
+    def _by_the_lease(self, payout: Payout) -> Now:
+        """Return the end of a payout's lease, for the case that the journal can't even tell the time."""
+        departure = payout.known_departure
+        epoch, seconds = departure.left_at.readings[-1]
+        return Now(self.clock(), JournalTime(seconds + departure.lease, epoch))
+
+    async def _write_down(self, key: str, change: Change, now: Now) -> Payout:
         """Change a payout; if another has its withdrawal by a mere match, that one was wrong."""
         while True:
             payout = await self._stored(key)
-            changed = change(payout)
+            changed = change(payout, now)
             if changed is None:
                 return payout
             try:
@@ -181,28 +220,28 @@ class Books:
             except Outdated:
                 continue
             except Taken as taken:
-                if changed.uuid is None or not await self._disprove(taken.by_key, changed.uuid, key):
-                    return await self._note_clash(payout, changed, taken.by_key)
+                if changed.uuid is None or not await self._disprove(taken.by_key, changed.uuid, key, now):
+                    return await self._note_clash(payout, changed, taken.by_key, now)
 
-    async def _disprove(self, by_key: str, uuid: str, key: str) -> bool:
+    async def _disprove(self, by_key: str, uuid: str, key: str, now: Now) -> bool:
         """Take a withdrawal from a payout that has it by a mere match; whether that was so."""
         while True:
             other = await self._stored(by_key)
             if other.uuid is None or other.uuid.casefold() != uuid.casefold():
                 return False
-            changed = transitions.disproved(other, key, self.clock())
+            changed = transitions.disproved(other, key, now)
             if changed is None:
                 return False
             with contextlib.suppress(Outdated):
                 await self.swap(other, changed)
                 return True
 
-    async def _note_clash(self, payout: Payout, told: Payout, by_key: str) -> Payout:
+    async def _note_clash(self, payout: Payout, told: Payout, by_key: str, now: Now) -> Payout:
         """Let a person see to it: no two payouts can be what Upbit's answers say."""
         what = f"withdrawal {told.uuid}" if told.uuid is not None else "its place"
         while True:
             try:
-                return await self.swap(payout, transitions.clashing(payout, what, by_key, self.clock()))
+                return await self.swap(payout, transitions.clashing(payout, what, by_key, now))
             except Outdated:
                 payout = await self._stored(payout.key)
 
@@ -225,7 +264,7 @@ class Books:
         async with self._turns.take(key):
             unwritten = self._unwritten.get(key)
             while unwritten is not None and unwritten.changes:
-                await self._write_down(key, unwritten.changes[0])
+                await self._write_down(key, *unwritten.changes[0])
                 unwritten.changes.pop(0)
             self._unwritten.pop(key, None)
 
@@ -251,3 +290,16 @@ def _of_journal(error: Exception) -> JournalError:
     if isinstance(error, JournalError):
         return error
     return JournalError(f"the journal failed with {type(error).__name__}: {error}")
+
+
+def given_keys(given: Sequence[bytes]) -> JournalKeys | None:
+    """Return the keys that were given, or those of the environment; None to derive one from the secret key."""
+    if given:
+        return JournalKeys(given)
+    text = os.environ.get(_KEY_VARIABLE)
+    if text is None:
+        return None
+    try:
+        return JournalKeys([text.encode()])
+    except ValueError as problem:
+        raise ConfigurationError(f"the environment variable {_KEY_VARIABLE}: {problem}") from None

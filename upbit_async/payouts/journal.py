@@ -1,35 +1,61 @@
-"""What keeps payouts: a small protocol, so that a journal may live anywhere that is durable."""
+"""What keeps payouts: a compare-and-swap store with history, as a small protocol.
+
+A journal may live anywhere that is durable. `SqliteJournal` keeps it in a file.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import attrs
+
+from upbit_async.models import Withdrawal
+from upbit_async.payouts.payout import Payout
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    import datetime as dt
 
-    from upbit_async.payouts.payout import Payout
+    from upbit_async.payouts.journal_time import JournalTime
+    from upbit_async.payouts.manual import Decision
 
-__all__ = ["Journal", "Outdated", "Taken"]
+__all__ = ["Journal", "Outdated", "Related", "Taken"]
 
 
 class Outdated(Exception):
-    """The payout was changed by somebody else since it was read."""
+    """The payout was changed since it was read."""
 
 
 class Taken(Exception):
-    """Another payout stands in the way.
+    """Another payout has what a change would take.
 
     Attributes:
         by_key: Its key.
     """
 
     def __init__(self, by_key: str) -> None:
-        super().__init__(f"payout {by_key!r} stands in the way")
+        super().__init__(f"payout {by_key!r} has it")
         self.by_key = by_key
 
 
+@attrs.frozen(kw_only=True)
+class Related:
+    """What a journal knows of withdrawals in one currency, as of one moment.
+
+    Attributes:
+        payouts: All payouts that have one of the withdrawals, and all in the currency that are unsettled, not sent
+            or abandoned, or whose loss was recorded late.
+        acknowledged: Those of the withdrawals, by their ids in lower case, that are known to be no payouts.
+        unowned: All withdrawals in the currency that were found to belong to no payout, and are not acknowledged.
+    """
+
+    payouts: Sequence[Payout]
+    acknowledged: Collection[str] = frozenset()
+    unowned: Sequence[Withdrawal] = ()
+
+
 class Journal(Protocol):
-    """Keeps payouts. What a method has returned from, survives a crash of the machine.
+    """Keeps payouts. What a method has returned from survives a crash of the machine.
 
     Every method may raise `JournalError`.
     """
@@ -40,6 +66,10 @@ class Journal(Protocol):
         Raises:
             JournalError: It belongs to another already.
         """
+        ...
+
+    async def now(self) -> JournalTime:
+        """Return the time by which leases and settling times are kept, by a clock that nobody can set."""
         ...
 
     async def add(self, payout: Payout) -> Payout:
@@ -57,34 +87,55 @@ class Journal(Protocol):
             Outdated: `old` is not what the journal holds.
             Taken: Another payout has the same uuid (in any case of letters). Or another of the same currency,
                 network and amount is ``sending`` or ``unknown``, and `new` would be the second; or it needs a
-                person, and `new` is ``sending``.
+                review that holds up equals (`Payout.holds_up_equals`), and `new` is ``sending``.
         """
         ...
 
     async def open_keys(self) -> Sequence[str]:
-        """Return the keys of all payouts that are not final (`PayoutState.is_final`), oldest first."""
+        """Return the keys of all open payouts (`Payout.is_open`) and of all abandoned that had left, oldest first."""
         ...
 
-    async def beside(self, payout: Payout, uuids: Collection[str]) -> Sequence[Payout]:
-        """Return what may explain withdrawals, as of one moment.
+    async def related(self, currency: str, uuids: Collection[str]) -> Related:
+        """Return what is known of withdrawals, as of one moment.
 
         Args:
-            payout: The payout that is looked for.
+            currency: The currency's code.
             uuids: The withdrawals, in lower case.
-
-        Returns:
-            All other payouts that have one of these; and all others in the same currency that are unsettled or
-            not sent.
         """
         ...
 
     async def examples(self) -> Sequence[Payout]:
-        """Return the newest few payouts whose withdrawals were told by Upbit's own answers.
+        """Return the newest few payouts whose withdrawals were named by Upbit's own answers.
 
         They show how Upbit writes amounts.
         """
         ...
 
+    async def mark(self, currency: str) -> str | None:
+        """Return the reconciliation mark of a currency; None if it has none.
+
+        That is a withdrawal, by its id in lower case, up to which every withdrawal in the currency belongs to a
+        payout, is acknowledged, or is stored as unowned.
+        """
+        ...
+
+    async def reconcile(
+        self, currency: str, unowned: Sequence[Withdrawal], *, old_mark: str | None, new_mark: str | None
+    ) -> None:
+        """Store withdrawals that belong to no payout, and move the mark unless somebody else has moved it.
+
+        What belongs to a payout or is acknowledged by then is not stored.
+        """
+        ...
+
+    async def acknowledge(self, uuid: str, currency: str, decision: Decision, at: dt.datetime) -> None:
+        """Record that a withdrawal is no payout.
+
+        Raises:
+            Taken: It belongs to a payout.
+        """
+        ...
+
     async def aclose(self) -> None:
-        """Let go of everything. A journal may be used again after that."""
+        """Close everything. A journal may be used again after that."""
         ...

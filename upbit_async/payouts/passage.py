@@ -1,9 +1,7 @@
-"""The passage of one copy of a payout's request: noted down before it leaves, and its end after."""
+"""Sends one copy of a payout's request: recorded before it leaves, and its outcome after."""
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
 import uuid
 from typing import TYPE_CHECKING
 
@@ -13,15 +11,17 @@ import attrs
 from upbit_async.errors import APIError, Banned, RateLimited, UpbitError
 from upbit_async.payouts import transitions
 from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.moments import lease_is_over
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.protected import see_to_the_end
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.escort import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from upbit_async.payouts.books import Books
+    from upbit_async.payouts.books import Books, Change
+    from upbit_async.payouts.moments import Now
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Caller
 
@@ -29,25 +29,25 @@ __all__ = ["Passage"]
 
 _PAY = attrs.evolve(CREATE_WITHDRAWAL, aftermath="its payout is looked for in Upbit's list")
 _LEASE = 1.5
-"""A lease is so many times as long as a call may take at most."""
+"""How long a lease is, in multiples of the longest that a call may take."""
 
 
 class Passage:
-    """Carries one copy of a payout's request; see `upbit_async.protocol.escort.Escort`.
+    """Sends one copy of a payout's request; see `upbit_async.protocol.escort.Escort`.
 
     Args:
-        payout: The payout, planned or not sent.
-        fence: The newest withdrawals before the first copy.
-        owner: Who carries it.
+        payout: The payout, which may be sent.
+        baseline: The newest withdrawals before the first copy.
+        owner: Who sends it.
         caller: Sends it.
         books: The payouts.
     """
 
     def __init__(
-        self, payout: Payout, fence: Sequence[str], *, owner: str, caller: Caller, books: Books
+        self, payout: Payout, baseline: Sequence[str], *, owner: str, caller: Caller, books: Books
     ) -> None:
         self._payout = payout
-        self._fence = fence
+        self._baseline = baseline
         self._owner = owner
         self._caller = caller
         self._books = books
@@ -69,36 +69,56 @@ class Passage:
         return await see_to_the_end(self._make, stop=self._stop)
 
     async def seal(self) -> Seal:
-        """Note down that a copy is about to leave, and say what to sign it with."""
-        now = self._books.clock()
-        lease = dt.timedelta(seconds=_LEASE * self._caller.timeouts.total)
-        known = self._payout.departure
-        if known is None:
-            departing = transitions.departing(
-                self._payout,
-                seal=Seal(nonce=str(uuid.uuid4()), algorithm=self._caller.algorithm),
-                signed_by=self._caller.key_digest,
-                fence=self._fence,
-                owner=self._owner,
-                lease_until=now + lease,
-                now=now,
-            )
-        else:
-            departing = transitions.departing_again(
-                self._payout, owner=self._owner, lease_until=now + lease, now=now
-            )
-        with anyio.CancelScope(shield=True):  # or it might be noted without our knowing
+        """Record that a copy is about to leave, and return what to sign it with."""
+        departing = self._departing(await self._books.now())
+        with anyio.CancelScope(shield=True):  # or it might be recorded without our knowledge
             self._payout = await self._books.swap(self._payout, departing)
         return self._payout.known_departure.seal
 
+    def _departing(self, now: Now) -> Payout:
+        known = self._payout.departure
+        lease = _LEASE * self._caller.timeouts.total
+        is_bounded = self._caller.bounds_connections
+        if known is not None and not known.renew:
+            return transitions.departing_again(
+                self._payout, owner=self._owner, lease=lease, now=now, is_bounded=is_bounded
+            )
+        seal = Seal(nonce=str(uuid.uuid4()), algorithm=self._caller.algorithm)
+        signed_by = self._caller.key_digest
+        mac = self._books.trust.departure_mac(self._payout, seal, signed_by)
+        if known is not None:
+            return transitions.departing_again(
+                self._payout,
+                owner=self._owner,
+                lease=lease,
+                now=now,
+                seal=seal,
+                signed_by=signed_by,
+                is_bounded=is_bounded,
+                mac=mac,
+            )
+        return transitions.departing(
+            self._payout,
+            seal=seal,
+            signed_by=signed_by,
+            baseline=self._baseline,
+            owner=self._owner,
+            lease=lease,
+            now=now,
+            is_bounded=is_bounded,
+            mac=mac,
+        )
+
     async def release(self) -> bool:
-        """Say whether the first byte may leave: the lease must still be ours, by the journal itself."""
+        """Return whether the first byte may leave: the lease and the row must still be ours, by the journal itself."""
         self._is_released = False
         if self._is_unwanted:
             return False
-        now_known = await self._books.journal.get(self._payout.key)
-        is_ours = now_known is not None and now_known.revision == self._payout.revision
-        in_time = self._books.clock() < self._payout.known_departure.lease_until
+        known = await self._books.journal.get(self._payout.key)
+        now = (await self._books.now()).journal
+        departure = self._payout.known_departure
+        is_ours = known is not None and _is_same_request(known, self._payout)
+        in_time = not lease_is_over(departure.left_at, departure.lease, now)
         # Nothing comes between this and the first byte.
         self._is_released = is_ours and in_time and not self._is_unwanted
         return self._is_released
@@ -132,14 +152,21 @@ class Passage:
                 return await self._take_error(unknown)
             await self._note_held_back(type(error).__name__)
             raise
-        return await self._conclude(functools.partial(transitions.answered, record=record))
+        if record.uuid.casefold() in self._payout.known_departure.baseline:
+            stale = UpbitError(
+                f"the answer names withdrawal {record.uuid}, which was there before", may_have_executed=True
+            )
+            return await self._take_error(stale)
+        return await self._conclude(lambda payout, now: transitions.answered(payout, record, now))
 
     async def _take_error(self, error: UpbitError) -> Payout:
         if error.may_have_executed:
-            return await self._conclude(functools.partial(transitions.lost, error=error, owner=self._owner))
+            return await self._conclude(
+                lambda payout, now: transitions.lost(payout, error, owner=self._owner, now=now)
+            )
         if isinstance(error, APIError) and not isinstance(error, (RateLimited, Banned)):
             return await self._conclude(
-                functools.partial(transitions.refused, error=error, owner=self._owner)
+                lambda payout, now: transitions.declined(payout, error, owner=self._owner, now=now)
             )
         await self._note_held_back(error)
         raise error
@@ -147,8 +174,20 @@ class Passage:
     async def _note_held_back(self, why: UpbitError | str) -> Payout:
         if self._payout.state is not PayoutState.SENDING:
             return self._payout
-        return await self._conclude(functools.partial(transitions.held_back, owner=self._owner, why=why))
+        return await self._conclude(
+            lambda payout, now: transitions.held_back(payout, owner=self._owner, why=why, now=now)
+        )
 
-    async def _conclude(self, happening: Callable[..., Payout | None]) -> Payout:
-        now = self._books.clock()
-        return await self._books.conclude(self._payout, functools.partial(happening, now=now))
+    async def _conclude(self, change: Change) -> Payout:
+        return await self._books.conclude(self._payout, change)
+
+
+def _is_same_request(known: Payout, sent: Payout) -> bool:
+    """Whether the journal's row is the one that was recorded as leaving, in everything that is sent."""
+    return (
+        known.revision == sent.revision
+        and known.intent.members == sent.intent.members
+        and list(known.intent.members) == list(sent.intent.members)
+        and known.departure is not None
+        and known.departure.seal == sent.known_departure.seal
+    )

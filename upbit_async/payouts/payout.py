@@ -2,24 +2,26 @@
 
 ::
 
-                 ┌────────────── nothing has left ──────────────┐
-                 ▼                                              │
-    start ──▶ planned ──── noted down, about to leave ──▶ sending ◀── the same copy again ──┐
-                 ▲                                        │ │ │ │                           │
-    tried again, │        ┌──── Upbit has said no ────────┘ │ │ └── its answer is lost ──┐  │
-    on request   │        ▼                                 │ │     or its lease is over │  │
-                 └──── refused ◀── a late no ───────────┐   │ └──────────┐               ▼  │
-                                                        └───┼────────────┼──────────  unknown
-                                                            ▼            │               │  │
-    done · failed · cancelled · rejected ◀── watched ── accepted ◀───────┼── found ──────┤  │
-                 ▲                                          ▲            ▼               │  │
-                 │                                          │       needs_person ◀── in doubt
-                 └────────── ended already ─────────────────┤            │               │  │
-                                                            └── a person ┤               ▼  │
-                                                                 says    └─────────▶ not_sent
+                         ┌─────────── nothing has left ───────────┐
+                         ▼                                        │
+    start ──▶ planned or queued ── recorded, about to leave ──▶ sending ◀── the same copy again ──┐
+                         ▲                                      │ │ │ │                           │
+                   retry │        ┌──── Upbit declined it ──────┘ │ │ └── its answer is lost ──┐  │
+                         │        ▼                               │ │     or its lease is over │  │
+                         └──── declined ◀── a late refusal ────┐  │ └──────────┐               ▼  │
+                         └──── not_sent                        └──┼────────────┼──────────  unknown
+                                                                  ▼            │               │  │
+    done · failed · cancelled · rejected ◀── followed ────── accepted ◀────────┼── found ──────┤  │
+                         ▲                                        ▲            ▼               │  │
+                         │                                        │       needs_review ◀── in doubt
+                         └────────── ended already ───────────────┤            │               │  │
+                                                                  └─ resolve ──┤               ▼  │
+                                                                               └─────────▶ not_sent
+
+    planned · queued · not_sent ── abandon ──▶ abandoned
 
 `EDGES` is the same as a table. A payout moves only along it, and each move is one change of one row in the
-journal, so that two who move it at once can't both succeed.
+journal, so that of two processes that move it at the same time only one succeeds.
 """
 
 from __future__ import annotations
@@ -31,9 +33,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from upbit_async.errors import UpbitError
+from upbit_async.errors import PayoutBlocked, UpbitError
 from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
+from upbit_async.payouts.moments import Moment
 from upbit_async.protocol.escort import Seal
 
 if TYPE_CHECKING:
@@ -46,74 +49,81 @@ class PayoutState(StrEnum):
     """How far a payout is."""
 
     PLANNED = "planned"
-    """It is noted down, and nothing of it is on its way."""
+    """Recorded by `Payouts.send`, and nothing has left. Only its caller sends it: call `send` again."""
+    QUEUED = "queued"
+    """Released by `Payouts.retry`. `Payouts.recover`, or `send` with the same parameters, sends it."""
     SENDING = "sending"
-    """Its request is on its way, or about to be, in the hands of one owner."""
+    """Its request is on its way, or about to be, in the hands of one owner. Wait."""
     ACCEPTED = "accepted"
-    """Upbit has the withdrawal, whose `uuid` is known, and has not ended it."""
+    """Upbit has the withdrawal, whose `uuid` is known, and has not ended it. Wait."""
     DONE = "done"
     """It is paid."""
     FAILED = "failed"
-    """The withdrawal ended so; what was held for it is given back."""
+    """The withdrawal failed at Upbit, which gives back what was held for it."""
     CANCELLED = "cancelled"
-    """The withdrawal ended so; or a person has given the payout up, and nothing of it was sent."""
+    """The withdrawal was cancelled at Upbit, which gives back what was held for it."""
     REJECTED = "rejected"
-    """The withdrawal ended so."""
-    REFUSED = "refused"
-    """Upbit did not accept the request. No money has moved."""
+    """The withdrawal was rejected by Upbit, which gives back what was held for it."""
+    DECLINED = "declined"
+    """Upbit did not accept the request, and no money has moved. `Payouts.retry` tries again."""
     UNKNOWN = "unknown"
-    """The answer was lost, and the withdrawal is looked for."""
+    """The answer was lost. `Payouts.wait` and `recover` look for the withdrawal after the settling time."""
     NOT_SENT = "not_sent"
-    """Upbit does not have the withdrawal. The very same request can be sent again."""
-    NEEDS_PERSON = "needs_person"
-    """What Upbit shows does not settle it: a person must look, and `Payouts.resolve`."""
+    """Upbit's list does not show the withdrawal. `Payouts.retry` sends the very same request again."""
+    NEEDS_REVIEW = "needs_review"
+    """What Upbit shows does not settle it: look at Upbit's website, then call `Payouts.resolve`."""
+    ABANDONED = "abandoned"
+    """Given up by `Payouts.abandon`: nothing more is sent. This is no proof that nothing was sent before."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will happen by itself, and nobody needs to do anything."""
+        """Whether nothing more happens by itself, and nobody needs to do anything."""
         return self in _FINAL
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it will be settled by itself: its answer, or its settling time, is waited for."""
+        """Whether it will be settled by itself, by its answer or at the end of its settling time."""
         return self in _UNDER_WAY
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether there may be a withdrawal of it that nobody knows by its id: none like it may leave."""
+        """Whether it may have a withdrawal whose id is not known."""
         return self in _UNSETTLED
 
+    @property
+    def may_leave(self) -> bool:
+        """Whether a request may be sent for it."""
+        return self in _SENDABLE
 
-_FINAL: Final = frozenset(
-    {
-        PayoutState.DONE,
-        PayoutState.FAILED,
-        PayoutState.CANCELLED,
-        PayoutState.REJECTED,
-        PayoutState.REFUSED,
-    }
-)
-_UNDER_WAY: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN})
-_UNSETTLED: Final = _UNDER_WAY | {PayoutState.NEEDS_PERSON}
+
 _ENDED: Final = frozenset({PayoutState.DONE, PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED})
+_FINAL: Final = _ENDED | {PayoutState.DECLINED, PayoutState.ABANDONED}
+_UNDER_WAY: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN})
+_UNSETTLED: Final = _UNDER_WAY | {PayoutState.NEEDS_REVIEW}
+_SENDABLE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED})
 _TAKEN: Final = _ENDED | {PayoutState.ACCEPTED}
-_JUDGED: Final = _TAKEN | {PayoutState.REFUSED, PayoutState.NEEDS_PERSON}
+_JUDGED: Final = _TAKEN | {PayoutState.DECLINED, PayoutState.NEEDS_REVIEW}
 
 EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
-    PayoutState.PLANNED: frozenset({PayoutState.SENDING, PayoutState.NEEDS_PERSON, PayoutState.CANCELLED}),
-    PayoutState.SENDING: _JUDGED | {PayoutState.PLANNED, PayoutState.UNKNOWN, PayoutState.NOT_SENT},
+    PayoutState.PLANNED: _TAKEN | {PayoutState.SENDING, PayoutState.NEEDS_REVIEW, PayoutState.ABANDONED},
+    PayoutState.QUEUED: _JUDGED
+    | {PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.ABANDONED},
+    PayoutState.SENDING: _JUDGED
+    | {PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.UNKNOWN, PayoutState.NOT_SENT},
     PayoutState.UNKNOWN: _JUDGED | {PayoutState.NOT_SENT},
-    PayoutState.NOT_SENT: _JUDGED | {PayoutState.SENDING, PayoutState.UNKNOWN},
-    PayoutState.NEEDS_PERSON: _TAKEN | {PayoutState.REFUSED, PayoutState.NOT_SENT},
-    PayoutState.ACCEPTED: _TAKEN | {PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT},
-    PayoutState.REFUSED: frozenset({PayoutState.PLANNED, PayoutState.NEEDS_PERSON}),
-    **{state: _TAKEN | {PayoutState.NEEDS_PERSON, PayoutState.NOT_SENT} for state in _ENDED},
+    PayoutState.NOT_SENT: _JUDGED
+    | {PayoutState.QUEUED, PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ABANDONED},
+    PayoutState.NEEDS_REVIEW: _TAKEN | {PayoutState.DECLINED, PayoutState.NOT_SENT},
+    PayoutState.ACCEPTED: _TAKEN | {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT},
+    PayoutState.DECLINED: frozenset({PayoutState.QUEUED, PayoutState.NEEDS_REVIEW}),
+    PayoutState.ABANDONED: _TAKEN | {PayoutState.NEEDS_REVIEW},
+    **{state: _TAKEN | {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT} for state in _ENDED},
 }
 """Where a payout may go from each state.
 
-What is not drawn: a person may give up what is planned or not sent, which is cancelled then. An end is left only if its
-withdrawal, which was found by a match, proves to be another's, or if a person says so. And an answer that nobody should
-be waiting for goes to a person.
+Three edges need a reason. A planned payout that is blocked by a withdrawal may turn out to be that withdrawal, which
+`Payouts.resolve` records. An end is left only if its withdrawal, which was found by a match, proves to be another
+payout's, or by `resolve`. And an answer that arrives when none is expected leads to a review.
 """
 
 
@@ -123,14 +133,14 @@ class Evidence(StrEnum):
     ANSWER = "answer"
     """Upbit's own answer to the request."""
     MATCH = "match"
-    """Upbit's list, in which it is the only one that fits, or in which nothing fits."""
+    """Upbit's list, in which exactly one withdrawal fits, or none does."""
     PERSON = "person"
-    """A person who has looked."""
+    """A manual decision."""
 
 
 @attrs.frozen
 class Kind:
-    """What Upbit's list tells of a payment. It can't tell two of one kind apart, so one at a time leaves.
+    """What Upbit's list shows of a payment. Two payouts of one kind can't be told apart, so one at a time is sent.
 
     Attributes:
         currency: The currency's code.
@@ -151,62 +161,78 @@ class Step:
         at: When, UTC, by the clock of the machine that made it.
         state: The state from then on.
         note: Why, for people.
+        actor: Who decided it, if it was a manual decision and the caller named somebody.
     """
 
     at: dt.datetime
     state: PayoutState
     note: str
+    actor: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Departure:
-    """What is known of the request, which all of its copies have in common.
+    """What is known of a payout's request, which all of its copies have in common.
 
     Attributes:
-        seal: What it is signed with; never another, or Upbit could carry out two of its copies.
+        seal: What it is signed with. Copies with the same nonce can't both be carried out.
         signed_by: The digest of the access key that it is signed with. A nonce is used up for one key only.
         copies: How many copies may have left.
-        owner: Who sends the copy under way.
-        leased_at: Since when it is the owner's, UTC.
-        lease_until: Until when nobody else touches it, UTC.
-        lost_at: Since when there is no hope of an answer, UTC; None if there still is.
-        arrived: Whether Upbit has said that a copy has arrived, and not what became of it.
-        answered: Whether Upbit's own answer has told a withdrawal: then it was sent, whatever a person says.
-        in_question: The withdrawals that a person is asked about, by their ids in lower case.
-        ruled_out: Those of which a person has said that they are not it.
-        fence: The newest withdrawals of the currency before the first copy left, newest first, by their
-            ids in lower case.
+        origin: The state from which the last copy left, to which it returns if it did not leave.
+        owner: Who sends the last copy.
+        left_at: When the last copy was recorded as leaving, in journal time.
+        left_utc: The same, UTC, by the clock of the machine that sent it.
+        lease: For how long after that nobody else touches it, in seconds.
+        lost_at: When the hope of an answer ended, in journal time; None if it has not.
+        is_bounded: Whether the operating system gives up the request's connection within the lease. If not, the
+            request may arrive many minutes later.
+        arrived: Whether Upbit has said that a copy has arrived, without saying what came of it.
+        answered: Whether Upbit's own answer has named a withdrawal, which proves that it was sent.
+        reopened: Whether the loss of a copy was recorded after the outcome had been decided.
+        renew: Whether the next copy gets a nonce of its own.
+        candidates: The withdrawals that a review is about, by their ids in lower case.
+        excluded: The withdrawals that a review has excluded.
+        baseline: The newest withdrawals in the currency before the first copy left, newest first, by their ids in
+            lower case.
+        mac: Proves that this library wrote the seal for this request; see `upbit_async.payouts.row_mac`.
     """
 
     seal: Seal
     signed_by: str
     copies: int
+    origin: PayoutState
     owner: str
-    leased_at: dt.datetime
-    lease_until: dt.datetime
-    lost_at: dt.datetime | None = None
+    left_at: Moment
+    left_utc: dt.datetime
+    lease: float
+    lost_at: Moment | None = None
+    is_bounded: bool = True
     arrived: bool = False
     answered: bool = False
-    in_question: tuple[str, ...] = attrs.field(default=(), repr=False)
-    ruled_out: tuple[str, ...] = attrs.field(default=(), repr=False)
-    fence: tuple[str, ...] = attrs.field(repr=False)
+    reopened: bool = False
+    renew: bool = False
+    candidates: tuple[str, ...] = attrs.field(default=(), repr=False)
+    excluded: tuple[str, ...] = attrs.field(default=(), repr=False)
+    baseline: tuple[str, ...] = attrs.field(repr=False)
+    mac: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
 class Payout:
-    """One payment under one key, as it is known by now. It never changes; the journal has the newest.
+    """One payment under one key, as it is known. It never changes; the journal has the newest.
 
     Attributes:
         key: The key, which is yours to choose.
         state: How far it is.
         uuid: The withdrawal's id, once it is known.
         record: The withdrawal as it was last seen.
-        error: What stands in the way, or what went wrong last, if anything did.
+        error: What went wrong last, or prevents it from being sent.
         evidence: What the outcome rests on; None while there is none.
         history: Everything that has happened to it, oldest first.
         intent: What it asks for.
-        departure: What is known of its request; None as long as none has left.
+        departure: What is known of its request; None if none has left.
         revision: How often it was changed.
+        mac: Proves that this library recorded what it asks for; see `upbit_async.payouts.row_mac`.
     """
 
     key: str
@@ -219,6 +245,7 @@ class Payout:
     history: tuple[Step, ...] = attrs.field(default=(), repr=False)
     departure: Departure | None = attrs.field(default=None, repr=False)
     revision: int = 0
+    mac: str = attrs.field(default="", repr=False)
 
     @property
     def kind(self) -> Kind:
@@ -228,18 +255,43 @@ class Payout:
 
     @property
     def reason(self) -> str:
-        """Why it is in its state, and what to do about that, for people: the newest note of its history."""
+        """Why it is in its state, and what to do about that: what prevents it from being sent, or its newest note."""
+        if self.state.may_leave and self.error is not None:
+            return str(self.error)
         return escaped(self.history[-1].note) if self.history else ""
 
     @property
-    def is_abandoned(self) -> bool:
-        """Whether a person has given it up, so that nothing of it is ever sent."""
-        return self.state is PayoutState.CANCELLED and self.uuid is None
+    def is_open(self) -> bool:
+        """Whether it still needs somebody, or something, to act. An abandoned one may: a copy may have been paid."""
+        if self.state is not PayoutState.ABANDONED:
+            return not self.state.is_final
+        return self.departure is not None and (bool(self.departure.candidates) or self.departure.reopened)
 
     @property
-    def in_question(self) -> tuple[str, ...]:
-        """The withdrawals that a person is asked about, by their ids in lower case."""
-        return () if self.departure is None else self.departure.in_question
+    def candidates(self) -> tuple[str, ...]:
+        """The withdrawals that a review is about, or that block it, by their ids in lower case."""
+        if self.state.may_leave and isinstance(self.error, PayoutBlocked):
+            return self.error.uuids
+        return () if self.departure is None else self.departure.candidates
+
+    @property
+    def may_be_unseen(self) -> bool:
+        """Whether a copy that is held for not sent, or was given up, may turn out to have been carried out."""
+        departure = self.departure
+        if departure is None:
+            return False
+        held_for_unsent = {PayoutState.NOT_SENT, PayoutState.ABANDONED, PayoutState.QUEUED}
+        return departure.reopened or self.state in held_for_unsent
+
+    @property
+    def holds_up_equals(self) -> bool:
+        """Whether an equal payout must wait for the review of this one.
+
+        It need not if the doubt came up after this one had been settled: the baseline of the equal payout already
+        shows the candidates, so it can't take one of them for its own.
+        """
+        is_late = self.departure is not None and self.departure.reopened
+        return self.state is PayoutState.NEEDS_REVIEW and not is_late
 
     @property
     def known_departure(self) -> Departure:

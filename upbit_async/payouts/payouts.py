@@ -1,64 +1,71 @@
-"""`Payouts`: exactly one withdrawal per key, whatever happens."""
+"""`Payouts`: withdrawals with a key and a journal, at most one for each key."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import functools
-from typing import TYPE_CHECKING, Self
+import datetime as dt
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
 import anyio
-import attrs
 
 from upbit_async.client import UpbitClient
-from upbit_async.errors import JournalError, PollTimeout, UpbitError
+from upbit_async.errors import JournalError
 from upbit_async.models import TransactionType
-from upbit_async.payouts import request, resolving, transitions
-from upbit_async.payouts.books import Books
-from upbit_async.payouts.clock import passing_time
+from upbit_async.payouts import manual, request, resolving, transitions
+from upbit_async.payouts.books import Books, given_keys
+from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
-from upbit_async.payouts.payout import Evidence, Payout, PayoutState
+from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
-from upbit_async.payouts.turns import Turns
+from upbit_async.payouts.unowned import OnUnowned, UnownedGuard
 from upbit_async.payouts.waiting import Wait
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from decimal import Decimal
     from types import TracebackType
 
+    from upbit_async.models import Intent
+    from upbit_async.payouts.books import Change
+    from upbit_async.payouts.moments import Now
     from upbit_async.protocol.endpoint import Param
 
 __all__ = ["Payouts"]
 
-_JOURNALS = tuple(name for name in vars(Journal) if not name.startswith("_"))
+_JOURNALS: Final = tuple(name for name in vars(Journal) if not name.startswith("_"))
+_Option = TypeVar("_Option", bound=str)
 
 
 class Payouts:
-    """Payments under keys: at most one withdrawal for each, from any task, any process and after any crash.
+    """Withdrawals with a key: at most one for each key, from any task, any process and after any crash.
 
-    Upbit knows no key against repetition, so this keeps a journal: what is about to be paid is on the disk before
-    its request leaves, and what became of it is looked for if its answer is lost.
+    Upbit has no idempotency key for withdrawals, so this keeps a journal: what is about to be paid is on the disk
+    before its request leaves, and the withdrawal is looked for if the answer is lost.
     See https://global-docs.upbit.com/reference/withdraw.
 
-    Use one journal for one account, by all who pay from it. Use this as an async context manager, or call
+    Use one journal for one account, in all services that pay from it. Use this as an async context manager, or call
     `aclose`; the client stays open. It belongs to one event loop at a time; other threads and processes make their own.
 
     Args:
-        client: Pays.
+        client: Talks to Upbit.
         journal: Keeps the payouts, such as `SqliteJournal`.
-        settle: How long to wait after the loss of an answer until Upbit's list is believed to be complete, in
-            seconds. If the list lags behind for longer, what was carried out may be called ``not_sent``; then only
-            the nonce keeps one more copy of it from being carried out too.
+        settling_time: How long after the loss of an answer Upbit's list may lag behind, in seconds. If it lags for
+            longer, what was carried out may be called ``not_sent``; then only the nonce prevents a further copy from
+            being carried out too.
         check: Whether `client.withdraws.check` comes before each payout.
-        clock: Tells the time, UTC, by which leases are kept; for tests.
+        resend: ``automatic`` to let `recover` send again what is ``not_sent``: the very same request, whose nonce
+            Upbit takes only once. ``manual`` to do so after `retry` only.
+        on_unowned: What happens to a payout if Upbit shows an equal withdrawal that no payout owns: ``block`` it
+            until somebody calls `acknowledge`, or ``allow`` it.
+        journal_keys: Authenticate the journal's rows: the first signs, all verify. At least 16 bytes each. The default
+            is ``UPBIT_PAYOUTS_KEY``, and without that a key that is derived from the client's secret key.
+        clock: Returns the time, UTC, for the history; for tests. Leases and settling times are kept by the journal.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: `settle` is negative or endless.
+        ValueError: `settling_time` is negative or infinite, a journal key is too short, or an option is unknown.
+        ConfigurationError: ``UPBIT_PAYOUTS_KEY`` is set but empty, or too short.
     """
 
     def __init__(
@@ -66,22 +73,39 @@ class Payouts:
         client: UpbitClient,
         journal: Journal,
         *,
-        settle: float = 30.0,
+        settling_time: float = 30.0,
         check: bool = False,
+        resend: Literal["manual", "automatic"] = "manual",
+        on_unowned: OnUnowned = "block",
+        journal_keys: Sequence[bytes] = (),
         clock: Callable[[], dt.datetime] | None = None,
     ) -> None:
         if not isinstance(client, UpbitClient):
-            raise TypeError(f"client is an UpbitClient, not {type(client).__name__}")
+            raise TypeError(f"client must be an UpbitClient, got {type(client).__name__}")
         if not all(callable(getattr(journal, name, None)) for name in _JOURNALS):
-            raise TypeError(f"journal is a Journal such as SqliteJournal, not {type(journal).__name__}")
+            raise TypeError(f"journal must be a Journal such as SqliteJournal, got {type(journal).__name__}")
+        seconds = inputs.seconds("settling_time", settling_time)
+        keys = given_keys(journal_keys)
         self._client = client
-        self._check = inputs.flag("check", check)
-        self._books = Books(journal, client.caller, clock or passing_time)
-        self._settler = Settler(client, self._books, inputs.seconds("settle", settle))
-        self._sender = Sender(client, self._books, self._settler)
-        self._turns = Turns()
+        self._books = Books(journal, client.caller, clock or _utc_now, keys)
+        self._settler = Settler(client, self._books, seconds)
+        guard = UnownedGuard(
+            client.withdraws,
+            self._books,
+            self._settler,
+            trailing=seconds,
+            on_unowned=_one_of("on_unowned", on_unowned, ("block", "allow")),
+        )
+        self._driver = Driver(
+            client,
+            self._books,
+            Sender(client, self._books, self._settler, guard),
+            self._settler,
+            check=inputs.flag("check", check),
+            resends=_one_of("resend", resend, ("manual", "automatic")) == "automatic",
+        )
 
-    async def send(  # noqa: PLR0913 - a withdrawal's parameters and how to go about it, all keyword-only
+    async def send(  # noqa: PLR0913 - Upbit's own parameters, and keyword-only
         self,
         key: str,
         *,
@@ -93,39 +117,36 @@ class Payouts:
         transaction_type: TransactionType | str = TransactionType.DEFAULT,
         extra: Mapping[str, Param] | None = None,
         wait: bool = True,
-        resend: bool = False,
-        retry_refused: bool = False,
     ) -> Payout:
-        """Pay, unless that was done under this key already.
+        """Send a payout and wait for its outcome. Safe to call again with the same key.
 
-        Call it as often as you like: calls with one key join. It returns whenever something has left, now or before,
-        whatever became of it; the payout's `state` tells. It raises only if nothing has left, and then it may be called
-        again.
+        Concurrent calls with the same key share one attempt, also across processes. Once the request may have reached
+        Upbit, `send` returns the payout instead of raising; check `payout.state`. If it raises, nothing was sent: call
+        it again with the same key.
 
         Args:
-            key: What the payment is known by, such as ``invoice-42``; at most 256 characters.
+            key: Identifies the payment, such as ``invoice-42``; at most 256 characters.
             currency: The currency's code.
             net_type: The network's identifier.
-            amount: How much, as decimal text, a whole number or a Decimal.
+            amount: The amount, as decimal text, a whole number or a Decimal.
             address: The destination, which must be registered.
             secondary_address: Its tag or memo; where there is one it must be given.
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
-            wait: Wait until the payout has ended, or a person is needed. Otherwise return as soon as Upbit has
+            wait: Whether to wait until the payout has ended, or needs review. Otherwise return as soon as Upbit has
                 answered, or its answer is lost; but a payment of the same amount, currency and network that is not
                 settled is waited for in any case.
-            resend: If it is ``not_sent``, or turns out to be, send the very same request once more.
-            retry_refused: If Upbit has refused it, try again.
 
         Returns:
             The payout as it is then. If waiting for it failed, `error` says why.
 
         Raises:
-            PayoutConflict: The key stands for another payment.
-            PayoutBlocked: A payment of the same amount, currency and network needs a person first.
-            PreflightFailed: With ``check``: something stands in the way.
+            PayoutConflict: The key identifies another payment.
+            PayoutBlocked: A payment of the same amount, currency and network needs review first, or Upbit shows an
+                equal withdrawal that belongs to no payout.
+            PreflightFailed: With ``check``: the payment can't be made as it is asked for.
             JournalError: The journal can't be used.
-            UpbitError: Nothing has left: the network is down, or Upbit has turned it away unread.
+            UpbitError: Nothing was sent: the network is down, or Upbit has turned it away unread.
         """
         asked = request.intent_for(
             inputs.withdrawal(
@@ -140,23 +161,33 @@ class Payouts:
             host=self._client.host,
             now=self._books.clock(),
         )
-        wait = inputs.flag("wait", wait)
-        resend, again = inputs.flag("resend", resend), inputs.flag("retry_refused", retry_refused)
-        payout = await self._books.add(transitions.planned(request.key_of(key), asked))
+        key, wait = request.key_of(key), inputs.flag("wait", wait)
+        trust = self._books.trust
+        new = transitions.planned(key, asked, trust.request_mac(key, asked.members))
+        payout = await self._books.add(new)
         request.raise_if_other(payout, asked)
-        may_resend = resend and payout.state is not PayoutState.NOT_SENT  # if it turns out to be so
+        if payout.state.may_leave and not trust.vouches_for(payout):  # authorised with a former journal key
+            payout = await self._books.change(key, self._authorise(asked))
         while True:
-            payout = await self._drive(payout.key, resend=resend, retry_refused=again)
+            payout = await self._driver.drive(key, asked)
             if wait:
-                payout = await self._see_out(payout)
-            if payout.state is PayoutState.NOT_SENT and may_resend:
-                may_resend = False
-            elif payout.state not in {PayoutState.PLANNED, PayoutState.SENDING}:
+                payout = await self._driver.see_out(payout)
+            was_held_back = payout.state is PayoutState.QUEUED and payout.error is not None
+            if was_held_back or payout.state not in _IN_OTHER_HANDS:
                 return payout
-            # Else it is in the hands of another process, or was, which had to hold it back.
+
+    def _authorise(self, asked: Intent) -> Change:
+        """Return what authorises a row anew for a call that asks for the same."""
+
+        def authorise(known: Payout, _now: Now) -> Payout | None:
+            request.raise_if_other(known, asked)
+            mac = self._books.trust.request_mac(known.key, known.intent.members)
+            return manual.authorised(known, mac)
+
+        return authorise
 
     async def get(self, key: str) -> Payout | None:
-        """Return a payout as it is known by now, or None if there is none of that key; Upbit is not asked."""
+        """Return a payout from the journal, or None if it has none of that key."""
         return await self._books.find(request.key_of(key))
 
     async def wait(
@@ -165,9 +196,9 @@ class Payouts:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - it ends with one last look
     ) -> Payout:
-        """Wait until a payout has ended, was not sent or needs a person, and return it.
+        """Wait until a payout has ended, was not sent or needs review, and return it.
 
-        What is lost is looked for meanwhile. What is only planned waits until somebody sends it.
+        A lost withdrawal is looked for meanwhile. What is only planned waits until `send` is called.
 
         Args:
             key: The payout's key.
@@ -188,31 +219,30 @@ class Payouts:
         return await wait.end()
 
     async def pending(self) -> AsyncGenerator[Payout, None]:
-        """Yield all payouts for which somebody still has to do something, oldest first.
+        """Yield all open payouts, oldest first.
 
-        These are all but the ``done``, ``failed``, ``cancelled``, ``rejected`` and ``refused`` ones.
+        These are all but the ``done``, ``failed``, ``cancelled``, ``rejected``, ``declined`` and ``abandoned`` ones,
+        and those abandoned ones of which a copy may have been paid all the same.
         """
         await self._books.open()
         for key in await self._books.journal.open_keys():
             payout = await self._books.read(key)
-            if not payout.state.is_final:
+            if payout.is_open:
                 yield payout
 
     async def recover(
         self,
         *,
-        resend: bool = False,
         timeout: float | None = None,  # noqa: ASYNC109 - what goes on then is returned as it is
     ) -> list[Payout]:
-        """Take up all open payouts at once: look for what is lost, and wait for what was accepted.
+        """Take up all open payouts at once: look for what is lost, send what is queued, follow what was accepted.
 
-        Call it when a service starts, and every now and then: what another process (or one that has died) was
-        sending is left alone until its lease is over. What is only ``planned`` is left alone too: who wanted it calls
-        `send` again.
+        Call it when a service starts, and every minute: what another process (or one that has died) was sending is
+        left alone until its lease is over. What is only ``planned`` is left alone too: its caller sends it. Payouts
+        that were given up after a copy had left are looked at for 7 days.
 
         Args:
-            resend: Send those again that are known to be ``not_sent``, each the very same request.
-            timeout: For how many seconds to wait for what was accepted; None is until all of it has ended.
+            timeout: How long to wait for what was accepted, in seconds; None is until all of it has ended.
 
         Returns:
             Those that were open, oldest first, as they are then. If one could not be followed, its `error` says why.
@@ -220,16 +250,15 @@ class Payouts:
         Raises:
             JournalError: The journal can't be used.
         """
-        resend = inputs.flag("resend", resend)
         deadline = anyio.current_time() + inputs.patience("timeout", timeout)
         await self._books.open()
         keys = await self._books.journal.open_keys()
-        found: dict[str, Payout] = {}
+        found: dict[str, Payout | None] = {}
         failures: list[JournalError] = []
 
         async def take_up(key: str) -> None:
             try:
-                found[key] = await self._take_up(key, deadline, resend=resend)
+                found[key] = await self._driver.take_up(key, deadline)
             except JournalError as failure:
                 failures.append(failure)
 
@@ -238,61 +267,118 @@ class Payouts:
                 tasks.start_soon(take_up, key)
         if failures:
             raise failures[0]
-        return [found[key] for key in keys]
+        return [payout for payout in map(found.get, keys) if payout is not None]
 
     async def resolve(
-        self, key: str, *, uuid: str | None = None, not_sent: bool = False, note: str = ""
+        self,
+        key: str,
+        *,
+        uuid: str | None = None,
+        not_sent: bool = False,
+        note: str = "",
+        actor: str | None = None,
     ) -> Payout:
-        """Note down what a person has found out about a payout that is lost or in doubt.
+        """Record what was found out about a payout that is lost or in doubt. This authorises nothing.
 
-        One that was found by a match, or by a person, can be put right so, too.
+        An outcome that rests on a match, or on a manual decision, can be corrected so, too.
 
         Args:
             key: The payout's key.
-            uuid: The withdrawal that it is. Upbit is asked for it.
-            not_sent: Instead: Upbit does not have it. It can then be sent with ``resend=True``.
-            note: Who has found out, and how; it goes into the history.
+            uuid: The withdrawal that it is, by its id. Upbit is asked for it.
+            not_sent: Instead: Upbit does not have it. Its `candidates` are acknowledged as no payouts. To send it
+                again, call `retry` then.
+            note: How it was found out; it goes into the history.
+            actor: Who has found it out; it goes into the history.
 
         Raises:
             ValueError: Neither or both are given, there is no payout of that key, it is not in doubt, or the
                 withdrawal is of another currency, network or amount, or was there before.
             PayoutConflict: The withdrawal is another payout's.
-            NotFound: Upbit knows no such withdrawal.
+            NotFound: Upbit has no such withdrawal.
         """
         if (uuid is None) == (not inputs.flag("not_sent", not_sent)):
             raise ValueError("resolve takes a uuid, or not_sent=True")
-        note = request.note_of(note)
+        decision = request.decision_of(note, actor)
         payout = await self._settler.expire(request.key_of(key))
         resolving.raise_if_settled(payout)
         if uuid is None:
-            return await resolving.resolve_as_not_sent(self._books, payout, note)
+            return await resolving.resolve_as_not_sent(self._books, payout, decision)
         record = await self._client.withdraws.get(uuid)
-        return await resolving.resolve_as(self._books, payout, record, note)
+        return await resolving.resolve_as(self._books, payout, record, decision)
 
-    async def abandon(self, key: str, *, note: str = "") -> Payout:
-        """Give up a payout that has not left: nothing is ever sent under its key, and it is ``cancelled``.
+    async def retry(
+        self, key: str, *, new_nonce: bool = False, note: str = "", actor: str | None = None
+    ) -> Payout:
+        """Release a payout that is ``not_sent`` or ``declined`` to be sent again; it is ``queued`` then.
 
-        A withdrawal that Upbit has is not touched by this; `client.withdraws.cancel` cancels one.
+        `recover` sends it, or `send` with the same parameters. What was not sent goes out as the very same request:
+        Upbit takes its nonce only once, so even if the first copy was carried out, the next is refused. That protects
+        nothing after ``new_nonce=True``.
 
         Args:
             key: The payout's key.
-            note: Who has decided so, and why; it goes into the history.
+            new_nonce: Whether to sign it anew, for a nonce that Upbit has refused as used, or a key that was replaced.
+                It takes ``resolve(key, not_sent=True)`` before.
+            note: Why; it goes into the history.
+            actor: Who has decided so; it goes into the history.
 
         Raises:
-            ValueError: There is no payout of that key, or something of it has left, or may have: a withdrawal that
-                may be a ``not_sent`` one has turned up, for example.
+            ValueError: There is no payout of that key, it is in another state, or it takes a new nonce, or a finding
+                before one.
+            PayoutConflict: It has changed just now.
+        """
+        decision = request.decision_of(note, actor)
+        renew = inputs.flag("new_nonce", new_nonce)
+        payout = await self._settler.expire(request.key_of(key))
+        return await resolving.retry(self._books, payout, decision, new_nonce=renew)
+
+    async def abandon(
+        self, key: str, *, force: bool = False, note: str = "", actor: str | None = None
+    ) -> Payout:
+        """Give up a payout: nothing more is sent under its key, and it is ``abandoned``.
+
+        That is no proof that nothing was sent before. If a copy has left, `recover` looks for it for 7 days, and it is
+        open again if a withdrawal turns up. What Upbit has is not touched; `client.withdraws.cancel` cancels it.
+
+        Args:
+            key: The payout's key.
+            force: Whether to give up what left within the last hour, too.
+            note: Why; it goes into the history.
+            actor: Who has decided so; it goes into the history.
+
+        Raises:
+            ValueError: There is no payout of that key, its outcome is open, a withdrawal that may be it has turned up,
+                or a copy left within the last hour.
             PayoutConflict: It has changed just now.
             UpbitError: Upbit's list, which is read once more for a ``not_sent`` one, could not be read.
         """
-        note = request.note_of(note)
-        # No turn is waited for: it may be the very call that is to be stopped which has it.
+        decision = request.decision_of(note, actor)
+        force = inputs.flag("force", force)
+        # This waits for no other call: it may be the very one that is to be stopped.
         payout = await self._settler.expire(request.key_of(key))
-        if payout.state is PayoutState.NOT_SENT and payout.evidence is not Evidence.PERSON:
+        if payout.state is PayoutState.NOT_SENT:
             payout = await self._settler.look_again(payout)
-        return await resolving.abandon(self._books, payout, note)
+        return await resolving.abandon(self._books, payout, decision, force=force)
+
+    async def acknowledge(self, uuid: str, *, note: str = "", actor: str | None = None) -> None:
+        """Record that a withdrawal is no payout, so that it blocks none and is a candidate of none.
+
+        Args:
+            uuid: The withdrawal's id. Upbit is asked for it.
+            note: What it is; it is kept beside it.
+            actor: Who says so.
+
+        Raises:
+            PayoutConflict: It belongs to a payout.
+            NotFound: Upbit has no such withdrawal.
+        """
+        decision = request.decision_of(note, actor)
+        record = await self._client.withdraws.get(uuid)
+        await self._books.open()
+        await resolving.acknowledge(self._books, record.uuid.casefold(), record.currency, decision)
 
     async def aclose(self) -> None:
-        """Let go of the journal; the client stays open."""
+        """Close the journal; the client stays open."""
         await self._books.aclose()
 
     async def __aenter__(self) -> Self:
@@ -310,82 +396,20 @@ class Payouts:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         with anyio.CancelScope(shield=True):
             await self.aclose()
 
-    # -- sending -----------------------------------------------------------------------------------
 
-    async def _drive(self, key: str, *, resend: bool, retry_refused: bool) -> Payout:
-        """Bring a payout as far as sending gets it; one caller at a time."""
-        async with self._turns.take(key) as turn:
-            if turn.failure is not None:
-                raise copy.copy(turn.failure)  # this call has joined the one that failed
-            payout = await self._settler.arrival(key)
-            if payout.state is PayoutState.REFUSED and retry_refused:
-                payout = await self._books.change(
-                    key, lambda known: transitions.to_be_tried_again(known, self._books.clock())
-                )
-            try:
-                if payout.state is PayoutState.PLANNED:
-                    return await self._send_first(payout)
-                if payout.state is PayoutState.NOT_SENT and resend:
-                    return await self._sender.send(payout)
-            except UpbitError as error:
-                known = await self._books.read(key)
-                if known.state is PayoutState.NOT_SENT:
-                    # A former copy may have left, so this is told and not raised.
-                    return attrs.evolve(known, error=error)
-                if known.state is payout.state:
-                    self._turns.fail(key, error)
-                    with contextlib.suppress(JournalError):
-                        await self._books.change(key, functools.partial(transitions.held_up, error=error))
-                    raise
-                return known  # another process got further meanwhile
-            return payout
+_IN_OTHER_HANDS: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.SENDING})
+"""Another process is sending it, or was, and had to hold it back."""
 
-    async def _send_first(self, payout: Payout) -> Payout:
-        if self._check:
-            await request.check(self._client, payout)
-        return await self._sender.send(payout)
 
-    async def _see_out(self, payout: Payout) -> Payout:
-        """Wait for the end of what has left. What goes wrong with that is told, and not raised."""
-        try:
-            if payout.state.is_under_way:
-                payout = await self._settler.free(payout.key)
-            if payout.state is PayoutState.ACCEPTED:
-                payout = await self._settler.follow(payout)
-        except UpbitError as error:
-            return await self._with_error(payout, error)
-        return payout
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
-    async def _with_error(self, payout: Payout, error: UpbitError) -> Payout:
-        with contextlib.suppress(JournalError):
-            payout = await self._books.read(payout.key)
-        return attrs.evolve(payout, error=error)
 
-    # -- finding out -------------------------------------------------------------------------------
-
-    async def _take_up(self, key: str, deadline: float, *, resend: bool) -> Payout:
-        payout = await self._settler.expire(key)
-        try:
-            if payout.state is PayoutState.UNKNOWN:
-                payout = await self._settler.settle(key)
-            elif payout.state is PayoutState.NOT_SENT and not resend and payout.evidence is Evidence.MATCH:
-                payout = await self._settler.look_again(payout)
-            elif payout.state is PayoutState.NEEDS_PERSON:
-                payout = await self._settler.reconsider(payout)
-            if payout.state is PayoutState.NOT_SENT and resend:
-                payout = await self._drive(key, resend=True, retry_refused=False)
-                if payout.state is PayoutState.UNKNOWN:
-                    payout = await self._settler.settle(key)
-            if payout.state is PayoutState.ACCEPTED:
-                payout = await self._settler.follow(payout, deadline)
-        except PollTimeout:
-            return await self._books.read(key)
-        except JournalError:
-            raise
-        except UpbitError as error:
-            return await self._with_error(payout, error)
-        return payout
+def _one_of(name: str, value: _Option, known: Sequence[_Option]) -> _Option:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+    return value

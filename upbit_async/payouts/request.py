@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import PayoutConflict, PreflightFailed, raise_alone
 from upbit_async.models import Intent
 from upbit_async.models.reason import Reason
+from upbit_async.payouts.manual import Decision
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["check", "intent_for", "key_of", "note_of", "raise_if_other"]
+__all__ = ["check", "decision_of", "intent_for", "key_of", "raise_if_other"]
 
 _LONGEST_KEY = 256
 
@@ -58,15 +60,17 @@ def intent_for(members: Mapping[str, Param], *, host: str, now: dt.datetime) -> 
     return Intent(endpoint=CREATE_WITHDRAWAL.label, host=host, members=dict(message.members), started_at=now)
 
 
-def note_of(text: object) -> str:
-    """Return a person's note.
+def decision_of(note: object, actor: object) -> Decision:
+    """Return who decided something, and why.
 
     Raises:
-        TypeError: It is not text.
+        TypeError: The note is not text, or the actor is neither text nor None.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"note is text, not {type(text).__name__}")
-    return text
+    if not isinstance(note, str):
+        raise TypeError(f"note must be text, got {type(note).__name__}")
+    if actor is not None and not isinstance(actor, str):
+        raise TypeError(f"actor must be text or None, got {type(actor).__name__}")
+    return Decision(note=note, actor=actor)
 
 
 def raise_if_other(payout: Payout, asked: Intent) -> None:
@@ -85,7 +89,14 @@ def raise_if_other(payout: Payout, asked: Intent) -> None:
 
 
 def _comparable(intent: Intent) -> dict[str, str | Decimal | None]:
-    return {**intent.members, "amount": intent.amount}
+    """Return the members in a form in which equal payments are equal."""
+    members: dict[str, str | Decimal | None] = {**intent.members, "amount": intent.amount}
+    if intent.address is not None and _EVM_ADDRESS.fullmatch(intent.address):
+        members["address"] = intent.address.lower()  # the case of its letters is a mere checksum (EIP-55)
+    return members
+
+
+_EVM_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
 async def check(client: UpbitClient, payout: Payout) -> None:

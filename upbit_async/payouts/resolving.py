@@ -1,104 +1,169 @@
-"""Noting down what a person has found out, or decided."""
+"""Manual decisions about payouts: what was found out, and what is to happen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+from typing import TYPE_CHECKING, Final
 
 from upbit_async.checks import contradictions, fits
 from upbit_async.errors import PayoutConflict, raise_alone
 from upbit_async.escaping import escaped
-from upbit_async.payouts import transitions
+from upbit_async.payouts import manual
 from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.moments import is_recent
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.books import Books
+    from upbit_async.payouts.manual import Decision
 
-__all__ = ["abandon", "raise_if_settled", "resolve_as", "resolve_as_not_sent"]
+__all__ = ["abandon", "acknowledge", "raise_if_settled", "resolve_as", "resolve_as_not_sent", "retry"]
 
-_RESOLVABLE = frozenset({PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.NEEDS_PERSON})
-_ABANDONABLE = frozenset({PayoutState.PLANNED, PayoutState.NOT_SENT})
+_RESOLVABLE: Final = frozenset({PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.NEEDS_REVIEW})
+_ABANDONABLE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.NOT_SENT})
+_FRESH: Final = dt.timedelta(hours=1)
+"""For how long after a copy has left it takes `force` to give a payout up."""
 
 
 def raise_if_settled(payout: Payout) -> None:
-    """Make sure that a payout is lost or in doubt, or was only found by a match, or by a person.
+    """Make sure that the outcome of a payout is open, or rests on a match or on a manual decision.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It is certain, or nothing has left.
     """
-    is_open = payout.state in _RESOLVABLE or payout.evidence in {Evidence.MATCH, Evidence.PERSON}
-    has_never_left = payout.departure is None and payout.uuid is None
+    is_open = (
+        payout.state in _RESOLVABLE
+        or bool(payout.candidates)
+        or (payout.state is PayoutState.ABANDONED and payout.departure is not None)
+        or payout.evidence in {Evidence.MATCH, Evidence.PERSON}
+    )
+    has_never_left = payout.departure is None and payout.uuid is None and not payout.candidates
     if has_never_left or not is_open:
         raise ValueError(f"{payout} is {payout.state}: there is nothing to resolve")
 
 
-async def resolve_as(books: Books, payout: Payout, record: Withdrawal, note: str) -> Payout:
-    """Note down that a payout is a certain withdrawal.
+async def resolve_as(books: Books, payout: Payout, record: Withdrawal, decision: Decision) -> Payout:
+    """Record that a payout is a certain withdrawal.
 
     Raises:
         ValueError: The withdrawal is of another currency, network or amount, or older than the payout.
         PayoutConflict: It is another payout's.
     """
     uuid = record.uuid.casefold()
-    for other in await books.journal.beside(payout, [uuid]):
-        if other.uuid is not None and other.uuid.casefold() == uuid:
+    related = await books.journal.related(payout.kind.currency, [uuid])
+    for other in related.payouts:
+        if other.key != payout.key and other.uuid is not None and other.uuid.casefold() == uuid:
             raise _belongs_to(other.key, uuid)
-    told_before = payout.uuid is not None and payout.uuid.casefold() == uuid
-    if not told_before and (why := await _why_not(books, payout, record)):
+    is_known = payout.uuid is not None and payout.uuid.casefold() == uuid
+    if not is_known and (why := await _why_not(books, payout, record)):
         raise ValueError(f"{payout} can't be withdrawal {escaped(uuid)}, {why}")
-    return await _swap(books, payout, transitions.resolved(payout, record, note, books.clock()))
+    return await _swap(books, payout, manual.resolved(payout, record, decision, await books.now()))
 
 
 async def _why_not(books: Books, payout: Payout, record: Withdrawal) -> str:
-    """Say why a withdrawal can't be a payout; empty if it can."""
-    if payout.departure is not None and record.uuid.casefold() in payout.departure.fence:
+    """Return why a withdrawal can't be a payout; empty if it can."""
+    if payout.departure is not None and record.uuid.casefold() in payout.departure.baseline:
         return "which was there before the payout was first sent"
     if wrong := contradictions(payout.intent, record):
         return f"which is {wrong}"
     reading = await books.reading()
     if reading is not None and record.fee is not None and not fits(payout.intent, record, reading):
         fee = f"{record.amount:f} with a fee of {record.fee:f}"
-        return f"which is of {fee}; Upbit's answers show that amounts are told {reading.value}"
+        return f"which is of {fee}; Upbit's answers show that amounts are {reading.value}"
     return ""
 
 
-async def resolve_as_not_sent(books: Books, payout: Payout, note: str) -> Payout:
-    """Note down that Upbit does not have a payout.
+async def resolve_as_not_sent(books: Books, payout: Payout, decision: Decision) -> Payout:
+    """Record that Upbit does not have a payout; its candidates are no payouts, then.
 
     Raises:
-        ValueError: Upbit itself has told its withdrawal.
+        ValueError: Upbit itself has named its withdrawal.
     """
-    if payout.departure is None or payout.departure.answered:
-        raise ValueError(f"{payout} was told by Upbit as a withdrawal: it was sent")
-    if payout.is_abandoned:
-        raise ValueError(
-            f"{payout} was given up, and stays so; only a withdrawal that is its can change that"
-        )
-    return await _swap(books, payout, transitions.resolved_as_not_sent(payout, note, books.clock()))
+    if payout.departure is not None and payout.departure.answered:
+        raise ValueError(f"{payout}: Upbit's own answer has named its withdrawal, so it was sent")
+    candidates = payout.candidates
+    if payout.departure is not None:
+        payout = await _swap(books, payout, manual.resolved_as_not_sent(payout, decision, await books.now()))
+    for uuid in candidates:
+        await acknowledge(books, uuid, payout.kind.currency, decision)
+    return await books.read(payout.key)
 
 
-async def abandon(books: Books, payout: Payout, note: str) -> Payout:
-    """Note down that a payout is not to be sent any more.
+async def acknowledge(books: Books, uuid: str, currency: str, decision: Decision) -> None:
+    """Record that a withdrawal is no payout, for all payouts that it could be.
 
     Raises:
-        ValueError: Something of it has left, or may have.
+        PayoutConflict: It belongs to a payout.
     """
-    if payout.is_abandoned:
+    try:
+        await books.journal.acknowledge(uuid, currency, decision, (await books.now()).utc)
+    except Taken as taken:
+        raise _belongs_to(taken.by_key, uuid) from None
+    for other in (await books.journal.related(currency, [uuid])).payouts:
+        if uuid in other.candidates:
+            await books.change(
+                other.key, lambda payout, now: manual.acknowledged(payout, uuid, decision, now)
+            )
+
+
+async def abandon(books: Books, payout: Payout, decision: Decision, *, force: bool) -> Payout:
+    """Record that nothing more of a payout is to be sent.
+
+    Raises:
+        ValueError: Its outcome is open, or a copy left within the last hour and `force` is not given.
+    """
+    if payout.state is PayoutState.ABANDONED:
         return payout
     if payout.state not in _ABANDONABLE:
-        raise ValueError(f"{payout} is {payout.state}: only what is planned or not_sent can be abandoned")
-    return await _swap(books, payout, transitions.abandoned(payout, note, books.clock()))
+        raise ValueError(
+            f"{payout} is {payout.state}: only what is planned, queued or not_sent can be abandoned"
+        )
+    now, departure = await books.now(), payout.departure
+    if departure is not None and not force and is_recent(departure.left_at, departure.left_utc, _FRESH, now):
+        raise ValueError(
+            f"{payout}: a copy of its request left at {departure.left_utc:%Y-%m-%d %H:%M:%S} UTC, less than an hour "
+            "ago; that Upbit's list does not show it is no proof that it will not be carried out; wait, or call "
+            f"abandon({payout.key!r}, force=True) and look at Upbit's website later"
+        )
+    return await _swap(books, payout, manual.abandoned(payout, decision, now))
+
+
+async def retry(books: Books, payout: Payout, decision: Decision, *, new_nonce: bool) -> Payout:
+    """Record that a payout is to be sent again.
+
+    Raises:
+        ValueError: It is neither not_sent nor declined, or it takes, or must not have, a new nonce.
+    """
+    key, departure = repr(payout.key), payout.departure
+    waits_for_key = payout.state.may_leave and not books.trust.vouches_for(payout)
+    if payout.state not in {PayoutState.NOT_SENT, PayoutState.DECLINED} and not waits_for_key:
+        raise ValueError(f"{payout} is {payout.state}: only what is not_sent or declined can be sent again")
+    if new_nonce and departure is not None and payout.evidence is not Evidence.PERSON:
+        raise ValueError(
+            f"{payout}: a copy with a new nonce could be carried out beside the first; look at Upbit's website and "
+            f"call resolve({key}, not_sent=True) before retry({key}, new_nonce=True)"
+        )
+    if not new_nonce and departure is not None and departure.arrived:
+        raise ValueError(
+            f"{payout}: Upbit has refused its nonce as used, and would refuse it again; look at Upbit's website, call "
+            f"resolve({key}, not_sent=True) and then retry({key}, new_nonce=True)"
+        )
+    renew = new_nonce and departure is not None
+    mac = books.trust.request_mac(payout.key, payout.intent.members)
+    return await _swap(
+        books, payout, manual.queued(payout, decision, await books.now(), renew=renew, mac=mac)
+    )
 
 
 def _belongs_to(key: str, uuid: str | None) -> PayoutConflict:
     return PayoutConflict(f"withdrawal {uuid} belongs to payout {key!r}")
 
 
-async def _swap(books: Books, payout: Payout, resolved: Payout) -> Payout:
+async def _swap(books: Books, payout: Payout, changed: Payout) -> Payout:
     try:
-        return await books.swap(payout, resolved)
+        return await books.swap(payout, changed)
     except Taken as taken:
-        raise_alone(_belongs_to(taken.by_key, resolved.uuid))
+        raise_alone(_belongs_to(taken.by_key, changed.uuid))
     except Outdated:
         raise_alone(PayoutConflict(f"{payout} has changed just now; look at it again"))

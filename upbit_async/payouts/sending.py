@@ -1,4 +1,4 @@
-"""Sending a payout: the fence, its turn among its likes, and as many passages as are allowed."""
+"""Sending a payout: authorisation, baseline, one at a time among its equals, and repeats where they are safe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from upbit_async.errors import (
     RateLimited,
     UpbitError,
 )
-from upbit_async.payouts.fence import take_fence
 from upbit_async.payouts.journal import Outdated, Taken
 from upbit_async.payouts.passage import Passage
 from upbit_async.payouts.payout import Payout, PayoutState
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.payouts.books import Books
     from upbit_async.payouts.settling import Settler
+    from upbit_async.payouts.unowned import UnownedGuard
 
 __all__ = ["Sender"]
 
@@ -41,27 +41,32 @@ class Sender:
     Args:
         client: Sends them.
         books: The payouts.
-        settler: Settles what stands in the way.
+        settler: Settles other payouts that must be settled first.
+        guard: Takes the baseline, and blocks what an unowned withdrawal could be.
     """
 
-    def __init__(self, client: UpbitClient, books: Books, settler: Settler) -> None:
+    def __init__(self, client: UpbitClient, books: Books, settler: Settler, guard: UnownedGuard) -> None:
         self._client = client
         self._books = books
         self._settler = settler
+        self._guard = guard
         self._turns = Turns()
         self._name = f"payouts {uuid.uuid4()}"
 
     async def send(self, payout: Payout) -> Payout:
-        """Send a payout that is planned, or one more copy of one that was not sent.
+        """Send a payout that is planned or queued, or one more copy of one that was not sent.
 
         Returns:
-            The payout as it is when something has left, or as somebody else has made it.
+            The payout as it is when something has left, or as another owner has made it.
 
         Raises:
-            PayoutBlocked: A payout of the same amount, currency and network needs a person first.
+            PayoutBlocked: A payout of the same amount, currency and network needs review first, or a withdrawal that
+                belongs to no payout could be this one.
+            JournalError: The row does not prove that it was authorised with the present journal key.
             ConfigurationError: A further copy can't be signed as the first was.
             UpbitError: Nothing has left, or it was turned away unread.
         """
+        self._check_authorised(payout)
         self._check_key(payout)
         before = payout.state
         async with self._turns.take(payout.kind):
@@ -79,21 +84,18 @@ class Sender:
         return payout
 
     async def _pass(self, payout: Payout) -> Payout:
-        """Make one passage, when the way is free."""
+        """Send one copy as soon as no other payout must be settled first."""
         before = payout.state
         while payout.state is before:
             try:
-                if before is PayoutState.NOT_SENT:
+                if payout.departure is not None:
                     payout = await self._settler.look_again(payout)
                     if payout.state is not before:
                         return payout
-                fence = (
-                    payout.departure.fence
-                    if payout.departure
-                    else await take_fence(self._client.withdraws, payout.kind.currency)
-                )
+                baseline = await self._baseline(payout)
+                self._check_authorised(payout)
                 passage = Passage(
-                    payout, fence, owner=self._owner, caller=self._client.caller, books=self._books
+                    payout, baseline, owner=self._owner, caller=self._client.caller, books=self._books
                 )
                 return await passage.make()
             except Taken as taken:
@@ -102,9 +104,17 @@ class Sender:
                 payout = await self._books.read(payout.key)
         return payout
 
+    async def _baseline(self, payout: Payout) -> tuple[str, ...]:
+        """Return the baseline of the first copy; the guard is asked before a first copy, or one with a new nonce."""
+        known = payout.departure
+        if known is not None and not known.renew:
+            return known.baseline
+        taken = await self._guard.baseline(payout)
+        return taken if known is None else known.baseline
+
     @property
     def _owner(self) -> str:
-        return f"{self._name} of process {os.getpid()}"  # which may be another's child by now
+        return f"{self._name} of process {os.getpid()}"  # it may have been forked since
 
     async def _free_the_way(self, payout: Payout, by_key: str) -> None:
         """Wait until the payout that stands in the way is settled, or settle it."""
@@ -115,13 +125,14 @@ class Sender:
         except UpbitError as error:
             raise PayoutBlocked(
                 f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network must be settled "
-                f"first, and that failed ({error}); try again later, or look at Upbit's website and resolve it",
+                f"first, and that failed ({error}); try again later, or look at Upbit's website and call "
+                f"resolve({by_key!r}, …)",
                 by_key=by_key,
             ) from error
-        if other.state is PayoutState.NEEDS_PERSON:
+        if other.state is PayoutState.NEEDS_REVIEW:
             raise PayoutBlocked(
-                f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network needs a "
-                f"person first: {other.reason}",
+                f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network needs review "
+                f"first: {other.reason}",
                 by_key=by_key,
             )
 
@@ -135,10 +146,21 @@ class Sender:
         )
         return wait_before_retry(self._client.caller.retry, situation, rand=random.random)
 
+    def _check_authorised(self, payout: Payout) -> None:
+        if self._books.trust.vouches_for(payout):
+            return
+        raise JournalError(
+            f"{payout} is not sent: its row in the journal was authorised with another journal key, or changed by "
+            "something else; make the same call of send again to authorise it, or check what it asks for and call "
+            f"retry({payout.key!r})"
+        )
+
     def _check_key(self, payout: Payout) -> None:
-        signed_by = payout.departure.signed_by if payout.departure is not None else None
-        if signed_by is not None and signed_by != self._client.caller.key_digest:
-            raise ConfigurationError(
-                f"{payout} was signed with key #{signed_by[:8]}, and this client has another: a copy signed otherwise "
-                "could be carried out a second time; send it again with the former key, or resolve it"
-            )
+        known = payout.departure
+        if known is None or known.renew or known.signed_by == self._client.caller.key_digest:
+            return
+        raise ConfigurationError(
+            f"{payout} was signed with key #{known.signed_by[:8]}, and this client has another: a copy signed "
+            "otherwise could be carried out a second time; send it again with the former key, or look at Upbit's "
+            f"website and call resolve({payout.key!r}, not_sent=True), then retry({payout.key!r}, new_nonce=True)"
+        )

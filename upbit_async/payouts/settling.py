@@ -1,4 +1,4 @@
-"""Finding out what became of a payout whose answer was lost, and following one that was accepted."""
+"""Settling: determines the outcome of payouts whose answer was lost, and follows those that were accepted."""
 
 from __future__ import annotations
 
@@ -7,32 +7,30 @@ from typing import TYPE_CHECKING
 
 import anyio
 import attrs
-from anyio.lowlevel import current_token
 
 from upbit_async.checks import Reading, fits
 from upbit_async.errors import PollTimeout
 from upbit_async.payouts import transitions
-from upbit_async.payouts.fence import new_since
+from upbit_async.payouts.baseline import since_baseline
 from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.moments import settling_left
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.turns import Turns, between_looks
-from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge
+from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge, others
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Collection
-
-    from anyio.lowlevel import EventLoopToken
 
     from upbit_async.client import UpbitClient
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.books import Books
+    from upbit_async.payouts.moments import Now
     from upbit_async.payouts.verdict import Verdict
 
 __all__ = ["Settler"]
 
 _SECOND_LOOK = 1.0
-"""So long after the first a second look must show nothing either, in seconds."""
+"""How long after the first list a second one must show nothing either, in seconds."""
 
 
 class Settler:
@@ -41,15 +39,14 @@ class Settler:
     Args:
         client: Reads Upbit's list.
         books: The payouts.
-        settle: How long after the loss of an answer the list is believed to be complete, in seconds.
+        settling_time: How long after the loss of an answer the list may lag behind, in seconds.
     """
 
-    def __init__(self, client: UpbitClient, books: Books, settle: float) -> None:
+    def __init__(self, client: UpbitClient, books: Books, settling_time: float) -> None:
         self._client = client
         self._books = books
-        self._patience = settle
+        self._settling_time = settling_time
         self._turns = Turns()
-        self._losses: dict[str, tuple[tuple[dt.datetime | None, EventLoopToken], float]] = {}
 
     async def settle(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
         """Wait until the settling time is over, look, and decide. What is settled already stays as it is.
@@ -65,7 +62,6 @@ class Settler:
             async with self._turns.take(key):
                 found = await self._settle_once(key, behind)
             if isinstance(found, Payout):
-                self._losses.pop(key, None)
                 return found
             # No turn is held here: two that wait for each other must not stand still.
             for other in found.keys:
@@ -95,26 +91,30 @@ class Settler:
             payout = await self.expire(key)
             if payout.state is not PayoutState.UNKNOWN:
                 return payout
-            await anyio.sleep(self.time_left(payout))
+            if left := await self.time_left(payout):
+                await anyio.sleep(left)
+                continue
             verdict = await self._judge_surely(payout, behind)
             if isinstance(verdict, WaitFor):
                 return verdict
             try:
-                return await self._books.swap(payout, self._by(verdict, payout))
+                return await self._decided(payout, verdict)
             except (Outdated, Taken):
                 continue
 
     async def expire(self, key: str) -> Payout:
-        """Return a payout, which is unknown if whoever was sending it has not told in time."""
-        return await self._books.change(key, lambda payout: transitions.expired(payout, self._books.clock()))
+        """Return a payout, which is unknown if its owner has not recorded an outcome within its lease."""
+        return await self._books.change(key, transitions.expired)
 
     async def look_again(self, payout: Payout) -> Payout:
-        """Look once more for a payout that was not sent: what has turned up since is for a person.
+        """Read the list once more for a payout that was not sent, or was given up after a copy had left.
+
+        What has turned up since makes it a matter for review. An abandoned payout keeps its state.
 
         Raises:
             UpbitError: The list could not be read.
         """
-        while payout.state is PayoutState.NOT_SENT:
+        while payout.state in _LOOKED_AT_AGAIN:
             match await self._judge(payout):
                 case WaitFor(keys):
                     payout = await self._after(keys, payout)
@@ -123,18 +123,22 @@ class Settler:
                     doubt = AskPerson(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
                 case AskPerson(_, [_, *_]) as doubt:
                     pass
-                case _:
-                    return payout  # what others have withdrawn since then says nothing
+                case _:  # other withdrawals since then prove nothing
+                    if payout.state is PayoutState.ABANDONED and not await self.time_left(payout):
+                        return await self._books.change(payout.key, transitions.nothing_new)
+                    return payout
+            if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
+                return payout
             payout = await self._decide(payout, doubt)
         return payout
 
     async def reconsider(self, payout: Payout) -> Payout:
-        """Judge a payout that needs a person once more: what has become known since may settle it.
+        """Judge a payout that needs review once more: what has become known since may settle it.
 
         Raises:
             UpbitError: The list could not be read.
         """
-        while payout.state is PayoutState.NEEDS_PERSON and payout.uuid is None and payout.in_question:
+        while payout.state is PayoutState.NEEDS_REVIEW and _may_be_reconsidered(payout):
             verdict = await self._judge_surely(payout)
             if isinstance(verdict, WaitFor):
                 payout = await self._after(verdict.keys, payout)
@@ -152,9 +156,13 @@ class Settler:
 
     async def _decide(self, payout: Payout, verdict: Adopt | SayNotSent | AskPerson) -> Payout:
         try:
-            return await self._books.swap(payout, self._by(verdict, payout))
+            return await self._decided(payout, verdict)
         except (Outdated, Taken):
             return await self._books.read(payout.key)
+
+    async def _decided(self, payout: Payout, verdict: Adopt | SayNotSent | AskPerson) -> Payout:
+        decided = _by(verdict, payout, await self._books.now())
+        return payout if decided is None else await self._books.swap(payout, decided)
 
     async def follow(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Wait until an accepted payout's withdrawal has ended, or until a deadline by the loop's clock.
@@ -174,64 +182,73 @@ class Settler:
         return await self._see(payout.key, record)
 
     async def _see(self, key: str, record: Withdrawal) -> Payout:
-        return await self._books.change(
-            key, lambda payout: transitions.seen(payout, record, self._books.clock())
-        )
+        return await self._books.change(key, lambda payout, now: transitions.seen(payout, record, now))
 
-    def time_left(self, payout: Payout) -> float:
+    async def time_left(self, payout: Payout) -> float:
         """Return how long a payout is still left to settle, in seconds.
 
-        It counts from when its loss was first seen here, by the event loop's clock: no time of day is believed.
+        It counts from when its loss was recorded, by the journal's clock, also across restarts of the service.
         """
-        now = anyio.current_time()
-        loss = payout.known_departure.lost_at, current_token()
-        known, since = self._losses.get(payout.key, (None, now))
-        if known != loss:
-            since = now
-            self._losses[payout.key] = loss, since
-        return max(0.0, since + self._patience - now)
+        departure = payout.known_departure
+        now = (await self._books.now()).journal
+        if departure.lost_at is None:
+            return self._settling_time
+        return settling_left(
+            departure.lost_at, departure.left_at, self._settling_time, now, is_bounded=departure.is_bounded
+        )
 
     async def _judge_surely(self, payout: Payout, behind: Collection[str] = ()) -> Verdict:
         verdict = await self._judge(payout, behind)
-        if isinstance(verdict, SayNotSent):  # one empty answer may be a slip of the server's
+        if isinstance(verdict, SayNotSent):  # one empty list may be a slip of the server's
             await anyio.sleep(_SECOND_LOOK)
-            verdict = await self._judge(payout, behind)
+            verdict = await self._judge(payout, behind, confirm=True)
         return verdict
 
-    async def _judge(self, payout: Payout, behind: Collection[str] = ()) -> Verdict:
+    async def _judge(self, payout: Payout, behind: Collection[str] = (), *, confirm: bool = False) -> Verdict:
         departure = payout.known_departure
-        listed = await new_since(self._client.withdraws, payout.kind.currency, departure.fence)
-        rows = [await self._completed(row, payout) for row in listed]
-        # The journal is read after the list: whoever has made what the list shows is in it by then.
-        beside = await self._books.journal.beside(payout, [row.uuid.casefold() for row in rows])
+        listing = await since_baseline(
+            self._client.withdraws, payout.kind.currency, departure.baseline, confirm=confirm
+        )
+        rows = [await self._completed(row, payout) for row in listing.rows]
+        # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
+        related = await self._books.journal.related(payout.kind.currency, listing.uuids)
         verdict = judge(
             payout,
             Sight(
                 rows=rows,
-                beside=beside,
+                beside=others(related.payouts, payout.key, await self._books.now()),
                 elsewhere=self._client.caller.answered,
-                ruled_out=departure.ruled_out,
+                excluded={*departure.excluded, *related.acknowledged},
                 reading=await self._books.reading(),
                 behind=behind,
+                gap=listing.gap,
             ),
         )
         is_anothers = departure.signed_by != self._client.caller.key_digest
-        if isinstance(verdict, SayNotSent) and not departure.fence and is_anothers:
+        if isinstance(verdict, SayNotSent) and not departure.baseline and is_anothers:
             return AskPerson("it was signed with another key, and this one's account may be another")
         return verdict
 
     async def _completed(self, row: Withdrawal, payout: Payout) -> Withdrawal:
-        """Return a row with its network: the list may leave it out, and the single withdrawal tell it."""
+        """Return a row with its network: the list may leave it out where the single withdrawal has it."""
         if row.net_type is not None or not any(fits(payout.intent, row, reading) for reading in Reading):
             return row
         return attrs.evolve(row, net_type=(await self._client.withdraws.get(row.uuid)).net_type)
 
-    def _by(self, verdict: Adopt | SayNotSent | AskPerson, payout: Payout) -> Payout:
-        now = self._books.clock()
-        match verdict:
-            case Adopt(record):
-                return transitions.adopted(payout, record, now)
-            case SayNotSent():
-                return transitions.not_found(payout, now)
-            case AskPerson():
-                return transitions.doubtful(payout, verdict.why, verdict.in_question, now)
+
+def _may_be_reconsidered(payout: Payout) -> bool:
+    """Whether the list may settle it: not if Upbit's own answers contradict each other."""
+    return payout.uuid is None and payout.departure is not None and not payout.departure.answered
+
+
+_LOOKED_AT_AGAIN = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED})
+
+
+def _by(verdict: Adopt | SayNotSent | AskPerson, payout: Payout, now: Now) -> Payout | None:
+    match verdict:
+        case Adopt(record):
+            return transitions.adopted(payout, record, now)
+        case SayNotSent():
+            return transitions.not_found(payout, now)
+        case AskPerson():
+            return transitions.doubtful(payout, verdict.why, verdict.uuids, now)

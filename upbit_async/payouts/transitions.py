@@ -1,8 +1,7 @@
-"""How a payout moves from state to state. Pure.
+"""How a payout moves from state to state by itself. Pure; manual decisions are in `manual`.
 
-Each function takes a payout as it stands and returns it as it stands then, or None where what has happened
-changes nothing any more: two owners may hear of the same request, and the second of them must not undo what the
-first has found out.
+Each function returns the updated payout, or None if what has happened changes nothing: two owners may learn of the
+same request, and the second must not undo what the first has found out.
 """
 
 from __future__ import annotations
@@ -14,21 +13,22 @@ import attrs
 from upbit_async.checks import contradictions
 from upbit_async.errors import OutcomeUnknown
 from upbit_async.models import WithdrawalState
+from upbit_async.payouts.moments import Moment, lease_is_over
 from upbit_async.payouts.payout import EDGES, Departure, Evidence, Payout, PayoutState, Step
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from upbit_async.errors import APIError, UpbitError
     from upbit_async.models import Intent, Withdrawal
+    from upbit_async.payouts.moments import Now
     from upbit_async.protocol.escort import Seal
 
 __all__ = [
-    "abandoned",
     "adopted",
     "answered",
     "clashing",
+    "declined",
     "departing",
     "departing_again",
     "disproved",
@@ -37,13 +37,13 @@ __all__ = [
     "held_back",
     "held_up",
     "lost",
+    "moved",
     "not_found",
+    "nothing_new",
     "planned",
-    "refused",
-    "resolved",
-    "resolved_as_not_sent",
     "seen",
-    "to_be_tried_again",
+    "taken",
+    "to_review",
 ]
 
 _NONCE_USED: Final = "nonce_used"
@@ -55,259 +55,318 @@ _ENDS: Final = {
 }
 
 
-def planned(key: str, intent: Intent) -> Payout:
+def planned(key: str, intent: Intent, mac: str = "") -> Payout:
     """Begin a payout."""
-    step = Step(at=intent.started_at, state=PayoutState.PLANNED, note="asked for")
-    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(step,))
+    step = Step(at=intent.started_at, state=PayoutState.PLANNED, note="recorded; nothing has left")
+    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(step,), mac=mac)
 
 
 # The request
 
 
-def departing(
+def departing(  # noqa: PLR0913 - keyword-only
     payout: Payout,
     *,
     seal: Seal,
     signed_by: str,
-    fence: Sequence[str],
+    baseline: Sequence[str],
     owner: str,
-    lease_until: dt.datetime,
-    now: dt.datetime,
+    lease: float,
+    now: Now,
+    is_bounded: bool = True,
+    mac: str = "",
 ) -> Payout:
-    """Take note that the first copy is about to leave."""
+    """Record that the first copy is about to leave."""
     departure = Departure(
         seal=seal,
         signed_by=signed_by,
         copies=1,
+        origin=payout.state,
         owner=owner,
-        leased_at=now,
-        lease_until=lease_until,
-        fence=tuple(fence),
+        left_at=Moment.at(now.journal),
+        left_utc=now.utc,
+        lease=lease,
+        is_bounded=is_bounded,
+        baseline=tuple(baseline),
+        mac=mac,
     )
-    return _to(payout, PayoutState.SENDING, now, "about to leave", error=None, departure=departure)
+    return moved(payout, PayoutState.SENDING, now, "about to leave", error=None, departure=departure)
 
 
-def departing_again(payout: Payout, *, owner: str, lease_until: dt.datetime, now: dt.datetime) -> Payout:
-    """Take note that one more copy of the very same request is about to leave."""
+def departing_again(
+    payout: Payout,
+    *,
+    owner: str,
+    lease: float,
+    now: Now,
+    seal: Seal | None = None,
+    signed_by: str | None = None,
+    is_bounded: bool = True,
+    mac: str | None = None,
+) -> Payout:
+    """Record that one more copy is about to leave.
+
+    Args:
+        payout: The payout.
+        owner: Who sends the copy.
+        lease: For how long nobody else touches it, in seconds.
+        now: The present.
+        seal: What the copy is signed with, if it gets a nonce of its own.
+        signed_by: Which key that is done with.
+        is_bounded: Whether the operating system gives up the copy's connection within the lease.
+        mac: Proves that this library wrote the seal.
+    """
     known = payout.known_departure
     departure = attrs.evolve(
-        known, copies=known.copies + 1, owner=owner, leased_at=now, lease_until=lease_until, lost_at=None
+        known,
+        seal=seal or known.seal,
+        signed_by=signed_by or known.signed_by,
+        copies=known.copies + 1,
+        origin=payout.state,
+        owner=owner,
+        left_at=Moment.at(now.journal),
+        left_utc=now.utc,
+        lease=lease,
+        lost_at=None,
+        is_bounded=known.is_bounded and is_bounded,
+        arrived=known.arrived and seal is None,
+        renew=seal is not None,  # if it is turned away, the next copy needs another nonce again
+        mac=known.mac if mac is None else mac,
     )
-    note = f"copy {departure.copies} of the same request is about to leave"
-    return _to(payout, PayoutState.SENDING, now, note, error=None, departure=departure)
+    what = "of the same request" if seal is None else "with a nonce of its own"
+    note = f"copy {departure.copies} {what} is about to leave"
+    return moved(payout, PayoutState.SENDING, now, note, error=None, departure=departure)
 
 
-def held_up(payout: Payout, error: UpbitError) -> Payout | None:
-    """Take note of what has kept the first copy from leaving, before it was noted down as leaving."""
-    if payout.state is not PayoutState.PLANNED or str(payout.error) == str(error):
+def held_up(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
+    """Record what prevents the next copy from leaving, before it was recorded as leaving."""
+    if not payout.state.may_leave or str(payout.error) == str(error):
         return None
     return attrs.evolve(payout, error=error)
 
 
-def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: dt.datetime) -> Payout | None:
-    """Take note that the copy under way has not left, or was turned away unread; earlier ones may have."""
+def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: Now) -> Payout | None:
+    """Record that the last copy has not left, or was turned away unread; earlier ones may have left."""
     if payout.state is not PayoutState.SENDING or payout.known_departure.owner != owner:
-        return None  # somebody else has it now
+        return None  # another owner has it now
     error = None if isinstance(why, str) else why
     note = f"nothing has left: {why}"
     departure = payout.known_departure
-    if departure.copies == 1:
-        return _to(payout, PayoutState.PLANNED, now, note, error=error, departure=None)
-    fewer = attrs.evolve(departure, copies=departure.copies - 1)
-    return _to(payout, PayoutState.NOT_SENT, now, note, error=error, departure=fewer)
+    fewer = None if departure.copies == 1 else attrs.evolve(departure, copies=departure.copies - 1)
+    return moved(payout, departure.origin, now, note, error=error, departure=fewer)
 
 
-def answered(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout | None:
-    """Take note of Upbit's answer, which outweighs everything that was concluded without it."""
+def answered(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
+    """Record Upbit's answer, which outweighs everything that was concluded without it."""
     if payout.departure is not None:
         payout = attrs.evolve(payout, departure=attrs.evolve(payout.departure, answered=True))
     if payout.uuid is not None and payout.uuid.casefold() != record.uuid.casefold():
         note = f"Upbit's answer names withdrawal {record.uuid}, and the list {payout.uuid}: there may be two"
-        return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
+        return to_review(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
     if payout.uuid is not None and payout.evidence is Evidence.ANSWER:
         return None
     if payout.uuid is not None:  # found already, and rightly so
         return attrs.evolve(payout, evidence=Evidence.ANSWER)
     if wrong := contradictions(payout.intent, record):
         note = f"Upbit's answer is withdrawal {record.uuid}, which is {wrong}"
-        return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
-    return _taken(payout, record, now, Evidence.ANSWER, f"Upbit has it as withdrawal {record.uuid}")
+        return to_review(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
+    note = f"Upbit has it as withdrawal {record.uuid}"
+    if payout.state is PayoutState.ABANDONED:
+        return to_review(
+            payout,
+            now,
+            f"given up, and yet {note}",
+            uuid=record.uuid,
+            record=record,
+            evidence=Evidence.ANSWER,
+        )
+    return taken(payout, record, now, Evidence.ANSWER, note)
 
 
-def refused(payout: Payout, error: APIError, *, owner: str, now: dt.datetime) -> Payout | None:
-    """Take note that Upbit has said no. It speaks of one copy: if there were several it settles nothing."""
-    if _has_come_to_something(payout):
+def declined(payout: Payout, error: APIError, *, owner: str, now: Now) -> Payout | None:
+    """Record that Upbit has declined a copy. If there were several, it speaks of one and settles nothing."""
+    if payout.uuid is not None or payout.departure is None:
         return None
-    if payout.known_departure.copies > 1:
-        note = f"a further copy was refused, which does not say what became of the first: {error}"
-        return _lost(payout, error, now, note, owner=owner)
-    note = f"Upbit has refused it: {error}"
-    return _to(payout, PayoutState.REFUSED, now, note, error=error, evidence=Evidence.ANSWER, departure=None)
+    if payout.departure.copies > 1 or payout.state is PayoutState.ABANDONED:
+        note = f"a further copy was declined, which does not say what came of the first: {error}"
+        return _lost(payout, error, note, owner=owner, now=now)
+    note = f"Upbit has declined it: {error}"
+    return moved(
+        payout, PayoutState.DECLINED, now, note, error=error, evidence=Evidence.ANSWER, departure=None
+    )
 
 
-def lost(payout: Payout, error: UpbitError, *, owner: str, now: dt.datetime) -> Payout | None:
-    """Take note that the answer to the copy under way is lost."""
+def lost(payout: Payout, error: UpbitError, *, owner: str, now: Now) -> Payout | None:
+    """Record that the answer to a copy is lost. The owner has closed its connection by now."""
+    if payout.departure is None:
+        return None  # a former copy has not left, or was declined
     arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
-    if payout.is_abandoned and arrived:
-        departure = attrs.evolve(payout.known_departure, arrived=True)
-        return _to_person(payout, now, f"given up, and yet: {error}", evidence=None, departure=departure)
-    if _has_come_to_something(payout):
+    return _lost(payout, error, str(error), owner=owner, arrived=arrived, now=now)
+
+
+def _lost(
+    payout: Payout, error: UpbitError, note: str, *, owner: str, now: Now, arrived: bool = False
+) -> Payout | None:
+    known = payout.known_departure
+    departure = attrs.evolve(known, arrived=known.arrived or arrived)
+    if payout.state is PayoutState.SENDING and known.owner != owner:
+        # Another copy is on its way, and settles from its own end on, which is later.
+        return None if departure == known else attrs.evolve(payout, departure=departure)
+    departure = attrs.evolve(departure, lost_at=Moment.at(now.journal), renew=False)
+    if payout.state in _SETTLE_AGAIN:
+        return moved(payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, departure=departure)
+    if payout.state is PayoutState.NEEDS_REVIEW:
+        return moved(payout, payout.state, now, f"{note}; {payout.reason}", departure=departure)
+    late = f"recorded late, when it was {payout.state}: {note}"
+    return moved(payout, payout.state, now, late, departure=attrs.evolve(departure, reopened=True))
+
+
+_SETTLE_AGAIN: Final = frozenset(
+    {PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.QUEUED}
+)
+
+
+def expired(payout: Payout, now: Now) -> Payout | None:
+    """Record that the lease of the owner that was sending it is over, if it is.
+
+    A lease or a loss of another epoch counts from when it is first seen in this one.
+    """
+    departure = payout.departure
+    if departure is None or not payout.state.is_under_way:
         return None
-    return _lost(payout, error, now, str(error), owner=owner, arrived=arrived)
-
-
-def expired(payout: Payout, now: dt.datetime) -> Payout | None:
-    """Take note that the lease of whoever was sending it is over, if it is."""
-    if payout.state is not PayoutState.SENDING or _is_leased(payout.known_departure, now):
-        return None
-    departure = attrs.evolve(payout.known_departure, lost_at=now)
-    note = f"{departure.owner} has not told in time what became of it, and may have died"
-    return _to(payout, PayoutState.UNKNOWN, now, note, evidence=None, departure=departure)
-
-
-def _is_leased(departure: Departure, now: dt.datetime) -> bool:
-    """Whether a lease holds. One that begins in the future was written by a clock that was wrong."""
-    length = departure.lease_until - departure.leased_at
-    return departure.leased_at - length < now < departure.lease_until
-
-
-def _has_come_to_something(payout: Payout) -> bool:
-    """Whether its withdrawal is known, or that there is none of it: then a copy without one tells nothing."""
-    has_none = payout.is_abandoned or payout.state in {PayoutState.PLANNED, PayoutState.REFUSED}
-    return payout.uuid is not None or has_none
-
-
-def to_be_tried_again(payout: Payout, now: dt.datetime) -> Payout | None:
-    """Let a payout that was refused begin anew, since that was asked for."""
-    if payout.state is not PayoutState.REFUSED:
-        return None
-    return _to(payout, PayoutState.PLANNED, now, "to be tried again", evidence=None)
+    seen = attrs.evolve(
+        departure,
+        left_at=departure.left_at.seen(now.journal),
+        lost_at=None if departure.lost_at is None else departure.lost_at.seen(now.journal),
+    )
+    unchanged = None if seen == departure else attrs.evolve(payout, departure=seen)
+    if payout.state is not PayoutState.SENDING:
+        return unchanged
+    seen = attrs.evolve(seen, renew=False)
+    if departure.left_at.is_before_boot(now.journal):
+        note = f"the machine was started again while {departure.owner} was sending it"
+        seen = attrs.evolve(seen, lost_at=Moment.at(now.journal))
+    elif lease_is_over(seen.left_at, seen.lease, now.journal):
+        note = f"{departure.owner} has not recorded an outcome within its lease, and may have died"
+        seen = attrs.evolve(seen, lost_at=seen.left_at.later(seen.lease))
+    else:
+        return unchanged
+    return moved(payout, PayoutState.UNKNOWN, now, note, evidence=None, departure=seen)
 
 
 # The list
 
 
-def adopted(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout:
-    """Take note of the only withdrawal that fits."""
+def adopted(payout: Payout, record: Withdrawal, now: Now) -> Payout:
+    """Record the only withdrawal that fits."""
     note = f"withdrawal {record.uuid} is the only new one that fits"
-    return _taken(payout, record, now, Evidence.MATCH, note)
+    return taken(payout, record, now, Evidence.MATCH, note)
 
 
-def not_found(payout: Payout, now: dt.datetime) -> Payout:
-    """Take note that Upbit does not have it."""
+def not_found(payout: Payout, now: Now) -> Payout:
+    """Record that Upbit's list does not show it."""
     note = (
-        "Upbit's whole list shows no new withdrawal that could be it; it can be sent again with resend=True"
+        "Upbit's whole list shows no new withdrawal that could be it; "
+        f"to send the very same request once more, call retry({payout.key!r})"
     )
-    return _to(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH, error=None)
+    return moved(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH, error=None)
 
 
-def doubtful(payout: Payout, why: str, in_question: Sequence[str], now: dt.datetime) -> Payout:
-    """Take note that Upbit's list does not settle it.
+def nothing_new(payout: Payout, _now: Now) -> Payout | None:
+    """Record that the list shows nothing of a loss that was recorded late, either."""
+    departure = payout.departure
+    if departure is None or not departure.reopened or departure.arrived or departure.candidates:
+        return None
+    return attrs.evolve(payout, departure=attrs.evolve(departure, reopened=False))
+
+
+def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> Payout | None:
+    """Record that Upbit's list does not settle it; an abandoned payout stays abandoned.
 
     Args:
         payout: The payout.
         why: Why not.
-        in_question: The withdrawals that a person is asked about, by their ids in lower case.
-        now: The time.
+        candidates: The withdrawals that a review is about, by their ids in lower case.
+        now: The present.
     """
-    departure = attrs.evolve(payout.known_departure, in_question=tuple(in_question))
-    return _to_person(payout, now, why, departure=departure)
+    known = payout.known_departure
+    is_late = payout.state in {PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED}
+    departure = attrs.evolve(known, candidates=tuple(candidates), reopened=known.reopened or is_late)
+    if payout.state is PayoutState.ABANDONED:
+        if departure == known:
+            return None
+        note = f"it may have been paid all the same: {_with_advice(payout, why)}"
+        return moved(payout, payout.state, now, note, departure=departure)
+    return to_review(payout, now, why, departure=departure)
 
 
-def clashing(payout: Payout, what: str, other: str, now: dt.datetime) -> Payout:
-    """Take note that another payout has what was told of this one."""
+def clashing(payout: Payout, what: str, other: str, now: Now) -> Payout:
+    """Record that another payout has what was reported for this one."""
     note = f"Upbit's answer does not agree with payout {other!r}, which has {what} already"
-    return _to_person(payout, now, note)
+    departure = None if payout.departure is None else attrs.evolve(payout.departure, answered=True)
+    return to_review(payout, now, note, departure=departure)
 
 
-def disproved(payout: Payout, other: str, now: dt.datetime) -> Payout | None:
-    """Take note that the withdrawal which was found for it is another payout's, by Upbit's own answer."""
+def disproved(payout: Payout, other: str, now: Now) -> Payout | None:
+    """Record that the withdrawal which was found for it is another payout's, by Upbit's own answer."""
     if payout.uuid is None or payout.evidence is Evidence.ANSWER:
         return None
     note = f"withdrawal {payout.uuid} has proved to belong to payout {other!r}"
-    return _to_person(payout, now, note, uuid=None, record=None, evidence=None)
+    return to_review(payout, now, note, uuid=None, record=None, evidence=None)
 
 
-def seen(payout: Payout, record: Withdrawal, now: dt.datetime) -> Payout | None:
-    """Take note of how far the withdrawal is."""
+def seen(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
+    """Record how far the withdrawal is."""
     is_its = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
     if payout.state is not PayoutState.ACCEPTED or not is_its:
-        return None  # a person may have put it right while its former withdrawal was followed
+        return None  # it may have been corrected while its former withdrawal was followed
     end = _ENDS.get(record.state)
     if end is not None:
-        return _to(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
+        return moved(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
     return None if record == payout.record else attrs.evolve(payout, record=record)
-
-
-# A person
-
-
-def resolved(payout: Payout, record: Withdrawal, note: str, now: dt.datetime) -> Payout:
-    """Take note of a person's word that it is this withdrawal."""
-    text = f"a person says that it is withdrawal {record.uuid}{_said(note)}"
-    return _taken(payout, record, now, Evidence.PERSON, text)
-
-
-def resolved_as_not_sent(payout: Payout, note: str, now: dt.datetime) -> Payout:
-    """Take note of a person's word that Upbit does not have it."""
-    text = f"a person says that Upbit does not have it{_said(note)}"
-    known = payout.known_departure
-    wrong = () if payout.uuid is None else (payout.uuid.casefold(),)
-    ruled_out = tuple(dict.fromkeys((*known.ruled_out, *known.in_question, *wrong)))
-    departure = attrs.evolve(known, in_question=(), ruled_out=ruled_out)
-    return _to(
-        payout,
-        PayoutState.NOT_SENT,
-        now,
-        text,
-        uuid=None,
-        record=None,
-        evidence=Evidence.PERSON,
-        error=None,
-        departure=departure,
-    )
-
-
-def abandoned(payout: Payout, note: str, now: dt.datetime) -> Payout:
-    """Take note that a person does not want it to be sent any more."""
-    text = f"a person has given it up{_said(note)}"
-    return _to(payout, PayoutState.CANCELLED, now, text, evidence=Evidence.PERSON, error=None)
-
-
-def _said(note: str) -> str:
-    return f": {note}" if note else ""
 
 
 # All of them
 
 
-def _to(payout: Payout, state: PayoutState, now: dt.datetime, note: str, **changes: Any) -> Payout:
+def moved(
+    payout: Payout, state: PayoutState, now: Now, note: str, *, actor: str | None = None, **changes: Any
+) -> Payout:
+    """Return a payout in another state, or in the same one with a new note.
+
+    Raises:
+        ValueError: There is no edge to that state.
+    """
     if not _may_become(payout, state):
         raise ValueError(f"{payout} is {payout.state} and can't become {state}")
-    step = Step(at=now, state=state, note=note)
+    step = Step(at=now.utc, state=state, note=note, actor=actor)
     return attrs.evolve(payout, state=state, history=(*payout.history, step), **changes)
 
 
 def _may_become(payout: Payout, state: PayoutState) -> bool:
-    """Whether there is an edge; to stay and tell why needs none."""
+    """Whether there is an edge; to stay and say why needs none."""
     return state is payout.state or state in EDGES[payout.state]
 
 
-def _taken(payout: Payout, record: Withdrawal, now: dt.datetime, evidence: Evidence, note: str) -> Payout:
-    """Let the payout have its withdrawal; what was needed to find it is needed no more."""
+def taken(
+    payout: Payout, record: Withdrawal, now: Now, evidence: Evidence, note: str, actor: str | None = None
+) -> Payout:
+    """Record which withdrawal a payout is; what was needed to find it is dropped once it is certain."""
     state = _ENDS.get(record.state, PayoutState.ACCEPTED)
     known = payout.departure
-    # A match or a person may prove wrong, and it be looked for again.
+    # A match or a manual decision may prove wrong, and then it is looked for again.
     if known is not None and evidence is Evidence.ANSWER:
-        known = attrs.evolve(known, fence=(), in_question=(), ruled_out=())
-    if not _may_become(payout, state):
-        note = f"nobody was waiting for an answer, and {note}"
-        return _to_person(payout, now, note, uuid=record.uuid, record=record, evidence=evidence)
-    return _to(
+        known = attrs.evolve(known, baseline=(), candidates=(), excluded=())
+    is_unexpected = evidence is Evidence.ANSWER and known is None
+    if is_unexpected or not _may_become(payout, state):
+        note = f"an answer arrived when none was expected, and {note}"
+        return to_review(payout, now, note, uuid=record.uuid, record=record, evidence=evidence)
+    return moved(
         payout,
         state,
         now,
         note,
+        actor=actor,
         uuid=record.uuid,
         record=record,
         evidence=evidence,
@@ -316,22 +375,12 @@ def _taken(payout: Payout, record: Withdrawal, now: dt.datetime, evidence: Evide
     )
 
 
-def _lost(
-    payout: Payout, error: UpbitError, now: dt.datetime, note: str, *, owner: str, arrived: bool = False
-) -> Payout | None:
-    known = payout.known_departure
-    departure = attrs.evolve(known, arrived=known.arrived or arrived)
-    is_under_way = payout.state is PayoutState.SENDING and known.owner == owner
-    if is_under_way or (payout.state is PayoutState.NOT_SENT and arrived):
-        departure = attrs.evolve(departure, lost_at=now)
-        return _to(payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, departure=departure)
-    if payout.state is PayoutState.UNKNOWN and known.owner == owner:
-        # Its lease was held to be over, by a clock that was wrong: it is lost only now, and settles from now on.
-        departure = attrs.evolve(departure, lost_at=now)
-    # Somebody else sees to it already.
-    return None if departure == known else attrs.evolve(payout, departure=departure)
+def to_review(payout: Payout, now: Now, note: str, **changes: Any) -> Payout:
+    """Ask for a manual decision."""
+    text = _with_advice(payout, note)
+    return moved(payout, PayoutState.NEEDS_REVIEW, now, text, **{"error": None, **changes})
 
 
-def _to_person(payout: Payout, now: dt.datetime, note: str, **changes: Any) -> Payout:
-    text = f"{note}; look at Upbit's website, then resolve it"
-    return _to(payout, PayoutState.NEEDS_PERSON, now, text, **{"error": None, **changes})
+def _with_advice(payout: Payout, note: str) -> str:
+    key = repr(payout.key)
+    return f"{note}; compare with Upbit's website, then call resolve({key}, uuid=…) or resolve({key}, not_sent=True)"

@@ -1,19 +1,21 @@
-"""What became of a payout whose answer was lost, by Upbit's list and the journal. Pure.
+"""Decides the outcome of a payout whose answer was lost, by Upbit's list and the journal. Pure.
 
 Money depends on two rules that lean opposite ways:
 
-- *It is this one* is said by the **narrowest** match: of all withdrawals that are new since the fence and nobody's,
-  exactly one has the currency, the network, the type and the very amount.
-- *It was not sent* is said by the **widest**: every new withdrawal in that currency belongs to somebody else.
+- *It is this one* is said by the **narrowest** match: of all withdrawals that are new since the baseline and belong to
+  no payout, exactly one has the currency, the network, the type and the very amount.
+- *It was not sent* is said by the **widest**: every new withdrawal in that currency belongs to another payout, or was
+  acknowledged as no payout; and the list is newest first, so that reading it back to the baseline has missed nothing.
 
-Whatever lies between goes to a person. Time excludes nothing, and neither does what Upbit leaves out.
+Everything between needs a review. Time excludes nothing, and neither does what Upbit leaves out.
 
-Whose a withdrawal is, is certain where Upbit's own answer said so, or a person. Where it was only found, it may have
-been taken for the wrong payout's; so if it could be this one's too, it excuses nothing.
+The owner of a withdrawal is certain if Upbit's own answer named it, or a manual decision did. If it was only found by a
+match, it may have been taken for the wrong payout; so if it could be this one's too, it explains nothing.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,12 +23,26 @@ import attrs
 
 from upbit_async.checks import Reading, fits
 from upbit_async.models import Withdrawal
-from upbit_async.payouts.payout import Evidence, Payout, PayoutState
+from upbit_async.payouts.moments import CLAIM_DAYS, is_recent
+from upbit_async.payouts.payout import Evidence, Payout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Adopt", "AskPerson", "SayNotSent", "Sight", "Verdict", "WaitFor", "judge"]
+    from upbit_async.payouts.moments import Now
+
+__all__ = [
+    "Adopt",
+    "AskPerson",
+    "SayNotSent",
+    "Sight",
+    "Verdict",
+    "WaitFor",
+    "judge",
+    "may_claim",
+    "may_turn_up",
+    "others",
+]
 
 
 @attrs.frozen
@@ -56,8 +72,8 @@ class AskPerson:
     unexplained: tuple[Withdrawal, ...] = ()
 
     @property
-    def in_question(self) -> list[str]:
-        """The withdrawals that a person is to look at, by their ids in lower case."""
+    def uuids(self) -> list[str]:
+        """The withdrawals that a review is about, by their ids in lower case."""
         return [row.uuid.casefold() for row in dict.fromkeys((*self.candidates, *self.unexplained))]
 
 
@@ -82,22 +98,24 @@ class Sight:
     """What is known when a payout is judged.
 
     Attributes:
-        rows: All withdrawals in its currency that are new since its fence.
-        beside: Other payouts in its currency: those that have one of the rows, and those that are not settled. They
-            were read after the rows, so whoever has made one of these is among them.
-        elsewhere: The ids, in lower case, that answers have told of other things made through the same client. They
-            are not this payout; but as another process may not know of them, they don't say either that it is none.
-        ruled_out: The ids, in lower case, that a person has ruled out.
+        rows: All withdrawals in its currency that are new since its baseline.
+        beside: Other payouts in its currency: those that have one of the rows, those that are not settled, and those
+            of which a copy may turn up late. They were read after the rows, so the owner of a row is among them.
+        elsewhere: The ids, in lower case, of withdrawals that the same client made without a payout. They are not this
+            payout; but as another process may not know of them, they don't prove either that it is none.
+        excluded: The ids, in lower case, that are known to be no payout, or not this one.
         reading: How amounts are to be read, if that is known.
         behind: The keys of payouts that wait for this one; it does not wait for them.
+        gap: Why the rows may not be all that there are; empty if they are.
     """
 
     rows: Sequence[Withdrawal]
     beside: Sequence[Payout]
     elsewhere: Collection[str] = ()
-    ruled_out: Collection[str] = ()
+    excluded: Collection[str] = ()
     reading: Reading | None = None
     behind: Collection[str] = ()
+    gap: str = ""
 
     def will_tell(self, other: Payout) -> bool:
         """Whether another payout will be settled by itself, and does not wait for this one."""
@@ -107,7 +125,7 @@ class Sight:
 def judge(payout: Payout, sight: Sight) -> Verdict:
     """Say what became of a payout whose answer was lost, at the end of its settling time."""
     owners = {other.uuid.casefold(): other for other in sight.beside if other.uuid is not None}
-    taken = {*owners, *sight.ruled_out, *sight.elsewhere}
+    taken = {*owners, *sight.excluded, *sight.elsewhere}
     free = [row for row in sight.rows if row.uuid.casefold() not in taken]
     reading = sight.reading or _reading_that_explains_all(payout, free, sight.beside)
     mine = [row for row in free if fits(payout.intent, row, reading or Reading.GROSS)]
@@ -123,7 +141,7 @@ def judge(payout: Payout, sight: Sight) -> Verdict:
 def _for_the_only(row: Withdrawal, sight: Sight, reading: Reading | None) -> Verdict:
     """Judge by the only withdrawal that fits: unless another payout may have it too, it is the one."""
     for other in sight.beside:
-        if not _may_claim(other, row, reading):
+        if not may_claim(other, row, reading):
             continue
         if sight.will_tell(other):
             return WaitFor((other.key,))
@@ -140,12 +158,14 @@ def _for_none(
 ) -> Verdict:
     """Judge where no withdrawal fits: unless all are explained, it can't be told."""
     matched = {uuid for uuid, owner in owners.items() if owner.evidence is Evidence.MATCH}
-    uncertain = matched - {*sight.elsewhere, *sight.ruled_out}
+    uncertain = matched - {*sight.elsewhere, *sight.excluded}
     near = [row for row in sight.rows if _fits_somehow(payout, row, reading)]
     candidates = tuple(row for row in near if row in free or row.uuid.casefold() in uncertain)
-    explained = {*owners, *sight.ruled_out}
+    explained = {*owners, *sight.excluded}
     unexplained = [row for row in sight.rows if row.uuid.casefold() not in explained or row in candidates]
     if not unexplained:
+        if sight.gap:
+            return AskPerson(f"{sight.gap}, so it does not follow from the list that nothing was sent")
         if payout.departure is not None and payout.departure.arrived:
             return AskPerson(
                 "Upbit has said that the request arrived, and its list does not show a withdrawal"
@@ -153,7 +173,7 @@ def _for_none(
         return SayNotSent()
     waited_for = [other for other in sight.beside if sight.will_tell(other)]
     explanations = [
-        [other.key for other in waited_for if _may_claim(other, row, reading)] for row in unexplained
+        [other.key for other in waited_for if may_claim(other, row, reading)] for row in unexplained
     ]
     if all(explanations):
         return WaitFor(tuple(dict.fromkeys(key for keys in explanations for key in keys)))
@@ -161,15 +181,34 @@ def _for_none(
     return AskPerson(why, candidates, tuple(unexplained))
 
 
-def _may_claim(other: Payout, row: Withdrawal, reading: Reading | None) -> bool:
-    """Whether a withdrawal may be another payout's that has none yet, and that no person has looked into."""
-    if other.uuid is not None:
+def others(payouts: Sequence[Payout], key: str, now: Now) -> list[Payout]:
+    """Return the payouts but one, without those whose copies left so long ago that none can turn up any more."""
+    return [
+        other
+        for other in payouts
+        if other.key != key
+        and (other.uuid is not None or other.state.is_unsettled or may_turn_up(other, now))
+    ]
+
+
+def may_turn_up(other: Payout, now: Now) -> bool:
+    """Whether a copy that is held for not sent left so recently that it may turn out to have been carried out."""
+    departure = other.departure
+    if departure is None or not other.may_be_unseen:
         return False
-    may_exist_unseen = other.state is PayoutState.NOT_SENT and other.evidence is not Evidence.PERSON
-    if not (other.state.is_unsettled or may_exist_unseen):
+    return is_recent(departure.left_at, departure.left_utc, dt.timedelta(days=CLAIM_DAYS), now)
+
+
+def may_claim(other: Payout, row: Withdrawal, reading: Reading | None) -> bool:
+    """Whether a withdrawal may be another payout's, whose copy may be on its way or may turn up late."""
+    departure = other.departure
+    if other.uuid is not None and not (departure is not None and departure.reopened):
         return False
-    was_there_before = other.departure is not None and row.uuid.casefold() in other.departure.fence
-    return not was_there_before and _fits_somehow(other, row, reading)
+    if not (other.state.is_unsettled or other.may_be_unseen):
+        return False
+    uuid = row.uuid.casefold()
+    cannot_be_its = departure is not None and uuid in {*departure.baseline, *departure.excluded}
+    return not cannot_be_its and _fits_somehow(other, row, reading)
 
 
 def _fits_somehow(payout: Payout, row: Withdrawal, reading: Reading | None) -> bool:
@@ -188,7 +227,7 @@ def _reading_that_explains_all(
     def explains_all(reading: Reading) -> bool:
         return all(
             any(
-                each is payout or _may_claim(each, row, reading)
+                each is payout or may_claim(each, row, reading)
                 for each in seekers
                 if fits(each.intent, row, reading)
             )

@@ -1,4 +1,4 @@
-"""Waiting for a payout until its end, or until a deadline."""
+"""Waiting for a payout until it has ended, or until a deadline."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Wait:
         self._failures = 0
 
     async def end(self) -> Payout:
-        """Return the payout when it has ended, was not sent or needs a person.
+        """Return the payout when it has ended, was not sent or needs review.
 
         Raises:
             PollTimeout: The time is over.
@@ -52,7 +52,7 @@ class Wait:
         while True:
             payout = await self._settler.expire(self._key)
             match payout.state:
-                case PayoutState.PLANNED | PayoutState.SENDING:
+                case PayoutState.PLANNED | PayoutState.QUEUED | PayoutState.SENDING:
                     await self._pause(next(pauses))
                 case PayoutState.UNKNOWN:
                     await self._settle(payout)
@@ -69,7 +69,7 @@ class Wait:
 
     async def _settle(self, payout: Payout) -> None:
         left = max(0.0, self._deadline - anyio.current_time())
-        if self._settler.time_left(payout) > left:
+        if await self._settler.time_left(payout) > left:
             await anyio.sleep(left)
             raise await self._timed_out()
         try:

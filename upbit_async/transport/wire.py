@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
 
+from upbit_async.logs import logger
 from upbit_async.transport import bounding
 
 __all__ = ["Wire", "Withheld"]
 
-_log = logging.getLogger("upbit_async.http")
+_log = logger("upbit_async.http")
 
 
 class Withheld(Exception):

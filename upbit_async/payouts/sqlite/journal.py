@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
+import uuid
 from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
+import attrs
 from anyio.lowlevel import RunVar
 
+from upbit_async.payouts import journal_time
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Collection, Sequence
 
+    from upbit_async.models import Withdrawal
+    from upbit_async.payouts.journal import Related
+    from upbit_async.payouts.journal_time import JournalTime
+    from upbit_async.payouts.manual import Decision
     from upbit_async.payouts.payout import Payout
 
 __all__ = ["SqliteJournal"]
@@ -85,6 +93,21 @@ class SqliteJournal:
         """
         await self._run(self._store.bind, host, region)
 
+    async def now(self) -> JournalTime:
+        """Return the time by which leases and settling times are kept; see `Journal.now`.
+
+        An event loop in virtual time may be ahead of the machine's clock, which never happens otherwise.
+        """
+        machine = journal_time.now()
+        if not machine.epoch:  # readings of one process can be compared, at least
+            machine = attrs.evolve(machine, epoch=_EPOCH_OF_THIS_PROCESS)
+        try:
+            began = _BEGAN.get()
+        except LookupError:
+            began = machine.seconds - anyio.current_time()
+            _BEGAN.set(began)
+        return attrs.evolve(machine, seconds=max(machine.seconds, began + anyio.current_time()))
+
     async def add(self, payout: Payout) -> Payout:
         """Add a payout unless its key is taken; see `Journal.add`."""
         return await self._run(self._store.add, payout)
@@ -101,13 +124,27 @@ class SqliteJournal:
         """Return the keys of all payouts that are not final; see `Journal.open_keys`."""
         return await self._run(self._store.open_keys)
 
-    async def beside(self, payout: Payout, uuids: Collection[str]) -> Sequence[Payout]:
-        """Return what may explain withdrawals; see `Journal.beside`."""
-        return await self._run(self._store.beside, payout, uuids)
+    async def related(self, currency: str, uuids: Collection[str]) -> Related:
+        """Return what is known of withdrawals; see `Journal.related`."""
+        return await self._run(self._store.related, currency, uuids)
 
     async def examples(self) -> Sequence[Payout]:
         """Return the newest that were told by answers; see `Journal.examples`."""
         return await self._run(self._store.examples)
+
+    async def mark(self, currency: str) -> str | None:
+        """Return a currency's reconciliation mark; see `Journal.mark`."""
+        return await self._run(self._store.mark, currency)
+
+    async def reconcile(
+        self, currency: str, unowned: Sequence[Withdrawal], *, old_mark: str | None, new_mark: str | None
+    ) -> None:
+        """Store unowned withdrawals and move the mark; see `Journal.reconcile`."""
+        await self._run(self._store.reconcile, currency, unowned, old_mark, new_mark)
+
+    async def acknowledge(self, uuid: str, currency: str, decision: Decision, at: dt.datetime) -> None:
+        """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
+        await self._run(self._store.acknowledge, uuid, currency, decision, at)
 
     async def aclose(self) -> None:
         """Close the file; the next call opens it again."""
@@ -137,3 +174,8 @@ _LIMITERS: Final[RunVar[WeakKeyDictionary[SqliteJournal, anyio.CapacityLimiter]]
     "upbit_async.payouts.sqlite"
 )
 """Those of a loop's journals, in one variable: a loop never lets go of a variable that was set in it."""
+
+_BEGAN: Final[RunVar[float]] = RunVar("upbit_async.payouts.sqlite.began")
+"""What the machine's clock read when a loop's own read 0."""
+
+_EPOCH_OF_THIS_PROCESS: Final = f"/{uuid.uuid4()}"

@@ -13,21 +13,33 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from upbit_async import errors
-from upbit_async.errors import DecodeError, JournalError, OutcomeUnknown, UpbitError, raise_alone
+from upbit_async.errors import (
+    DecodeError,
+    JournalError,
+    OutcomeUnknown,
+    PayoutBlocked,
+    UpbitError,
+    raise_alone,
+)
 from upbit_async.models import Intent, Withdrawal
+from upbit_async.payouts.moments import Moment
 from upbit_async.payouts.payout import Departure, Evidence, Payout, PayoutState, Step
+from upbit_async.payouts.sqlite.json_text import decoded
 from upbit_async.protocol.decode import decode
 from upbit_async.protocol.escort import Seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["COLUMNS", "payout_of", "row_of", "step_of", "step_row"]
+__all__ = ["COLUMNS", "payout_of", "record_of", "record_text", "row_of", "step_of", "step_row"]
 
 COLUMNS: Final = (
     "key",
     "revision",
     "state",
+    "is_open",
+    "holds_up_equals",
+    "may_be_unseen",
     "currency",
     "net_type",
     "amount",
@@ -37,6 +49,7 @@ COLUMNS: Final = (
     "record",
     "error",
     "departure",
+    "mac",
 )
 
 
@@ -47,6 +60,9 @@ def row_of(payout: Payout) -> dict[str, str | int | None]:
         "key": payout.key,
         "revision": payout.revision,
         "state": payout.state.value,
+        "is_open": payout.is_open,
+        "holds_up_equals": payout.holds_up_equals,
+        "may_be_unseen": payout.may_be_unseen,
         "currency": kind.currency,
         "net_type": kind.net_type,
         "amount": _canonical(kind.amount),
@@ -56,6 +72,7 @@ def row_of(payout: Payout) -> dict[str, str | int | None]:
         "record": None if payout.record is None else _text(attrs.asdict(payout.record)),
         "error": None if payout.error is None else _error_text(payout.error),
         "departure": None if payout.departure is None else _text(attrs.asdict(payout.departure)),
+        "mac": payout.mac,
     }
 
 
@@ -66,36 +83,66 @@ def payout_of(row: Mapping[str, Any], history: Iterable[Step]) -> Payout:
         JournalError: The row is damaged.
     """
     try:
-        intent = _intent_of(row["intent"])
-        return Payout(
+        what = f"payout {row['key']!r}"
+        intent = _intent_of(decoded(row["intent"], what=what))
+        payout = Payout(
             key=row["key"],
             state=PayoutState(row["state"]),
             intent=intent,
             uuid=row["uuid"],
             record=None if row["record"] is None else _record_of(row["record"]),
-            error=None if row["error"] is None else _error_of(row["error"], intent),
+            error=None if row["error"] is None else _error_of(decoded(row["error"], what=what), intent),
             evidence=None if row["evidence"] is None else Evidence(row["evidence"]),
             history=tuple(history),
-            departure=None if row["departure"] is None else _departure_of(row["departure"]),
+            departure=None
+            if row["departure"] is None
+            else _departure_of(decoded(row["departure"], what=what)),
             revision=row["revision"],
+            mac=row["mac"],
         )
+        _check_agrees(payout, row)
     except (ValueError, TypeError, LookupError, DecodeError) as damage:
         raise_alone(
             JournalError(
                 f"payout {row['key']!r} can't be read from the journal ({damage}): it was changed by something else"
             )
         )
+    return payout
 
 
-def step_row(payout: Payout, number: int) -> tuple[str, int, str, str, str]:
+def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
+    """Make sure that a row says one thing only.
+
+    Raises:
+        ValueError: It does not.
+    """
+    derived = row_of(payout)
+    for column in ("state", "is_open", "holds_up_equals", "may_be_unseen", "currency", "net_type", "amount"):
+        if derived[column] != row[column]:
+            raise ValueError(f"its {column} does not agree with the rest of the row")
+    if payout.state.may_leave and payout.uuid is not None:
+        raise ValueError(f"it is {payout.state} and has withdrawal {payout.uuid}")
+    if payout.state in _WITH_DEPARTURE and payout.departure is None:
+        raise ValueError(f"it is {payout.state}, and nothing is recorded of its request")
+
+
+_WITH_DEPARTURE: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT})
+
+
+def step_row(payout: Payout, number: int) -> tuple[str, int, str, str, str, str | None]:
     """Write one step of a payout's history."""
     step = payout.history[number]
-    return payout.key, number, step.at.isoformat(), step.state.value, step.note
+    return payout.key, number, step.at.isoformat(), step.state.value, step.note, step.actor
 
 
 def step_of(row: Mapping[str, Any]) -> Step:
     """Read one step."""
-    return Step(at=dt.datetime.fromisoformat(row["at"]), state=PayoutState(row["state"]), note=row["note"])
+    return Step(
+        at=dt.datetime.fromisoformat(row["at"]),
+        state=PayoutState(row["state"]),
+        note=row["note"],
+        actor=row["actor"],
+    )
 
 
 def _canonical(amount: Decimal) -> str:
@@ -133,8 +180,7 @@ def _intent_text(intent: Intent) -> str:
     )
 
 
-def _intent_of(text: str) -> Intent:
-    told = json.loads(text)
+def _intent_of(told: Mapping[str, Any]) -> Intent:
     return Intent(
         endpoint=told["endpoint"],
         host=told["host"],
@@ -143,23 +189,55 @@ def _intent_of(text: str) -> Intent:
     )
 
 
-def _departure_of(text: str) -> Departure:
-    told = json.loads(text)
-    lost_at = told["lost_at"]
+def _departure_of(told: Mapping[str, Any]) -> Departure:
     return Departure(
+        **{name: told[name] for name in _PLAIN},
         seal=Seal(**told["seal"]),
-        signed_by=told["signed_by"],
-        copies=told["copies"],
-        owner=told["owner"],
-        leased_at=dt.datetime.fromisoformat(told["leased_at"]),
-        lease_until=dt.datetime.fromisoformat(told["lease_until"]),
-        lost_at=None if lost_at is None else dt.datetime.fromisoformat(lost_at),
-        arrived=told["arrived"],
-        answered=told["answered"],
-        in_question=tuple(told["in_question"]),
-        ruled_out=tuple(told["ruled_out"]),
-        fence=tuple(told["fence"]),
+        origin=PayoutState(told["origin"]),
+        left_at=_moment_of(told["left_at"]),
+        left_utc=dt.datetime.fromisoformat(told["left_utc"]),
+        lost_at=None if told["lost_at"] is None else _moment_of(told["lost_at"]),
+        candidates=tuple(told["candidates"]),
+        excluded=tuple(told["excluded"]),
+        baseline=tuple(told["baseline"]),
     )
+
+
+_PLAIN: Final = (
+    "signed_by",
+    "copies",
+    "owner",
+    "lease",
+    "is_bounded",
+    "arrived",
+    "answered",
+    "reopened",
+    "renew",
+    "mac",
+)
+
+
+def _moment_of(told: Mapping[str, Any]) -> Moment:
+    return Moment(tuple((epoch, seconds) for epoch, seconds in told["readings"]))
+
+
+def record_text(record: Withdrawal) -> str:
+    """Write a withdrawal."""
+    return _text(attrs.asdict(record))
+
+
+def record_of(text: str) -> Withdrawal:
+    """Read a withdrawal.
+
+    Raises:
+        JournalError: The text is damaged.
+    """
+    try:
+        return _record_of(text)
+    except DecodeError as damage:
+        raise JournalError(
+            f"a withdrawal can't be read from the journal ({damage}): it was changed by something else"
+        ) from None
 
 
 _ABOUT: Final = (
@@ -170,6 +248,7 @@ _ABOUT: Final = (
     "retry_after",
     "path",
     "by_key",
+    "uuids",
     "uuid",
     "asked_for",
     "connection_bounded",
@@ -192,9 +271,8 @@ def _error_text(error: UpbitError) -> str:
     )
 
 
-def _error_of(text: str, intent: Intent) -> UpbitError:
+def _error_of(told: Mapping[str, Any], intent: Intent) -> UpbitError:
     """Make an error again: of the same class, with the same words and the same attributes."""
-    told = json.loads(text)
     kind: object = getattr(errors, told["kind"], None)
     if not (isinstance(kind, type) and issubclass(kind, UpbitError)):
         kind = UpbitError  # of a version that knew more of them
@@ -204,7 +282,11 @@ def _error_of(text: str, intent: Intent) -> UpbitError:
         state["connection_bounded"] = False
     if issubclass(kind, DecodeError):
         state = {"raw": "", "uuid": None}
+    if issubclass(kind, PayoutBlocked):
+        state = {"by_key": None, "uuids": ()}
     state |= told["about"] | {"may_have_executed": told["may_have_executed"], "resume_token": None}
+    if "uuids" in state:
+        state["uuids"] = tuple(state["uuids"])
     if told["until"] is not None:
         state["until"] = dt.datetime.fromisoformat(told["until"])
     if told["reasons"]:

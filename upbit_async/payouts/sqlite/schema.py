@@ -53,6 +53,9 @@ MIGRATIONS: Final[Sequence[str]] = (
         key TEXT NOT NULL UNIQUE,
         revision INTEGER NOT NULL,
         state TEXT NOT NULL,
+        is_open INTEGER NOT NULL,
+        holds_up_equals INTEGER NOT NULL,
+        may_be_unseen INTEGER NOT NULL,
         currency TEXT NOT NULL,
         net_type TEXT NOT NULL,
         amount TEXT NOT NULL,
@@ -61,14 +64,17 @@ MIGRATIONS: Final[Sequence[str]] = (
         evidence TEXT,
         record TEXT,
         error TEXT,
-        departure TEXT
+        departure TEXT,
+        mac TEXT NOT NULL
     );
-    -- Of payouts of one amount, currency and network, one at a time may have a withdrawal that nobody knows by its id.
+    -- Of payouts of one amount, currency and network, only one at a time may have a withdrawal of unknown id.
     CREATE UNIQUE INDEX one_unsettled ON payouts (currency, net_type, amount)
         WHERE state IN ('sending', 'unknown');
     CREATE UNIQUE INDEX one_owner ON payouts (uuid COLLATE NOCASE);
     CREATE INDEX by_state ON payouts (state, currency);
-    CREATE INDEX told_by_answers ON payouts (number) WHERE evidence = 'answer' AND uuid IS NOT NULL;
+    CREATE INDEX open_ones ON payouts (number) WHERE is_open;
+    CREATE INDEX unseen_ones ON payouts (currency) WHERE may_be_unseen;
+    CREATE INDEX named_by_answers ON payouts (number) WHERE evidence = 'answer' AND uuid IS NOT NULL;
 
     CREATE TABLE history (
         key TEXT NOT NULL,
@@ -76,8 +82,24 @@ MIGRATIONS: Final[Sequence[str]] = (
         at TEXT NOT NULL,
         state TEXT NOT NULL,
         note TEXT NOT NULL,
+        actor TEXT,
         PRIMARY KEY (key, number)
     ) WITHOUT ROWID;
+
+    -- The withdrawal of each currency up to which all are accounted for.
+    CREATE TABLE marks (currency TEXT PRIMARY KEY, uuid TEXT NOT NULL) WITHOUT ROWID;
+
+    -- Withdrawals that belong to no payout; record is empty for those that were acknowledged unseen.
+    CREATE TABLE unowned (
+        uuid TEXT PRIMARY KEY COLLATE NOCASE,
+        currency TEXT NOT NULL,
+        is_acknowledged INTEGER NOT NULL,
+        record TEXT,
+        at TEXT,
+        note TEXT NOT NULL DEFAULT '',
+        actor TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX not_acknowledged ON unowned (currency) WHERE NOT is_acknowledged;
     """,
 )
 """The steps from an empty file to the newest version, of which each is taken once. They are never changed."""

@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from upbit_async.errors import JournalError
-from upbit_async.payouts.journal import Outdated, Taken
+from upbit_async.payouts.journal import Outdated, Related, Taken
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite.file import File
-from upbit_async.payouts.sqlite.rows import COLUMNS, payout_of, row_of, step_of, step_row
+from upbit_async.payouts.sqlite.rows import (
+    COLUMNS,
+    payout_of,
+    record_of,
+    record_text,
+    row_of,
+    step_of,
+    step_row,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    import datetime as dt
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from upbit_async.models import Withdrawal
+    from upbit_async.payouts.manual import Decision
     from upbit_async.payouts.payout import Payout
 
 __all__ = ["Store"]
@@ -26,13 +37,24 @@ def _listed(states: Iterable[PayoutState]) -> str:
     return ", ".join(f"'{state.value}'" for state in states)
 
 
-_OPEN: Final = _listed(state for state in PayoutState if not state.is_final)
-_LOOKED_FOR: Final = _listed(
-    state for state in PayoutState if state.is_unsettled or state is PayoutState.NOT_SENT
+_UNSETTLED: Final = _listed(state for state in PayoutState if state.is_unsettled)
+# One query for each index: an OR over several would read the whole table.
+_MAY_OWN: Final = (
+    f"SELECT * FROM payouts WHERE state IN ({_UNSETTLED}) AND currency = ? "  # noqa: S608 - our own words
+    "UNION ALL SELECT * FROM payouts WHERE may_be_unseen AND currency = ?"
+)
+_OPEN: Final = (
+    "SELECT number, key FROM payouts WHERE is_open "
+    "UNION SELECT number, key FROM payouts WHERE may_be_unseen AND state = 'abandoned' ORDER BY number"
 )
 _ALIKE: Final = "currency = :currency AND net_type = :net_type AND amount = :amount"
 _ANSWERS_KEPT: Final = 20
 _MOST_VARIABLES: Final = 500
+
+
+def _parts(uuids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(uuids), _MOST_VARIABLES):
+        yield uuids[start : start + _MOST_VARIABLES]
 
 
 class Store:
@@ -87,7 +109,7 @@ class Store:
         row = row_of(changed)
         with self._writing() as connection:
             if changed.state is PayoutState.SENDING:
-                self._check_persons(connection, row)
+                self._check_reviews(connection, row)
             try:
                 changes = connection.execute(statement, row | {"known": old.revision}).rowcount
             except sqlite3.IntegrityError:
@@ -100,25 +122,75 @@ class Store:
     def open_keys(self) -> list[str]:
         """Return the keys of what is not final; see `Journal.open_keys`."""
         with self._reading() as connection:
-            rows = connection.execute(f"SELECT key FROM payouts WHERE state IN ({_OPEN}) ORDER BY number")  # noqa: S608
-            return [row["key"] for row in rows.fetchall()]
+            return [row["key"] for row in connection.execute(_OPEN).fetchall()]
 
-    def beside(self, payout: Payout, uuids: Collection[str]) -> list[Payout]:
-        """Return what may explain withdrawals; see `Journal.beside`."""
-        wanted = sorted(uuids)
+    def related(self, currency: str, uuids: Collection[str]) -> Related:
+        """Return what is known of withdrawals; see `Journal.related`."""
         with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT * FROM payouts WHERE state IN ({_LOOKED_FOR}) AND currency = ? AND key <> ?",  # noqa: S608
-                (payout.intent.currency, payout.key),
-            ).fetchall()
-            for start in range(0, len(wanted), _MOST_VARIABLES):
-                part = wanted[start : start + _MOST_VARIABLES]
+            rows = connection.execute(_MAY_OWN, (currency, currency)).fetchall()
+            acknowledged: set[str] = set()
+            for part in _parts(sorted(uuids)):
                 marks = ", ".join("?" * len(part))
                 rows += connection.execute(
-                    f"SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ({marks}) AND key <> ?",  # noqa: S608
-                    (*part, payout.key),
+                    f"SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ({marks})",  # noqa: S608
+                    part,
                 ).fetchall()
-            return self._payouts(rows)
+                known = connection.execute(
+                    f"SELECT uuid FROM unowned WHERE is_acknowledged AND uuid IN ({marks})",  # noqa: S608
+                    part,
+                ).fetchall()
+                acknowledged |= {row["uuid"] for row in known}
+            unowned = connection.execute(
+                "SELECT record FROM unowned WHERE NOT is_acknowledged AND currency = ?", (currency,)
+            ).fetchall()
+            return Related(
+                payouts=self._payouts(rows),
+                acknowledged=acknowledged,
+                unowned=[record_of(row["record"]) for row in unowned],
+            )
+
+    def mark(self, currency: str) -> str | None:
+        """Return a currency's reconciliation mark; see `Journal.mark`."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT uuid FROM marks WHERE currency = ?", (currency,)).fetchone()
+            return None if row is None else row["uuid"]
+
+    def reconcile(
+        self, currency: str, unowned: Sequence[Withdrawal], old_mark: str | None, new_mark: str | None
+    ) -> None:
+        """Store unowned withdrawals and move the mark; see `Journal.reconcile`."""
+        with self._writing() as connection:
+            for record in unowned:
+                uuid = record.uuid.casefold()
+                if self._owner_of(connection, uuid) is None:
+                    connection.execute(
+                        "INSERT INTO unowned (uuid, currency, is_acknowledged, record) VALUES (?, ?, 0, ?) "
+                        "ON CONFLICT DO NOTHING",
+                        (uuid, currency, record_text(record)),
+                    )
+            if new_mark is None or new_mark == old_mark:
+                return
+            if old_mark is None:
+                connection.execute(
+                    "INSERT INTO marks VALUES (?, ?) ON CONFLICT DO NOTHING", (currency, new_mark)
+                )
+            else:
+                connection.execute(
+                    "UPDATE marks SET uuid = ? WHERE currency = ? AND uuid = ?",
+                    (new_mark, currency, old_mark),
+                )
+
+    def acknowledge(self, uuid: str, currency: str, decision: Decision, at: dt.datetime) -> None:
+        """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
+        with self._writing() as connection:
+            if (by_key := self._owner_of(connection, uuid)) is not None:
+                raise Taken(by_key)
+            connection.execute(
+                "INSERT INTO unowned (uuid, currency, is_acknowledged, at, note, actor) VALUES (?, ?, 1, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET is_acknowledged = 1, at = excluded.at, note = excluded.note, "
+                "actor = excluded.actor",
+                (uuid, currency, at.isoformat(), decision.note, decision.actor),
+            )
 
     def examples(self) -> list[Payout]:
         """Return the newest that were told by answers; see `Journal.examples`."""
@@ -151,7 +223,7 @@ class Store:
             return None
         steps = (
             connection.execute(
-                "SELECT at, state, note FROM history WHERE key = ? ORDER BY number", (key,)
+                "SELECT at, state, note, actor FROM history WHERE key = ? ORDER BY number", (key,)
             ).fetchall()
         )  # all of them: a cursor that an error's traceback keeps would keep the file open after its closing
         return payout_of(row, map(step_of, steps))
@@ -162,11 +234,17 @@ class Store:
 
     def _write_history(self, connection: sqlite3.Connection, payout: Payout, known: int) -> None:
         rows = [step_row(payout, number) for number in range(known, len(payout.history))]
-        connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def _check_persons(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-        """Let nothing leave whose like needs a person."""
-        by_key = self._another(connection, f"state = 'needs_person' AND {_ALIKE}", row)
+    def _owner_of(self, connection: sqlite3.Connection, uuid: str) -> str | None:
+        found = connection.execute(
+            "SELECT key FROM payouts WHERE uuid = ? COLLATE NOCASE", (uuid,)
+        ).fetchone()
+        return None if found is None else str(found["key"])
+
+    def _check_reviews(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+        """Let nothing leave while an equal payout needs review."""
+        by_key = self._another(connection, f"state = 'needs_review' AND holds_up_equals AND {_ALIKE}", row)
         if by_key is not None:
             raise Taken(by_key)
 

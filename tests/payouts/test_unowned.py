@@ -1,0 +1,221 @@
+"""Withdrawals that belong to no payout block an equal payout, because the journal may have been lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from journals import InlineJournal
+
+from upbit_async import errors
+from upbit_async.payouts import Payouts, PayoutState
+from upbit_async.sandbox import Fault, Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from upbit_async.client import UpbitClient
+    from upbit_async.sandbox import Sandbox
+
+POST = ("POST", "/v1/withdraws/coin")
+LIST = ("GET", "/v1/withdraws")
+
+
+def website(sandbox: Sandbox, tron: dict[str, Any], amount: str = "13") -> str:
+    """Return the id of a withdrawal that was made on the website."""
+    return sandbox.withdrawals.order("USDT", "TRX", amount, address=tron["address"]).uuid
+
+
+def lose_journal(path: Path) -> None:
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+
+
+def put_back(path: Path) -> None:
+    """Make all payouts look as if nothing had left, as a person with a shell could."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(
+        "UPDATE payouts SET state = 'planned', is_open = 1, holds_up_equals = 0, may_be_unseen = 0, uuid = NULL, "
+        "evidence = NULL, record = NULL, error = NULL, departure = NULL"
+    )
+    connection.close()
+
+
+async def test_a_journal_that_is_lost_between_two_sends_blocks_an_equal_payout(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+        paid = await payouts.send("invoice-1", **tron)
+    lose_journal(path)
+    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+        for key in ("invoice-2", "invoice-1"):
+            with pytest.raises(errors.PayoutBlocked) as caught:
+                await payouts.send(key, **tron)
+            assert (caught.value.by_key, caught.value.uuids) == (None, (paid.uuid,))
+            blocked = await payouts.get(key)
+            assert blocked is not None
+            assert (blocked.state, blocked.candidates) == (PayoutState.PLANNED, (paid.uuid,))
+            assert str(paid.uuid) in blocked.reason
+        await anyio.sleep(3600)  # time does not lift it
+        with pytest.raises(errors.PayoutBlocked):
+            await payouts.send("invoice-2", **tron)
+        assert len(sandbox.ledger.created) == 1
+        await payouts.acknowledge(paid.uuid or "", note="invoice 1", actor="Ann")
+        assert (await payouts.send("invoice-2", **tron)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 2
+
+
+async def test_a_row_that_is_put_back_to_planned_is_not_paid_again(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+        fresh = await payouts.send("k", **tron)
+    put_back(path)
+    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+        known = await payouts.get("k")
+        assert known is not None
+        assert (known.state, known.uuid) == (PayoutState.PLANNED, None)
+        with pytest.raises(errors.PayoutBlocked) as caught:
+            await payouts.send("k", **tron)
+        assert caught.value.uuids == (fresh.uuid,)
+        await payouts.recover()
+        resolved = await payouts.resolve("k", uuid=fresh.uuid)
+        assert (resolved.state, resolved.uuid) == (PayoutState.DONE, fresh.uuid)
+        assert await payouts.send("k", **tron) == resolved
+    assert len(sandbox.requests.of(*POST)) == len(sandbox.ledger.created) == 1
+
+
+async def test_acknowledge_lifts_the_block_of_one_withdrawal_only(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    first, second = website(sandbox, tron), website(sandbox, tron)
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await payouts.send("k", **tron)
+    assert set(caught.value.uuids) == {first, second}
+    await payouts.acknowledge(first)
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await payouts.send("k", **tron)
+    assert caught.value.uuids == (second,)
+    await payouts.acknowledge(second.upper())
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+
+
+async def test_not_sent_lifts_the_block(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
+    strangers = {website(sandbox, tron), website(sandbox, tron)}
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await payouts.send("k", **tron)
+    assert set(caught.value.uuids) == strangers
+    payout = await payouts.resolve("k", not_sent=True, note="two other invoices")
+    assert payout.state is PayoutState.PLANNED
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    assert (await payouts.send("alike", **tron)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 4
+
+
+async def test_the_withdrawal_of_a_payout_can_not_be_acknowledged(
+    payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    paid = await payouts.send("k", **tron)
+    with pytest.raises(errors.PayoutConflict, match="belongs to payout 'k'"):
+        await payouts.acknowledge(paid.uuid or "")
+    with pytest.raises(errors.NotFound):
+        await payouts.acknowledge("00000000-0000-4000-8000-999999999999")
+
+
+async def test_it_blocks_what_is_sent_anew_with_another_nonce(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k", new_nonce=True)
+    stranger = website(sandbox, tron)
+    payout = await payouts.send("k", **tron)
+    assert stranger in payout.candidates
+    assert payout.state in {PayoutState.QUEUED, PayoutState.NEEDS_REVIEW}
+    assert len(sandbox.requests.of(*POST)) == 1
+
+
+@pytest.mark.parametrize("amount", ["20", "13.5", "11"])
+async def test_another_amount_is_not_blocked(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], amount: str
+) -> None:
+    website(sandbox, tron)
+    assert (await payouts.send("k", **dict(tron, amount=amount))).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 2
+
+
+async def test_an_amount_that_differs_by_the_fee_is_blocked_until_answers_show_how_amounts_are_written(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    website(sandbox, tron)
+    with pytest.raises(errors.PayoutBlocked):
+        await payouts.send("k", **dict(tron, amount="14"))  # 13 and a fee of 1
+    assert (await payouts.send("known", **dict(tron, amount="40"))).state is PayoutState.DONE
+    assert (await payouts.send("k", **dict(tron, amount="14"))).state is PayoutState.DONE
+    with pytest.raises(errors.PayoutBlocked):
+        await payouts.send("equal", **tron)
+
+
+@pytest.mark.parametrize("end", ["FAILED", "CANCELLED", "REJECTED"])
+async def test_what_ended_without_payment_does_not_block(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], end: str
+) -> None:
+    sandbox.plan = Plan.after_seconds(1, path=["PROCESSING", end])
+    stranger = website(sandbox, tron)
+    await anyio.sleep(10)
+    assert sandbox.withdrawals[stranger].state == end
+    sandbox.plan = Plan.after_seconds(1)
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+
+
+@pytest.mark.parametrize(("days", "blocks"), [(6.9, True), (7.1, False)])
+async def test_without_a_mark_seven_days_count(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], days: float, blocks: bool
+) -> None:
+    stranger = website(sandbox, tron)
+    now = sandbox.now
+    payouts._books.clock = lambda: now + dt.timedelta(days=days)
+    if blocks:
+        with pytest.raises(errors.PayoutBlocked) as caught:
+            await payouts.send("k", **tron)
+        assert caught.value.uuids == (stranger,)
+    else:
+        assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+
+
+async def test_a_block_that_was_seen_outlasts_the_seven_days(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    stranger = website(sandbox, tron)
+    with pytest.raises(errors.PayoutBlocked):
+        await payouts.send("k", **tron)
+    now = sandbox.now
+    elsewhere._books.clock = lambda: now + dt.timedelta(days=30)
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await elsewhere.send("k", **tron)
+    assert caught.value.uuids == (stranger,)
+
+
+async def test_it_is_allowed_on_request(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    website(sandbox, tron)
+    async with Payouts(client, journal=InlineJournal(path), on_unowned="allow") as payouts:
+        assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 2
+
+
+async def test_a_withdrawal_that_an_open_payout_may_own_is_waited_for(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    await payouts.send("lost", **tron, wait=False)
+    assert (await elsewhere.send("alike", **tron)).state is PayoutState.DONE
+    lost = await elsewhere.get("lost")
+    assert lost is not None
+    assert lost.state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 2

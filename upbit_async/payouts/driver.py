@@ -1,0 +1,164 @@
+"""Drives payouts: sends what may leave, settles what is lost, follows what was accepted."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import TYPE_CHECKING
+
+import attrs
+
+from upbit_async.errors import JournalError, PollTimeout, UpbitError
+from upbit_async.payouts import request, transitions
+from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.turns import Turns
+from upbit_async.payouts.verdict import may_turn_up
+
+if TYPE_CHECKING:
+    from upbit_async.client import UpbitClient
+    from upbit_async.models import Intent
+    from upbit_async.payouts.books import Books
+    from upbit_async.payouts.sending import Sender
+    from upbit_async.payouts.settling import Settler
+
+__all__ = ["Driver"]
+
+
+class Driver:
+    """Takes one payout at a time as far as it gets.
+
+    Args:
+        client: Checks payouts before they are sent.
+        books: The payouts.
+        sender: Sends them.
+        settler: Settles and follows them.
+        check: Whether `client.withdraws.check` comes before each payout.
+        resends: Whether what is not sent is sent again without being asked.
+    """
+
+    def __init__(
+        self,
+        client: UpbitClient,
+        books: Books,
+        sender: Sender,
+        settler: Settler,
+        *,
+        check: bool,
+        resends: bool,
+    ) -> None:
+        self._client = client
+        self._books = books
+        self._sender = sender
+        self._settler = settler
+        self._check = check
+        self._resends = resends
+        self._turns = Turns()
+
+    async def drive(self, key: str, asked: Intent | None = None) -> Payout:
+        """Bring a payout as far as sending gets it; concurrent calls share one attempt, and its failure.
+
+        Args:
+            key: The payout's key.
+            asked: What the caller asks for, with which the very row that leaves is compared.
+
+        Raises:
+            PayoutConflict: The row asks for something else.
+            UpbitError: Nothing of it has left.
+        """
+        async with self._turns.take(key) as turn:
+            if turn.failure is not None:
+                raise copy.copy(turn.failure)  # of the attempt that this call has joined
+            payout = await self._settler.arrival(key)
+            if asked is not None:
+                request.raise_if_other(payout, asked)
+            try:
+                return await self._send(payout)
+            except UpbitError as error:
+                return await self._after_failure(payout, error)
+
+    async def _send(self, payout: Payout) -> Payout:
+        if payout.state is PayoutState.NOT_SENT and self._resends:
+            return await self._sender.send(payout)
+        if not payout.state.may_leave:
+            return payout
+        if self._check and payout.departure is None:
+            await request.check(self._client, payout)
+        return await self._sender.send(payout)
+
+    async def _after_failure(self, before: Payout, error: UpbitError) -> Payout:
+        """Return a payout of which a copy has left, now or before; else record and raise what prevented it."""
+        known = await self._books.read(before.key)
+        if known.state is before.state:
+            with contextlib.suppress(JournalError):
+                known = await self._books.change(
+                    before.key, lambda payout, _now: transitions.held_up(payout, error)
+                )
+        if known.departure is not None:
+            return attrs.evolve(known, error=error)
+        if known.state is before.state:
+            self._turns.fail(before.key, error)
+            raise error
+        return known  # another process got further meanwhile
+
+    async def see_out(self, payout: Payout) -> Payout:
+        """Wait for the end of what has left. What goes wrong with that is in its `error`, and not raised."""
+        try:
+            if payout.state.is_under_way:
+                payout = await self._settler.free(payout.key)
+            if payout.state is PayoutState.ACCEPTED:
+                payout = await self._settler.follow(payout)
+        except UpbitError as error:
+            return await self._with_error(payout, error)
+        return payout
+
+    async def take_up(self, key: str, deadline: float) -> Payout | None:
+        """Look for what is lost, send what is queued, and follow what was accepted until a deadline.
+
+        Returns:
+            The payout as it is then; None if it was abandoned, and still is nobody's concern.
+
+        Raises:
+            JournalError: The journal can't be used.
+        """
+        payout = await self._settler.expire(key)
+        was_open = payout.is_open
+        payout = await self._taken_up(payout, deadline)
+        return payout if was_open or payout.is_open else None
+
+    async def _taken_up(self, payout: Payout, deadline: float) -> Payout:
+        key = payout.key
+        try:
+            payout = await self._look_into(payout)
+            is_to_leave = payout.state is PayoutState.QUEUED or (
+                payout.state is PayoutState.NOT_SENT and self._resends
+            )
+            if is_to_leave:
+                payout = await self.drive(key)
+                if payout.state is PayoutState.UNKNOWN:
+                    payout = await self._settler.settle(key)
+            if payout.state is PayoutState.ACCEPTED:
+                payout = await self._settler.follow(payout, deadline)
+        except PollTimeout:
+            return await self._books.read(key)
+        except JournalError:
+            raise
+        except UpbitError as error:
+            return await self._with_error(payout, error)
+        return payout
+
+    async def _look_into(self, payout: Payout) -> Payout:
+        if payout.state is PayoutState.UNKNOWN:
+            return await self._settler.settle(payout.key)
+        is_held_for_unsent = payout.state is PayoutState.ABANDONED or (
+            payout.state is PayoutState.NOT_SENT and not self._resends
+        )
+        if is_held_for_unsent and may_turn_up(payout, await self._books.now()):
+            return await self._settler.look_again(payout)
+        if payout.state is PayoutState.NEEDS_REVIEW:
+            return await self._settler.reconsider(payout)
+        return payout
+
+    async def _with_error(self, payout: Payout, error: UpbitError) -> Payout:
+        with contextlib.suppress(JournalError):
+            payout = await self._books.read(payout.key)
+        return attrs.evolve(payout, error=error)

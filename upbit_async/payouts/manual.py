@@ -1,0 +1,138 @@
+"""How a payout moves by manual decisions. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from upbit_async.payouts.payout import Evidence, Payout, PayoutState
+from upbit_async.payouts.transitions import moved, taken
+
+if TYPE_CHECKING:
+    from upbit_async.models import Withdrawal
+    from upbit_async.payouts.moments import Now
+
+__all__ = [
+    "Decision",
+    "abandoned",
+    "acknowledged",
+    "authorised",
+    "queued",
+    "resolved",
+    "resolved_as_not_sent",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """Who decided something, and why.
+
+    Attributes:
+        note: Why, for people; may be empty.
+        actor: Who, as the caller names them.
+    """
+
+    note: str = ""
+    actor: str | None = None
+
+    def text(self, what: str) -> str:
+        """Return the note for the history."""
+        return f"manual decision: {what}{f' ({self.note})' if self.note else ''}"
+
+
+def resolved(payout: Payout, record: Withdrawal, decision: Decision, now: Now) -> Payout:
+    """Record the finding that a payout is a certain withdrawal."""
+    text = decision.text(f"it is withdrawal {record.uuid}")
+    payout = _settled(payout, keep_candidates=True)
+    return taken(payout, record, now, Evidence.PERSON, text, decision.actor)
+
+
+def resolved_as_not_sent(payout: Payout, decision: Decision, now: Now) -> Payout:
+    """Record the finding that Upbit does not have it; an abandoned payout stays abandoned."""
+    wrong = () if payout.uuid is None else (payout.uuid.casefold(),)
+    payout = _settled(payout, *wrong)
+    changes: dict[str, Any] = {"uuid": None, "record": None, "evidence": Evidence.PERSON, "error": None}
+    if payout.state is PayoutState.ABANDONED:
+        return moved(
+            payout,
+            payout.state,
+            now,
+            decision.text("Upbit does not have it"),
+            actor=decision.actor,
+            **changes,
+        )
+    key, departure = repr(payout.key), payout.known_departure
+    # A nonce that has arrived is used up, so that the same request would be turned away for ever.
+    advice = f"retry({key}, new_nonce=True)" if departure.arrived else f"retry({key})"
+    text = decision.text(f"Upbit does not have it; to send it again, call {advice}")
+    return moved(payout, PayoutState.NOT_SENT, now, text, actor=decision.actor, **changes)
+
+
+def acknowledged(payout: Payout, uuid: str, decision: Decision, now: Now) -> Payout | None:
+    """Record the finding that a candidate is no payout at all."""
+    if payout.departure is None or uuid not in payout.departure.candidates:
+        return None
+    candidates = tuple(each for each in payout.departure.candidates if each != uuid)
+    departure = attrs.evolve(
+        payout.departure,
+        candidates=candidates,
+        excluded=(*payout.departure.excluded, uuid),
+        reopened=payout.departure.reopened and (bool(candidates) or payout.departure.arrived),
+    )
+    text = decision.text(f"withdrawal {uuid} is no payout")
+    if payout.state is PayoutState.NEEDS_REVIEW:
+        text = f"{text}; {payout.reason}"
+    return moved(payout, payout.state, now, text, actor=decision.actor, departure=departure)
+
+
+def abandoned(payout: Payout, decision: Decision, now: Now) -> Payout:
+    """Record that nothing more of a payout is to be sent."""
+    return moved(
+        payout,
+        PayoutState.ABANDONED,
+        now,
+        decision.text("given up"),
+        actor=decision.actor,
+        evidence=Evidence.PERSON,
+        error=None,
+    )
+
+
+def queued(payout: Payout, decision: Decision, now: Now, *, renew: bool, mac: str) -> Payout:
+    """Release a payout that was not sent, or was declined, to be sent again."""
+    departure = payout.departure
+    if departure is not None:
+        departure = attrs.evolve(departure, renew=renew)
+    text = decision.text("to be sent again" + (", with a nonce of its own" if renew else ""))
+    return moved(
+        payout,
+        PayoutState.QUEUED,
+        now,
+        text,
+        actor=decision.actor,
+        error=None,
+        evidence=None,
+        departure=departure,
+        mac=mac,
+    )
+
+
+def authorised(payout: Payout, mac: str) -> Payout | None:
+    """Record that the same call was made again, under the present journal key."""
+    if mac == payout.mac or not payout.state.may_leave:
+        return None
+    return attrs.evolve(payout, mac=mac, error=None)
+
+
+def _settled(payout: Payout, *wrong: str, keep_candidates: bool = False) -> Payout:
+    """Close the question about a payout, and exclude what was in question."""
+    known = payout.departure
+    if known is None:
+        return payout
+    if keep_candidates:
+        return attrs.evolve(payout, departure=attrs.evolve(known, reopened=False))
+    excluded = tuple(dict.fromkeys((*known.excluded, *known.candidates, *wrong)))
+    return attrs.evolve(
+        payout, departure=attrs.evolve(known, candidates=(), excluded=excluded, reopened=False)
+    )

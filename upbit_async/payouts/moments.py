@@ -1,0 +1,115 @@
+"""Points in journal time, and how long ago they were. Pure.
+
+The clock that a journal's leases and settling times are kept by can't be set. But it starts again when the machine
+starts, and a container may shift it. So each reading is tagged with the epoch that it belongs to, and two readings can
+be subtracted only if they share one. A process that finds a point of another epoch adds its own reading at first
+sight: from then on it knows for how long *at least* the point has passed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+import attrs
+
+from upbit_async.payouts.journal_time import JournalTime
+
+__all__ = ["CLAIM_DAYS", "Moment", "Now", "is_recent", "lease_is_over", "settling_left"]
+
+_MOST_READINGS: Final = 8
+UNBOUNDED_SECONDS: Final = 960.0
+"""For how long Linux may repeat a packet of a connection that has no limit of ours: 15 tries, up to 924.6 s and more.
+
+See ``tcp_retries2`` in https://www.kernel.org/doc/Documentation/networking/ip-sysctl.rst.
+"""
+CLAIM_DAYS: Final = 7
+"""For how long after its last copy left a payout may turn out to have been carried out, in days."""
+
+
+@attrs.frozen
+class Moment:
+    """A point in journal time.
+
+    Attributes:
+        readings: The clock's reading by epoch, when the point was recorded or first seen there.
+    """
+
+    readings: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def at(cls, time: JournalTime) -> Moment:
+        """Return the present."""
+        return cls(((time.epoch, time.seconds),))
+
+    def elapsed(self, now: JournalTime) -> float | None:
+        """Return for how many seconds it has passed, at least; None if it was not seen in this epoch yet."""
+        reading = dict(self.readings).get(now.epoch)
+        return None if reading is None else now.seconds - reading
+
+    def is_before_boot(self, now: JournalTime) -> bool:
+        """Whether the machine was started again since, so that no process of that time is alive."""
+        boot = _boot_of(now.epoch)
+        boots = {_boot_of(epoch) for epoch, _ in self.readings}
+        return bool(boot) and "" not in boots and boot not in boots
+
+    def seen(self, now: JournalTime) -> Moment:
+        """Return the same point with a reading of this epoch, unless it has one."""
+        if self.elapsed(now) is not None:
+            return self
+        return Moment((*self.readings[-_MOST_READINGS + 1 :], (now.epoch, now.seconds)))
+
+    def later(self, seconds: float) -> Moment:
+        """Return a later point."""
+        return Moment(tuple((epoch, reading + seconds) for epoch, reading in self.readings))
+
+
+@attrs.frozen
+class Now:
+    """The present, by both clocks.
+
+    Attributes:
+        utc: For people: the machine's clock, which may be set.
+        journal: For leases and settling times.
+    """
+
+    utc: dt.datetime
+    journal: JournalTime
+
+
+def lease_is_over(left_at: Moment, lease: float, now: JournalTime) -> bool:
+    """Whether nobody can be sending any more what was recorded as leaving."""
+    if left_at.is_before_boot(now):
+        return True
+    elapsed = left_at.elapsed(now)
+    # A lease that begins in the future by more than its own length was not written by this library.
+    return elapsed is not None and not -lease < elapsed < lease
+
+
+def settling_left(
+    lost_at: Moment, left_at: Moment, settling_time: float, now: JournalTime, *, is_bounded: bool
+) -> float:
+    """Return for how many seconds Upbit's list must not be believed yet.
+
+    Args:
+        lost_at: When the hope of an answer ended.
+        left_at: When the request left.
+        settling_time: How long the list may lag behind, in seconds.
+        now: The present.
+        is_bounded: Whether the operating system has given the connection up by itself.
+    """
+    left = settling_time - (lost_at.elapsed(now) or 0.0)
+    if not is_bounded:
+        left = max(left, UNBOUNDED_SECONDS - (left_at.elapsed(now) or 0.0))
+    return max(0.0, left)
+
+
+def is_recent(left_at: Moment, left_utc: dt.datetime, within: dt.timedelta, now: Now) -> bool:
+    """Whether a copy may have left within a span, by either clock: one that was set wrong can't shorten it."""
+    elapsed = left_at.elapsed(now.journal)
+    by_journal = elapsed is not None and elapsed < within.total_seconds()
+    return by_journal or now.utc - left_utc < within
+
+
+def _boot_of(epoch: str) -> str:
+    return epoch.partition("/")[0]

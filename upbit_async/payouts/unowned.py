@@ -1,0 +1,203 @@
+"""Withdrawals that belong to no payout, and what they forbid.
+
+A journal that was lost, restored from a backup or left on a volume that is not mounted looks like a new one: it does
+not know what was paid. So before a payout's first copy leaves, the account's newest withdrawals are compared with the
+journal. One that no payout owns and that could be this very payment blocks it, until somebody acknowledges that it is
+no payout.
+
+The comparison goes back to the journal's reconciliation mark, or seven days if there is none.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final, Literal
+
+import attrs
+
+from upbit_async.checks import Reading, fits
+from upbit_async.errors import PayoutBlocked
+from upbit_async.logs import logger
+from upbit_async.models import Withdrawal, WithdrawalState
+from upbit_async.payouts.baseline import Listing, back_to_mark
+from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.verdict import may_claim, others
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from upbit_async.models import Intent
+    from upbit_async.payouts.books import Books
+    from upbit_async.payouts.journal import Related
+    from upbit_async.payouts.settling import Settler
+    from upbit_async.resources.withdraws import Withdraws
+
+__all__ = ["OnUnowned", "UnownedGuard", "could_be", "new_mark"]
+
+OnUnowned = Literal["block", "allow"]
+
+_log = logger("upbit_async.payouts")
+
+_WITHOUT_MARK: Final = dt.timedelta(days=7)
+_UNPAID: Final = frozenset({WithdrawalState.FAILED, WithdrawalState.CANCELLED, WithdrawalState.REJECTED})
+_REOPENED: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ABANDONED})
+_MOST_SHOWN: Final = 5
+
+
+def could_be(intent: Intent, row: Withdrawal, reading: Reading | None) -> bool:
+    """Whether a withdrawal may be a payment: of the same kind, under any fee convention that is not excluded."""
+    if row.state in _UNPAID:
+        return False
+    return any(fits(intent, row, each) for each in Reading if reading in {None, each})
+
+
+def new_mark(
+    rows: Sequence[Withdrawal], accounted: frozenset[str], old_mark: str | None, trailing: dt.timedelta
+) -> str | None:
+    """Return up to which withdrawal everything is accounted for, if that is further than before.
+
+    The mark trails the newest withdrawal, because the list may lag: an older one may still turn up.
+
+    Args:
+        rows: The list, newest first, back to the old mark.
+        accounted: The withdrawals that belong to a payout, are acknowledged, or are stored as unowned.
+        old_mark: The mark before.
+        trailing: By how much the list may lag.
+    """
+    times = [row.created_at for row in rows if row.created_at is not None]
+    if not times:
+        return old_mark
+    latest = max(times) - trailing
+    mark = old_mark
+    behind = [row.uuid.casefold() for row in rows]
+    newer = rows[: behind.index(old_mark)] if old_mark in behind else rows
+    for row in reversed(newer):
+        if row.uuid.casefold() not in accounted or row.created_at is None or row.created_at > latest:
+            break
+        mark = row.uuid.casefold()
+    return mark
+
+
+@attrs.frozen
+class _Sorted:
+    """What is known of the rows of a list."""
+
+    owned: frozenset[str]
+    waits_for: tuple[str, ...]
+    reopens: tuple[Payout, ...]
+    unowned: tuple[Withdrawal, ...]
+
+
+class UnownedGuard:
+    """Lets a payout leave only if no unowned withdrawal could be it.
+
+    Args:
+        withdraws: Reads Upbit's list.
+        books: The payouts.
+        settler: Settles payouts that may own a withdrawal.
+        trailing: By how much Upbit's list may lag, in seconds.
+        on_unowned: ``allow`` to send all the same.
+    """
+
+    def __init__(
+        self, withdraws: Withdraws, books: Books, settler: Settler, *, trailing: float, on_unowned: OnUnowned
+    ) -> None:
+        self._withdraws = withdraws
+        self._books = books
+        self._settler = settler
+        self._trailing = dt.timedelta(seconds=trailing)
+        self._on_unowned: OnUnowned = on_unowned
+
+    async def baseline(self, payout: Payout) -> tuple[str, ...]:
+        """Return the newest withdrawals in a payout's currency, if none of them could be it.
+
+        Raises:
+            PayoutBlocked: One that belongs to no payout could.
+            UpbitError: The list could not be read back far enough; nothing was sent.
+        """
+        currency, journal = payout.kind.currency, self._books.journal
+        tried: set[str] = set()
+        while True:
+            mark = await journal.mark(currency)
+            now = await self._books.now()
+            oldest = now.utc - _WITHOUT_MARK
+            listing = await back_to_mark(self._withdraws, currency, mark, oldest)
+            # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
+            related = await journal.related(currency, listing.uuids)
+            reading = await self._books.reading()
+            related = attrs.evolve(related, payouts=others(related.payouts, payout.key, now))
+            known = self._sort(payout, listing, related, reading, mark, oldest)
+            reopens = [other for other in known.reopens if other.key not in tried]
+            if not known.waits_for and not reopens:
+                break
+            for key in known.waits_for:
+                await self._settler.free(key, behind=frozenset({payout.key}))
+            for other in reopens:
+                tried.add(other.key)
+                await self._settler.look_again(other)
+        await self._store(currency, listing, known, mark)
+        blocking = {
+            row.uuid.casefold(): row
+            for row in (*known.unowned, *related.unowned)
+            if could_be(payout.intent, row, reading) and row.uuid.casefold() not in known.owned
+        }
+        if blocking and self._on_unowned == "block":
+            raise _blocked(payout, tuple(blocking.values()))
+        return listing.uuids
+
+    def _sort(
+        self,
+        payout: Payout,
+        listing: Listing,
+        related: Related,
+        reading: Reading | None,
+        mark: str | None,
+        oldest: dt.datetime,
+    ) -> _Sorted:
+        """Say to whom the withdrawals belong."""
+        own = payout.departure
+        owned = {other.uuid.casefold() for other in related.payouts if other.uuid is not None}
+        owned |= {uuid for other in related.payouts if other.is_open for uuid in other.candidates}
+        owned |= {*related.acknowledged, *(own.excluded if own is not None else ())}
+        if own is not None:
+            owned |= set(own.baseline)
+        waits_for: dict[str, None] = {}
+        reopens: dict[str, Payout] = {}
+        unowned: list[Withdrawal] = []
+        for row in listing.rows:
+            if row.uuid.casefold() == mark:
+                break
+            is_too_old = mark is None and row.created_at is not None and row.created_at < oldest
+            if row.uuid.casefold() in owned or is_too_old:
+                continue
+            claimants = [other for other in related.payouts if may_claim(other, row, reading)]
+            if not claimants:
+                unowned.append(row)
+            elif could_be(payout.intent, row, reading):
+                waits_for |= {other.key: None for other in claimants if other.state.is_under_way}
+                reopens |= {other.key: other for other in claimants if other.state in _REOPENED}
+                if not any(other.state.is_under_way for other in claimants):
+                    unowned.append(row)
+        return _Sorted(frozenset(owned), tuple(waits_for), tuple(reopens.values()), tuple(unowned))
+
+    async def _store(self, currency: str, listing: Listing, known: _Sorted, mark: str | None) -> None:
+        accounted = known.owned | {row.uuid.casefold() for row in known.unowned}
+        moved = mark if listing.gap else new_mark(listing.rows, accounted, mark, self._trailing)
+        if known.unowned or moved != mark:
+            await self._books.journal.reconcile(currency, known.unowned, old_mark=mark, new_mark=moved)
+        if known.unowned:
+            _log.info("%d withdrawals in %s belong to no payout", len(known.unowned), currency)
+
+
+def _blocked(payout: Payout, rows: Sequence[Withdrawal]) -> PayoutBlocked:
+    shown = ", ".join(
+        f"{row.uuid} ({row.amount:f} {row.currency}, {row.state.value})" for row in rows[:_MOST_SHOWN]
+    )
+    more = f" and {len(rows) - _MOST_SHOWN} more" if len(rows) > _MOST_SHOWN else ""
+    first = rows[0].uuid
+    return PayoutBlocked(
+        f"{payout} was not sent: Upbit shows {shown}{more}, which belongs to no payout of this journal and could be "
+        "this very payment (was the journal lost, or restored from a backup?); look at Upbit's website, then call "
+        f"acknowledge({first!r}) if it is another payment, or resolve({payout.key!r}, uuid=…) if it is this one",
+        uuids=tuple(row.uuid.casefold() for row in rows),
+    )
