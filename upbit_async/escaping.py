@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -25,6 +26,7 @@ def escaped(text: str) -> str:
     return "".join([_written(character) for character in text])
 
 
+@functools.lru_cache(maxsize=1024)
 def _written(character: str) -> str:
     if character.isprintable() and not _DRAWN_AS_NOTHING.match(character):
         return character

@@ -458,11 +458,8 @@ async def test_a_loss_that_is_recorded_after_the_end_is_recorded(
         tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
         await anyio.sleep(1)
         await others._books.change("k", _expired_long_ago)
-        before = await others._settler.settle("k")
-        if end == "abandoned":
-            before = await others.abandon("k", force=True)
-        else:
-            before = await others.wait("k")
+        await others._settler.settle("k")
+        before = await (others.abandon("k", force=True) if end == "abandoned" else others.wait("k"))
     payout = await payouts.get("k")
     assert payout is not None
     assert (payout.state, payout.uuid, payout.evidence) == (PayoutState(end), before.uuid, before.evidence)

