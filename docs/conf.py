@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
     # What users are handed and need not name.
     (
         r"py:.*",
-        r"(.*\.)?(TransferPoller|Pace|Answer|Request|Delivery|Serving|InProcessTransport|Caller|Seal)",
+        r"(.*\.)?(TransferPoller|Pace|Answer|Request|Delivery|Serving|InProcessTransport|Caller|Seal|OnUnowned)",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Payouts: exactly one withdrawal per key, whatever happens.
+"""Payouts: withdrawals with a key and a journal, at most one for each key.
 
 ::
 
@@ -7,36 +7,46 @@
     async with Payouts(client, journal=SqliteJournal("payouts.db")) as payouts:
         payout = await payouts.send("invoice-42", currency="USDT", net_type="TRX", amount="13", address="T…")
 
-The rooms, in the order in which one `Payouts.send` goes through them:
+The modules, in the order in which one `Payouts.send` uses them:
 
 - `payouts`: what users call. `request`: what is asked for, and whether it is the same as before.
-- `books`: the journal as all others use it. `journal`: what keeps payouts. `sqlite`: a file that does.
-- `turns`: who wants the same thing goes one by one.
-- `sending`: the `baseline` is taken and the way is free. `passage`: one copy of the request, from the moment before its
-  first byte to its answer, seen to its end (`protected`) even if the caller has gone.
-- `settling`: what became of a copy whose answer is lost. `waiting`: until the end, or until a deadline.
-- `resolving`: what a person has found out, or decided.
+- `books`: the repository of payouts. `journal`: the protocol of what keeps them, and `sqlite`: a file that does.
+- `driver`: takes one payout at a time as far as it gets. `turns`: keyed locks, so that equal calls share one attempt.
+- `sending`: authorisation and repeats. `unowned` and `baseline`: the account's newest withdrawals are compared with the
+  journal before a first copy leaves.
+- `passage`: one copy of the request, recorded before its first byte, followed to its answer even if the caller is
+  cancelled (`protected`).
+- `settling`: the outcome of a copy whose answer is lost. `waiting`: waiting for the end, or until a deadline.
+- `resolving`: manual decisions.
 
-And what they all turn on, without a disk, a network or a clock: `payout` (the states and the edges between them),
-`transitions` (what happens to a payout), `verdict` (what Upbit's list says of one).
+And the pure part, without a disk, a network or a clock: `payout` (the states and the edges between them), `transitions`
+and `manual` (how a payout moves), `verdict` (what Upbit's list says of one), `moments` (journal time), `authorisation`
+and `row_mac` (which rows are believed).
 """
 
 from __future__ import annotations
 
-from upbit_async.payouts.journal import Journal, Outdated, Taken
+from upbit_async.payouts.journal import Journal, Outdated, Related, Taken
+from upbit_async.payouts.journal_time import JournalTime
+from upbit_async.payouts.manual import Decision
+from upbit_async.payouts.moments import Moment
 from upbit_async.payouts.payout import Departure, Evidence, Kind, Payout, PayoutState, Step
 from upbit_async.payouts.payouts import Payouts
 from upbit_async.payouts.sqlite import SqliteJournal
 
 __all__ = [
+    "Decision",
     "Departure",
     "Evidence",
     "Journal",
+    "JournalTime",
     "Kind",
+    "Moment",
     "Outdated",
     "Payout",
     "PayoutState",
     "Payouts",
+    "Related",
     "SqliteJournal",
     "Step",
     "Taken",
