@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
+import importlib.metadata
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +134,10 @@ async def test_the_socket_is_bounded_before_the_first_byte_of_tls(
     assert (seen.linger, seen.user_timeout) == (ABORT, SHORT.read * 1000)
 
 
+# Before it aborts a connection of asyncio's, anyio 4.14 writes its end, which the peer then sees first.
+_HALF_CLOSES_FIRST = importlib.metadata.version("anyio").startswith("4.14.")
+
+
 @EVERY_HTTP
 @PLAIN_AND_TLS
 @pytest.mark.parametrize("limit", ["read", "total"])
@@ -164,7 +170,8 @@ async def test_the_connection_is_aborted_before_the_outcome_is_unknown(
         assert caught.value.connection_bounded
         with anyio.fail_after(2):
             await ended.wait()
-    assert endings == ["reset"]
+    on_asyncio = anyio.get_cancelled_exc_class() is asyncio.CancelledError
+    assert endings == ["closed" if _HALF_CLOSES_FIRST and on_asyncio else "reset"]
 
 
 @attrs.define

@@ -454,6 +454,7 @@ async def test_a_loss_that_is_recorded_after_the_end_is_recorded(
     sandbox.faults.add(attrs.evolve(fault, delay=9))
     sandbox.plan = Plan.after_seconds(0)
     others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0)
+    before: Any = None
     async with others, anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
         await anyio.sleep(1)
