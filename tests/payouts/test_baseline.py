@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from upbit_async import errors
 from upbit_async.payouts.baseline import back_to_mark, since_baseline
+from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from upbit_async.models import Withdrawal
 
@@ -22,20 +23,36 @@ WHEN = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 LATER = WHEN + dt.timedelta(days=1)
 
 
-class Listed:
-    """Stands for `client.withdraws`: a list, newest first, and how its cursor behaves."""
+class Unreadable:
+    """A row that can't be read."""
 
-    def __init__(self, rows: list[Withdrawal], *, inclusive: bool = False, stuck: bool = False) -> None:
+    def __init__(self, uuid: str | None) -> None:
+        self.uuid = uuid
+
+
+class Listed:
+    """Stands for `client.caller`: a list, newest first, and how its cursor behaves."""
+
+    def __init__(
+        self, rows: Sequence[Withdrawal | Unreadable], *, inclusive: bool = False, stuck: bool = False
+    ) -> None:
         self.rows = rows
         self.pages = 0
         self._inclusive = inclusive
         self._stuck = stuck
 
-    async def list(self, *, currency: str, to: str | None = None) -> list[Withdrawal]:
+    async def call(self, _endpoint: object, asked: dict[str, Any]) -> ReadableRows[Withdrawal]:
         self.pages += 1
         uuids = [row.uuid for row in self.rows]
+        to = asked["to"]
         start = 0 if to is None or self._stuck else uuids.index(to) + (not self._inclusive)
-        return self.rows[start : start + PAGE]
+        page = self.rows[start : start + PAGE]
+        errors_of = [
+            errors.DecodeError("a row can't be read", path=f"$[{number}].amount", uuid=row.uuid)
+            for number, row in enumerate(page)
+            if isinstance(row, Unreadable)
+        ]
+        return ReadableRows([row for row in page if not isinstance(row, Unreadable)], tuple(errors_of))
 
 
 def uuids(rows: Any) -> list[str]:
@@ -161,3 +178,40 @@ async def test_it_is_read_back_to_the_mark_or_else_to_a_time(row: Callable[..., 
     assert await back(None, WHEN - dt.timedelta(hours=300)) == (4, 400)
     with pytest.raises(errors.DecodeError, match="lacks withdrawal gone, which it has shown before"):
         await back("gone", WHEN)
+
+
+# -- rows that can't be read -----------------------------------------------------------------------
+
+
+async def test_a_row_that_cannot_be_read_is_reported_and_costs_no_other(
+    row: Callable[..., Withdrawal], caplog: pytest.LogCaptureFixture
+) -> None:
+    found = await _listing([row("new"), Unreadable("ODD"), Unreadable(None), row("old")], ("old",))
+    assert uuids(found.rows) == ["new"]
+    assert [each.uuid for each in found.unreadable] == ["ODD", None]
+    assert found.uuids == ("new", "odd")
+    assert found.gap == ""
+    assert "2 rows that can't be read" in caplog.text
+
+
+async def test_a_row_of_the_baseline_that_cannot_be_read_any_more_is_not_new(
+    row: Callable[..., Withdrawal],
+) -> None:
+    found = await _listing([row("new"), Unreadable("old"), row("older")], ("old", "older"))
+    assert (uuids(found.rows), found.unreadable) == (["new"], ())
+
+
+@pytest.mark.parametrize("mark", [None, "w-150", "odd"])
+async def test_rows_that_cannot_be_read_do_not_end_the_list(
+    row: Callable[..., Withdrawal], mark: str | None
+) -> None:
+    rows: list[Withdrawal | Unreadable] = [row(f"w-{n}") for n in range(200)]
+    rows[10] = Unreadable("x")
+    rows[160] = Unreadable("odd")
+    found = await back_to_mark(Listed(rows), "USDT", mark, WHEN - dt.timedelta(days=7))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert (len(found.rows), found.uuids[-2:]) == (198, ("x", "odd"))
+
+
+async def test_a_page_of_which_nothing_can_be_read_proves_nothing() -> None:
+    with pytest.raises(errors.DecodeError, match="nothing follows"):
+        await _listing([Unreadable(f"w-{n}") for n in range(150)], ())

@@ -4,24 +4,33 @@ The list is read newest first, page by page, until it reaches withdrawals that a
 then be older. That is an assumption about Upbit's order, so it is checked: `created_at` must not rise by more than
 `_TOLERANCE` from row to row, nor be missing. If it does, the list is read to its end, and nothing is concluded from
 what it does not show.
+
+A row that can't be read may be any withdrawal. It is reported in `Listing.unreadable`, and the others are read.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from upbit_async.errors import DecodeError
+from upbit_async.logs import logger
 from upbit_async.models import Withdrawal
+from upbit_async.protocol.duplicates import by_id
+from upbit_async.protocol.endpoint import Caller
 from upbit_async.resources.paging import PAGE
-from upbit_async.resources.withdraws import Withdraws
+from upbit_async.resources.readable import list_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
+
 
 __all__ = ["Listing", "back_to_mark", "since_baseline"]
+
+_log = logger("upbit_async.payouts")
 
 _LANDMARKS: Final = 30
 """How many withdrawals of the baseline must be seen again, if it has that many."""
@@ -37,47 +46,70 @@ class Listing:
     Attributes:
         rows: The withdrawals in that currency, in the list's order, each once.
         gap: Why withdrawals may be missing from it; empty if none can be.
+        unreadable: An error for each row that can't be read and may be new. It may be of another currency.
     """
 
     rows: tuple[Withdrawal, ...]
     gap: str = ""
+    unreadable: tuple[DecodeError, ...] = ()
 
     @property
     def uuids(self) -> tuple[str, ...]:
-        """Their ids, in lower case."""
-        return tuple(row.uuid.casefold() for row in self.rows)
+        """Their ids, in lower case, newest first; at the end those of rows that can't be read."""
+        known = (error.uuid.casefold() for error in self.unreadable if error.uuid)
+        return (*(row.uuid.casefold() for row in self.rows), *known)
+
+
+@attrs.frozen
+class _Page:
+    """What a page holds that the pages before it do not.
+
+    Attributes:
+        fresh: The withdrawals.
+        is_full: Whether the list may go on behind it.
+    """
+
+    fresh: Sequence[Withdrawal]
+    is_full: bool
 
 
 @attrs.define(eq=False)
 class _Reader:
     """Reads page after page."""
 
-    withdraws: Withdraws
+    caller: Caller
     currency: str
     rows: dict[str, Withdrawal] = attrs.field(factory=dict[str, Withdrawal])
+    unreadable: dict[str, DecodeError] = attrs.field(factory=dict[str, DecodeError])
     gap: str = ""
     at_end: bool = False
     _cursor: str | None = None
     _lowest: dt.datetime | None = None
 
-    async def page(self) -> Sequence[Withdrawal]:
-        """Read one more page and return what is new in it.
+    async def page(self) -> _Page:
+        """Read one more page.
 
         Raises:
             DecodeError: The list does not go on, although its last page was full.
         """
-        page = await self.withdraws.list(currency=self.currency, to=self._cursor)
-        fresh = {row.uuid.casefold(): row for row in page if row.uuid.casefold() not in self.rows}
+        page = await list_readable(self.caller, currency=self.currency, to=self._cursor)
+        fresh = {uuid: row for uuid, row in by_id(page.rows, _id_of).items() if uuid not in self.rows}
         self.rows |= fresh
+        self.unreadable |= {(error.uuid or str(error)).casefold(): error for error in page.unreadable}
         for row in fresh.values():
             self._check_order(row)
-        if not fresh:
-            self.at_end = True
-            if len(page) >= PAGE:
-                raise self.broken("does not go on behind its last page")
+        is_full = len(page.rows) + len(page.unreadable) >= PAGE
+        if fresh:
+            self._cursor = page.rows[-1].uuid
         else:
-            self._cursor = page[-1].uuid
-        return list(fresh.values())
+            self.at_end = True
+            if is_full:
+                raise self.broken("does not go on behind its last page")
+        return _Page(list(fresh.values()), is_full)
+
+    def has(self, uuid: str) -> bool:
+        """Whether a withdrawal, by its id in lower case, is in what was read."""
+        return uuid in self.rows or uuid in self.unreadable
 
     def _check_order(self, row: Withdrawal) -> None:
         if row.created_at is None:
@@ -87,11 +119,11 @@ class _Reader:
         elif self._lowest is None or row.created_at < self._lowest:
             self._lowest = row.created_at
 
-    async def read_until(self, reached: Callable[[Sequence[Withdrawal]], bool]) -> None:
-        """Read until a condition on a page's new rows holds; to the list's end, if it is out of order."""
+    async def read_until(self, reached: Callable[[_Page], bool]) -> None:
+        """Read until a condition on a page holds; to the list's end, if it is out of order."""
         while not self.at_end:
-            fresh = await self.page()
-            if reached(fresh) and not self.gap:
+            page = await self.page()
+            if reached(page) and not self.gap:
                 return
 
     def broken(self, what: str) -> DecodeError:
@@ -100,20 +132,31 @@ class _Reader:
             "try again later"
         )
 
-    def listing(self, rows: Sequence[Withdrawal] | None = None) -> Listing:
-        """Return what was read, without rows in other currencies, which a list may hold by mistake."""
+    def listing(self, rows: Sequence[Withdrawal] | None = None, known: Collection[str] = ()) -> Listing:
+        """Return what was read, without rows in other currencies, which a list may hold by mistake.
+
+        Args:
+            rows: Only these of it; None for all.
+            known: The withdrawals, by their ids in lower case, that are known even if their rows can't be read.
+        """
         chosen = self.rows.values() if rows is None else rows
         wanted = self.currency.casefold()
-        return Listing(tuple(row for row in chosen if row.currency.casefold() == wanted), self.gap)
+        unreadable = tuple(error for uuid, error in self.unreadable.items() if uuid not in known)
+        if unreadable:
+            text = "Upbit's list of withdrawals in %s has %d rows that can't be read: %s"
+            _log.warning(text, self.currency, len(unreadable), unreadable[0])
+        return Listing(
+            tuple(row for row in chosen if row.currency.casefold() == wanted), self.gap, unreadable
+        )
 
 
-async def back_to_mark(withdraws: Withdraws, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
+async def back_to_mark(caller: Caller, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
     """Return the newest withdrawals in a currency, back to a mark, or else to a time.
 
     That they can be read also proves that the key may read them, which is needed if an answer is lost.
 
     Args:
-        withdraws: Reads the list.
+        caller: Carries the calls that read the list.
         currency: The currency's code.
         mark: A withdrawal, by its id in lower case, that must be in the list. What stands behind it is not returned
             unless it is on the same page; None to read back to a time.
@@ -122,16 +165,16 @@ async def back_to_mark(withdraws: Withdraws, currency: str, mark: str | None, ol
     Raises:
         DecodeError: The list lacks the mark, or does not go on.
     """
-    reader = _Reader(withdraws, currency)
+    reader = _Reader(caller, currency)
 
-    def reached(fresh: Sequence[Withdrawal]) -> bool:
+    def reached(page: _Page) -> bool:
         if mark is not None:
-            return mark in reader.rows
-        times = [row.created_at for row in fresh[-1:]]
-        return len(fresh) < PAGE or all(time is not None and time < oldest for time in times)
+            return reader.has(mark)
+        times = [row.created_at for row in page.fresh[-1:]]
+        return not page.is_full or all(time is not None and time < oldest for time in times)
 
     await reader.read_until(reached)
-    if mark is not None and mark not in reader.rows:
+    if mark is not None and not reader.has(mark):
         raise reader.broken(
             f"lacks withdrawal {mark}, which it has shown before (is this the key of another account?)"
         )
@@ -139,14 +182,14 @@ async def back_to_mark(withdraws: Withdraws, currency: str, mark: str | None, ol
 
 
 async def since_baseline(
-    withdraws: Withdraws, currency: str, baseline: Sequence[str], *, confirm: bool = False
+    caller: Caller, currency: str, baseline: Sequence[str], *, confirm: bool = False
 ) -> Listing:
     """Return all withdrawals in a currency that are new since a baseline was taken.
 
     Pages are read to their end: a new withdrawal may stand behind old ones of the same second.
 
     Args:
-        withdraws: Reads the list.
+        caller: Carries the calls that read the list.
         currency: The currency's code.
         baseline: The newest withdrawals of that time, newest first, by their ids in lower case.
         confirm: Whether to read on behind the landmarks, to find rows that the list does not sort by time.
@@ -154,16 +197,16 @@ async def since_baseline(
     Raises:
         DecodeError: The list does not reach back to the baseline, so it does not show that anything is missing.
     """
-    reader = _Reader(withdraws, currency)
+    reader = _Reader(caller, currency)
     landmarks = frozenset(baseline[:_LANDMARKS])
-    await reader.read_until(lambda _: bool(landmarks) and landmarks <= reader.rows.keys())
-    if not landmarks <= reader.rows.keys():
+    await reader.read_until(lambda _: bool(landmarks) and all(map(reader.has, landmarks)))
+    if not all(map(reader.has, landmarks)):
         raise reader.broken("does not reach back to what it has shown before")
     known = frozenset(baseline)
     new = [row for uuid, row in reader.rows.items() if uuid not in known]
     if confirm and not reader.at_end:
         new += await _unsorted_behind(reader, known, new)
-    return reader.listing(new)
+    return reader.listing(new, known)
 
 
 async def _unsorted_behind(
@@ -177,10 +220,14 @@ async def _unsorted_behind(
     for _ in range(_CONFIRMING_PAGES):
         if reader.at_end:
             break
-        for row in await reader.page():
+        for row in (await reader.page()).fresh:
             is_old = (
                 row.created_at is not None and oldest is not None and row.created_at <= oldest + _TOLERANCE
             )
             if row.uuid.casefold() not in known and row.uuid not in already and not is_old:
                 found.append(row)
     return found
+
+
+def _id_of(row: Withdrawal) -> str:
+    return row.uuid

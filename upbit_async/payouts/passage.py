@@ -152,12 +152,31 @@ class Passage:
                 return await self._take_error(unknown)
             await self._note_held_back(type(error).__name__)
             raise
-        if record.uuid.casefold() in self._payout.known_departure.baseline:
-            stale = UpbitError(
-                f"the answer names withdrawal {record.uuid}, which was there before", may_have_executed=True
-            )
-            return await self._take_error(stale)
+        if whose := await self._other_owner(record.uuid.casefold()):
+            text = f"the answer names withdrawal {record.uuid}, which {whose}"
+            return await self._take_error(UpbitError(text, may_have_executed=True))
         return await self._conclude(lambda payout, now: transitions.answered(payout, record, now))
+
+    async def _other_owner(self, uuid: str) -> str:
+        """Return whose withdrawal an answer names, if it can't be this payout's; else nothing.
+
+        An answer over a connection that is not known to be fresh may belong to an earlier request, so it is compared
+        with everything that the journal knows.
+        """
+        if uuid in self._payout.known_departure.baseline:
+            return "was there before"
+        if uuid not in self._caller.unproven:
+            return ""
+        try:
+            related = await self._books.journal.related(self._payout.kind.currency, [uuid])
+        except Exception:  # noqa: BLE001 - whatever a journal raises: the withdrawal is looked for when it works again
+            return "can't be compared with the journal"
+        if uuid in related.acknowledged:
+            return "is no payout"
+        for other in related.payouts:
+            if other.uuid is not None and other.uuid.casefold() == uuid and other.key != self._payout.key:
+                return f"belongs to payout {other.key!r}"
+        return ""
 
     async def _take_error(self, error: UpbitError) -> Payout:
         if error.may_have_executed:

@@ -90,7 +90,7 @@ class Payouts:
         self._books = Books(journal, client.caller, clock or _utc_now, keys)
         self._settler = Settler(client, self._books, seconds)
         guard = UnownedGuard(
-            client.withdraws,
+            client.caller,
             self._books,
             self._settler,
             trailing=seconds,
@@ -242,7 +242,8 @@ class Payouts:
         that were given up after a copy had left are looked at for 7 days.
 
         Args:
-            timeout: How long to wait for what was accepted, in seconds; None is until all of it has ended.
+            timeout: How long to wait, in seconds, for leases, settling times and what was accepted; None is until
+                all of it has ended. A request that has begun is finished.
 
         Returns:
             Those that were open, oldest first, as they are then. If one could not be followed, its `error` says why.

@@ -48,24 +48,27 @@ class Settler:
         self._settling_time = settling_time
         self._turns = Turns()
 
-    async def settle(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
+    async def settle(
+        self, key: str, *, behind: frozenset[str] = frozenset(), deadline: float = math.inf
+    ) -> Payout:
         """Wait until the settling time is over, look, and decide. What is settled already stays as it is.
 
         Args:
             key: The payout's key.
             behind: The keys of payouts that wait for this one.
+            deadline: Until when to wait, by the loop's clock. What would take longer stays as it is.
 
         Raises:
             UpbitError: The list could not be read, so nothing is decided.
         """
         while True:
             async with self._turns.take(key):
-                found = await self._settle_once(key, behind)
+                found = await self._settle_once(key, behind, deadline)
             if isinstance(found, Payout):
                 return found
             # No turn is held here: two that wait for each other must not stand still.
-            for other in found.keys:
-                await self.free(other, behind=behind | {key})
+            if not await self._free_all(found.keys, behind | {key}, deadline):
+                return await self._books.read(key)
 
     async def free(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
         """Wait until a payout is not under way any more, wherever it is, and settle it if nobody else does."""
@@ -76,6 +79,13 @@ class Settler:
             if not payout.state.is_under_way:
                 return payout
 
+    async def _free_all(self, keys: Collection[str], behind: frozenset[str], deadline: float) -> bool:
+        """Wait until none of some payouts is under way any more; whether that was so by a deadline."""
+        with anyio.CancelScope(deadline=deadline) as scope:
+            for key in keys:
+                await self.free(key, behind=behind)
+        return not scope.cancelled_caught
+
     async def arrival(self, key: str) -> Payout:
         """Wait until nobody is sending a payout any more, in whatever process: its answer is there, or is lost."""
         pauses = between_looks()
@@ -85,13 +95,15 @@ class Settler:
                 return payout
             await anyio.sleep(next(pauses))
 
-    async def _settle_once(self, key: str, behind: frozenset[str]) -> Payout | WaitFor:
+    async def _settle_once(self, key: str, behind: frozenset[str], deadline: float) -> Payout | WaitFor:
         """Settle a payout, unless others must be settled first."""
         while True:
             payout = await self.expire(key)
             if payout.state is not PayoutState.UNKNOWN:
                 return payout
             if left := await self.time_left(payout):
+                if anyio.current_time() + left > deadline:
+                    return payout
                 await anyio.sleep(left)
                 continue
             verdict = await self._judge_surely(payout, behind)
@@ -106,10 +118,11 @@ class Settler:
         """Return a payout, which is unknown if its owner has not recorded an outcome within its lease."""
         return await self._books.change(key, transitions.expired)
 
-    async def look_again(self, payout: Payout) -> Payout:
+    async def look_again(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Read the list once more for a payout that was not sent, or was given up after a copy had left.
 
-        What has turned up since makes it a matter for review. An abandoned payout keeps its state.
+        What has turned up since makes it a matter for review. An abandoned payout keeps its state. So does one that
+        waits for other payouts when the deadline comes.
 
         Raises:
             UpbitError: The list could not be read.
@@ -117,7 +130,9 @@ class Settler:
         while payout.state in _LOOKED_AT_AGAIN:
             match await self._judge(payout):
                 case WaitFor(keys):
-                    payout = await self._after(keys, payout)
+                    if not await self._free_all(keys, frozenset({payout.key}), deadline):
+                        return payout
+                    payout = await self._books.read(payout.key)
                     continue
                 case Adopt(record):
                     doubt = AskPerson(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
@@ -132,7 +147,7 @@ class Settler:
             payout = await self._decide(payout, doubt)
         return payout
 
-    async def reconsider(self, payout: Payout) -> Payout:
+    async def reconsider(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Judge a payout that needs review once more: what has become known since may settle it.
 
         Raises:
@@ -141,18 +156,14 @@ class Settler:
         while payout.state is PayoutState.NEEDS_REVIEW and _may_be_reconsidered(payout):
             verdict = await self._judge_surely(payout)
             if isinstance(verdict, WaitFor):
-                payout = await self._after(verdict.keys, payout)
+                if not await self._free_all(verdict.keys, frozenset({payout.key}), deadline):
+                    return payout
+                payout = await self._books.read(payout.key)
             elif isinstance(verdict, AskPerson):
                 return payout
             else:
                 payout = await self._decide(payout, verdict)
         return payout
-
-    async def _after(self, keys: Collection[str], payout: Payout) -> Payout:
-        """Return a payout as it is when others, which may explain what it can't, are settled."""
-        for key in keys:
-            await self.free(key, behind=frozenset({payout.key}))
-        return await self._books.read(payout.key)
 
     async def _decide(self, payout: Payout, verdict: Adopt | SayNotSent | AskPerson) -> Payout:
         try:
@@ -207,7 +218,7 @@ class Settler:
     async def _judge(self, payout: Payout, behind: Collection[str] = (), *, confirm: bool = False) -> Verdict:
         departure = payout.known_departure
         listing = await since_baseline(
-            self._client.withdraws, payout.kind.currency, departure.baseline, confirm=confirm
+            self._client.caller, payout.kind.currency, departure.baseline, confirm=confirm
         )
         rows = [await self._completed(row, payout) for row in listing.rows]
         # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
@@ -222,6 +233,7 @@ class Settler:
                 reading=await self._books.reading(),
                 behind=behind,
                 gap=listing.gap,
+                unreadable=listing.unreadable,
             ),
         )
         is_anothers = departure.signed_by != self._client.caller.key_digest

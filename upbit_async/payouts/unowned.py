@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.books import Books
     from upbit_async.payouts.journal import Related
     from upbit_async.payouts.settling import Settler
-    from upbit_async.resources.withdraws import Withdraws
+    from upbit_async.protocol.endpoint import Caller
 
 __all__ = ["OnUnowned", "UnownedGuard", "could_be", "new_mark"]
 
@@ -92,7 +92,7 @@ class UnownedGuard:
     """Lets a payout leave only if no unowned withdrawal could be it.
 
     Args:
-        withdraws: Reads Upbit's list.
+        caller: Carries the calls that read Upbit's list.
         books: The payouts.
         settler: Settles payouts that may own a withdrawal.
         trailing: By how much Upbit's list may lag, in seconds.
@@ -100,9 +100,9 @@ class UnownedGuard:
     """
 
     def __init__(
-        self, withdraws: Withdraws, books: Books, settler: Settler, *, trailing: float, on_unowned: OnUnowned
+        self, caller: Caller, books: Books, settler: Settler, *, trailing: float, on_unowned: OnUnowned
     ) -> None:
-        self._withdraws = withdraws
+        self._caller = caller
         self._books = books
         self._settler = settler
         self._trailing = dt.timedelta(seconds=trailing)
@@ -121,7 +121,7 @@ class UnownedGuard:
             mark = await journal.mark(currency)
             now = await self._books.now()
             oldest = now.utc - _WITHOUT_MARK
-            listing = await back_to_mark(self._withdraws, currency, mark, oldest)
+            listing = await back_to_mark(self._caller, currency, mark, oldest)
             # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
             related = await journal.related(currency, listing.uuids)
             reading = await self._books.reading()
@@ -182,7 +182,9 @@ class UnownedGuard:
 
     async def _store(self, currency: str, listing: Listing, known: _Sorted, mark: str | None) -> None:
         accounted = known.owned | {row.uuid.casefold() for row in known.unowned}
-        moved = mark if listing.gap else new_mark(listing.rows, accounted, mark, self._trailing)
+        is_known = all((error.uuid or "").casefold() in accounted for error in listing.unreadable)
+        is_whole = not listing.gap and is_known
+        moved = new_mark(listing.rows, accounted, mark, self._trailing) if is_whole else mark
         if known.unowned or moved != mark:
             await self._books.journal.reconcile(currency, known.unowned, old_mark=mark, new_mark=moved)
         if known.unowned:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from upbit_async.checks import Reading, fits
+from upbit_async.errors import DecodeError
 from upbit_async.models import Withdrawal
 from upbit_async.payouts.moments import CLAIM_DAYS, is_recent
 from upbit_async.payouts.payout import Evidence, Payout
@@ -65,16 +66,19 @@ class AskPerson:
         why: Why not, for people.
         candidates: The withdrawals that may be it; none where some are only unexplained.
         unexplained: Those that nothing explains.
+        unreadable: The ids, in lower case, of rows that can't be read.
     """
 
     why: str
     candidates: tuple[Withdrawal, ...] = ()
     unexplained: tuple[Withdrawal, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def uuids(self) -> list[str]:
         """The withdrawals that a review is about, by their ids in lower case."""
-        return [row.uuid.casefold() for row in dict.fromkeys((*self.candidates, *self.unexplained))]
+        rows = dict.fromkeys((*self.candidates, *self.unexplained))
+        return [*(row.uuid.casefold() for row in rows), *self.unreadable]
 
 
 @attrs.frozen
@@ -107,6 +111,7 @@ class Sight:
         reading: How amounts are to be read, if that is known.
         behind: The keys of payouts that wait for this one; it does not wait for them.
         gap: Why the rows may not be all that there are; empty if they are.
+        unreadable: An error for each further row that can't be read, and so may be any withdrawal.
     """
 
     rows: Sequence[Withdrawal]
@@ -116,6 +121,7 @@ class Sight:
     reading: Reading | None = None
     behind: Collection[str] = ()
     gap: str = ""
+    unreadable: Sequence[DecodeError] = ()
 
     def will_tell(self, other: Payout) -> bool:
         """Whether another payout will be settled by itself, and does not wait for this one."""
@@ -166,6 +172,12 @@ def _for_none(
     if not unexplained:
         if sight.gap:
             return AskPerson(f"{sight.gap}, so it does not follow from the list that nothing was sent")
+        if unread := [each for each in sight.unreadable if (each.uuid or "").casefold() not in explained]:
+            shown = ", ".join(each.uuid or each.path for each in unread[:_MOST_SHOWN])
+            return AskPerson(
+                f"Upbit's list has withdrawals that can't be read and may be this payout: {shown} ({unread[0]})",
+                unreadable=tuple(each.uuid.casefold() for each in unread if each.uuid),
+            )
         if payout.departure is not None and payout.departure.arrived:
             return AskPerson(
                 "Upbit has said that the request arrived, and its list does not show a withdrawal"

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from upbit_async.models import Withdrawal
+from upbit_async.protocol.endpoint import read_by_rows
 from upbit_async.protocol.endpoints import LIST_WITHDRAWALS
-from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
-    from upbit_async.protocol.endpoint import Caller, Endpoint, Param
+    from upbit_async.protocol.endpoint import Caller, Param
+    from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["list_readable"]
 
-_LISTING: Final = cast(
-    "Endpoint[ReadableRows[Withdrawal]]",
-    attrs.evolve(cast("Endpoint[Any]", LIST_WITHDRAWALS), returns=ReadableRows[Withdrawal]),
-)
+_LISTING: Final = read_by_rows(LIST_WITHDRAWALS, Withdrawal)
 _PAGE: Final = 100
 
 
