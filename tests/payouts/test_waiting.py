@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from journals import InlineJournal
 
-from upbit_async import errors
+from upbit_async import Timeouts, errors
 from upbit_async.payouts import Payouts, PayoutState
 from upbit_async.sandbox import Fault, Plan
 
@@ -118,6 +119,35 @@ async def test_recover_returns_when_its_time_is_over(
     (payout,) = await payouts.recover(timeout=10)
     assert payout.state is PayoutState.ACCEPTED
     assert anyio.current_time() - began == pytest.approx(10, abs=1)
+
+
+async def test_recover_waits_no_longer_for_leases_and_settling_times(
+    payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    await payouts.send("before", **tron)
+    sandbox.faults.add(Fault.reset_before(*POST), Fault.slow(600, *POST))
+    await payouts.send("b", **tron, wait=False)
+    patient = sandbox.client(timeouts=Timeouts(read=90, total=90))
+    async with Payouts(patient, journal=InlineJournal(path)) as other, anyio.create_task_group() as tasks:
+        tasks.start_soon(functools.partial(other.send, "a", **dict(tron, amount="20")))
+        await anyio.sleep(1)
+        for _ in range(2):  # the first time it settles, the second it waits for the lease of the other
+            began = anyio.current_time()
+            found = await payouts.recover(timeout=20)
+            assert anyio.current_time() - began <= 21
+            assert [(each.key, each.state.value) for each in found] == [("b", "unknown"), ("a", "sending")]
+            await anyio.sleep(15)
+        tasks.cancel_scope.cancel()
+
+
+async def test_recover_without_time_sends_what_is_queued(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    await payouts.send("k", **tron)
+    await payouts.retry("k")
+    (payout,) = await payouts.recover(timeout=0)
+    assert payout.state is PayoutState.ACCEPTED
 
 
 async def test_recover_does_not_send_by_itself(

@@ -6,6 +6,7 @@ import contextlib
 import copy
 from typing import TYPE_CHECKING
 
+import anyio
 import attrs
 
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
@@ -128,14 +129,14 @@ class Driver:
     async def _taken_up(self, payout: Payout, deadline: float) -> Payout:
         key = payout.key
         try:
-            payout = await self._look_into(payout)
+            payout = await self._look_into(payout, deadline)
             is_to_leave = payout.state is PayoutState.QUEUED or (
                 payout.state is PayoutState.NOT_SENT and self._resends
             )
             if is_to_leave:
-                payout = await self.drive(key)
+                payout = await self._driven(payout, deadline)
                 if payout.state is PayoutState.UNKNOWN:
-                    payout = await self._settler.settle(key)
+                    payout = await self._settler.settle(key, deadline=deadline)
             if payout.state is PayoutState.ACCEPTED:
                 payout = await self._settler.follow(payout, deadline)
         except PollTimeout:
@@ -146,16 +147,26 @@ class Driver:
             return await self._with_error(payout, error)
         return payout
 
-    async def _look_into(self, payout: Payout) -> Payout:
+    async def _driven(self, payout: Payout, deadline: float) -> Payout:
+        """Send a payout, but wait for others that must be settled first only until a deadline.
+
+        A deadline that has passed leaves the time that one call may take: what waits for nobody is sent all the same.
+        """
+        latest = max(deadline, anyio.current_time() + self._client.caller.timeouts.total)
+        with anyio.CancelScope(deadline=latest):
+            return await self.drive(payout.key)
+        return await self._books.read(payout.key)
+
+    async def _look_into(self, payout: Payout, deadline: float) -> Payout:
         if payout.state is PayoutState.UNKNOWN:
-            return await self._settler.settle(payout.key)
+            return await self._settler.settle(payout.key, deadline=deadline)
         is_held_for_unsent = payout.state is PayoutState.ABANDONED or (
             payout.state is PayoutState.NOT_SENT and not self._resends
         )
         if is_held_for_unsent and may_turn_up(payout, await self._books.now()):
-            return await self._settler.look_again(payout)
+            return await self._settler.look_again(payout, deadline)
         if payout.state is PayoutState.NEEDS_REVIEW:
-            return await self._settler.reconsider(payout)
+            return await self._settler.reconsider(payout, deadline)
         return payout
 
     async def _with_error(self, payout: Payout, error: UpbitError) -> Payout:
