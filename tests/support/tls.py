@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import tempfile
 
-__all__ = ["client_context", "server_context"]
+__all__ = ["certificate", "client_context", "server_context"]
 
 _CERTIFICATE = """\
 -----BEGIN CERTIFICATE-----
@@ -27,6 +27,11 @@ ngCkyZSn/z4/DzpMpnrj2PZwFVWhRANCAASktIpFD4qNL886fHMZ+OplWBPXwqKJ
 aC+sl8t8PVLwMH9tGjYblHSKeimruk/bA1jUT8hO38ZdNpJRiQWh6AzY
 -----END PRIVATE KEY-----
 """
+
+
+def certificate() -> str:
+    """Return the certificate, in PEM."""
+    return _CERTIFICATE
 
 
 def server_context() -> ssl.SSLContext:
