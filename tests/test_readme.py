@@ -102,7 +102,7 @@ def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
         (Fault.status(400, *POST, name="withdraw_address_not_registered"), "declined"),
         (
             Fault.status(201, *POST, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
-            "ask somebody",
+            "needs review",
         ),
     ],
     ids=["paid", "lost answer", "lost request", "declined", "in doubt"],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import attrs
 import pytest
 from journals import InlineJournal
 
@@ -265,12 +266,26 @@ async def test_a_clock_that_is_a_week_ahead_hides_what_a_lost_journal_has_paid(
     assert len(sandbox.ledger.created) == 1 + is_paid_again
 
 
+@pytest.mark.parametrize(("minutes", "status"), [(9, "found"), (11, "not_found")])
+async def test_a_clock_that_is_ten_minutes_ahead_hides_a_lost_withdrawal(
+    minutes: int, status: str, sandbox: Sandbox
+) -> None:
+    client = sandbox.client()
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        await client.withdraws.create(**TRON)
+    started_at = caught.value.intent.started_at + dt.timedelta(minutes=minutes)
+    caught.value.intent = attrs.evolve(caught.value.intent, started_at=started_at)
+    assert (await client.withdraws.reconcile(caught.value, timeout=5)).status == status
+
+
 async def test_a_restored_journal_blocks_what_was_paid_since_however_long_ago(
     sandbox: Sandbox, path: Path, tmp_path: Path
 ) -> None:
     async with payouts_of(sandbox, path) as payouts:
         for number in range(3):
-            await payouts.send(f"before {number}", **{**TRON, "amount": f"{20 + number}"})
+            earlier: dict[str, Any] = {**TRON, "amount": f"{20 + number}"}
+            await payouts.send(f"before {number}", **earlier)
             await anyio.sleep(100)
     shutil.copy(path, tmp_path / "backup")
     async with payouts_of(sandbox, path) as payouts:
