@@ -400,4 +400,11 @@ class JournalError(UpbitError):
 
     Where this is raised by `Payouts.send`, nothing has left. Where it is a payout's `error`, Upbit has answered, and
     the payout tells what; the answer is written as soon as that is possible again.
+
+    Attributes:
+        key: The payout whose row can't be trusted, if all others can be used.
     """
+
+    def __init__(self, text: str, *, key: str | None = None) -> None:
+        super().__init__(text)
+        self.key = key

@@ -187,15 +187,42 @@ async def test_an_edited_row_is_not_sent(
     assert sandbox.ledger.created == ()
 
 
-async def test_retry_authorises_what_the_row_asks_for(sandbox: Sandbox, path: Path) -> None:
+async def test_retry_authorises_an_edited_row_only_after_a_warning(sandbox: Sandbox, path: Path) -> None:
     async with payouts_of(sandbox, path) as payouts:
         sandbox.faults.add(Fault.status(400, *POST, name="withdraw_address_not_registered"))
         assert (await payouts.send("k", **TRON)).state is PayoutState.DECLINED
     redirect(path, "address", OTHER)
     async with payouts_of(sandbox, path) as payouts:
         await payouts.retry("k")
+        (payout,) = await payouts.recover()
+        assert (payout.state, sandbox.ledger.created) == (PayoutState.QUEUED, ())
+        assert "check what it asks for and call retry('k')" in str(payout.error)
+        with pytest.raises(errors.PayoutConflict):
+            await payouts.send("k", **TRON)
+        await payouts.retry("k")
         await payouts.recover()
     assert [entry.address for entry in sandbox.ledger.created] == [OTHER]
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+async def test_a_copy_has_left_under_a_former_journal_key_so_retry_names_the_way_out(
+    sandbox: Sandbox, path: Path, is_queued: bool
+) -> None:
+    await _not_sent(sandbox, path)
+    if is_queued:
+        async with payouts_of(sandbox, path) as payouts:
+            await payouts.retry("k")
+    async with payouts_of(sandbox, path, journal_keys=[b"another key of 32 bytes, or so.."]) as payouts:
+        with pytest.raises(ValueError, match="its nonce can't be trusted"):
+            await payouts.retry("k")
+        payout = await payouts.send("k", **TRON)
+        assert payout.state is (PayoutState.QUEUED if is_queued else PayoutState.NOT_SENT)
+        if is_queued:
+            assert "resolve('k', not_sent=True) and retry('k', new_nonce=True)" in str(payout.error)
+        await payouts.resolve("k", not_sent=True)
+        await payouts.retry("k", new_nonce=True)
+        assert [each.state for each in await payouts.recover()] == [PayoutState.DONE]
+    assert len(sandbox.ledger.created) == 1
 
 
 async def test_what_was_not_sent_under_a_former_journal_key_takes_a_new_nonce(

@@ -127,7 +127,7 @@ async def _client(server: FaultServer, library: str | None, **options: Any) -> A
 
 async def _is_refused(server: FaultServer, library: str | None, **options: Any) -> None:
     async with _client(server, library, **options) as client:
-        with pytest.raises(errors.NotSent):
+        with pytest.raises(errors.NotSent, match=r"(?i)certificate"):
             await client.withdraws.create(**WITHDRAWAL)
     assert server.requests == []
 
@@ -239,7 +239,7 @@ async def test_the_hooks_of_an_injected_client_see_tokens(library: str) -> None:
     assert seen[0].startswith("Bearer eyJ")
 
 
-def test_what_hpack_logs_is_not_masked(caplog: pytest.LogCaptureFixture) -> None:
+def test_hpack_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     token = "eyJhbGciOiJIUzI1NiJ9.eyJhY2Nlc3Nfa2V5IjoiYSJ9." + "a" * 43
     caplog.set_level(logging.DEBUG)
     foreign_logs.keep_tokens_out()
@@ -247,4 +247,15 @@ def test_what_hpack_logs_is_not_masked(caplog: pytest.LogCaptureFixture) -> None
         logging.getLogger(name).debug(
             "Adding %s to the header table", (b"authorization", f"Bearer {token}".encode())
         )
-    assert [token in text for text in caplog.messages] == [False, True]
+    (line,) = caplog.messages
+    assert token not in line
+
+
+async def test_certificates_that_are_missing_are_a_configuration_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing.pem"))
+    async with client_for("https://127.0.0.1:1") as client:
+        with pytest.raises(errors.ConfigurationError, match="check what SSL_CERT_FILE names") as caught:
+            await client.status.wallets()
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)

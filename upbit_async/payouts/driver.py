@@ -141,9 +141,9 @@ class Driver:
                 payout = await self._settler.follow(payout, deadline)
         except PollTimeout:
             return await self._books.read(key)
-        except JournalError:
-            raise
         except UpbitError as error:
+            if isinstance(error, JournalError) and error.key is None:
+                raise
             return await self._with_error(payout, error)
         return payout
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["abandon", "acknowledge", "raise_if_settled", "resolve_as", "resolve_as_not_sent", "retry"]
 
 _RESOLVABLE: Final = frozenset({PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.NEEDS_REVIEW})
+_OPEN_IF_LEFT: Final = frozenset({PayoutState.QUEUED, PayoutState.ABANDONED})
 _ABANDONABLE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.NOT_SENT})
 _FRESH: Final = dt.timedelta(hours=1)
 """For how long after a copy has left it takes `force` to give a payout up."""
@@ -35,7 +36,7 @@ def raise_if_settled(payout: Payout) -> None:
     is_open = (
         payout.state in _RESOLVABLE
         or bool(payout.candidates)
-        or (payout.state is PayoutState.ABANDONED and payout.departure is not None)
+        or (payout.state in _OPEN_IF_LEFT and payout.departure is not None)
         or payout.evidence in {Evidence.MATCH, Evidence.PERSON}
     )
     has_never_left = payout.departure is None and payout.uuid is None and not payout.candidates
@@ -99,7 +100,7 @@ async def acknowledge(books: Books, uuid: str, currency: str, decision: Decision
     try:
         await books.journal.acknowledge(uuid, currency, decision, (await books.now()).utc)
     except Taken as taken:
-        raise _belongs_to(taken.by_key, uuid) from None
+        raise_alone(_belongs_to(taken.by_key, uuid))
     for other in (await books.journal.related(currency, [uuid])).payouts:
         if uuid in other.candidates:
             await books.change(
@@ -136,7 +137,8 @@ async def retry(books: Books, payout: Payout, decision: Decision, *, new_nonce: 
         ValueError: It is neither not_sent nor declined, or it takes, or must not have, a new nonce.
     """
     key, departure = repr(payout.key), payout.departure
-    waits_for_key = payout.state.may_leave and not books.trust.vouches_for(payout)
+    is_vouched_for = books.trust.vouches_for(payout)
+    waits_for_key = payout.state.may_leave and not is_vouched_for
     if payout.state not in {PayoutState.NOT_SENT, PayoutState.DECLINED} and not waits_for_key:
         raise ValueError(f"{payout} is {payout.state}: only what is not_sent or declined can be sent again")
     if new_nonce and departure is not None and payout.evidence is not Evidence.PERSON:
@@ -149,8 +151,16 @@ async def retry(books: Books, payout: Payout, decision: Decision, *, new_nonce: 
             f"{payout}: Upbit has refused its nonce as used, and would refuse it again; look at Upbit's website, call "
             f"resolve({key}, not_sent=True) and then retry({key}, new_nonce=True)"
         )
-    renew = new_nonce and departure is not None
-    mac = books.trust.request_mac(payout.key, payout.intent.members)
+    if not new_nonce and departure is not None and not departure.renew and not is_vouched_for:
+        raise ValueError(
+            f"{payout}: its row in the journal was written with another journal key, or changed by something else, so "
+            f"its nonce can't be trusted; look at Upbit's website, call resolve({key}, not_sent=True) and then "
+            f"retry({key}, new_nonce=True)"
+        )
+    renew = departure is not None and (new_nonce or (waits_for_key and departure.renew))
+    mac = payout.mac
+    if waits_for_key or new_nonce:  # what the row asks for is authorised as it stands
+        mac = books.trust.request_mac(payout.key, payout.intent.members)
     return await _swap(
         books, payout, manual.queued(payout, decision, await books.now(), renew=renew, mac=mac)
     )

@@ -149,10 +149,15 @@ class Sender:
     def _check_authorised(self, payout: Payout) -> None:
         if self._books.trust.vouches_for(payout):
             return
+        key = repr(payout.key)
+        advice = f"make the same call of send again to authorise it; or check what it asks for, then call retry({key})"
+        if payout.departure is not None and not payout.departure.renew:
+            released = f"resolve({key}, not_sent=True) and retry({key}, new_nonce=True)"
+            advice = f"look at Upbit's website, then call {released}"
         raise JournalError(
             f"{payout} is not sent: its row in the journal was authorised with another journal key, or changed by "
-            "something else; make the same call of send again to authorise it, or check what it asks for and call "
-            f"retry({payout.key!r})"
+            f"something else; {advice}",
+            key=payout.key,
         )
 
     def _check_key(self, payout: Payout) -> None:

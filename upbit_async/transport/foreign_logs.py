@@ -1,7 +1,8 @@
 """Tokens in the log lines of the HTTP libraries, and how they are kept out.
 
 At DEBUG, httpcore logs the head of every answer, and httpx logs its reason at INFO. A peer can echo the request there,
-with its token. Nothing else in the lines of these libraries is touched.
+with its token. hpack, which httpx uses for HTTP/2, logs each request at DEBUG, encoded too, so that masking is not
+enough: its lines are dropped. Nothing else in the lines of these libraries is touched.
 """
 
 from __future__ import annotations
@@ -32,10 +33,21 @@ class _WithoutTokens(logging.Filter):
         return True
 
 
+class _Nothing(logging.Filter):
+    """Lets no record through."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - whatever it is
+        return False
+
+
 _FILTER: Final = _WithoutTokens()
+_DROP: Final = _Nothing()
+_DROPPED: Final = ("hpack", "hpack.hpack", "hpack.table")
 
 
 def keep_tokens_out() -> None:
     """Mask tokens in what the HTTP libraries log from now on; doing it again changes nothing."""
     for name in _NAMES:
         logging.getLogger(name).addFilter(_FILTER)
+    for name in _DROPPED:
+        logging.getLogger(name).addFilter(_DROP)

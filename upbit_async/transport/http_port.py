@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +23,7 @@ import attrs
 import httpx
 
 from upbit_async._version import VERSION
+from upbit_async.errors import ConfigurationError, raise_alone
 from upbit_async.logs import logger
 from upbit_async.protocol.replies import Answer
 from upbit_async.transport import bounding
@@ -237,8 +239,19 @@ def library_of(client: object) -> ModuleType:
 
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
-    """Return the one TLS context of the process; making one takes tens of milliseconds."""
-    context = httpx.create_ssl_context()
+    """Return the one TLS context of the process; making one takes tens of milliseconds.
+
+    Raises:
+        ConfigurationError: The certificates that the environment names can't be read.
+    """
+    try:
+        context = httpx.create_ssl_context()
+    except (OSError, ValueError) as error:
+        named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE") if os.environ.get(name)]
+        text = f"TLS can't be set up ({type(error).__name__}); check what {' and '.join(named) or 'certifi'} names"
+        raise_alone(ConfigurationError(text))
+    if os.environ.get("SSLKEYLOGFILE"):
+        _log.warning("SSLKEYLOGFILE is set: who reads that file can read the traffic, tokens included")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -372,8 +385,15 @@ def _lost(library: Any, error: Exception, wire: Wire) -> Lost:
     here = believed and isinstance(error, (*before, Withheld))
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
     here = here or (unsendable and not wire.departed)
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    what = f"{type(error).__name__}: {_text_of(error)}".removesuffix(": ")
     if isinstance(error, library.PoolTimeout):
         what = "no connection in the pool of the injected HTTP client came free"
         return Lost(sent=not here, what=what, advice=SATURATED)
     return Lost(sent=not here, what=what)
+
+
+def _text_of(error: BaseException | None) -> str:
+    """Return the text of an error, or of what has caused it: trio's network errors have none of their own."""
+    while error is not None and not str(error):
+        error = error.__cause__ or error.__context__
+    return "" if error is None else str(error)
