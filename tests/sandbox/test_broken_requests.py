@@ -166,6 +166,22 @@ async def test_a_request_that_breaks_off_is_logged(sandbox: Sandbox) -> None:
     assert [(line.path, line.body, line.status) for line in sandbox.requests] == [(COIN, "", None)]
 
 
+@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/\ud800"])
+async def test_a_websocket_is_refused_and_logged(sandbox: Sandbox, path: str) -> None:
+    scope = {"type": "websocket", "path": path, "headers": [(b"host", b"[")]}
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    await sandbox.app(scope, receive, send)
+    assert sent == ["websocket.close"]
+    assert [(line.method, line.path, line.status) for line in sandbox.requests] == [("GET", path, 403)]
+
+
 async def test_a_mistake_of_ours_is_logged_too(hand: Hand, sandbox: Sandbox) -> None:
     def rewrite(_answer: object) -> Any:
         raise ZeroDivisionError

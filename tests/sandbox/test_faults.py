@@ -251,3 +251,38 @@ async def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
             with pytest.raises(anyio.BrokenResourceError) as raised:
                 await stream.receive()
     assert isinstance(raised.value.__cause__, ConnectionResetError)
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_a_status_without_a_body_has_none(
+    sandbox: Sandbox, door: Door, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.faults.add(Fault.status(status))
+    async with door(sandbox) as hand:
+        response = await hand.get("/v1/accounts")
+    assert (response.status_code, response.content) == (status, b"")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("status", [101, 199, 600, 1000, -1, True, "200"])
+def test_a_status_that_no_answer_can_have_is_refused(status: Any) -> None:
+    with pytest.raises(ValueError, match="status must be a whole number from 200 to 599"):
+        Fault.status(status)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Retry-After", "\u20ac"), ("a", "b\r\nc: d"), ("a", "\x00"), ("a", " b"), ("a b", "c"), ("", "c")],
+)
+def test_a_header_that_http_can_not_carry_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="header must be a name and a value that HTTP can carry"):
+        Fault.status(429, headers={name: value})
+
+
+async def test_half_a_character_can_be_sent(sandbox: Sandbox, door: Door) -> None:
+    sandbox.faults.add(Fault.status(400, name="\ud800"))
+    sandbox.knobs.unit_currency = "\ud800"
+    async with door(sandbox) as hand:
+        assert error_of(await hand.get("/v1/accounts")) == (400, "\ud800")
+        rows = (await hand.get("/v1/accounts")).json()
+    assert {row["unit_currency"] for row in rows} == {"\ud800"}

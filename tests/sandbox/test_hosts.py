@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from answers import error_of
+from raw_requests import claims_of, signed
 
 from upbit_async.sandbox import Fault, Sandbox
 from upbit_async.sandbox.doors.hosts import base_url
@@ -80,6 +81,16 @@ def test_remote_calls_can_be_allowed() -> None:
     with Sandbox("sg").serve(host="0.0.0.0", allow_remote=True) as url:  # noqa: S104 - what is tested
         assert url.startswith("http://127.0.0.1:")
         assert httpx.get(f"{url}/v1/accounts", headers={"Host": "build-box:8787"}).status_code == 401
+
+
+def test_a_header_does_not_change_the_address_of_a_caller() -> None:
+    sandbox = Sandbox("sg")
+    sandbox.credentials = sandbox.issue_key(ips=["192.0.2.1"])
+    token = signed(sandbox, claims_of(sandbox, nonce="n"))
+    with sandbox.serve() as url:
+        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": "192.0.2.1"}
+        response = httpx.get(f"{url}/v1/accounts", headers=headers)
+    assert error_of(response) == (401, "no_authorization_ip")
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")

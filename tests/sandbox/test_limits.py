@@ -98,6 +98,8 @@ async def test_the_bans_body_by_knob(hand: Hand, sandbox: Sandbox) -> None:
     assert response.json() == {"error": {"name": "blocked", "message": "for 60 s"}}
     sandbox.knobs.ban_body = "wait {seconds}"
     assert (await hand.get("/v1/status/wallet")).text == "wait 60"
+    sandbox.knobs.ban_body = "half of \ud83d"
+    assert (await hand.get("/v1/status/wallet")).text == "half of \\ud83d"
 
 
 async def test_429_are_forgiven_in_time(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:

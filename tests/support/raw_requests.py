@@ -46,10 +46,12 @@ BROKEN = [
     b"\x00" * 100,
     b"GET /v1/accounts HT",
     HEAD + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+    HEAD.replace(b"POST", b"HEAD") + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n",
     HEAD + b"Transfer-Encoding: gzip\r\n\r\n",
     HEAD + b"Content-Length: 10\r\n\r\n{",
     HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     HEAD + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+    HEAD.replace(b"127.0.0.1", b"example.com") + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n",
     HEAD + b"Transfer-Encoding: chunked\r\n\r\n110000\r\n" + b"x" * 0x110000 + b"\r\nnonsense\r\n",
 ]
 """Bytes that are no complete HTTP request, or one that only a scanner sends."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import anyio
+import attrs
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -44,6 +45,9 @@ FOREIGN_HOST: Final = "upbit_async.foreign_host"
 """The scope extension that is true if the request names a host for which the server does not answer."""
 LARGEST_BODY: Final = 2**20
 """The largest body that is read, in bytes."""
+_BODILESS: Final = frozenset({204, 304})
+_FORBIDDEN: Final = 403
+"""What an ASGI server answers where a WebSocket is closed before it is accepted."""
 _TOO_LARGE: Final = Named(413, "payload_too_large")
 _MISDIRECTED: Final = Named(421, "misdirected_request")
 
@@ -83,8 +87,10 @@ class App(Starlette):
         """Serve one connection, as ASGI says."""
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+            return
+        if scope["type"] == "websocket":  # there are none here
+            self._front.note(_head(scope), _FORBIDDEN)
+        await super().__call__(scope, receive, send)
 
     def note_unreadable(self, status: int | None) -> None:
         """Log that something came in which is no HTTP request.
@@ -95,12 +101,15 @@ class App(Starlette):
         self._front.note(Request(method="", path=""), status)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _head(scope)
+        request, wire = _head(scope), _extensions(scope).get(WIRE)
         try:
             await _read_body(request, receive)
+            has_left = False
         except ClientDisconnect:  # in the middle of its request
-            wire = _extensions(scope).get(WIRE)
-            self._front.note(request, wire.status_sent if isinstance(wire, Wire) else None)
+            has_left = True
+        refused_with = wire.status_sent if isinstance(wire, Wire) else None
+        if has_left or refused_with is not None:
+            self._front.note(request, refused_with)
             return
         delivery = self._front.serve(request)
         if delivery.delay:
@@ -114,9 +123,9 @@ def _head(scope: Scope) -> Request:
     headers = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
     client = cast("Sequence[str] | None", scope.get("client"))
     return Request(
-        method=cast("str", scope["method"]),
+        method=cast("str", scope.get("method", "GET")),
         path=cast("str", scope["path"]),
-        query=cast("bytes", scope["query_string"]).decode("latin-1"),
+        query=cast("bytes", scope.get("query_string", b"")).decode("latin-1"),
         headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers},
         client_ip=client[0] if client else "",
         rejection=_MISDIRECTED if _extensions(scope).get(FOREIGN_HOST) else None,
@@ -148,6 +157,8 @@ class _Delivered(Response):
 
     def __init__(self, delivery: Delivery) -> None:
         answer = delivery.answer
+        if answer.status in _BODILESS:
+            answer = attrs.evolve(answer, body=b"")
         if delivery.ending == "cut":  # the head promises the whole body, or one byte where there is none
             answer = answer.with_headers(("Content-Length", str(max(1, len(answer.body)))))
         super().__init__(answer.body, answer.status)

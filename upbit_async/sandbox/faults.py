@@ -134,6 +134,9 @@ class Fault:
             headers: More headers, such as ``Retry-After``.
             times: How many requests it strikes; ``None`` means all.
             skip: How many matching requests it lets pass first.
+
+        Raises:
+            ValueError: No answer can have this status, or HTTP can't carry a header.
         """
         answer = _error_answer(status, body, name or _NAMES.get(status, "server_error"))
         answer = answer.with_headers(*(headers or {}).items())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote_plus
 
 import attrs
 
+from upbit_async.sandbox import knob_values
 from upbit_async.sandbox.knobs import Named
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ _JSON_HEADERS = (
     ("Content-Type", "application/json;charset=UTF-8"),
     ("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate"),
 )
+_HEADER_NAME: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE: Final = re.compile(rb"(?:[^\0\s](?:[^\0\n\r\f\v]*[^\0\s])?)?")
 
 
 @attrs.define(kw_only=True, slots=False)
@@ -55,6 +59,22 @@ class Request:
         return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
 
 
+def _check_headers(_: object, __: object, headers: Sequence[tuple[str, str]]) -> None:
+    for name, value in headers:
+        if not _is_header(name, value):
+            raise ValueError(
+                f"header must be a name and a value that HTTP can carry, got {name!r}: {value!r}"
+            )
+
+
+def _is_header(name: str, value: str) -> bool:
+    try:
+        raw_name, raw_value = name.encode("latin-1"), value.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return bool(_HEADER_NAME.fullmatch(raw_name) and _HEADER_VALUE.fullmatch(raw_value))
+
+
 @attrs.frozen
 class Answer:
     """One answer.
@@ -63,17 +83,21 @@ class Answer:
         status: The HTTP status.
         body: The body's bytes.
         headers: The headers, in order.
+
+    Raises:
+        ValueError: No answer can have this status, or HTTP can't carry a header.
     """
 
-    status: int
+    status: int = attrs.field(validator=knob_values.status)
     body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), validator=_check_headers)
 
     @classmethod
     def of_json(cls, status: int, value: Json) -> Answer:
         """An answer as the Exchange API gives it."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return cls(status, text.encode(), _JSON_HEADERS)
+        # half a surrogate pair has no bytes, but JSON can spell it
+        return cls(status, text.encode(errors="backslashreplace"), _JSON_HEADERS)
 
     @classmethod
     def of_error(cls, status: int, name: str, message: str) -> Answer:

@@ -122,7 +122,7 @@ class _ServerThread:
 
     async def _serve(self) -> None:
         # uvicorn.Server does the same with signal handlers, log lines and a tenth of a second at each end
-        config = uvicorn.Config(self._app, lifespan="off", ws="none", log_config=None)
+        config = uvicorn.Config(self._app, lifespan="off", ws="none", log_config=None, proxy_headers=False)
         config.load()
         state = ServerState()
         server = await self._loop.create_server(lambda: self._protocol(config, state), sock=self._listener)
@@ -183,7 +183,10 @@ class _Protocol(H11Protocol):
         is_open = self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}
         is_request = bool(self.cycle) and not self.cycle.response_complete
         if is_open:
-            super().send_400_response(msg)
+            try:
+                super().send_400_response(msg)
+            except h11.LocalProtocolError:  # after its head: an answer to HEAD has no body
+                self.transport.close()
         else:  # the answer is on its way already
             self.transport.close()
         if not is_request:

@@ -100,5 +100,7 @@ class Limits:
         seconds = math.ceil(left.total_seconds())
         if knobs.ban_body is not None:
             text = knobs.ban_body.replace("{seconds}", str(seconds))
-            return Answer(418, text.encode(), (("Content-Type", "text/plain;charset=UTF-8"),))
+            return Answer(
+                418, text.encode(errors="backslashreplace"), (("Content-Type", "text/plain;charset=UTF-8"),)
+            )
         return Answer.of_error(418, knobs.ban_name, knobs.ban_message.replace("{seconds}", str(seconds)))
