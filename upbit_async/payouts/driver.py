@@ -78,13 +78,18 @@ class Driver:
                 return await self._after_failure(payout, error)
 
     async def _send(self, payout: Payout) -> Payout:
-        if payout.state is PayoutState.NOT_SENT and self._resends:
+        if self._resends_by_itself(payout):
             return await self._sender.send(payout)
         if not payout.state.may_leave:
             return payout
         if self._check and payout.departure is None:
             await request.check(self._client, payout)
         return await self._sender.send(payout)
+
+    def _resends_by_itself(self, payout: Payout) -> bool:
+        """Whether a payout is sent again without a decision: not if Upbit would refuse its nonce as used."""
+        is_unsent = self._resends and payout.state is PayoutState.NOT_SENT
+        return is_unsent and not payout.known_departure.arrived
 
     async def _after_failure(self, before: Payout, error: UpbitError) -> Payout:
         """Return a payout of which a copy has left, now or before; else record and raise what prevented it."""
@@ -130,10 +135,7 @@ class Driver:
         key = payout.key
         try:
             payout = await self._look_into(payout, deadline)
-            is_to_leave = payout.state is PayoutState.QUEUED or (
-                payout.state is PayoutState.NOT_SENT and self._resends
-            )
-            if is_to_leave:
+            if payout.state is PayoutState.QUEUED or self._resends_by_itself(payout):
                 payout = await self._driven(payout, deadline)
                 if payout.state is PayoutState.UNKNOWN:
                     payout = await self._settler.settle(key, deadline=deadline)
@@ -161,7 +163,7 @@ class Driver:
         if payout.state is PayoutState.UNKNOWN:
             return await self._settler.settle(payout.key, deadline=deadline)
         is_held_for_unsent = payout.state is PayoutState.ABANDONED or (
-            payout.state is PayoutState.NOT_SENT and not self._resends
+            payout.state is PayoutState.NOT_SENT and not self._resends_by_itself(payout)
         )
         if is_held_for_unsent and may_turn_up(payout, await self._books.now()):
             return await self._settler.look_again(payout, deadline)

@@ -55,7 +55,8 @@ class Payouts:
             being carried out too.
         check: Whether `client.withdraws.check` comes before each payout.
         resend: ``automatic`` to let `recover` send again what is ``not_sent``: the very same request, whose nonce
-            Upbit takes only once. ``manual`` to do so after `retry` only.
+            Upbit takes only once; but not after Upbit has refused that nonce as used. ``manual`` to do so after `retry`
+            only.
         on_unowned: What happens to a payout if Upbit shows an equal withdrawal that no payout owns: ``block`` it
             until somebody calls `acknowledge`, or ``allow`` it.
         journal_keys: Authenticate the journal's rows: the first signs, all verify. At least 16 bytes each. The default

@@ -1,0 +1,296 @@
+"""A new nonce counts as a first send: it takes a finding before, and the unowned guard is asked again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from journals import InlineJournal
+
+from upbit_async import errors
+from upbit_async.payouts import Evidence, Payouts, PayoutState
+from upbit_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from upbit_async.client import UpbitClient
+    from upbit_async.payouts import Payout
+    from upbit_async.sandbox import Sandbox
+
+POST = ("POST", "/v1/withdraws/coin")
+LIST = ("GET", "/v1/withdraws")
+
+
+def nonces(sandbox: Sandbox) -> list[str | None]:
+    return [request.nonce for request in sandbox.requests.of(*POST)]
+
+
+async def lose_unsent(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> Payout:
+    """Lose a request before it arrives, and return the payout when it is known that nothing was sent."""
+    sandbox.faults.add(Fault.reset_before(*POST))
+    payout = await payouts.send("k", **tron)
+    assert (payout.state, payout.evidence) == (PayoutState.NOT_SENT, Evidence.MATCH)
+    return payout
+
+
+async def lose_a_refusal(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> Payout:
+    """Lose a refusal, which has used up the nonce, and send again, so that Upbit says so."""
+    sandbox.account.lock()
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    sandbox.account.unlock()
+    await payouts.retry("k")
+    payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.NEEDS_REVIEW
+    assert payout.known_departure.arrived
+    return payout
+
+
+# -- the finding before it -------------------------------------------------------------------------
+
+
+async def test_a_list_that_shows_nothing_is_no_finding(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    before = await lose_unsent(payouts, sandbox, tron)
+    with pytest.raises(ValueError, match=r"call resolve\('k', not_sent=True\) before"):
+        await payouts.retry("k", new_nonce=True)
+    assert await payouts.get("k") == before
+    await payouts.resolve("k", not_sent=True)
+    assert (await payouts.retry("k", new_nonce=True)).state is PayoutState.QUEUED
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    assert len(set(nonces(sandbox))) == 2
+    assert len(sandbox.ledger.created) == 1
+
+
+@pytest.mark.parametrize("new_nonce", [True, False])
+async def test_each_further_loss_takes_a_finding_of_its_own(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], new_nonce: bool
+) -> None:
+    await lose_unsent(payouts, sandbox, tron)
+    await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k", new_nonce=new_nonce)
+    await lose_unsent(payouts, sandbox, tron)
+    with pytest.raises(ValueError, match="before retry"):
+        await payouts.retry("k", new_nonce=True)
+    await payouts.retry("k")
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    first, second, third = nonces(sandbox)
+    assert (first == second, second == third) == (not new_nonce, True)
+
+
+async def test_a_copy_whose_owner_has_died_takes_a_finding_of_its_own(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    await lose_unsent(payouts, sandbox, tron)
+    await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k")
+    sandbox.faults.add(Fault.lose_answer(*POST, how="hang"))
+    dying = InlineJournal(path)
+    dying.before = dies_when(lambda: len(nonces(sandbox)) > 1)
+    sandbox.knobs.list_delay = 1000
+    owner = Payouts(sandbox.client(), journal=dying)
+    await owner.send("k", **tron, wait=False)
+    await anyio.sleep(100)
+    assert (await elsewhere.wait("k")).state is PayoutState.NOT_SENT
+    with pytest.raises(ValueError, match="before retry"):
+        await elsewhere.retry("k", new_nonce=True)
+    dying.before = None
+    await owner.aclose()
+
+
+@pytest.mark.parametrize("how", ["its answer is lost", "its owner dies"])
+async def test_a_new_nonce_that_is_lost_is_the_one_that_is_sent_again_automatically(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], how: str
+) -> None:
+    journal = InlineJournal(path)
+    async with Payouts(client, journal=journal, resend="automatic") as payouts:
+        await lose_unsent(payouts, sandbox, tron)
+        await payouts.resolve("k", not_sent=True)
+        await payouts.retry("k", new_nonce=True)
+        sandbox.faults.add(Fault.reset_before(*POST))
+        if how == "its owner dies":
+            journal.before = dies_when(lambda: len(nonces(sandbox)) == 2)
+        assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+        async with Payouts(sandbox.client(), journal=InlineJournal(path), resend="automatic") as others:
+            await anyio.sleep(100)
+            assert (await others.wait("k")).state is PayoutState.NOT_SENT
+            assert [payout.state for payout in await others.recover()] == [PayoutState.DONE]
+        journal.before = None
+    first, second, third = nonces(sandbox)
+    assert (first == second, second == third) == (False, True)
+
+
+def dies_when(is_over: Callable[[], bool]) -> Callable[[str], None]:
+    """Return what a journal calls before its work, and what writes nothing from some moment on."""
+
+    def before(work: str) -> None:
+        if work == "swap" and is_over():
+            raise errors.JournalError("the process has died")
+
+    return before
+
+
+async def test_what_was_declined_needs_no_finding(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.account.lock()
+    assert (await payouts.send("k", **tron)).state is PayoutState.DECLINED
+    sandbox.account.unlock()
+    await payouts.retry("k", new_nonce=True)
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    assert len(set(nonces(sandbox))) == 2
+
+
+async def test_a_nonce_that_upbit_has_seen_is_not_sent_again_but_replaced(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    await lose_a_refusal(payouts, sandbox, tron)
+    payout = await payouts.resolve("k", not_sent=True)
+    assert "call retry('k', new_nonce=True)" in payout.reason
+    with pytest.raises(ValueError, match="would refuse it again"):
+        await payouts.retry("k")
+    await payouts.retry("k", new_nonce=True)
+    payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_of_a_new_nonce_that_is_lost_nothing_is_known_to_have_arrived(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    await lose_a_refusal(payouts, sandbox, tron)
+    await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k", new_nonce=True)
+    await lose_unsent(payouts, sandbox, tron)
+    await payouts.retry("k")
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_a_nonce_that_upbit_has_seen_is_not_sent_again_automatically(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    async with Payouts(client, journal=InlineJournal(path), resend="automatic") as payouts:
+        await lose_a_refusal_automatically(payouts, sandbox, tron)
+        found = await payouts.resolve("k", not_sent=True)
+        requests = len(nonces(sandbox))
+        assert await payouts.recover() == [found]
+        assert await payouts.send("k", **tron) == found
+        assert len(nonces(sandbox)) == requests
+        await payouts.retry("k", new_nonce=True)
+        assert [payout.state for payout in await payouts.recover()] == [PayoutState.DONE]
+
+
+async def lose_a_refusal_automatically(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
+    sandbox.account.lock()
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    sandbox.account.unlock()
+    (payout,) = await payouts.recover()
+    assert payout.known_departure.arrived
+    assert [payout.state for payout in await payouts.recover()] == [PayoutState.NEEDS_REVIEW]
+
+
+# -- as a first send -------------------------------------------------------------------------------
+
+
+async def test_the_unowned_guard_is_asked_before_a_new_nonce(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    """A withdrawal that shows up after the last look at the list, and before the baseline is taken, blocks it."""
+    journal = InlineJournal(path)
+    strangers: list[str] = []
+
+    def withdraw(name: str) -> None:
+        if name == "related" and not strangers:
+            strangers.append(sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"]).uuid)
+
+    async with Payouts(sandbox.client(), journal=journal) as payouts:
+        await lose_unsent(payouts, sandbox, tron)
+        await payouts.resolve("k", not_sent=True)
+        await payouts.retry("k", new_nonce=True)
+        journal.after = withdraw
+        payout = await payouts.send("k", **tron)
+        assert isinstance(payout.error, errors.PayoutBlocked)
+        assert (payout.state, payout.candidates) == (PayoutState.QUEUED, tuple(strangers))
+        assert len(nonces(sandbox)) == 1
+
+
+async def test_a_list_that_lacks_the_mark_lets_no_new_nonce_leave(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    await lose_unsent(payouts, sandbox, tron)  # its baseline is empty, so any list reaches back to it
+    for amount in ("40", "41", "42"):  # the mark trails behind the newest one
+        await payouts.send(amount, **dict(tron, amount=amount))
+        await anyio.sleep(60)
+    await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k", new_nonce=True)
+    sandbox.faults.add(Fault.status(200, *LIST, body=b"[]", times=None))
+    payout = await payouts.send("k", **tron)
+    assert (payout.state, type(payout.error)) == (PayoutState.QUEUED, errors.DecodeError)
+    assert len(nonces(sandbox)) == 4
+    sandbox.faults.clear()
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+
+
+async def test_the_first_baseline_is_kept(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
+    await payouts.send("before", **dict(tron, amount="40"))
+    first = await lose_unsent(payouts, sandbox, tron)
+    await payouts.send("between", **dict(tron, amount="41"))
+    await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k", new_nonce=True)
+    second = await lose_unsent(payouts, sandbox, tron)
+    assert len(first.known_departure.baseline) == 1
+    assert second.known_departure.baseline == first.known_departure.baseline
+    assert second.known_departure.copies == 2
+    assert second.known_departure.seal != first.known_departure.seal
+
+
+async def test_a_late_first_copy_is_adopted_after_a_new_nonce_was_lost(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    """With a baseline of its own, the second copy would have hidden the withdrawal of the first."""
+    sandbox.knobs.list_delay = 100
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    await payouts.resolve("k", not_sent=True)  # which is wrong
+    await payouts.retry("k", new_nonce=True)
+    sandbox.faults.add(Fault.reset_before(*POST))
+    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    await anyio.sleep(100)
+    payout = await payouts.wait("k")
+    (entry,) = sandbox.ledger.created
+    assert (payout.state, payout.uuid) == (PayoutState.DONE, entry.uuid)
+
+
+async def test_what_was_turned_away_unread_gets_one_more_nonce(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    await lose_unsent(payouts, sandbox, tron)
+    await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k", new_nonce=True)
+    sandbox.faults.add(Fault.status(429, *POST))
+    assert (await payouts.send("k", **tron)).state is PayoutState.DONE
+    assert len(set(nonces(sandbox))) == len(nonces(sandbox)) == 3
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_a_key_that_was_replaced_signs_the_new_nonce(
+    client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    keys = [b"0123456789abcdef"]
+    async with Payouts(client, journal=InlineJournal(path), journal_keys=keys) as payouts:
+        await lose_unsent(payouts, sandbox, tron)
+    other = sandbox.client(credentials=sandbox.issue_key())
+    async with Payouts(other, journal=InlineJournal(path), journal_keys=keys) as payouts:
+        await payouts.resolve("k", not_sent=True)
+        await payouts.retry("k", new_nonce=True)
+        payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.DONE
+    assert payout.known_departure.signed_by == other.caller.key_digest
+    first, second = sandbox.requests.of(*POST)
+    assert first.access_key != second.access_key
