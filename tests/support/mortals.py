@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import httpx
@@ -29,9 +29,12 @@ class Mortal:
         sandbox: Where it pays.
         path: The journal, which other processes may use as well.
         clock: The machine's clock.
+        options: Further arguments of `Payouts`.
     """
 
-    def __init__(self, sandbox: Sandbox, path: Path, *, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, path: Path, *, clock: Callable[[], dt.datetime], **options: Any
+    ) -> None:
         self._steps_left: int | None = None
         transport = _MortalTransport(self, sandbox.transport())
         self._http = httpx.AsyncClient(transport=transport)
@@ -44,7 +47,8 @@ class Mortal:
             retry=RetryPolicy(attempts=2, throttled_base=0.1),
         )
         self.journal = _MortalJournal(self, path)
-        self.payouts = Payouts(self.client, journal=self.journal, clock=clock)
+        self.allows_unowned = options.get("on_unowned") == "allow"
+        self.payouts = Payouts(self.client, journal=self.journal, clock=clock, **options)
 
     @property
     def is_dead(self) -> bool:
