@@ -54,6 +54,7 @@ async def test_a_future_that_is_cancelled_inside_the_work_is_foreign() -> None:
     with pytest.raises(UpbitError, match="call send again with the same key") as caught:
         await see_to_the_end(work, stop=_not_stopped)
     assert caught.value.may_have_executed
+    assert caught.value.__cause__ is caught.value.__context__ is None
     await anyio.lowlevel.checkpoint()  # and its caller goes on
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import logging
 import os
@@ -101,7 +102,7 @@ class Books:
             except Exception as error:  # noqa: BLE001 - as in `conclude`
                 imagined = self._unwritten[key].imagined
                 text = "%s is %s (%s), which is in no journal: %s"
-                _log.error(text, imagined, imagined.state, imagined.uuid, error)
+                _log.error(text, imagined, imagined.state, imagined.uuid, _of_journal(error))
         self._is_bound = False
         await self.journal.aclose()
 
@@ -198,9 +199,10 @@ class Books:
             unwritten.changes.append((change, now))
             imagined = unwritten.imagined
             what = imagined.uuid or imagined.reason
+            failure = _of_journal(error)
             text = "%s is %s (%s), which could not be written: %s"
-            _log.error(text, payout, imagined.state, what, error)
-            return attrs.evolve(imagined, error=_of_journal(error))
+            _log.error(text, payout, imagined.state, what, failure)
+            return attrs.evolve(imagined, error=failure)
 
     def _by_the_lease(self, payout: Payout) -> Now:
         """Return the end of a payout's lease, for the case that the journal can't even tell the time."""
@@ -286,9 +288,9 @@ class Books:
 
 
 def _of_journal(error: Exception) -> JournalError:
-    """Return an error of ours for whatever a journal has raised."""
+    """Return an error of ours for whatever a journal has raised, without the errors that it keeps."""
     if isinstance(error, JournalError):
-        return error
+        return copy.copy(error)
     return JournalError(f"the journal failed with {type(error).__name__}: {error}")
 
 
@@ -296,10 +298,20 @@ def given_keys(given: Sequence[bytes]) -> JournalKeys | None:
     """Return the keys that were given, or those of the environment; None to derive one from the secret key."""
     if given:
         return JournalKeys(given)
+    keys, problem = _keys_of_the_environment()
+    if problem:
+        raise ConfigurationError(f"the environment variable {_KEY_VARIABLE}: {problem}")
+    return keys
+
+
+def _keys_of_the_environment() -> tuple[JournalKeys | None, str]:
+    """Return the keys, or why they can't be used; an error would keep the frames that know them."""
     text = os.environ.get(_KEY_VARIABLE)
     if text is None:
-        return None
+        return None, ""
     try:
-        return JournalKeys([text.encode()])
+        return JournalKeys([text.encode()]), ""
+    except UnicodeEncodeError:
+        return None, "it is no Unicode text"
     except ValueError as problem:
-        raise ConfigurationError(f"the environment variable {_KEY_VARIABLE}: {problem}") from None
+        return None, str(problem)

@@ -54,7 +54,7 @@ async def see_to_the_end(work: Callable[[], Awaitable[T]], *, stop: Callable[[],
                 "the payout was stopped by a cancellation that did not come from its caller, so it may or may not "
                 "have been sent; call send again with the same key, which looks it up first",
                 may_have_executed=True,
-            ) from None
+            )
         raise failure
     (result,) = results
     return result

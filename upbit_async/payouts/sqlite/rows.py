@@ -27,6 +27,7 @@ from upbit_async.payouts.payout import Departure, Evidence, Payout, PayoutState,
 from upbit_async.payouts.sqlite.json_text import decoded
 from upbit_async.protocol.decode import decode
 from upbit_async.protocol.escort import Seal
+from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,6 +85,7 @@ def payout_of(row: Mapping[str, Any], history: Iterable[Step]) -> Payout:
     """
     try:
         what = f"payout {row['key']!r}"
+        _check_types(row)
         intent = _intent_of(decoded(row["intent"], what=what))
         payout = Payout(
             key=row["key"],
@@ -108,6 +110,21 @@ def payout_of(row: Mapping[str, Any], history: Iterable[Step]) -> Payout:
             )
         )
     return payout
+
+
+def _check_types(row: Mapping[str, Any]) -> None:
+    """Make sure that each column holds what it was made for: SQLite itself takes bytes for text.
+
+    Raises:
+        ValueError: One does not.
+    """
+    for column in COLUMNS:
+        expected = int if column in _NUMBERS else str
+        if row[column] is not None and not isinstance(row[column], expected):
+            raise ValueError(f"its {column} is {type(row[column]).__name__}")
+
+
+_NUMBERS: Final = frozenset({"revision", "is_open", "holds_up_equals", "may_be_unseen"})
 
 
 def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
@@ -136,7 +153,14 @@ def step_row(payout: Payout, number: int) -> tuple[str, int, str, str, str, str 
 
 
 def step_of(row: Mapping[str, Any]) -> Step:
-    """Read one step."""
+    """Read one step.
+
+    Raises:
+        ValueError: It is damaged.
+        TypeError: Likewise.
+    """
+    if not isinstance(row["note"], str) or not isinstance(row["actor"], (str, type(None))):
+        raise TypeError("a step of its history is no text")
     return Step(
         at=dt.datetime.fromisoformat(row["at"]),
         state=PayoutState(row["state"]),
@@ -165,7 +189,9 @@ def _plain(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in a journal")
 
 
-def _record_of(text: str) -> Withdrawal:
+def _record_of(text: object) -> Withdrawal:
+    if not isinstance(text, str):
+        raise TypeError(f"a withdrawal was expected as text, found {type(text).__name__}")
     return decode(Withdrawal, text.encode(), asked="the journal")
 
 
@@ -181,10 +207,14 @@ def _intent_text(intent: Intent) -> str:
 
 
 def _intent_of(told: Mapping[str, Any]) -> Intent:
+    members = dict(told["members"])
+    if not all(isinstance(text, str) for member in members.items() for text in member):
+        raise ValueError("a member of its request is no text")
+    inputs.amount_text(members["amount"])
     return Intent(
         endpoint=told["endpoint"],
         host=told["host"],
-        members=dict(told["members"]),
+        members=members,
         started_at=dt.datetime.fromisoformat(told["started_at"]),
     )
 
@@ -234,10 +264,12 @@ def record_of(text: str) -> Withdrawal:
     """
     try:
         return _record_of(text)
-    except DecodeError as damage:
-        raise JournalError(
-            f"a withdrawal can't be read from the journal ({damage}): it was changed by something else"
-        ) from None
+    except (TypeError, DecodeError) as damage:
+        raise_alone(
+            JournalError(
+                f"a withdrawal can't be read from the journal ({damage}): it was changed by something else"
+            )
+        )
 
 
 _ABOUT: Final = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from upbit_async.errors import JournalError
+from upbit_async.errors import JournalError, raise_alone
 from upbit_async.payouts.journal import Outdated, Related, Taken
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite.file import File
@@ -113,7 +113,7 @@ class Store:
             try:
                 changes = connection.execute(statement, row | {"known": old.revision}).rowcount
             except sqlite3.IntegrityError:
-                raise Taken(self._who_stands_in_the_way(connection, row)) from None
+                raise_alone(Taken(self._who_stands_in_the_way(connection, row)))
             if changes != 1:
                 raise Outdated
             self._write_history(connection, changed, len(old.history))

@@ -1,0 +1,270 @@
+"""No error of payouts keeps a foreign exception: it may hold a row, a journal key or a file's content."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from journals import InlineJournal
+
+from upbit_async import errors
+from upbit_async.payouts import Payouts, PayoutState, SqliteJournal, Taken, resolving
+from upbit_async.payouts.books import given_keys
+from upbit_async.payouts.manual import Decision
+from upbit_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from upbit_async.client import UpbitClient
+    from upbit_async.sandbox import Sandbox
+
+POST = ("POST", "/v1/withdraws/coin")
+SECRET = "a journal key that nobody may read"
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and all that it keeps."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def assert_no_foreign(error: BaseException) -> None:
+    """Check that all that an error keeps are errors of this library."""
+    foreign = [each for each in list(chain(error))[1:] if not type(each).__module__.startswith("upbit_async")]
+    assert foreign == []
+
+
+def change(path: Path, statement: str, *values: Any) -> None:
+    """Change the journal as another program could."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(statement, values)
+    connection.close()
+
+
+# -- sqlite/store ----------------------------------------------------------------------------------
+
+
+async def test_what_is_taken_keeps_no_error_of_sqlites(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    await payouts.send("k", **tron, wait=False)
+    first = await payouts.get("k")
+    other = await elsewhere.send("other", **dict(tron, amount="40"))
+    assert first is not None
+    with pytest.raises(Taken) as caught:
+        await payouts._books.journal.swap(first, attrs.evolve(first, uuid=other.uuid))
+    assert caught.value.by_key == "other"
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+# -- sqlite/rows -----------------------------------------------------------------------------------
+
+DAMAGES: list[tuple[str, Callable[[str], Any]]] = [
+    ("intent", lambda text: text.replace('"13"', '"thirteen"')),
+    ("intent", lambda text: text.replace('"13"', '"1e999999999"')),
+    ("intent", lambda text: text.replace('"13"', '"NaN"')),
+    ("intent", lambda text: text.replace('"13"', '"-Infinity"')),
+    ("intent", lambda text: text.replace('"13"', "13")),
+    ("intent", lambda text: json.dumps(json.loads(text) | {"members": "ab"})),
+    ("intent", lambda text: json.dumps(json.loads(text) | {"started_at": 7})),
+    ("amount", lambda _: "thirteen"),
+    ("record", lambda _: '{"uuid":7}'),
+    ("record", lambda _: "[" * 100_000),
+    ("record", lambda _: b"\xff"),
+    ("uuid", lambda _: b"\xff"),
+    ("mac", lambda _: b"\xff"),
+    ("revision", lambda _: "one"),
+    ("departure", lambda _: "[]"),
+    ("departure", lambda text: json.dumps(json.loads(text) | {"left_at": "x"})),
+    ("departure", lambda text: json.dumps(json.loads(text) | {"left_at": {"readings": [7]}})),
+    ("departure", lambda text: json.dumps(json.loads(text) | {"left_utc": "yesterday"})),
+    ("departure", lambda text: json.dumps(json.loads(text) | {"origin": "nowhere"})),
+    ("departure", lambda text: json.dumps(json.loads(text) | {"seal": {"x": 1}})),
+    ("error", lambda _: '{"kind":"JournalError"}'),
+    (
+        "error",
+        lambda _: '{"kind":7,"about":{},"text":"","may_have_executed":false,"until":null,"reasons":[]}',
+    ),
+    ("evidence", lambda _: "hearsay"),
+    ("state", lambda _: "lost"),
+]
+
+
+@pytest.mark.parametrize(("column", "damage"), DAMAGES)
+async def test_a_damaged_row_is_a_journal_error_and_keeps_no_other(
+    payouts: Payouts, path: Path, tron: dict[str, Any], column: str, damage: Callable[[str], Any]
+) -> None:
+    await payouts.send("k", **tron)
+    connection = sqlite3.connect(path)
+    (text,) = connection.execute(f"SELECT {column} FROM payouts").fetchone()  # noqa: S608 - a name of this file
+    connection.close()
+    change(path, f"UPDATE payouts SET {column} = ?", damage(text))  # noqa: S608 - likewise
+    with pytest.raises(errors.JournalError, match="changed by something else") as caught:
+        await payouts.get("k")
+    assert_no_foreign(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("at", "yesterday"), ("at", b"\xff"), ("state", "lost"), ("note", b"\xff"), ("actor", b"\xff")],
+)
+async def test_a_damaged_history_is_a_journal_error_and_keeps_no_other(
+    payouts: Payouts, path: Path, tron: dict[str, Any], column: str, value: Any
+) -> None:
+    await payouts.send("k", **tron)
+    change(path, f"UPDATE history SET {column} = ?", value)  # noqa: S608 - a name of this file
+    with pytest.raises(errors.JournalError, match="changed by something else") as caught:
+        await payouts.get("k")
+    assert_no_foreign(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["{", b"\xff", None])
+async def test_a_damaged_unowned_withdrawal_keeps_no_error_of_the_decoder(
+    payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any], damage: object
+) -> None:
+    sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    with pytest.raises(errors.PayoutBlocked):
+        await payouts.send("k", **tron)
+    change(path, "UPDATE unowned SET record = ?", damage)
+    with pytest.raises(errors.JournalError, match="a withdrawal can't be read") as caught:
+        await payouts.send("k", **tron)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+# -- sqlite/file, sqlite/trust and sqlite/schema ---------------------------------------------------
+
+
+async def test_a_missing_folder_keeps_no_error_of_the_operating_system(
+    client: UpbitClient, path: Path
+) -> None:
+    with pytest.raises(errors.JournalError) as caught:
+        await Payouts(client, SqliteJournal(path / "missing" / "payouts.db")).get("k")
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+async def test_another_schema_keeps_no_error_of_sqlites(client: UpbitClient, path: Path) -> None:
+    journal = InlineJournal(path)
+    async with Payouts(client, journal=journal):
+        pass
+    change(path, "DROP TABLE history")
+    with pytest.raises(errors.JournalError) as caught:
+        await Payouts(client, journal=journal).get("k")
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    await journal.aclose()
+
+
+# -- books -----------------------------------------------------------------------------------------
+
+
+class EngineError(Exception):
+    """An error of another library."""
+
+
+def fails(error: Callable[[], Exception]) -> Callable[[str], None]:
+    """Return what lets every change but the first fail, with a foreign exception as its cause."""
+    swaps = 0
+
+    def before(work: str) -> None:
+        nonlocal swaps
+        swaps += work == "swap"
+        if work == "swap" and swaps > 1:
+            failure = error()
+            failure.__cause__ = failure.__context__ = EngineError("the row was:\n{…}")
+            raise failure
+
+    return before
+
+
+@pytest.mark.parametrize("error", [lambda: errors.JournalError("full"), lambda: RuntimeError("full")])
+async def test_what_could_not_be_written_keeps_no_error_of_the_journals_engine(
+    client: UpbitClient,
+    path: Path,
+    tron: dict[str, Any],
+    error: Callable[[], Exception],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journal = InlineJournal(path)
+    async with Payouts(client, journal=journal) as payouts:
+        journal.before = fails(error)
+        sent = await payouts.send("k", **tron, wait=False)
+        found = await payouts.get("k")
+        assert found is not None
+        for payout in (sent, found):
+            assert isinstance(payout.error, errors.JournalError)
+            assert "full" in str(payout.error)
+            assert payout.error.__cause__ is payout.error.__context__ is None
+        journal.before = None
+    assert not any("EngineError" in str(line.exc_info) for line in caplog.records)
+
+
+async def test_what_a_journal_raises_is_escaped_in_the_log(
+    client: UpbitClient, path: Path, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = InlineJournal(path)
+    payouts = Payouts(client, journal=journal)
+    journal.before = fails(lambda: RuntimeError("full\nERROR forged"))
+    await payouts.send("k", **tron, wait=False)
+    await payouts.aclose()
+    lines = [line.getMessage() for line in caplog.records if line.levelno == logging.ERROR]
+    assert len(lines) == 2
+    assert all("full" in line and "\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("value", [SECRET[:15], SECRET + "\udcff"])
+def test_a_journal_key_of_the_environment_that_is_refused_is_kept_nowhere(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("UPBIT_PAYOUTS_KEY", value)
+    with pytest.raises(errors.ConfigurationError, match="UPBIT_PAYOUTS_KEY") as caught:
+        given_keys(())
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    traceback = caught.value.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if "upbit_async" in frame.f_code.co_filename and "tests" not in frame.f_code.co_filename:
+            assert SECRET[:15] not in repr(frame.f_locals)
+        traceback = traceback.tb_next
+
+
+# -- resolving -------------------------------------------------------------------------------------
+
+
+async def test_a_conflict_of_decisions_keeps_no_other_error(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    paid = await payouts.send("paid", **tron)
+    with pytest.raises(errors.PayoutConflict) as caught:
+        await payouts.acknowledge(str(paid.uuid))
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    sandbox.faults.add(Fault.reset_before(*POST))
+    before = await payouts.send("k", **tron)
+    await elsewhere.retry("k")
+    with pytest.raises(errors.PayoutConflict, match="changed just now") as caught:
+        await resolving.retry(payouts._books, before, Decision(), new_nonce=False)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+# -- sending ---------------------------------------------------------------------------------------
+
+
+async def test_a_payout_that_is_blocked_keeps_errors_of_this_library_only(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    await payouts.send("k", **tron, wait=False)
+    sandbox.faults.add(Fault.lose_answer("GET", "/v1/withdraws", times=None, skip=1))  # after the baseline
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await payouts.send("alike", **tron)
+    assert caught.value.by_key == "k"
+    assert_no_foreign(caught.value)
+    alike = await payouts.get("alike")
+    assert alike is not None
+    assert alike.state is PayoutState.PLANNED
