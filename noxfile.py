@@ -25,7 +25,7 @@ CONSTRAINTS = HERE / "tests" / "constraints.txt"
 EXTRAS = "cli,httpx2,aiohttp"
 COVERAGE = 95
 PYTEST = ["pytest", "-q", "-n", "auto"]
-BENCHMARKS = ["lost_answers", "limits", "storms", "bursts", "waiting", "cpu", "startup"]
+BENCHMARKS = ["lost_answers", "limits", "storms", "bursts", "waiting", "cpu", "startup", "decoding"]
 
 
 def _supported() -> list[str]:

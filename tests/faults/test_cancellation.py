@@ -104,7 +104,7 @@ async def _sweep(way: Cancel, call: Callable[[], Awaitable[Any]]) -> int:
 
 
 async def _assert_all_is_well(client: UpbitClient) -> None:
-    with anyio.fail_after(1):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(client.withdraws.list)

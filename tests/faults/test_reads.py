@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import anyio
 import pytest
 from clients import client_for, withdrawal_json
@@ -156,23 +154,21 @@ async def test_a_cancel_whose_first_copy_worked_is_settled_by_reading() -> None:
 async def test_a_hint_beyond_the_deadline_fails_now() -> None:
     async with (
         serve(lambda connection, _: connection.send(http(503, NAMED, "Retry-After: 90"))) as server,
-        client_for(server.url) as client,
+        client_for(server.url, timeouts=Timeouts(total=50)) as client,
     ):
-        began = time.monotonic()
-        with pytest.raises(errors.ServerError):
+        with pytest.raises(errors.ServerError), anyio.fail_after(25):  # and not at the deadline
             await client.withdraws.list()
-        assert time.monotonic() - began < 2
         assert len(server.requests) == 1
 
 
 async def test_the_callers_deadline_counts_as_well() -> None:
     async with (
-        serve(lambda connection, _: connection.send(http(429, NAMED, "Retry-After: 3"))) as server,
-        client_for(server.url) as client,
+        serve(lambda connection, _: connection.send(http(429, NAMED, "Retry-After: 30"))) as server,
+        client_for(server.url, timeouts=Timeouts(total=50)) as client,
     ):
-        with pytest.raises(errors.RateLimited) as caught, anyio.fail_after(2):
+        with pytest.raises(errors.RateLimited) as caught, anyio.fail_after(20):
             await client.withdraws.list()
-        assert caught.value.retry_after == 3
+        assert caught.value.retry_after == 30
         assert len(server.requests) == 1
 
 

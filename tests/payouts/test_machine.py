@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -308,11 +309,16 @@ async def _ticks(count: int) -> None:
         await asyncio.sleep(0)
 
 
+# For a long search: MACHINE_EXAMPLES=300 MACHINE_STEPS=30 pytest tests/payouts/test_machine.py
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "40"))
+STEPS = int(os.environ.get("MACHINE_STEPS", "25"))
+
+pytestmark = pytest.mark.timeout(EXAMPLES * 8)  # seconds of real time, on a busy computer
 TestPayouts = PayoutMachine.TestCase
 TestMisjudgedPayouts = MisjudgingMachine.TestCase
 TestPayouts.settings = TestMisjudgedPayouts.settings = settings(
-    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "40")),
-    stateful_step_count=int(os.environ.get("MACHINE_STEPS", "25")),
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
