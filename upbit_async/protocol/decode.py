@@ -10,7 +10,9 @@ is decoded in steps, between which others may run.
 from __future__ import annotations
 
 import functools
+import os
 import re
+import threading
 import typing
 from collections.abc import Callable, Generator
 from decimal import Decimal
@@ -141,9 +143,22 @@ def uuid_in(body: bytes) -> str | None:
         return None
 
 
+_building: Final = threading.RLock()
+"""Held while a decoder is built, and during a fork.
+
+msgspec attaches what it knows of a model to the class before that is complete. A second thread that builds a decoder
+for the same model at that time reads it, and the process dies (seen with 0.22).
+"""
+if hasattr(os, "register_at_fork"):  # where processes fork
+    os.register_at_fork(
+        before=_building.acquire, after_in_parent=_building.release, after_in_child=_building.release
+    )
+
+
 @functools.cache
 def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(cast("Any", kind), dec_hook=_read_amount, float_hook=Decimal)
+    with _building:
+        return msgspec.json.Decoder(cast("Any", kind), dec_hook=_read_amount, float_hook=Decimal)
 
 
 @functools.cache
