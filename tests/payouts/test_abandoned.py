@@ -85,6 +85,24 @@ async def test_the_doubt_ends_by_a_manual_decision(
     assert await payouts.recover() == []
 
 
+async def test_what_turns_up_after_not_sent_takes_a_manual_decision(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*POST))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    await anyio.sleep(3 * 86400)
+    sandbox.account.allow_address("USDT", "TRX", "another customer's address")
+    stranger = sandbox.withdrawals.order("USDT", "TRX", 13, address="another customer's address").uuid
+    await anyio.sleep(600)
+    for _ in range(3):
+        (payout,) = await payouts.recover()
+        assert (payout.state, payout.uuid) == (PayoutState.NEEDS_REVIEW, None)
+        assert payout.candidates == (stranger,)
+    await payouts.acknowledge(stranger)
+    (payout,) = await payouts.recover()
+    assert (payout.state, payout.candidates) == (PayoutState.NOT_SENT, ())
+
+
 async def test_its_late_copy_is_not_taken_for_an_equal_payout(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:

@@ -150,6 +150,9 @@ class Settler:
     async def reconsider(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Judge a payout that needs review once more: what has become known since may settle it.
 
+        A withdrawal that turned up after the payout had been called not sent stays a matter for review: by then an
+        equal one of somebody else is as likely as a late copy.
+
         Raises:
             UpbitError: The list could not be read.
         """
@@ -159,7 +162,9 @@ class Settler:
                 if not await self._free_all(verdict.keys, frozenset({payout.key}), deadline):
                     return payout
                 payout = await self._books.read(payout.key)
-            elif isinstance(verdict, AskPerson):
+            elif isinstance(verdict, AskPerson) or (
+                isinstance(verdict, Adopt) and payout.known_departure.reopened
+            ):
                 return payout
             else:
                 payout = await self._decide(payout, verdict)
