@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import datetime as dt
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import attrs
-from schedules import Invoice, Kill, Style
+from interruptions import Death
+from schedules import Abandonment, Invoice, Kill, Stop, Style
 
 from upbit_async import Credentials, PollSchedule, RetryPolicy, Timeouts, UpbitClient
 from upbit_async.errors import PayoutBlocked, UpbitError
@@ -22,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-__all__ = ["Death", "Task", "connect", "pay"]
+__all__ = ["Task", "connect", "open_payouts", "pay"]
 
 T = TypeVar("T")
+
+_OPERATORS_TIME = 0.3
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +41,9 @@ class Task:
         style: How to go about it.
         settling_time: How long after the loss of an answer the list is believed to be complete, in seconds.
         kill: When it is to die by its own hand, if it is.
+        stop: When it is to stand still, if it is.
+        skew: By how many seconds its time of day is wrong.
+        abandonments: What an operator gives up.
         read: How long to wait for an answer, in seconds.
     """
 
@@ -51,41 +55,10 @@ class Task:
     style: Style
     settling_time: float
     kill: Kill | None
+    stop: Stop | None = None
+    skew: float = 0.0
+    abandonments: tuple[Abandonment, ...] = ()
     read: float = 0.3
-
-
-class Death:
-    """Ends the process before, during or after its n-th work on what outlives it."""
-
-    def __init__(self, kill: Kill | None) -> None:
-        self._kill = kill
-        self._left = kill.count if kill is not None else 0
-
-    def before(self) -> bool:
-        """Take note that work begins; returns whether it is the last."""
-        self._left -= 1
-        if self._kill is None or self._left != 0:
-            return False
-        if self._kill.moment == "before journal":
-            die()
-        if self._kill.moment == "during journal":
-            threading.Thread(target=_die_in, args=(self._kill.seconds,), daemon=True).start()
-        return True
-
-    def after(self, *, is_last: bool) -> None:
-        """Take note that work is done."""
-        if is_last and self._kill is not None and self._kill.moment == "after journal":
-            die()
-
-
-def die() -> None:
-    """End the process as nothing else does: nothing is flushed, closed or told."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _die_in(seconds: float) -> None:
-    time.sleep(seconds)
-    die()
 
 
 class _MortalJournal(SqliteJournal):
@@ -94,11 +67,8 @@ class _MortalJournal(SqliteJournal):
         self._death = death
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
-        is_last = self._death.before()
-        try:
+        with self._death.around():
             return await super()._run(work, *arguments)
-        finally:
-            self._death.after(is_last=is_last)
 
 
 def connect(task: Task) -> UpbitClient:
@@ -115,12 +85,14 @@ def connect(task: Task) -> UpbitClient:
 
 async def pay(task: Task) -> None:
     """Do what a back end does when it starts: take up what is open, and pay what is to be paid."""
-    death = Death(task.kill)
-    async with connect(task) as client, _payouts(client, task, death) as payouts:
-        try:
-            await payouts.recover()
-        except UpbitError as error:
-            _note(error)
+    death = Death(task.kill, task.stop, task.folder)
+    with death.at_first_bytes():
+        await _pay(task, death)
+
+
+async def _pay(task: Task, death: Death) -> None:
+    async with connect(task) as client, open_payouts(client, task, death) as payouts:
+        await _recover(payouts)
         while await _pay_all(client, payouts, task, death):
             pass  # what has been settled since may have stood in the way of others
 
@@ -133,27 +105,38 @@ async def _pay_all(client: UpbitClient, payouts: Payouts, task: Task, death: Dea
             if task.style.jobs:
                 tasks.start_soon(_do_job, client, task, death, invoice)
             else:
-                tasks.start_soon(_pay_one, payouts, invoice, task.style)
+                tasks.start_soon(_pay_one, payouts, invoice, task)
     before = {payout.key async for payout in payouts.pending() if payout.state is PayoutState.NEEDS_REVIEW}
-    after = {payout.key for payout in await payouts.recover() if payout.state is PayoutState.NEEDS_REVIEW}
+    after = {payout.key for payout in await _recover(payouts) if payout.state is PayoutState.NEEDS_REVIEW}
     return bool(before - after)
 
 
-def _payouts(client: UpbitClient, task: Task, death: Death) -> Payouts:
+async def _recover(payouts: Payouts) -> list[Payout]:
+    try:
+        return await payouts.recover()
+    except UpbitError as error:
+        _note(error)
+        return []
+
+
+def open_payouts(client: UpbitClient, task: Task, death: Death) -> Payouts:
+    """Return payouts on the journal that all processes share."""
     return Payouts(
         client,
         journal=_MortalJournal(task.folder / "payouts.db", death),
         settling_time=task.settling_time,
         resend="automatic" if task.style.resends else "manual",
+        clock=lambda: dt.datetime.now(dt.UTC) + dt.timedelta(seconds=task.skew),
     )
 
 
 async def _do_job(client: UpbitClient, task: Task, death: Death, invoice: Invoice) -> None:
-    async with _payouts(client, task, death) as payouts:
-        await _pay_one(payouts, invoice, task.style)
+    async with open_payouts(client, task, death) as payouts:
+        await _pay_one(payouts, invoice, task)
 
 
-async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style) -> None:
+async def _pay_one(payouts: Payouts, invoice: Invoice, task: Task) -> None:
+    wait = task.style.wait
     while True:
         try:
             payout = await payouts.send(
@@ -162,14 +145,15 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style) -> None:
                 net_type=invoice.net_type,
                 amount=invoice.amount,
                 address=invoice.address,
-                wait=style.wait,
+                wait=wait,
             )
-            if not style.wait:
+            if isinstance(payout.error, PayoutBlocked):
+                raise payout.error  # a copy has left before, so it was returned
+            if not wait and not payout.state.may_leave:  # what is held back is sent by `send` only
                 payout = await payouts.wait(invoice.key)
         except PayoutBlocked as blocked:
-            other = await payouts.get(blocked.by_key) if blocked.by_key is not None else None
-            if other is not None and other.state is PayoutState.NEEDS_REVIEW:
-                return  # nothing more can be done without a person
+            if await _needs_person(payouts, blocked):
+                return
             _note(blocked)
         except UpbitError as error:  # nothing has left
             _note(error)
@@ -177,11 +161,20 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, style: Style) -> None:
             if _has_ended(payout):
                 return
             if payout.state is PayoutState.NOT_SENT:
-                await _retry(payouts, invoice.key)
+                await _retry(payouts, invoice.key, task)
         await anyio.sleep(0.03)
 
 
-async def _retry(payouts: Payouts, key: str) -> None:
+async def _needs_person(payouts: Payouts, blocked: PayoutBlocked) -> bool:
+    if blocked.by_key is None:
+        return True  # Upbit shows an equal withdrawal of nobody
+    other = await payouts.get(blocked.by_key)
+    return other is not None and other.state is PayoutState.NEEDS_REVIEW
+
+
+async def _retry(payouts: Payouts, key: str, task: Task) -> None:
+    if any(key == each.key for each in task.abandonments):
+        await anyio.sleep(_OPERATORS_TIME)
     try:
         await payouts.retry(key)
     except (UpbitError, ValueError) as error:  # another process was faster, or the journal is locked

@@ -8,7 +8,8 @@ import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from backend import Death, Task, connect
+from backend import Task, connect
+from interruptions import Death
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,7 +62,7 @@ def read_paid(folder: Path) -> list[str]:
 
 
 async def _pay(task: Task, create: Callable[[Invoice], Awaitable[object]]) -> None:
-    death = Death(task.kill)
+    death = Death(task.kill, task.stop, task.folder)
     for _ in range(_ROUNDS):
         paid = set(read_paid(task.folder))
         due = [invoice for invoice in task.invoices if invoice.key not in paid]
@@ -79,12 +80,10 @@ async def _pay_one(
     except Exception:  # noqa: BLE001 - this is how it is done
         traceback.print_exc()
         return
-    is_last = death.before()
-    with _file(folder).open("a") as file:
+    with death.around(), _file(folder).open("a") as file:
         file.write(f"{invoice.key}\n")
         file.flush()
         os.fsync(file.fileno())
-    death.after(is_last=is_last)
 
 
 def _file(folder: Path) -> Path:

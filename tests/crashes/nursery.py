@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import multiprocessing
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 from unittest import mock
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from backend import Task
 
 __all__ = ["Child", "prepare"]
+
+STUCK: Final = signal.SIGUSR1
 
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 
@@ -45,6 +49,10 @@ class Child:
         self._process.start()
         self.pid: Final = self._process.pid or 0
 
+    def show_threads(self) -> None:
+        """Let it write to the log where each of its threads is."""
+        os.kill(self.pid, STUCK)
+
     def kill(self) -> None:
         """Kill it."""
         self._process.kill()
@@ -62,8 +70,19 @@ def _live(program: Callable[[Task], Awaitable[None]], task: Task) -> None:
     log = os.open(task.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    faulthandler.enable()
+    faulthandler.register(STUCK)
+    if task.skew:
+        _set_the_clock(task.skew)
     asyncio.run(_run(program, task))
 
 
 async def _run(program: Callable[[Task], Awaitable[None]], task: Task) -> None:
     await program(task)
+
+
+def _set_the_clock(skew: float) -> None:
+    """Let the time of day of this process be wrong. `Payouts` is given such a clock, too."""
+    seconds, nanoseconds = time.time, time.time_ns
+    time.time = lambda: seconds() + skew
+    time.time_ns = lambda: nanoseconds() + int(skew * 1e9)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,34 +19,50 @@ import anyio
 import attrs
 import backend
 import careless
-from backend import Task
+import operators
 from judge import Finding, judge, judge_careless
 from nursery import prepare
 from schedules import draw
-from stage import Trial, perform
+from stage import Cast, Trial, perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-__all__ = ["CARELESS", "OURS", "SDK", "Payer", "Tally", "main", "run"]
+__all__ = ["CARELESS", "HARMLESS", "OURS", "SDK", "Payer", "Tally", "main", "run"]
 
 _AT_ONCE: Final = 12
 _APART: Final = 0.1
 _FEW: Final = 0.01
-_COUNTED: Final = ("doubled", "forgotten", "wrong", "person", "plain", "unread", "held up")
+_COUNTED: Final = (
+    "doubled",
+    "forgotten",
+    "wrong",
+    "untrue",
+    "person",
+    "plain",
+    "unread",
+    "held up",
+    "abandoned",
+    "left",
+)
+HARMLESS: Final = frozenset({"person", "unread", "held up", "untrue", "abandoned", "left"})
 _HEAD: Final = (
     "",
     "schedules",
     "payouts",
     "kills",
+    "pauses",
     "doubled",
     "forgotten",
     "reported wrongly",
+    "not_sent untrue",
     "to a person",
     "of these plain",
     "plain but for the fee's side",
-    "held up behind these",
+    "held up",
+    "abandoned",
+    "after a copy had left",
     "seconds",
 )
 
@@ -57,20 +73,22 @@ class Payer:
 
     Attributes:
         name: For people.
-        program: What each of its processes does.
+        cast: What its processes do.
         judge: Judges it.
         alone: Whether only one process works at a time, because nothing else is promised.
     """
 
     name: str
-    program: Callable[[Task], Awaitable[None]]
+    cast: Cast
     judge: Callable[[Trial], list[Finding]]
     alone: bool = False
 
 
-OURS: Final = Payer("Payouts", backend.pay, judge)
-CARELESS: Final = Payer("create in a loop", careless.pay_by_create, judge_careless, alone=True)
-SDK: Final = Payer("upbit-sdk in a loop", careless.pay_by_sdk, judge_careless, alone=True)
+OURS: Final = Payer(
+    "Payouts", Cast(payer=backend.pay, operator=operators.abandon, auditor=operators.audit), judge
+)
+CARELESS: Final = Payer("create in a loop", Cast(payer=careless.pay_by_create), judge_careless, alone=True)
+SDK: Final = Payer("upbit-sdk in a loop", Cast(payer=careless.pay_by_sdk), judge_careless, alone=True)
 
 
 @attrs.define
@@ -80,6 +98,7 @@ class Tally:
     schedules: int = 0
     payouts: int = 0
     kills: int = 0
+    stops: int = 0
     lag: float = 0.0
     seconds: float = 0.0
     findings: list[Finding] = attrs.field(factory=list[Finding])
@@ -89,6 +108,7 @@ class Tally:
             self.schedules + other.schedules,
             self.payouts + other.payouts,
             self.kills + other.kills,
+            self.stops + other.stops,
             max(self.lag, other.lag),
             self.seconds + other.seconds,
             self.findings + other.findings,
@@ -126,13 +146,13 @@ async def _run(payer: Payer, seeds: Sequence[int], at_once: int) -> Tally:
 async def _try(payer: Payer, seed: int) -> Tally:
     schedule = draw(seed)
     if payer.alone:
-        schedule = attrs.evolve(schedule, kills=schedule.kills[:1])
+        schedule = attrs.evolve(schedule, kills=schedule.kills[:1], stop=None, abandonments=(), later=())
     folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
-    trial = await perform(schedule, payer.program, folder)
+    trial = await perform(schedule, payer.cast, folder)
     findings = payer.judge(trial)
     if not (findings and os.environ.get("KEEP_CRASHES")):
         shutil.rmtree(folder)
-    return Tally(1, len(schedule.invoices), trial.kills, trial.lag, 0.0, findings)
+    return Tally(1, len(schedule.invoices), trial.kills, trial.stops, trial.lag, 0.0, findings)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -151,12 +171,19 @@ def main(arguments: Sequence[str]) -> int:
         _say(f"{SDK.name}: not installed, skipped")
     else:
         payers.append(SDK)
-    tallies = {payer: _spread(payer, range(first, first + count)) for payer in payers}
-    ours = tallies[OURS]
-    for finding in ours.findings:
-        if finding.what not in {"person", "unread", "held up"}:
-            _say(f"{finding.what}: seed {finding.seed}, {finding.key}: {finding.detail}")
-    _show([_HEAD, *(_row(payer, tally) for payer, tally in tallies.items())])
+    seeds = range(first, first + count)
+    parts: dict[str, Tally] = {}
+    for broken, some in sorted(_by_broken_assumptions(seeds).items()):
+        parts[broken] = _spread(OURS, some)
+        for finding in parts[broken].findings:
+            if finding.what not in HARMLESS:
+                _say(f"{finding.what}: seed {finding.seed}, {finding.key}: {finding.detail}")
+        _show([_HEAD, _row(OURS, f"{broken or 'none'} false", parts[broken])])
+    ours = sum(parts.values(), Tally())
+    tallies = {payer: ours if payer is OURS else _spread(payer, seeds) for payer in payers}
+    rows = [_row(payer, payer.name, tally) for payer, tally in tallies.items()]
+    of_these = [_row(OURS, f"  {broken or 'none'} false", tally) for broken, tally in parts.items()]
+    _show([_HEAD, rows[0], *of_these, *rows[1:]])
     _say(f"The machine stood still for {max(tally.lag for tally in tallies.values()):.2f} s at most.")
     if not tallies[CARELESS].count("doubled"):
         _say(f"{CARELESS.name} was not caught, so nothing follows from these figures.")
@@ -182,12 +209,20 @@ def _spread(payer: Payer, seeds: Sequence[int]) -> Tally:
     return tally
 
 
-def _row(payer: Payer, tally: Tally) -> tuple[str, ...]:
+def _by_broken_assumptions(seeds: Iterable[int]) -> dict[str, list[int]]:
+    """Return the seeds by which assumptions their schedules break."""
+    parts: dict[str, list[int]] = {}
+    for seed in seeds:
+        parts.setdefault(draw(seed).broken, []).append(seed)
+    return parts
+
+
+def _row(payer: Payer, name: str, tally: Tally) -> tuple[str, ...]:
     counts = [str(tally.count(what)) for what in _COUNTED]
     if payer.alone:
-        counts[-4:] = ["-"] * 4
-    figures = (str(tally.schedules), str(tally.payouts), str(tally.kills), *counts, f"{tally.seconds:.0f}")
-    return payer.name, *figures
+        counts[3:] = ["-"] * len(counts[3:])
+    sums = (tally.schedules, tally.payouts, tally.kills, tally.stops)
+    return name, *map(str, sums), *counts, f"{tally.seconds:.0f}"
 
 
 def _show(rows: Sequence[Sequence[str]]) -> None:

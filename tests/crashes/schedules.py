@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
 from upbit_async.sandbox import Fault, Knobs, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["PAY", "SETTLE", "Invoice", "Kill", "Moment", "Schedule", "Style", "draw"]
+__all__ = [
+    "PAY",
+    "SETTLE",
+    "SKEW",
+    "Abandonment",
+    "Invoice",
+    "Kill",
+    "Moment",
+    "Schedule",
+    "Stop",
+    "Style",
+    "draw",
+]
 
 PAY = "/v1/withdraws/coin"
 SETTLE = 0.5
-"""How long after the loss of an answer the payer believes the list to be complete; the list lags less."""
+"""How long after the loss of an answer the payer believes the list to be complete; the list lags less, unless the
+schedule breaks that assumption."""
+LEASE = 1.5
+"""How long a payer's lease is, in seconds: one and a half times the longest call."""
+SKEW = 1000
+"""By how many seconds a process's time of day is wrong, if it is."""
 
 Moment = Literal[
     "time",
@@ -26,9 +43,11 @@ Moment = Literal[
     "arrived",
     "arrived and lost",
     "done",
+    "first byte",
 ]
 """When a payer is killed: at any time; before, during or after its n-th work on the journal (or on its file); when
-its n-th request has arrived, which is carried out then, or lost; or after that was done and before the answer."""
+its n-th request has arrived, which is carried out then, or lost; after that was done and before the answer; or, for
+stops only, between the last check of a payout and its first byte."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +78,36 @@ class Kill:
     method: str | None = None
     seconds: float = 0.0
     pause: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Stop:
+    """A pause of one process, by SIGSTOP and SIGCONT; a second payer starts meanwhile.
+
+    Attributes:
+        at: The moment at which it begins, described like a kill.
+        seconds: How long it lasts.
+    """
+
+    at: Kill
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class Abandonment:
+    """An operator's decision to give a payout up, tried again until the payout allows it, or has ended.
+
+    Attributes:
+        key: The payout's key.
+        seconds: How long after the payers' start the operator decides it.
+        force: Whether a copy that has just left is no obstacle.
+        waits: Whether the operator waits until a copy has left.
+    """
+
+    key: str
+    seconds: float
+    force: bool
+    waits: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +142,11 @@ class Schedule:
         plan: How withdrawals progress.
         limits: Whether the exchange counts calls.
         strangers: When, in seconds, somebody withdraws on the website.
+        later: Payments after everything else, one in each currency, whose sending reconciles the account.
+        abandonments: What an operator gives up meanwhile.
+        stop: How one payer is paused.
+        skews: By how many seconds the time of day is wrong in each process, in the order of their starts; the list
+            is gone through again and again.
     """
 
     seed: int
@@ -105,10 +159,49 @@ class Schedule:
     plan: Plan
     limits: bool
     strangers: tuple[float, ...]
+    later: tuple[Invoice, ...] = ()
+    abandonments: tuple[Abandonment, ...] = ()
+    stop: Stop | None = None
+    skews: tuple[float, ...] = (0.0,)
+
+    @property
+    def broken(self) -> str:
+        """Which assumptions of ``docs/explanation/payouts.md`` do not hold, by their letters; empty if all do.
+
+        **N** may be false in any other schedule, but holds in these: the promise needs either.
+        """
+        lags = self.knobs.list_delay >= SETTLE
+        # What is stopped for less than a lease goes on before anybody settles.
+        pauses = self.stop is not None and self.stop.seconds >= LEASE
+        return ", ".join(name for name, is_false in (("L", lags), ("PAUSE", pauses)) if is_false)
 
 
 def draw(seed: int) -> Schedule:
-    """Draw a schedule."""
+    """Draw a schedule. What was added later has a source of chance of its own, so that the rest stays as it was."""
+    schedule = _draw_plain(seed)
+    late = Random(f"list lag of {seed}")
+    if late.random() < 0.15:
+        lost = Fault.lose_answer("POST", PAY, how=late.choice(_ENDINGS), skip=late.randint(0, 3), times=2)
+        schedule = attrs.evolve(
+            schedule,
+            knobs=attrs.evolve(schedule.knobs, list_delay=late.choice((1.0, 2.5, 3.5, 5.0))),
+            faults=(*schedule.faults, lost),
+        )
+    schedule = attrs.evolve(
+        schedule,
+        later=tuple(
+            _LATER[each] for each in sorted({"USDT", *(each.currency for each in schedule.invoices)})
+        ),
+        abandonments=_abandonments(Random(f"abandonments of {seed}"), schedule.invoices),
+        stop=_stop(Random(f"stop of {seed}")),
+        skews=_skews(Random(f"skews of {seed}")),
+    )
+    if schedule.broken:  # then only the nonce prevents a second payment
+        schedule = attrs.evolve(schedule, knobs=attrs.evolve(schedule.knobs, nonce_memory=None))
+    return schedule
+
+
+def _draw_plain(seed: int) -> Schedule:
     chance = Random(seed)
     two_at_once = chance.random() < 0.2
     return Schedule(
@@ -134,6 +227,10 @@ def draw(seed: int) -> Schedule:
 
 
 _EARLIER = Invoice(key="earlier", currency="USDT", net_type="TRX", amount="20", address="TRX-earlier")
+_LATER = {  # of amounts that no other payment has, whatever the fee's side
+    "USDT": Invoice(key="later-usdt", currency="USDT", net_type="TRX", amount="37", address="TRX-later"),
+    "BTC": Invoice(key="later-btc", currency="BTC", net_type="BTC", amount="0.37", address="BTC-later"),
+}
 _WALLETS = {
     # On Tron, 12, 13 and 14 differ by exactly the fee; on Ethereum, 13 and 17.
     ("USDT", "TRX"): ("13", "13", "13", "14", "12", "13.0", "12.5"),
@@ -175,6 +272,36 @@ def _kill(chance: Random) -> Kill:
     return Kill(moment=moment, count=count, method=method, pause=pause)
 
 
+def _stop(chance: Random) -> Stop | None:
+    if chance.random() >= 0.25:
+        return None
+    at = _kill(chance)
+    if chance.random() < 0.4:  # the one moment that matters, and that chance alone hardly ever finds
+        at = Kill(moment="first byte", count=chance.randint(1, 4))
+    return Stop(at=at, seconds=chance.choice((0.3, 1.0, 2.0, 4.5, 6.0)))
+
+
+def _abandonments(chance: Random, invoices: Sequence[Invoice]) -> tuple[Abandonment, ...]:
+    if chance.random() >= 0.35:
+        return ()
+    drawn = [
+        Abandonment(
+            key=invoice.key,
+            seconds=chance.uniform(0, 3),
+            force=chance.random() < 0.7,
+            waits=chance.random() < 0.7,
+        )
+        for invoice in invoices
+    ]
+    return tuple(each for each in drawn if chance.random() < 0.5)
+
+
+def _skews(chance: Random) -> tuple[float, ...]:
+    if chance.random() >= 0.3:
+        return (0.0,)
+    return tuple(float(chance.choice((-SKEW, 0, SKEW))) for _ in range(7))
+
+
 def _fault(chance: Random) -> Fault:
     if chance.random() < 0.75:
         make = chance.choices(_PAY_FAULTS, weights=[weight for weight, _ in _WEIGHED])[0]
@@ -185,12 +312,15 @@ def _fault(chance: Random) -> Fault:
     return attrs.evolve(read, method="GET", skip=chance.randint(0, 15), times=chance.choice((1, 2, 4)))
 
 
+_ENDINGS: Final = ("reset", "close", "cut", "hang")
+
+
 def _lost(chance: Random) -> Fault:
-    return Fault.lose_answer(how=chance.choice(("reset", "close", "cut", "hang")))
+    return Fault.lose_answer(how=chance.choice(_ENDINGS))
 
 
 def _lost_before(chance: Random) -> Fault:
-    return Fault(before=True, ending=chance.choice(("reset", "close", "cut", "hang")))
+    return Fault(before=True, ending=chance.choice(_ENDINGS))
 
 
 def _server_error(chance: Random, *, before: bool) -> Fault:

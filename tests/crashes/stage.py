@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from unittest import mock
 
 import anyio
 import attrs
 from backend import Task
+from interruptions import STOPPED, stop
 from nursery import Child
-from schedules import SETTLE, Schedule
+from schedules import SETTLE, Kill, Schedule
 
 from upbit_async.sandbox import Entry, Plan, Sandbox
 from upbit_async.sandbox.faults import Delivery
 from upbit_async.sandbox.messages import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Generator
 
-    from schedules import Invoice, Kill
+    from schedules import Invoice, Stop
 
     from upbit_async.sandbox.messages import Request
 
-__all__ = ["Trial", "perform"]
+__all__ = ["STRANGER", "Cast", "Program", "Trial", "perform"]
+
+Program: TypeAlias = "Callable[[Task], Awaitable[None]]"
+"""What one process does."""
 
 _LONGEST: Final = 40.0
 """A process that has not come to its end after so many seconds has got stuck."""
-_STRANGER: Final = "somebody's own address"
+STRANGER: Final = "somebody's own address"
 _PATIENT: Final = 10.0
 _HEARTBEAT: Final = 0.05
+_WAKE_UPS: Final = 5
 
 
 @attrs.define(kw_only=True)
@@ -46,6 +54,7 @@ class Trial:
         folder: What the processes have left.
         ledger: What the exchange has done.
         kills: How many processes were killed.
+        stops: How many were stopped for a while.
         failures: What went wrong with the harness itself.
         lag: For how long at most the machine did nothing of what it should, in seconds.
     """
@@ -54,70 +63,98 @@ class Trial:
     folder: Path
     ledger: tuple[Entry, ...] = ()
     kills: int = 0
+    stops: int = 0
     failures: list[str] = attrs.field(factory=list[str])
     lag: float = 0.0
 
 
-async def perform(schedule: Schedule, program: Callable[[Task], Awaitable[None]], folder: Path) -> Trial:
+@attrs.frozen(kw_only=True)
+class Cast:
+    """Who takes part.
+
+    Attributes:
+        payer: What each payer does.
+        operator: What an operator does meanwhile.
+        auditor: What is done when all payers have come to their end, and the list shows everything.
+    """
+
+    payer: Program
+    operator: Program | None = None
+    auditor: Program | None = None
+
+
+async def perform(schedule: Schedule, cast: Cast, folder: Path) -> Trial:
     """Let a payer work, kill it as often as the schedule says, and let it come to its end.
 
     Args:
         schedule: What happens.
-        program: What the payer does.
+        cast: Who takes part.
         folder: An empty folder.
     """
-    stage = _Stage(schedule, program, folder)
+    stage = _Stage(schedule, cast, folder)
     with mock.patch.object(stage.sandbox._front, "serve", stage.gate.serve), stage.sandbox.serve() as url:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stage.measure_lag)
             await stage.pay_earlier(url)
             tasks.start_soon(stage.withdraw_on_the_website)
             await stage.run(url)
+            await stage.audit(url)
             tasks.cancel_scope.cancel()
         stage.trial.ledger = tuple(stage.sandbox.ledger)
     return stage.trial
 
 
+@attrs.frozen(eq=False)
+class _Strike:
+    """What happens to the sender of a request."""
+
+    at: Kill
+    act: Callable[[], None]
+
+
 class _Gate:
-    """Stands before the exchange, and kills who sends something just then."""
+    """Stands before the exchange, and kills or stops the sender of a request just then."""
 
     def __init__(self, serve: Callable[[Request], Delivery]) -> None:
         self.living: set[int] = set()
         self._serve = serve
-        self._armed: dict[Kill, int] = {}
+        self._armed: dict[_Strike, int] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def armed(self, kill: Kill | None) -> Generator[None]:
-        """Be ready for a kill within the block."""
-        if kill is None or kill.moment not in {"arrived", "arrived and lost", "done"}:
+    def armed(self, at: Kill | None, act: Callable[[], None] | None = None) -> Generator[None]:
+        """Be ready for a strike within the block: kill all that live, unless something else is to be done."""
+        if at is None or at.moment not in {"arrived", "arrived and lost", "done"}:
             yield
             return
-        self._armed[kill] = kill.count
+        strike = _Strike(at, act or self._kill_all)
+        self._armed[strike] = at.count
         try:
             yield
         finally:
-            self._armed.pop(kill, None)
+            self._armed.pop(strike, None)
 
     def serve(self, request: Request) -> Delivery:
         """Serve a request, in the thread of the server: nothing else happens there meanwhile."""
-        moments = {kill.moment for kill in self._due(request)}
-        if moments - {"done"}:
-            self._kill_all()
-        if "arrived and lost" in moments:
+        due = self._due(request)
+        for strike in due:
+            if strike.at.moment != "done":
+                strike.act()
+        if any(strike.at.moment == "arrived and lost" for strike in due):
             return Delivery(Answer(500), "reset")
         delivery = self._serve(request)
-        if "done" in moments:
-            self._kill_all()
+        for strike in due:
+            if strike.at.moment == "done":
+                strike.act()
         return delivery
 
-    def _due(self, request: Request) -> list[Kill]:
-        due: list[Kill] = []
-        for kill in list(self._armed):
-            if kill.method in {None, request.method}:
-                self._armed[kill] -= 1
-                if not self._armed[kill]:
-                    due.append(kill)
+    def _due(self, request: Request) -> list[_Strike]:
+        due: list[_Strike] = []
+        for strike in list(self._armed):
+            if strike.at.method in {None, request.method}:
+                self._armed[strike] -= 1
+                if not self._armed[strike]:
+                    due.append(strike)
         return due
 
     def _kill_all(self) -> None:
@@ -125,6 +162,13 @@ class _Gate:
             for pid in self.living:
                 with contextlib.suppress(ProcessLookupError):  # it has just come to its end
                     os.kill(pid, signal.SIGKILL)
+
+    def resume(self, pid: int) -> None:
+        """Let a process go on, if it lives."""
+        with self._lock:
+            if pid in self.living:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def admit(self, pid: int) -> None:
         """Take note of a process that lives."""
@@ -138,7 +182,7 @@ class _Gate:
 
 
 class _Stage:
-    def __init__(self, schedule: Schedule, program: Callable[[Task], Awaitable[None]], folder: Path) -> None:
+    def __init__(self, schedule: Schedule, cast: Cast, folder: Path) -> None:
         self.sandbox = Sandbox(
             "sg",
             knobs=attrs.evolve(schedule.knobs),
@@ -149,34 +193,50 @@ class _Stage:
         self.gate = _Gate(self.sandbox._front.serve)
         self.trial = Trial(schedule=schedule, folder=folder)
         self._schedule = schedule
-        self._program = program
+        self._cast = cast
         self._still_dying = len(schedule.kills)
         self._calm = anyio.Event()
+        self._watch = anyio.CancelScope()
+        self._skews = itertools.cycle(schedule.skews)
         for currency in ("USDT", "BTC"):
             self.sandbox.account.fund(currency, 10_000)
-        for invoice in (*schedule.invoices, *filter(None, [schedule.earlier])):
+        for invoice in (*schedule.invoices, *schedule.later, *filter(None, [schedule.earlier])):
             self.sandbox.account.allow_address(invoice.currency, invoice.net_type, invoice.address)
-        self.sandbox.account.allow_address("USDT", "TRX", _STRANGER)
+        self.sandbox.account.allow_address("USDT", "TRX", STRANGER)
 
     async def pay_earlier(self, url: str) -> None:
         """Let everything go well once, and be ready for the rest."""
         if self._schedule.earlier is not None:
-            task = self._task(url, None, (self._schedule.earlier,))
-            await self._live(attrs.evolve(task, read=_PATIENT))
+            task = self._task(url, (self._schedule.earlier,))
+            await self._live(self._cast.payer, attrs.evolve(task, read=_PATIENT))
         self.sandbox.plan = self._schedule.plan
         self.sandbox.faults.add(*self._schedule.faults)
 
     async def run(self, url: str) -> None:
         """Run all processes, and one after the other without kills and faults at the end."""
         async with anyio.create_task_group() as tasks:
-            for kills in self._schedule.kills:
-                tasks.start_soon(self._live_and_die, url, kills)
+            tasks.start_soon(self._pause_a_payer, url)
+            async with anyio.create_task_group() as payers:
+                if self._cast.operator is not None and self._schedule.abandonments:
+                    payers.start_soon(self._live, self._cast.operator, self._task(url, ()))
+                for line, kills in enumerate(self._schedule.kills):
+                    stop = None if line else self._schedule.stop
+                    payers.start_soon(self._live_and_die, url, kills, stop)
+            self._watch.cancel()
+
+    async def audit(self, url: str) -> None:
+        """Let the list show everything, and let somebody look."""
+        self.sandbox.knobs.list_delay = 0.0
+        if self._cast.auditor is not None:
+            task = self._task(url, self._schedule.later)
+            if await self._live(self._cast.auditor, attrs.evolve(task, read=_PATIENT)):
+                self.trial.failures.append("the audit did not come to its end")
 
     async def withdraw_on_the_website(self) -> None:
         """Do as a person who does not know of the payer."""
         for seconds in self._schedule.strangers:
             await anyio.sleep(seconds)
-            self.sandbox.withdrawals.order("USDT", "TRX", 99, address=_STRANGER)
+            self.sandbox.withdrawals.order("USDT", "TRX", 99, address=STRANGER)
 
     async def measure_lag(self) -> None:
         """Find out whether the machine is too busy for the times that are meant."""
@@ -185,9 +245,10 @@ class _Stage:
             await anyio.sleep(_HEARTBEAT)
             self.trial.lag = max(self.trial.lag, time.monotonic() - start - _HEARTBEAT)
 
-    async def _live_and_die(self, url: str, kills: tuple[Kill, ...]) -> None:
+    async def _live_and_die(self, url: str, kills: tuple[Kill, ...], stop: Stop | None) -> None:
         for kill in kills:
-            if await self._live(self._task(url, kill, self._schedule.invoices)) != -signal.SIGKILL:
+            task = attrs.evolve(self._task(url, self._schedule.invoices), kill=kill, stop=self._unused(stop))
+            if await self._live(self._cast.payer, task) != -signal.SIGKILL:
                 break  # it came to its end before
             self.trial.kills += 1
             await anyio.sleep(kill.pause)
@@ -196,28 +257,78 @@ class _Stage:
             self.sandbox.faults.clear()
             self._calm.set()
         await self._calm.wait()
-        if await self._live(self._task(url, None, self._schedule.invoices)):
+        task = attrs.evolve(self._task(url, self._schedule.invoices), stop=self._unused(stop))
+        if await self._live(self._cast.payer, task):
             self.trial.failures.append("it did not come to its end")
 
-    async def _live(self, task: Task) -> int:
+    def _unused(self, stop: Stop | None) -> Stop | None:
+        return None if (self.trial.folder / STOPPED).exists() else stop
+
+    async def _pause_a_payer(self, url: str) -> None:
+        """Let a second payer work while one stands still, and let that go on after its time."""
+        stop = self._schedule.stop
+        if stop is None:
+            return
+        pid: int | None = None
+        with self._watch:
+            pid = await self._who_is_stopped()
+        if pid is None:
+            return  # all payers have come to their end before
+        self.trial.stops += 1
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._live, self._cast.payer, self._task(url, self._schedule.invoices))
+            await anyio.sleep(stop.seconds)
+            for _ in range(_WAKE_UPS):  # the file is written just before the process stops
+                self.gate.resume(pid)
+                await anyio.sleep(_HEARTBEAT)
+
+    async def _who_is_stopped(self) -> int:
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                text = await anyio.Path(self.trial.folder / STOPPED).read_text()
+                if text.endswith("\n"):
+                    return int(text)
+            await anyio.sleep(_HEARTBEAT)
+
+    async def _live(self, program: Program, task: Task) -> int:
         """Let one process live, and return its exit code."""
         kill, code = task.kill, 0
-        with self.gate.armed(kill):
-            child = Child(self._program, task)
+        pids: list[int] = []
+        stop_it = functools.partial(self._stop, pids)
+        with self.gate.armed(kill), self.gate.armed(None if task.stop is None else task.stop.at, stop_it):
+            child = Child(program, task)
+            pids.append(child.pid)
             self.gate.admit(child.pid)
             with anyio.move_on_after(kill.seconds if kill and kill.moment == "time" else _LONGEST) as scope:
-                code = await child.wait()
+                code = await self._outlive(child, task.stop, stop_it)
             if scope.cancelled_caught:
+                is_stuck = not kill or kill.moment != "time"
+                if is_stuck:
+                    self.trial.failures.append("it got stuck")
+                    child.show_threads()
+                    await anyio.sleep(_HEARTBEAT)
                 child.kill()
                 code = await child.wait()
-                if not kill or kill.moment != "time":
-                    self.trial.failures.append("it got stuck")
             self.gate.bury(child.pid)
         if code not in {0, -signal.SIGKILL}:
             self.trial.failures.append(f"it ended with {code}")
         return code
 
-    def _task(self, url: str, kill: Kill | None, invoices: tuple[Invoice, ...]) -> Task:
+    async def _outlive(self, child: Child, stop: Stop | None, stop_it: Callable[[], None]) -> int:
+        """Wait for the end of a process, and stop it when its time has come."""
+        code = 0
+        async with anyio.create_task_group() as tasks:
+            if stop is not None and stop.at.moment == "time":
+                tasks.start_soon(_after, stop.at.seconds, stop_it)
+            code = await child.wait()
+            tasks.cancel_scope.cancel()
+        return code
+
+    def _stop(self, pids: list[int]) -> None:
+        for pid in pids:
+            stop(pid, self.trial.folder)
+
+    def _task(self, url: str, invoices: tuple[Invoice, ...]) -> Task:
         keys = self.sandbox.credentials
         return Task(
             url=url,
@@ -227,5 +338,12 @@ class _Stage:
             invoices=invoices,
             style=self._schedule.style,
             settling_time=SETTLE,
-            kill=kill,
+            kill=None,
+            skew=next(self._skews),
+            abandonments=self._schedule.abandonments,
         )
+
+
+async def _after(seconds: float, act: Callable[[], None]) -> None:
+    await anyio.sleep(seconds)
+    act()

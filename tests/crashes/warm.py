@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import backend
 import careless
+import operators
 from schedules import Invoice, Kill, Style
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ async def _try(program: Callable[[backend.Task], Awaitable[None]], port: int, fo
 
 
 def _warm_up() -> None:
-    programs = [backend.pay, careless.pay_by_create]
+    programs = [backend.pay, careless.pay_by_create, operators.abandon, operators.audit]
     if importlib.util.find_spec("upbit") is not None:
         programs.append(careless.pay_by_sdk)
     with (
