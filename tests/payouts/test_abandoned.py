@@ -125,6 +125,25 @@ async def test_an_equal_payout_is_not_held_up_by_a_late_doubt(
     assert len(sandbox.ledger.created) == 2
 
 
+@pytest.mark.parametrize("abandons", [True, False])
+async def test_the_next_equal_payout_finds_what_was_held_for_not_sent(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], *, abandons: bool
+) -> None:
+    sandbox.knobs.list_delay = 6
+    sandbox.faults.add(Fault.lose_answer(*POST))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    if abandons:
+        await payouts.abandon("k", force=True)
+    await anyio.sleep(6)  # nobody calls recover meanwhile
+    assert (await payouts.send("alike", **tron)).state is PayoutState.DONE
+    first, _ = sandbox.ledger.created
+    payout = await payouts.get("k")
+    assert payout is not None
+    assert payout.state is (PayoutState.ABANDONED if abandons else PayoutState.NEEDS_REVIEW)
+    assert payout.candidates == (first.uuid,)
+    assert [step.state for step in payout.history][:4] == ["planned", "sending", "unknown", "not_sent"]
+
+
 async def test_after_seven_days_nobody_looks(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:

@@ -134,7 +134,8 @@ class UnownedGuard:
                 await self._settler.free(key, behind=frozenset({payout.key}))
             for other in reopens:
                 tried.add(other.key)
-                await self._settler.look_again(other)
+                # In full: what `related` returns lacks its history.
+                await self._settler.look_again(await self._books.read(other.key))
         await self._store(currency, listing, known, mark)
         blocking = {
             row.uuid.casefold(): row
