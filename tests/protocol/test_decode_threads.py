@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import threading
-import time
-
-import attrs
-import pytest
-
-from upbit_async.protocol import decode
 
 SCRIPT = """
 import sys
@@ -47,35 +39,3 @@ for _ in range(100):
 def test_a_model_that_several_threads_decode_first_is_built_once() -> None:
     ran = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork on this system")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_process_does_not_fork_while_a_thread_builds_a_decoder() -> None:
-    with decode._building:  # this thread may do so: a signal's handler, say
-        if (pid := os.fork()) == 0:
-            os._exit(0)
-        os.waitpid(pid, 0)
-    held, pids = threading.Event(), list[int]()
-
-    def build() -> None:
-        with decode._building:
-            held.set()
-            time.sleep(0.1)
-
-    builder = threading.Thread(target=build)
-    builder.start()
-    held.wait()
-    model = attrs.make_class("Model", {"uuid": attrs.field(type=str)})
-    if (pid := os.fork()) == 0:
-        decode.decode(model, b'{"uuid": "1"}', asked="")  # would wait for ever for a lock that nobody holds
-        os._exit(0)
-    builder.join()
-    deadline = time.monotonic() + 10
-    while not pids and time.monotonic() < deadline:
-        pids += [each for each in [os.waitpid(pid, os.WNOHANG)[0]] if each]
-        time.sleep(0.01)
-    if not pids:
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
-    assert pids == [pid]

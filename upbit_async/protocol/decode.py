@@ -10,9 +10,7 @@ is decoded in steps, between which others may run.
 from __future__ import annotations
 
 import functools
-import os
 import re
-import threading
 import typing
 from collections.abc import Callable, Generator
 from decimal import Decimal
@@ -22,6 +20,7 @@ import attrs
 import msgspec
 
 from upbit_async.errors import RAW_CAP, DecodeError, raise_alone
+from upbit_async.forks import lock_across_forks
 from upbit_async.models._base import Amount
 from upbit_async.protocol.repair import members_of, repaired
 from upbit_async.protocol.rows import ReadableRows
@@ -143,16 +142,12 @@ def uuid_in(body: bytes) -> str | None:
         return None
 
 
-_building: Final = threading.RLock()
-"""Held while a decoder is built, and during a fork.
+_building: Final = lock_across_forks()
+"""Held while a decoder is built.
 
 msgspec attaches what it knows of a model to the class before that is complete. A second thread that builds a decoder
 for the same model at that time reads it, and the process dies (seen with 0.22).
 """
-if hasattr(os, "register_at_fork"):  # where processes fork
-    os.register_at_fork(
-        before=_building.acquire, after_in_parent=_building.release, after_in_child=_building.release
-    )
 
 
 @functools.cache
