@@ -50,6 +50,7 @@ BLINDNESS = [
     Fault.lose_answer(*LIST, how="hang"),
     Fault.status(401, *LIST, name="expired_access_key"),
 ]
+DECISIONS = ["none", "retry", "retry with a new nonce", "renew"]
 SETTLING_TIME = 30.0
 keys = st.sampled_from("abcde")
 which = st.integers(0, 1)
@@ -126,6 +127,22 @@ class PayoutMachine(RuleBasedStateMachine):
     @rule(by=which, key=keys, new_nonce=st.booleans())
     def retry(self, by: int, key: str, new_nonce: bool) -> None:
         self.start(self.known.retry(self.known.processes[by], key, new_nonce=new_nonce))
+
+    @rule(by=which, key=keys, fault=st.sampled_from(LOSSES[:5]), decision=st.sampled_from(DECISIONS))
+    def lose_and_decide(self, by: int, key: str, fault: Fault, decision: str) -> None:
+        """Lose an answer, wait until the list has decided, then decide: single rules seldom get as far as that."""
+        self.known.sandbox.faults.clear()
+        self.known.sandbox.account.unlock()
+        self.known.sandbox.faults.add(fault)
+        self.send(by=by, key=key, wait=True)
+        self.run(_sleep(60))
+        process = self.known.processes[by]
+        if decision == "renew":
+            self.start(self.known.renew(process, key))
+        elif decision != "none":
+            self.start(self.known.retry(process, key, new_nonce=decision == "retry with a new nonce"))
+        self.run(_sleep(1))
+        self.send(by=by, key=key, wait=True)
 
     @rule(by=which, key=keys, count=st.integers(2, 4))
     def send_at_once(self, by: int, key: str, count: int) -> None:
@@ -284,14 +301,17 @@ class MisjudgingMachine(PayoutMachine):
     def say_not_sent(self, by: int, key: str) -> None:
         self.start(self.known.say_not_sent(self.known.processes[by], key))
 
-    @rule(by=which, key=keys)
-    def say_not_sent_and_renew(self, by: int, key: str) -> None:
+    @rule(by=which, key=keys, fault=st.sampled_from(LOSSES[:5]))
+    def lose_and_misjudge(self, by: int, key: str, fault: Fault) -> None:
+        self.lose_and_decide(by=by, key=key, fault=fault, decision="none")
         self.start(self._say_not_sent_and_renew(by, key))
+        self.run(_sleep(1))
 
     async def _say_not_sent_and_renew(self, by: int, key: str) -> None:
         process = self.known.processes[by]
         await self.known.say_not_sent(process, key)
         await self.known.retry(process, key, new_nonce=True)
+        await self.known.send(process, key, wait=True)
 
     @rule(by=which, number=st.integers(0, 20))
     def acknowledge_any(self, by: int, number: int) -> None:

@@ -203,11 +203,22 @@ class PayoutWorld:
                     reviewed[payout.key] = payout
                     await self.resolve(process, payout.key)
                 else:
+                    await self._lift_block(process, payout)
                     await self.retry(process, payout.key)
                     await self.renew(process, payout.key)
                     await self.send(process, payout.key, wait=True)
             await anyio.sleep(20)
         return reviewed
+
+    async def _lift_block(self, process: Mortal, payout: Payout) -> None:
+        """Acknowledge the withdrawals that block a payout, unless the website shows that one is this payment."""
+        own = [entry for entry in self.entries(payout.key) if entry.uuid in payout.candidates]
+        with contextlib.suppress(errors.UpbitError, ValueError):
+            if own:
+                await process.payouts.resolve(payout.key, uuid=own[0].uuid, note="seen on the website")
+                return
+            for uuid in payout.candidates:
+                await process.payouts.acknowledge(uuid, note="another payment, by the website")
 
     def judge(self, payout: Payout, *, is_told: bool) -> None:
         """Check that a payout is what it is said to be, when everything has ended.
