@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from decimal import Decimal
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,7 +150,7 @@ async def test_a_withdrawal_whose_answer_has_no_uuid_is_unknown(
         sandbox.faults.add(Fault.status(status, "POST", before=False, body=body))
         with pytest.raises(OutcomeUnknown) as caught:
             await client.request("POST", COIN, json=TRON)
-        assert caught.value.raw == body.decode()
+        assert caught.value.raw == (body.decode() if status != HTTPStatus.NO_CONTENT else "")
         assert len(sandbox.requests) == 1
 
 

@@ -196,7 +196,7 @@ async def test_retry_authorises_an_edited_row_only_after_a_warning(sandbox: Sand
         await payouts.retry("k")
         (payout,) = await payouts.recover()
         assert (payout.state, sandbox.ledger.created) == (PayoutState.QUEUED, ())
-        assert "check what it asks for and call retry('k')" in str(payout.error)
+        assert "check what it asks for, then call retry('k')" in str(payout.error)
         with pytest.raises(errors.PayoutConflict):
             await payouts.send("k", **TRON)
         await payouts.retry("k")

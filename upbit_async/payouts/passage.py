@@ -146,8 +146,9 @@ class Passage:
             return await self._take_error(error)
         except Exception as error:
             if self._is_released:
+                # Its text may hold anything.
                 unknown = UpbitError(
-                    f"{type(error).__name__} while it was under way: {error}", may_have_executed=True
+                    f"{type(error).__name__} was raised while it was under way", may_have_executed=True
                 )
                 return await self._take_error(unknown)
             await self._note_held_back(type(error).__name__)

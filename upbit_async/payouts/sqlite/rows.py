@@ -280,6 +280,7 @@ _ABOUT: Final = (
     "retry_after",
     "path",
     "by_key",
+    "key",
     "uuids",
     "uuid",
     "asked_for",
@@ -316,6 +317,8 @@ def _error_of(told: Mapping[str, Any], intent: Intent) -> UpbitError:
         state = {"raw": "", "uuid": None}
     if issubclass(kind, PayoutBlocked):
         state = {"by_key": None, "uuids": ()}
+    if issubclass(kind, JournalError):
+        state = {"key": None}
     state |= told["about"] | {"may_have_executed": told["may_have_executed"], "resume_token": None}
     if "uuids" in state:
         state["uuids"] = tuple(state["uuids"])
