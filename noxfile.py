@@ -25,6 +25,8 @@ CONSTRAINTS = HERE / "tests" / "constraints.txt"
 EXTRAS = "cli,httpx2,aiohttp"
 COVERAGE = 95
 PYTEST = ["pytest", "-q", "-n", "auto"]
+SHORT = [*PYTEST, "-m", "not thorough"]
+"""What depends on versions; the newest Python runs everything."""
 BENCHMARKS = ["lost_answers", "limits", "storms", "bursts", "waiting", "cpu", "startup", "decoding"]
 
 
@@ -90,10 +92,10 @@ def _test(session: nox.Session, *command: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on every Python at hand; on the newest, measure what they cover."""
+    """Run the tests on every Python at hand; on the newest, run all and measure what they cover."""
     _install(session, "tests")
     if session.python != PYTHONS[-1] or session.posargs:
-        _test(session, *PYTEST)
+        _test(session, *(PYTEST if session.posargs else SHORT))
         return
     session.run("coverage", "erase")
     _test(session, "coverage", "run", "-m", *PYTEST)
@@ -134,7 +136,7 @@ def lowest(session: nox.Session) -> None:
         floors = Path(folder) / "floors.txt"
         floors.write_text("\n".join(_floors()))
         _install(session, "tests", constraints=floors)
-    _test(session, *PYTEST)
+    _test(session, *SHORT)
 
 
 def _floors() -> list[str]:

@@ -7,7 +7,7 @@ from runs import CARELESS, HARMLESS, OURS, run
 from schedules import draw
 
 SEEDS = range(1, 26)
-pytestmark = pytest.mark.timeout(180)  # real processes, in real time
+pytestmark = [pytest.mark.timeout(180), pytest.mark.thorough]  # real processes, in real time
 
 
 def test_nothing_is_paid_twice_or_forgotten_or_told_wrongly() -> None:

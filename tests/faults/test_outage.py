@@ -12,6 +12,8 @@ import anyio.to_thread
 import pytest
 from outage import SCENARIOS, command, obstacle
 
+pytestmark = pytest.mark.thorough
+
 
 async def _play(scenario: str, results: dict[str, dict[str, Any]]) -> None:
     run = functools.partial(subprocess.run, command(scenario), capture_output=True, text=True, check=False)

@@ -13,6 +13,8 @@ from model_server import CountingServer, answers_of, client_of
 
 from upbit_async import UpbitClient
 
+pytestmark = pytest.mark.thorough
+
 UUIDS = [f"00000000-0000-4000-8000-{number:012}" for number in range(100)]
 TRIP = 0.02
 

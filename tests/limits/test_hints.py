@@ -16,6 +16,8 @@ from upbit_async.protocol.replies import Answer
 if TYPE_CHECKING:
     from upbit_async.protocol.message import Message
 
+pytestmark = pytest.mark.thorough
+
 FOR_EVER = {"retry-after": "999999999"}
 NAMED = b'{"error":{"name":"too_many_requests","message":"no"}}'
 PATIENT = Timeouts(total=1e6)

@@ -17,6 +17,8 @@ from upbit_async import LocalLimiter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.thorough
+
 WINDOWS: list[Window] = ["fixed", "sliding"]
 BEGINS, ENDS, OVER = 2.3, 9.3, 13.5
 """When the other process begins and stops, and when everything is over."""

@@ -17,6 +17,8 @@ from upbit_async import LocalLimiter, NoLimiter
 if TYPE_CHECKING:
     from upbit_async.transport.limiter import Ticket
 
+pytestmark = pytest.mark.thorough
+
 BUDGET = 5
 """Small, so that few calls fill many seconds."""
 LONGEST_TRIP = 0.8

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.thorough
+
 POST = ("POST", "/v1/withdraws/coin")
 STEPS = range(0, 160, 4)
 

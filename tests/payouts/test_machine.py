@@ -333,7 +333,10 @@ async def _ticks(count: int) -> None:
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "40"))
 STEPS = int(os.environ.get("MACHINE_STEPS", "25"))
 
-pytestmark = pytest.mark.timeout(EXAMPLES * 8)  # seconds of real time, on a busy computer
+pytestmark = [
+    pytest.mark.timeout(EXAMPLES * 8),
+    pytest.mark.thorough,
+]  # seconds of real time, on a busy computer
 TestPayouts = PayoutMachine.TestCase
 TestMisjudgedPayouts = MisjudgingMachine.TestCase
 TestPayouts.settings = TestMisjudgedPayouts.settings = settings(

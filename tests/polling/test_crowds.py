@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     Alive: TypeAlias = Callable[[], tuple[int, int]]
 
+pytestmark = pytest.mark.thorough
+
 SCHEDULE = PollSchedule()
 
 

@@ -19,6 +19,8 @@ from upbit_async.transport.http_port import MAX_BODY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.thorough
+
 ASKED = "GET /v1/withdraws"
 SMALLEST = b'{"uuid":"u","currency":"c","state":"DONE","amount":"1"}'
 WHOLE = json.dumps(example("withdraws_get")[0], separators=(",", ":")).encode()

@@ -18,6 +18,8 @@ from upbit_async.sandbox.routes import ROUTES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.thorough
+
 KNOWN_PATHS = sorted({path for _, path in ROUTES})
 JSON_TEXTS = st.text(max_size=8) | st.sampled_from(["\ud800", "\x00", "USDT", "1" * 50, "nonce"])
 JSON_SCALARS: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats() | JSON_TEXTS
