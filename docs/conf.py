@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
     # What users are handed and need not name.
     (
         r"py:.*",
-        r"(.*\.)?(TransferPoller|Pace|Answer|Request|Delivery|Serving|InProcessTransport|Caller|Seal|OnUnowned)",
+        r"(.*\.)?(TransferPoller|Pace|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|SigningParams|OnUnowned)",
     ),
 ]
 
@@ -73,8 +73,12 @@ _ALIASES = {
     "builtins.list": "list",
     "dt.datetime": "datetime",
 }
-_TWICE = ("Deposit", "Vasp", "Withdrawal")
-"""Names of models, and of what the sandbox keeps in their place."""
+_HOMES = {
+    "models": ("Deposit", "Vasp", "Withdrawal"),
+    "sandbox": ("DepositRecord", "VaspRecord", "WithdrawalRecord"),
+    "payouts": ("ManualDecision",),
+}
+"""Where names lead that signatures write without their module."""
 _HIDDEN = "\ue000"
 
 
@@ -103,8 +107,9 @@ def _sign(
     """Write aliases out, and leave out how errors and events are made: only the library makes them."""
     if what == "exception" or name.startswith("upbit_async.events."):
         return "", None
-    home = "sandbox" if name.startswith(_SANDBOX) else "models"
-    meanings = _ALIASES | {each: f"~upbit_async.{home}.{each}" for each in _TWICE}
+    meanings = dict(_ALIASES)
+    for home, names in _HOMES.items():
+        meanings |= {each: f"~upbit_async.{home}.{each}" for each in names}
     for alias, meaning in meanings.items():
         signature, returned = (
             text and re.sub(rf"(?<![\w.]){re.escape(alias)}\b", meaning, text)

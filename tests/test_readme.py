@@ -18,7 +18,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 from upbit_async import errors
 from upbit_async.payouts import Payouts, SqliteJournal
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox
     monkeypatch.chdir(tmp_path)
     for name in [each for each in os.environ if each.startswith("UPBIT_")]:
         monkeypatch.delenv(name)
-    sandbox = Sandbox("sg", plan=Plan.at_once())
+    sandbox = Sandbox("sg", transitions=Transitions.immediate())
     with sandbox.serve() as url:
         monkeypatch.setenv("UPBIT_BASE_URL", url)
         monkeypatch.setenv("UPBIT_ACCESS_KEY", sandbox.credentials.access_key.reveal())

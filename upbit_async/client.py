@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import httpx2
 
     from upbit_async.events import Observer
-    from upbit_async.protocol.endpoint import Caller
+    from upbit_async.protocol.endpoint import Transport
     from upbit_async.region import Region
-    from upbit_async.transport.carrier import Carrier
+    from upbit_async.transport.http_transport import HttpTransport
     from upbit_async.transport.limiter import RateLimiter
 
 __all__ = ["UpbitClient"]
@@ -91,7 +91,7 @@ class UpbitClient:
     ) -> None:
         # Only here, because they bring httpx and jwt along.
         from upbit_async.transport.assembly import assemble  # noqa: PLC0415
-        from upbit_async.transport.carrier import Carrier  # noqa: PLC0415
+        from upbit_async.transport.http_transport import HttpTransport  # noqa: PLC0415
 
         _check(credentials=(credentials, Credentials), poll=(poll, PollSchedule))
         _check(retry=(retry, RetryPolicy), timeouts=(timeouts, Timeouts))
@@ -108,12 +108,12 @@ class UpbitClient:
             algorithm=algorithm,
             space_as_plus=hash_space_as_plus,
         )
-        carrier = Carrier(
+        carrier = HttpTransport(
             shared, retry=retry or RetryPolicy(), timeouts=timeouts or Timeouts(), observer=observer
         )
         self._set_up(carrier, poll or PollSchedule(), owner=True)
 
-    def _set_up(self, carrier: Carrier, poll: PollSchedule, *, owner: bool) -> None:
+    def _set_up(self, carrier: HttpTransport, poll: PollSchedule, *, owner: bool) -> None:
         # Only here, because they bring half of the library along.
         from upbit_async.resources.accounts import Accounts  # noqa: PLC0415
         from upbit_async.resources.deposits import Deposits  # noqa: PLC0415
@@ -146,7 +146,7 @@ class UpbitClient:
         return self._carrier.shared.limiter
 
     @property
-    def caller(self) -> Caller:
+    def transport(self) -> Transport:
         """Who carries this client's calls, for what is built on top of it."""
         return self._carrier
 
@@ -255,7 +255,7 @@ def _endpoint(method: str, path: str, safety: Safety | None) -> Endpoint[Any]:
     known = ENDPOINTS.get((method, path.rstrip("/").lower()))
     if known is not None:  # by whatever spelling, it is never less than it is
         once = known.safety is Safety.ONCE
-        proof, echoes = (known.returns, known.echoes) if once else (None, ())
-        return attrs.evolve(known, returns=object, regions=None, proof=proof, echoes=echoes)
+        proof, echoes = (known.returns, known.echoed_fields) if once else (None, ())
+        return attrs.evolve(known, returns=object, regions=None, proof=proof, echoed_fields=echoes)
     safety = safety or (Safety.READ if method == "GET" else Safety.ONCE)
     return Endpoint(method=method, path=path, returns=object, safety=safety, docs="")

@@ -15,18 +15,18 @@ from upbit_async.errors import UpbitError
 from upbit_async.models import Intent
 
 __all__ = [
+    "AnswerAfterCancellation",
     "AttemptFinished",
     "AttemptStarted",
     "ConnectionReplaced",
     "Event",
     "FieldIgnored",
-    "LateResult",
     "LimitWaited",
-    "LookFailed",
     "Observer",
     "PayoutChanged",
+    "PollFailed",
     "RetryPlanned",
-    "StateSeen",
+    "StateChanged",
 ]
 
 
@@ -128,7 +128,7 @@ class FieldIgnored(Event):
 
 
 @attrs.frozen(kw_only=True)
-class LateResult(Event):
+class AnswerAfterCancellation(Event):
     """The answer to a request that must not be repeated came after its caller had gone.
 
     Attributes:
@@ -143,7 +143,7 @@ class LateResult(Event):
 
 
 @attrs.frozen(kw_only=True)
-class StateSeen(Event):
+class StateChanged(Event):
     """A watched transfer is in another state than before.
 
     Attributes:
@@ -158,7 +158,7 @@ class StateSeen(Event):
 
 
 @attrs.frozen(kw_only=True)
-class LookFailed(Event):
+class PollFailed(Event):
     """A look at watched transfers failed; the next one will come.
 
     Attributes:

@@ -209,7 +209,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         """
         from upbit_async.polling.merged import side_by_side  # noqa: PLC0415 - see `watch`
 
-        seconds = inputs.patience("timeout", timeout)
+        seconds = inputs.timeout("timeout", timeout)
         ok: dict[Region, T] = {}
         errors: dict[Region, UpbitError] = {}
 

@@ -12,7 +12,7 @@ import pytest
 from upbit_async.cli import Exit, demo, main
 from upbit_async.cli.show import Show, console_for
 from upbit_async.models import Withdrawal, WithdrawalState
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 FAST = ("demo", "--speed", "50")
 COUNT = "1 POST on the wire, 1 withdrawal in the ledger."
@@ -207,7 +207,7 @@ def test_piped_lines_are_plain_and_narrow(
 def test_another_end_than_asked_for_is_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo.Wish, "plan", Plan.at_once("FAILED"))
+    monkeypatch.setattr(demo.Wish, "plan", Transitions.immediate("FAILED"))
     assert main(FAST) == Exit.FAILED
     assert "should have ended as DONE, not as FAILED" in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from upbit_async.sandbox import Plan, Sandbox
+from upbit_async.sandbox import Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -23,7 +23,7 @@ def _silent_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def sandbox() -> AsyncGenerator[Sandbox]:
-    async with Sandbox("sg", plan=Plan.by_hand()) as made:
+    async with Sandbox("sg", transitions=Transitions.manual()) as made:
         yield made
 
 

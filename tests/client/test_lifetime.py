@@ -147,7 +147,7 @@ async def test_an_injected_client_is_used_and_not_closed(sandbox: Sandbox, libra
             poller = await client.withdraws.send(**TRON)
             assert poller.uuid in sandbox.withdrawals
             assert len(await client.withdraws.list(uuids=[poller.uuid, "a b"])) == 1
-            sandbox.withdrawals.advance(poller.uuid, "DONE")
+            sandbox.withdrawals.set_state(poller.uuid, "DONE")
             assert (await poller.result()).state == "DONE"
         assert not http.is_closed
     assert http.is_closed

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from upbit_async.payouts.passage import Passage
+from upbit_async.payouts.send_attempt import SendAttempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -49,16 +49,16 @@ class Death:
     @contextlib.contextmanager
     def at_first_bytes(self) -> Generator[None]:
         """Within the block, watch out for the moments between a payout's last check and its first byte."""
-        release = Passage.release
+        may_send = SendAttempt.may_send
 
-        async def released(passage: Passage) -> bool:
-            is_released = await release(passage)
+        async def released(passage: SendAttempt) -> bool:
+            is_released = await may_send(passage)
             if is_released:
                 for trigger in self._triggers:
                     trigger.at_first_byte()
             return is_released
 
-        with mock.patch.object(Passage, "release", released):
+        with mock.patch.object(SendAttempt, "may_send", released):
             yield
 
 

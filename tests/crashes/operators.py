@@ -52,7 +52,7 @@ async def _is_given_up(payouts: Payouts, abandonment: Abandonment) -> bool:
         payout = await payouts.get(abandonment.key)
         if payout is None or payout.state.is_final:
             return payout is not None
-        if payout.state not in _ABANDONABLE or (abandonment.waits and payout.departure is None):
+        if payout.state not in _ABANDONABLE or (abandonment.waits and payout.sent_request is None):
             return False
         await payouts.abandon(abandonment.key, force=abandonment.force)
     except (

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import attrs
 import backend
-import careless
+import naive_client
 import operators
-from judge import Finding, judge, judge_careless
-from nursery import prepare
+from checks import Finding, judge, judge_careless
+from fork_server import prepare
+from harness import Cast, Trial, perform
 from schedules import draw
-from stage import Cast, Trial, perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,8 +87,10 @@ class Payer:
 OURS: Final = Payer(
     "Payouts", Cast(payer=backend.pay, operator=operators.abandon, auditor=operators.audit), judge
 )
-CARELESS: Final = Payer("create in a loop", Cast(payer=careless.pay_by_create), judge_careless, alone=True)
-SDK: Final = Payer("upbit-sdk in a loop", Cast(payer=careless.pay_by_sdk), judge_careless, alone=True)
+CARELESS: Final = Payer(
+    "create in a loop", Cast(payer=naive_client.pay_by_create), judge_careless, alone=True
+)
+SDK: Final = Payer("upbit-sdk in a loop", Cast(payer=naive_client.pay_by_sdk), judge_careless, alone=True)
 
 
 @attrs.define

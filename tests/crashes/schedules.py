@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
-from upbit_async.sandbox import Fault, Knobs, Plan
+from upbit_async.sandbox import Fault, Knobs, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,7 +156,7 @@ class Schedule:
     kills: tuple[tuple[Kill, ...], ...]
     faults: tuple[Fault, ...]
     knobs: Knobs
-    plan: Plan
+    plan: Transitions
     limits: bool
     strangers: tuple[float, ...]
     later: tuple[Invoice, ...] = ()
@@ -379,8 +379,8 @@ def _knobs(chance: Random) -> Knobs:
     )
 
 
-def _plan(chance: Random) -> Plan:
+def _plan(chance: Random) -> Transitions:
     end = chance.choices(("DONE", "FAILED", "CANCELLED", "REJECTED"), weights=(12, 1, 1, 1))[0]
     if chance.random() < 0.4:
-        return Plan.at_once(end)
-    return Plan.after_seconds(chance.choice((0.05, 0.2, 0.5)), path=("PROCESSING", end))
+        return Transitions.immediate(end)
+    return Transitions.after_seconds(chance.choice((0.05, 0.2, 0.5)), states=("PROCESSING", end))

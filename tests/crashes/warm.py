@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import backend
-import careless
+import naive_client
 import operators
 from schedules import Invoice, Kill, Style
 
@@ -38,9 +38,9 @@ async def _try(program: Callable[[backend.Task], Awaitable[None]], port: int, fo
 
 
 def _warm_up() -> None:
-    programs = [backend.pay, careless.pay_by_create, operators.abandon, operators.audit]
+    programs = [backend.pay, naive_client.pay_by_create, operators.abandon, operators.audit]
     if importlib.util.find_spec("upbit") is not None:
-        programs.append(careless.pay_by_sdk)
+        programs.append(naive_client.pay_by_sdk)
     with (
         socket.socket() as closed,
         tempfile.TemporaryDirectory() as folder,

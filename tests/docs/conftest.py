@@ -15,7 +15,7 @@ from pages import Page
 
 from upbit_async import Region
 from upbit_async.sandbox import Sandbox
-from upbit_async.sandbox.doors.in_process import http_client
+from upbit_async.sandbox.adapters.in_process import http_client
 from upbit_async.transport import assembly
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from journals import InlineJournal
 
 from upbit_async import errors
 from upbit_async.payouts import Payouts, PayoutState
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -34,7 +34,7 @@ OTHER = "TAnotherTronAddress"
 
 @pytest.fixture
 async def sandbox() -> AsyncGenerator[Sandbox]:
-    async with Sandbox("sg", plan=Plan.at_once()) as made:
+    async with Sandbox("sg", transitions=Transitions.immediate()) as made:
         made.account.fund("USDT", 100_000)
         made.account.allow_address("USDT", "TRX", OTHER, exchange_name="Elsewhere")
         yield made
@@ -61,7 +61,7 @@ def set_back(path: Path) -> None:
     edit(
         path,
         "UPDATE payouts SET state = 'planned', is_open = 1, holds_up_equals = 0, may_be_unseen = 0, uuid = NULL, "
-        "evidence = NULL, record = NULL, error = NULL, departure = NULL",
+        "evidence = NULL, record = NULL, error = NULL, sent_request = NULL",
     )
 
 

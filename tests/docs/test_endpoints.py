@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from upbit_async.protocol.endpoints import ENDPOINTS
-from upbit_async.sandbox import Plan, Sandbox
+from upbit_async.sandbox import Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_no_row_is_for_an_endpoint_that_is_not_there() -> None:
 
 @pytest.mark.parametrize(("label", "method"), ROWS, ids=[method for _, method in ROWS])
 async def test_a_method_calls_the_endpoint_of_its_row_and_no_other(label: str, method: str) -> None:
-    async with Sandbox("sg", plan=Plan.by_hand()) as sandbox:
+    async with Sandbox("sg", transitions=Transitions.manual()) as sandbox:
         client = sandbox.client()
         withdrawal = await client.withdraws.create(**WISH)
         deposit = sandbox.deposits.arrive("BTC", "BTC", "0.5")

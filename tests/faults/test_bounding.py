@@ -22,7 +22,7 @@ from tls import client_context, server_context
 
 from upbit_async import Timeouts, UpbitClient, errors
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
-from upbit_async.protocol.escort import Seal
+from upbit_async.protocol.send_guard import SigningParams
 from upbit_async.sandbox import Fault, Sandbox
 from upbit_async.transport import bounding, http_port
 
@@ -181,11 +181,11 @@ class Guard:
     client: UpbitClient
     expected: bool | None = None
 
-    async def seal(self) -> Seal:
-        self.expected = self.client.caller.bounds_connections
-        return Seal(nonce="the nonce", algorithm="HS256")
+    async def signing_params(self) -> SigningParams:
+        self.expected = self.client.transport.bounds_connections
+        return SigningParams(nonce="the nonce", algorithm="HS256")
 
-    async def release(self) -> bool:
+    async def may_send(self) -> bool:
         return True
 
 
@@ -198,12 +198,12 @@ async def test_a_guarded_request_is_not_sent_over_a_connection_that_proves_unbou
         _client(server.url, make_http) as client,
     ):
         await client.withdraws.list()  # now an injected client is known as well
-        assert client.caller.bounds_connections
+        assert client.transport.bounds_connections
         assert bounding.is_supported()
         monkeypatch.setattr(bounding, "bound", _unbounded)
         guard = Guard(client)
         with pytest.raises(errors.NotSent, match="could not be bounded"):
-            await client.caller.call(CREATE_WITHDRAWAL, WITHDRAWAL, escort=guard)
+            await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
         assert guard.expected
         assert [request for request in server.requests if request.startswith(b"POST")] == []
 
@@ -216,14 +216,14 @@ async def test_once_an_injected_client_has_proved_unbounded_its_requests_leave_a
         serve(functools.partial(_serving, Seen())) as server,
         _client(server.url, make_http) as client,
     ):
-        assert not client.caller.bounds_connections  # nothing is known yet
+        assert not client.transport.bounds_connections  # nothing is known yet
         await client.withdraws.list()
         monkeypatch.setattr(bounding, "bound", _unbounded)
         with pytest.raises(errors.NotSent):
-            await client.caller.call(CREATE_WITHDRAWAL, WITHDRAWAL, escort=Guard(client))
+            await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=Guard(client))
         for _ in range(2):
             guard = Guard(client)
-            await client.caller.call(CREATE_WITHDRAWAL, WITHDRAWAL, escort=guard)
+            await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
             assert guard.expected is False
             await client.withdraws.list()
 
@@ -246,7 +246,7 @@ async def test_a_sandbox_in_this_process_counts_as_bounded() -> None:
         sandbox.faults.add(Fault.lose_answer("POST"))
         client = sandbox.client()
         await client.status.wallets()
-        assert client.caller.bounds_connections
+        assert client.transport.bounds_connections
         with pytest.raises(errors.OutcomeUnknown) as caught:
             await client.withdraws.create(**WITHDRAWAL)
     assert caught.value.connection_bounded
@@ -263,7 +263,7 @@ async def test_the_connections_of_an_http_client_that_tells_nothing_count_as_unb
         client_for(server.url, http=library) as client,
     ):
         await client.withdraws.list()
-        assert not client.caller.bounds_connections
+        assert not client.transport.bounds_connections
         with pytest.raises(errors.OutcomeUnknown) as caught:
             await client.withdraws.create(**WITHDRAWAL)
         assert not caught.value.connection_bounded

@@ -108,8 +108,8 @@ async def _assert_all_is_well(client: UpbitClient) -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(client.withdraws.list)
-    (yard,) = client._carrier.shared.gate._yards.values()
-    assert yard.places.value == 10
+    (yard,) = client._carrier.shared.pool._states.values()
+    assert yard.slots.value == 10
 
 
 @EVERY_WAY
@@ -135,7 +135,7 @@ async def test_withdrawals_can_be_cancelled_at_every_tick_and_no_answer_is_lost(
         with caplog.at_level(logging.WARNING, logger="upbit_async"):
             ticks = await _sweep(way, withdraw)
         await _assert_all_is_well(client)
-    late = [event for event in told if isinstance(event, events.LateResult)]
+    late = [event for event in told if isinstance(event, events.AnswerAfterCancellation)]
     sent = [request for request in server.requests if request.startswith(b"POST")]
     assert ticks > 10
     assert len(sent) == returned + len(late)
@@ -170,7 +170,7 @@ async def test_an_injected_client_survives_the_same(
         await _sweep(way, call)
         await anyio.sleep(0.05)  # what was left behind on the wire comes to its end
         await _assert_all_is_well(client)
-    late = [event for event in told if isinstance(event, events.LateResult)]
+    late = [event for event in told if isinstance(event, events.AnswerAfterCancellation)]
     if once:
         sent = [request for request in server.requests if request.startswith(b"POST")]
         assert len(sent) == returned + len(late)
@@ -187,12 +187,12 @@ async def test_a_withdrawal_on_the_wire_outlives_asyncio_timeout() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await client.withdraws.create(**WITHDRAWAL)
-        assert [type(event) for event in told].count(events.LateResult) == 1
+        assert [type(event) for event in told].count(events.AnswerAfterCancellation) == 1
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.withdraws.create(**WITHDRAWAL), 0.05)
         with pytest.raises(TimeoutError), anyio.fail_after(0.05):
             await client.withdraws.create(**WITHDRAWAL)
-        assert [type(event) for event in told].count(events.LateResult) == 3
+        assert [type(event) for event in told].count(events.AnswerAfterCancellation) == 3
         assert len(server.requests) == 3
 
 
@@ -206,7 +206,7 @@ async def test_a_lost_answer_after_cancellation_is_reported_as_unknown() -> None
     async with serve(behaviour) as server, client_for(server.url, observer=told.append) as client:
         with anyio.move_on_after(0.05):
             await client.withdraws.create(**WITHDRAWAL)
-    (late,) = (event for event in told if isinstance(event, events.LateResult))
+    (late,) = (event for event in told if isinstance(event, events.AnswerAfterCancellation))
     assert isinstance(late.error, errors.OutcomeUnknown)
     assert late.intent.amount == 13
 

@@ -20,7 +20,7 @@ from upbit_async.cli import main
 from upbit_async.cli.show import Show, console_for
 from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal, WithdrawalState
-from upbit_async.payouts.payout import Evidence, Payout, PayoutState, Step
+from upbit_async.payouts.payout import Evidence, HistoryEntry, Payout, PayoutState
 from upbit_async.polling.resume import read_token
 from upbit_async.protocol.message import compose
 
@@ -136,9 +136,9 @@ def test_every_error_is_one_harmless_line() -> None:
 
 def test_what_stands_for_a_request_or_a_payout_is_harmless() -> None:
     client = UpbitClient("sg")
-    history = (Step(at=AT, state=PayoutState.NEEDS_REVIEW, note=HOSTILE),)
+    history = (HistoryEntry(at=AT, state=PayoutState.NEEDS_REVIEW, note=HOSTILE),)
     payout = Payout(
-        key=HOSTILE, state=PayoutState.NEEDS_REVIEW, intent=INTENT, history=history, evidence=Evidence.PERSON
+        key=HOSTILE, state=PayoutState.NEEDS_REVIEW, intent=INTENT, history=history, evidence=Evidence.MANUAL
     )
     for text in (
         str(INTENT),

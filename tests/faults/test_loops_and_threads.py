@@ -59,8 +59,8 @@ def test_many_threads_use_one_client_at_once(backend: str) -> None:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.withdraws.list)
                 tasks.start_soon(lambda: client.withdraws.create(**WITHDRAWAL))
-            client.caller.claimed_by_others(MINE)
-            assert len(client.caller.answered | client.caller.unproven)
+            client.transport.claimed_by_others(MINE)
+            assert len(client.transport.answered | client.transport.unproven)
 
     def loops() -> None:
         for _ in range(12):
@@ -69,7 +69,7 @@ def test_many_threads_use_one_client_at_once(backend: str) -> None:
     with ThreadPoolExecutor(8) as threads:
         for done in [threads.submit(loops) for _ in range(8)]:
             done.result()
-    assert len(client.caller.answered) == 8 * 12 * 5
+    assert len(client.transport.answered) == 8 * 12 * 5
 
 
 @pytest.mark.usefixtures("fast_switching")

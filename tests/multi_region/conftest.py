@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from upbit_async import Region, UpbitRegions
-from upbit_async.sandbox import Plan, Sandbox
+from upbit_async.sandbox import Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -23,9 +23,9 @@ def _silent_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def sandboxes() -> AsyncGenerator[dict[Region, Sandbox]]:
     async with (
-        Sandbox("sg", plan=Plan.by_hand()) as sg,
-        Sandbox("id", plan=Plan.by_hand()) as indonesia,
-        Sandbox("th", plan=Plan.by_hand()) as th,
+        Sandbox("sg", transitions=Transitions.manual()) as sg,
+        Sandbox("id", transitions=Transitions.manual()) as indonesia,
+        Sandbox("th", transitions=Transitions.manual()) as th,
     ):
         yield {each.region: each for each in (sg, indonesia, th)}
 

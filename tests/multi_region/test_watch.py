@@ -23,10 +23,10 @@ from upbit_async import (
     WithdrawalPoller,
 )
 from upbit_async.errors import AuthenticationError, NotFound
-from upbit_async.events import LookFailed, StateSeen
+from upbit_async.events import PollFailed, StateChanged
 from upbit_async.models import Withdrawal
 from upbit_async.polling import merged
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from upbit_async.events import Event
@@ -37,9 +37,9 @@ Told: TypeAlias = list[tuple[Region, StateChange[Withdrawal]]]
 DONE = "00000000-0000-4000-8000-000000000001"
 """A withdrawal of every sandbox, from before."""
 WAYS = {
-    Region.SG: Plan.after_seconds(3),
-    Region.ID: Plan.after_seconds(5, path=("PROCESSING", "FAILED")),
-    Region.TH: Plan.after_seconds(4, path=("CANCELLED",)),
+    Region.SG: Transitions.after_seconds(3),
+    Region.ID: Transitions.after_seconds(5, states=("PROCESSING", "FAILED")),
+    Region.TH: Transitions.after_seconds(4, states=("CANCELLED",)),
 }
 STATES = ["WAITING", "PROCESSING", "DONE"]
 
@@ -82,7 +82,7 @@ async def test_changes_come_with_their_region_until_all_have_ended(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     for region, plan in WAYS.items():
-        sandboxes[region].plan = plan
+        sandboxes[region].withdrawals.transitions = plan
     pollers = await begun_everywhere(regions)
     told = [(region, change) async for region, change in regions.watch(pollers)]
     for region, poller in zip(regions, pollers, strict=True):
@@ -102,7 +102,7 @@ async def test_what_is_known_comes_at_once_and_costs_nothing(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     pollers = await begun_everywhere(regions)
-    sandboxes[Region.SG].withdrawals.advance(pollers[0].uuid, "DONE")
+    sandboxes[Region.SG].withdrawals.set_state(pollers[0].uuid, "DONE")
     for poller in pollers:
         await _seen(poller)
     for sandbox in sandboxes.values():
@@ -128,7 +128,7 @@ async def _seen(poller: WithdrawalPoller) -> None:
 async def test_equal_pollers_are_watched_once(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
-    sandboxes[Region.SG].plan = Plan.after_seconds()
+    sandboxes[Region.SG].withdrawals.transitions = Transitions.after_seconds()
     poller = await begun(regions["sg"])
     twin = regions["sg"].withdraws.poller(poller.uuid.upper())
     told = [change.state async for _, change in regions.watch([poller, twin])]
@@ -137,7 +137,7 @@ async def test_equal_pollers_are_watched_once(
 
 async def test_others_may_wait_for_the_same(regions: UpbitRegions, sandboxes: dict[Region, Sandbox]) -> None:
     for sandbox in sandboxes.values():
-        sandbox.plan = Plan.after_seconds(10)
+        sandbox.withdrawals.transitions = Transitions.after_seconds(10)
     pollers = await begun_everywhere(regions)
     results: dict[str, Told] = {}
 
@@ -157,7 +157,7 @@ async def test_one_look_serves_all_of_a_region(
 ) -> None:
     pollers = [await begun(regions["sg"]) for _ in range(20)]
     for poller in pollers:
-        sandboxes[Region.SG].withdrawals.advance(poller.uuid, "DONE")
+        sandboxes[Region.SG].withdrawals.set_state(poller.uuid, "DONE")
     sandboxes[Region.SG].requests.clear()
     assert len([change async for change in regions.watch(pollers)]) == 20
     assert len(sandboxes[Region.SG].requests) == 1
@@ -173,7 +173,7 @@ async def test_every_change_is_told_once_and_in_order(sandboxes: dict[Region, Sa
     seen: dict[str, list[tuple[str | None, str]]] = defaultdict(list)
 
     def observe(event: Event) -> None:
-        if isinstance(event, StateSeen):
+        if isinstance(event, StateChanged):
             seen[event.uuid].append((event.previous, event.state))
 
     poll = PollSchedule(first=0.5, longest=dice.choice([0.5, 5.0]))
@@ -184,7 +184,9 @@ async def test_every_change_is_told_once_and_in_order(sandboxes: dict[Region, Sa
         for _ in range(dice.randrange(1, 6)):
             path = dice.sample(["PROCESSING", "WAITING", "MOONED", "DANCING"], k=dice.randrange(4))
             ending = dice.choice(["DONE", "FAILED", "CANCELLED", "REJECTED"])
-            sandboxes[client.region].plan = Plan.after_seconds(dice.uniform(0.1, 8), path=(*path, ending))
+            sandboxes[client.region].withdrawals.transitions = Transitions.after_seconds(
+                dice.uniform(0.1, 8), states=(*path, ending)
+            )
             pollers.append(await begun(client))
         for _ in range(dice.randrange(4)):
             sandboxes[client.region].faults.add(
@@ -220,7 +222,7 @@ async def test_every_change_is_told_once_and_in_order(sandboxes: dict[Region, Sa
 async def test_what_is_seen_between_two_steps_is_told_by_the_next(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
-    sandboxes[Region.SG].plan = Plan.after_seconds(4)
+    sandboxes[Region.SG].withdrawals.transitions = Transitions.after_seconds(4)
     poller = await begun(regions["sg"])
     changes = regions.watch([poller])
     assert (await anext(changes))[1].state == "WAITING"
@@ -238,14 +240,14 @@ async def test_a_slow_region_gets_its_turn_beside_a_busy_one(
     poll = PollSchedule(first=0.2, longest=0.2, jitter=0)
     regions = UpbitRegions.of(*(each.client(poll=poll) for each in sandboxes.values()))
     slow = await begun(regions["th"])
-    sandboxes[Region.TH].withdrawals.advance(slow.uuid, "DONE")
+    sandboxes[Region.TH].withdrawals.set_state(slow.uuid, "DONE")
     sandboxes[Region.TH].faults.add(Fault.slow(0.8, "GET", times=None))
     busy = [await begun(regions["sg"]) for _ in range(30)]
 
     async def be_busy() -> None:
         for poller in busy:
             await anyio.sleep(0.2)
-            sandboxes[Region.SG].withdrawals.advance(poller.uuid, "DONE")
+            sandboxes[Region.SG].withdrawals.set_state(poller.uuid, "DONE")
 
     told: Told = []
     async with anyio.create_task_group() as group:
@@ -265,7 +267,7 @@ async def test_one_region_in_trouble_does_not_disturb_the_others(sandboxes: dict
         *(each.client(observer=events.append, retry=retry) for each in sandboxes.values())
     )
     for sandbox in sandboxes.values():
-        sandbox.plan = Plan.after_seconds()
+        sandbox.withdrawals.transitions = Transitions.after_seconds()
     pollers = await begun_everywhere(regions)
     sandboxes[Region.ID].faults.add(Fault.status(503, times=None))
     began = last = anyio.current_time()
@@ -277,7 +279,7 @@ async def test_one_region_in_trouble_does_not_disturb_the_others(sandboxes: dict
     assert Counter(region for region, _ in told) == {Region.SG: 3, Region.TH: 3}
     assert last - began < 15
     assert anyio.current_time() - began == pytest.approx(3600)
-    assert {event.host for event in events if isinstance(event, LookFailed)} == {regions["id"].host}
+    assert {event.host for event in events if isinstance(event, PollFailed)} == {regions["id"].host}
 
 
 async def test_errors_that_end_waits_come_at_the_end_and_can_be_resumed(
@@ -286,7 +288,7 @@ async def test_errors_that_end_waits_come_at_the_end_and_can_be_resumed(
     strange = Credentials("strange", "keys")
     regions = UpbitRegions.of(*(each.client() for each in sandboxes.values()))
     for sandbox in sandboxes.values():
-        sandbox.plan = Plan.after_seconds()
+        sandbox.withdrawals.transitions = Transitions.after_seconds()
     pollers = await begun_everywhere(regions)
     locked_out = UpbitRegions.of(
         sandboxes[Region.SG].client(), sandboxes[Region.ID].client(credentials=strange), regions["th"]
@@ -315,7 +317,7 @@ async def test_a_mistake_is_raised_as_it_is(regions: UpbitRegions, monkeypatch: 
         raise ZeroDivisionError
 
     pollers = await begun_everywhere(regions)
-    monkeypatch.setattr(regions["id"].caller, "call", mistake)
+    monkeypatch.setattr(regions["id"].transport, "call", mistake)
     with pytest.raises(ZeroDivisionError):
         await told_into([], regions.watch(pollers))
     gc.collect()  # the error's frames

@@ -11,7 +11,7 @@ from journals import InlineJournal
 
 from upbit_async.models import Intent, TransactionType, Withdrawal, WithdrawalState
 from upbit_async.payouts import Payouts
-from upbit_async.sandbox import Plan, Sandbox
+from upbit_async.sandbox import Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -36,7 +36,7 @@ def tron() -> dict[str, Any]:
 
 @pytest.fixture
 async def sandbox() -> AsyncGenerator[Sandbox]:
-    async with Sandbox("sg", plan=Plan.after_seconds(3)) as made:
+    async with Sandbox("sg", transitions=Transitions.after_seconds(3)) as made:
         made.account.fund("USDT", 1_000_000)
         yield made
 

@@ -92,7 +92,9 @@ async def test_what_turns_up_after_not_sent_takes_a_manual_decision(
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     await anyio.sleep(3 * 86400)
     sandbox.account.allow_address("USDT", "TRX", "another customer's address")
-    stranger = sandbox.withdrawals.order("USDT", "TRX", 13, address="another customer's address").uuid
+    stranger = sandbox.withdrawals.create_on_website(
+        "USDT", "TRX", 13, address="another customer's address"
+    ).uuid
     await anyio.sleep(600)
     for _ in range(3):
         (payout,) = await payouts.recover()
@@ -152,7 +154,7 @@ async def test_after_seven_days_nobody_looks(
     await payouts.abandon("k", force=True)
     assert await payouts.recover() == []
     now = sandbox.now
-    payouts._books.clock = lambda: now + dt.timedelta(days=7.1)
+    payouts._repository.clock = lambda: now + dt.timedelta(days=7.1)
     looks = len(sandbox.requests.of(*LIST))
     assert await payouts.recover() == []
     assert len(sandbox.requests.of(*LIST)) > looks  # a wrong time of day does not shorten it

@@ -29,7 +29,7 @@ async def test_an_answer_that_was_heard_and_not_noted_does_not_hide_the_withdraw
 
     def tear(work: str) -> None:
         nonlocal swaps
-        swaps += work == "swap"
+        swaps += work == "compare_and_swap"
         if swaps == 2:  # the one that notes the answer
             swaps += 1
             raise Torn

@@ -11,7 +11,7 @@ import pytest
 
 from upbit_async import UpbitClient
 from upbit_async.payouts import Payouts, PayoutState, SqliteJournal
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,7 +77,7 @@ async def test_a_call_may_be_cancelled_at_every_step(
 ) -> None:
     if way is not _by_scope and "trio" in request.node.name:
         way = _by_scope  # trio knows no other
-    sandbox.plan = Plan.at_once()
+    sandbox.withdrawals.transitions = Transitions.immediate()
     seen: set[PayoutState] = set()
     for steps in STEPS:
         sandbox.faults.clear()
@@ -109,7 +109,7 @@ async def test_a_call_may_be_cancelled_at_every_step(
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 async def test_it_holds_with_real_threads_and_sockets_too(path: Path, tron: dict[str, Any]) -> None:
-    sandbox = Sandbox("sg", plan=Plan.at_once(), limits=False)
+    sandbox = Sandbox("sg", transitions=Transitions.immediate(), limits=False)
     sandbox.account.fund("USDT", 1_000_000)
     with sandbox.serve() as url:
         async with (

@@ -12,9 +12,9 @@ import pytest
 from journals import InlineJournal
 
 from upbit_async import errors
-from upbit_async.payouts import Payouts, PayoutState, SqliteJournal, Taken, resolving
-from upbit_async.payouts.books import given_keys
-from upbit_async.payouts.manual import Decision
+from upbit_async.payouts import ConflictingPayout, Payouts, PayoutState, SqliteJournal, resolving
+from upbit_async.payouts.manual import ManualDecision
+from upbit_async.payouts.repository import given_keys
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ async def test_what_is_taken_keeps_no_error_of_sqlites(
     first = await payouts.get("k")
     other = await elsewhere.send("other", **dict(tron, amount="40"))
     assert first is not None
-    with pytest.raises(Taken) as caught:
-        await payouts._books.journal.swap(first, attrs.evolve(first, uuid=other.uuid))
+    with pytest.raises(ConflictingPayout) as caught:
+        await payouts._repository.journal.compare_and_swap(first, attrs.evolve(first, uuid=other.uuid))
     assert caught.value.by_key == "other"
     assert caught.value.__cause__ is caught.value.__context__ is None
 
@@ -82,12 +82,12 @@ DAMAGES: list[tuple[str, Callable[[str], Any]]] = [
     ("uuid", lambda _: b"\xff"),
     ("mac", lambda _: b"\xff"),
     ("revision", lambda _: "one"),
-    ("departure", lambda _: "[]"),
-    ("departure", lambda text: json.dumps(json.loads(text) | {"left_at": "x"})),
-    ("departure", lambda text: json.dumps(json.loads(text) | {"left_at": {"readings": [7]}})),
-    ("departure", lambda text: json.dumps(json.loads(text) | {"left_utc": "yesterday"})),
-    ("departure", lambda text: json.dumps(json.loads(text) | {"origin": "nowhere"})),
-    ("departure", lambda text: json.dumps(json.loads(text) | {"seal": {"x": 1}})),
+    ("sent_request", lambda _: "[]"),
+    ("sent_request", lambda text: json.dumps(json.loads(text) | {"left_at": "x"})),
+    ("sent_request", lambda text: json.dumps(json.loads(text) | {"left_at": {"readings": [7]}})),
+    ("sent_request", lambda text: json.dumps(json.loads(text) | {"left_utc": "yesterday"})),
+    ("sent_request", lambda text: json.dumps(json.loads(text) | {"previous_state": "nowhere"})),
+    ("sent_request", lambda text: json.dumps(json.loads(text) | {"signing": {"x": 1}})),
     ("error", lambda _: '{"kind":"JournalError"}'),
     (
         "error",
@@ -130,7 +130,7 @@ async def test_a_damaged_history_is_a_journal_error_and_keeps_no_other(
 async def test_a_damaged_unowned_withdrawal_keeps_no_error_of_the_decoder(
     payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any], damage: object
 ) -> None:
-    sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
     with pytest.raises(errors.PayoutBlocked):
         await payouts.send("k", **tron)
     change(path, "UPDATE unowned SET record = ?", damage)
@@ -174,8 +174,8 @@ def fails(error: Callable[[], Exception]) -> Callable[[str], None]:
 
     def before(work: str) -> None:
         nonlocal swaps
-        swaps += work == "swap"
-        if work == "swap" and swaps > 1:
+        swaps += work == "compare_and_swap"
+        if work == "compare_and_swap" and swaps > 1:
             failure = error()
             failure.__cause__ = failure.__context__ = EngineError("the row was:\n{…}")
             raise failure
@@ -248,7 +248,7 @@ async def test_a_conflict_of_decisions_keeps_no_other_error(
     before = await payouts.send("k", **tron)
     await elsewhere.retry("k")
     with pytest.raises(errors.PayoutConflict, match="changed just now") as caught:
-        await resolving.retry(payouts._books, before, Decision(), new_nonce=False)
+        await resolving.retry(payouts._repository, before, ManualDecision(), new_nonce=False)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 

@@ -12,7 +12,7 @@ from journals import InlineJournal
 from payout_samples import record
 
 from upbit_async import errors
-from upbit_async.payouts import Evidence, Payouts, PayoutState, transitions
+from upbit_async.payouts import Evidence, Payouts, PayoutState, arguments, transitions
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ def fails_from(number: int, error: Exception = FULL) -> Callable[[str], None]:
 
     def strike(work: str) -> None:
         nonlocal swaps
-        swaps += work == "swap"
-        if work == "swap" and swaps >= number:
+        swaps += work == "compare_and_swap"
+        if work == "compare_and_swap" and swaps >= number:
             raise error
 
     return strike
 
 
-@pytest.mark.parametrize("work", ["bind", "get", "add", "swap"])
+@pytest.mark.parametrize("work", ["bind", "get", "add", "compare_and_swap"])
 async def test_what_can_not_be_noted_does_not_leave(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], work: str
 ) -> None:
@@ -138,20 +138,20 @@ async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_th
     payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     for key in ("x", "y", "z"):
-        await payouts._books.add(transitions.planned(key, await _intent(payouts, tron)))
-    books = payouts._books
+        await payouts._repository.add(transitions.planned(key, await _intent(payouts, tron)))
+    books = payouts._repository
     now = await books.now()
-    x = await books.swap(await books.read("x"), _departing(await books.read("x"), now))
+    x = await books.compare_and_swap(await books.read("x"), _departing(await books.read("x"), now))
     lost = transitions.lost(x, errors.UpbitError("lost"), owner="me", now=now)
     assert lost is not None
-    x = await books.swap(x, lost)
-    x = await books.swap(x, transitions.not_found(x, now))
-    y = await books.swap(await books.read("y"), _departing(await books.read("y"), now))
+    x = await books.compare_and_swap(x, lost)
+    x = await books.compare_and_swap(x, transitions.not_found(x, now))
+    y = await books.compare_and_swap(await books.read("y"), _departing(await books.read("y"), now))
     lost = transitions.lost(y, errors.UpbitError("lost"), owner="me", now=now)
     assert lost is not None
-    y = await books.swap(y, lost)
-    await books.swap(y, transitions.adopted(y, record("u"), now))
-    await books.swap(await books.read("z"), _departing(await books.read("z"), now))
+    y = await books.compare_and_swap(y, lost)
+    await books.compare_and_swap(y, transitions.adopted(y, record("u"), now))
+    await books.compare_and_swap(await books.read("z"), _departing(await books.read("z"), now))
     concluded = await books.conclude(x, lambda payout, now: transitions.answered(payout, record("u"), now))
     assert (concluded.state, concluded.uuid) == (PayoutState.ACCEPTED, "u")
     assert (await books.read("y")).state is PayoutState.NEEDS_REVIEW
@@ -161,12 +161,12 @@ async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_th
 async def test_two_answers_that_name_one_withdrawal_are_a_persons_matter(
     payouts: Payouts, tron: dict[str, Any]
 ) -> None:
-    books = payouts._books
+    books = payouts._repository
     now = await books.now()
     intents = {"a": tron, "b": dict(tron, amount="14")}
     for key, asked in intents.items():
         planned = await books.add(transitions.planned(key, await _intent(payouts, asked)))
-        await books.swap(planned, _departing(planned, now))
+        await books.compare_and_swap(planned, _departing(planned, now))
     for key, amount in (("a", "13"), ("b", "14")):
         told = functools.partial(_answered, record("u", amount=amount))
         await books.conclude(await books.read(key), told)
@@ -181,17 +181,16 @@ def _answered(told: Any, payout: Any, now: Any) -> Any:
 
 
 async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
-    from upbit_async.payouts import request  # noqa: PLC0415
 
-    return request.intent_for(tron, host=payouts._client.host, now=payouts._books.clock())
+    return arguments.intent_for(tron, host=payouts._client.host, now=payouts._repository.clock())
 
 
 def _departing(payout: Any, now: Any) -> Any:
-    from upbit_async.protocol.escort import Seal  # noqa: PLC0415
+    from upbit_async.protocol.send_guard import SigningParams  # noqa: PLC0415
 
     return transitions.departing(
         payout,
-        seal=Seal(nonce="n", algorithm="HS256"),
+        signing=SigningParams(nonce="n", algorithm="HS256"),
         signed_by="f",
         baseline=(),
         owner="me",

@@ -10,7 +10,7 @@ from journals import InlineJournal
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payouts, PayoutState
-from upbit_async.sandbox import Fault, Plan
+from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +79,7 @@ async def test_a_network_that_the_list_leaves_out_is_asked_for(
 async def test_nothing_is_decided_before_the_settling_time_is_over(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.plan = Plan.by_hand()
+    sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.faults.add(Fault.lose_answer(*POST))
     payout = await payouts.send("k", **tron, wait=False)
     assert payout.state is PayoutState.UNKNOWN
@@ -128,8 +128,8 @@ async def test_a_copy_that_comes_second_is_refused_by_its_nonce_and_the_first_is
     await payouts.retry("k")
     payout = await payouts.send("k", **tron, wait=False)
     assert payout.state is PayoutState.UNKNOWN
-    assert payout.departure is not None
-    assert (payout.departure.copies, payout.departure.arrived) == (2, True)
+    assert payout.sent_request is not None
+    assert (payout.sent_request.copies, payout.sent_request.arrived) == (2, True)
     sandbox.knobs.list_delay = 0
     payout = await payouts.wait("k")
     assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
@@ -185,9 +185,9 @@ async def test_a_copy_that_did_not_leave_leaves_things_as_they_were(
     payout = await payouts.send("k", **tron)
     assert isinstance(payout.error, errors.RateLimited)  # told and not raised: the first copy may have left
     assert (payout.state, payout.evidence) == (PayoutState.QUEUED, None)
-    assert payout.departure is not None
-    assert before.departure is not None
-    assert (payout.departure.copies, payout.departure.seal) == (1, before.departure.seal)
+    assert payout.sent_request is not None
+    assert before.sent_request is not None
+    assert (payout.sent_request.copies, payout.sent_request.signing) == (1, before.sent_request.signing)
 
 
 async def test_a_copy_signed_with_another_key_never_leaves(
@@ -218,8 +218,8 @@ async def test_a_copy_is_signed_as_the_first_was(
         await others.retry("k")
         payout = await others.send("k", **tron)
     assert payout.state is PayoutState.DONE
-    assert payout.departure is not None
-    assert payout.departure.seal.algorithm == "HS256"
+    assert payout.sent_request is not None
+    assert payout.sent_request.signing.algorithm == "HS256"
 
 
 # What others do meanwhile
@@ -230,7 +230,7 @@ async def test_a_stranger_of_the_same_amount_makes_it_a_persons_matter(
 ) -> None:
     sandbox.faults.add(Fault.lose_answer(*POST))
     await payouts.send("k", **tron, wait=False)
-    sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
     payout = await payouts.wait("k")
     assert payout.state is PayoutState.NEEDS_REVIEW
     assert all(entry.uuid in payout.history[-1].note for entry in sandbox.ledger.created)
@@ -245,7 +245,7 @@ async def test_a_stranger_in_the_same_currency_forbids_to_say_not_sent(
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("k", **tron, wait=False)
-    stranger = sandbox.withdrawals.order("USDT", "TRX", "500", address=tron["address"])
+    stranger = sandbox.withdrawals.create_on_website("USDT", "TRX", "500", address=tron["address"])
     payout = await payouts.wait("k")
     assert payout.state is PayoutState.NEEDS_REVIEW
     assert stranger.uuid in payout.history[-1].note
@@ -257,7 +257,7 @@ async def test_other_currencies_do_not_matter(
     sandbox.faults.add(Fault.reset_before(*POST))
     await payouts.send("k", **tron, wait=False)
     xrp = "rFakeXrpWithdrawAddressFakeFakeFak"
-    sandbox.withdrawals.order("XRP", "XRP", "20", address=xrp, secondary_address="123456789")
+    sandbox.withdrawals.create_on_website("XRP", "XRP", "20", address=xrp, secondary_address="123456789")
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
@@ -381,11 +381,11 @@ async def test_a_list_that_does_not_reach_back_proves_nothing(
 async def test_a_long_list_is_read_back_to_the_baseline(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.plan = Plan.at_once()
+    sandbox.withdrawals.transitions = Transitions.immediate()
     for _ in range(40):
-        sandbox.withdrawals.order("USDT", "TRX", "77", address=tron["address"])
+        sandbox.withdrawals.create_on_website("USDT", "TRX", "77", address=tron["address"])
     sandbox.faults.add(Fault.lose_answer(*POST))
     await payouts.send("k", **tron, wait=False)
     for _ in range(250):
-        sandbox.withdrawals.order("USDT", "TRX", "77", address=tron["address"])
+        sandbox.withdrawals.create_on_website("USDT", "TRX", "77", address=tron["address"])
     assert (await payouts.wait("k")).state is PayoutState.DONE

@@ -45,7 +45,7 @@ async def lose_a_refusal(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any
     await payouts.retry("k")
     payout = await payouts.send("k", **tron)
     assert payout.state is PayoutState.NEEDS_REVIEW
-    assert payout.known_departure.arrived
+    assert payout.required_request.arrived
     return payout
 
 
@@ -128,7 +128,7 @@ def dies_when(is_over: Callable[[], bool]) -> Callable[[str], None]:
     """Return what a journal calls before its work, and what writes nothing from some moment on."""
 
     def before(work: str) -> None:
-        if work == "swap" and is_over():
+        if work == "compare_and_swap" and is_over():
             raise errors.JournalError("the process has died")
 
     return before
@@ -191,7 +191,7 @@ async def lose_a_refusal_automatically(payouts: Payouts, sandbox: Sandbox, tron:
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     sandbox.account.unlock()
     (payout,) = await payouts.recover()
-    assert payout.known_departure.arrived
+    assert payout.required_request.arrived
     assert [payout.state for payout in await payouts.recover()] == [PayoutState.NEEDS_REVIEW]
 
 
@@ -207,7 +207,9 @@ async def test_the_unowned_guard_is_asked_before_a_new_nonce(
 
     def withdraw(name: str) -> None:
         if name == "related" and not strangers:
-            strangers.append(sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"]).uuid)
+            strangers.append(
+                sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"]).uuid
+            )
 
     async with Payouts(sandbox.client(), journal=journal) as payouts:
         await lose_unsent(payouts, sandbox, tron)
@@ -244,10 +246,10 @@ async def test_the_first_baseline_is_kept(payouts: Payouts, sandbox: Sandbox, tr
     await payouts.resolve("k", not_sent=True)
     await payouts.retry("k", new_nonce=True)
     second = await lose_unsent(payouts, sandbox, tron)
-    assert len(first.known_departure.baseline) == 1
-    assert second.known_departure.baseline == first.known_departure.baseline
-    assert second.known_departure.copies == 2
-    assert second.known_departure.seal != first.known_departure.seal
+    assert len(first.required_request.baseline) == 1
+    assert second.required_request.baseline == first.required_request.baseline
+    assert second.required_request.copies == 2
+    assert second.required_request.signing != first.required_request.signing
 
 
 async def test_a_late_first_copy_is_adopted_after_a_new_nonce_was_lost(
@@ -291,6 +293,6 @@ async def test_a_key_that_was_replaced_signs_the_new_nonce(
         await payouts.retry("k", new_nonce=True)
         payout = await payouts.send("k", **tron)
     assert payout.state is PayoutState.DONE
-    assert payout.known_departure.signed_by == other.caller.key_digest
+    assert payout.required_request.signed_by == other.transport.key_digest
     first, second = sandbox.requests.of(*POST)
     assert first.access_key != second.access_key

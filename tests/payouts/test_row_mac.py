@@ -328,7 +328,9 @@ def test_the_form_is_fixed() -> None:
     common = field("sg-api.upbit.com") + field("main") + field("invoice-42") + body
     request = field("upbit_async payouts journal v1: request") + common
     assert sign_request(KEYS, **REQUEST) == "1:" + hmac.new(FIRST, request, hashlib.sha256).hexdigest()
-    departure = field("upbit_async payouts journal v1: departure") + common
-    departure += field("n-1") + field("HS256") + field("f" * 64)
-    assert sign_departure(KEYS, **DEPARTURE) == "1:" + hmac.new(FIRST, departure, hashlib.sha256).hexdigest()
+    sent_request = field("upbit_async payouts journal v1: departure") + common
+    sent_request += field("n-1") + field("HS256") + field("f" * 64)
+    assert (
+        sign_departure(KEYS, **DEPARTURE) == "1:" + hmac.new(FIRST, sent_request, hashlib.sha256).hexdigest()
+    )
     assert JOURNAL_KEY_PURPOSE == b"upbit_async payouts journal v1"

@@ -172,7 +172,7 @@ def test_no_trigger_runs_on_our_connection(store: Store) -> None:
         insert()
     kept = store.get("k")
     assert kept is not None
-    assert kept.kind.amount == 13
+    assert kept.criteria.amount == 13
 
 
 def test_a_trigger_that_awaits_a_migration_does_not_run(store: Store, path: Path) -> None:

@@ -11,7 +11,7 @@ from journals import InlineJournal
 
 from upbit_async import Credentials, NoLimiter, RetryPolicy, Timeouts, errors, events
 from upbit_async.payouts import Evidence, Payouts, PayoutState
-from upbit_async.sandbox import Fault, Plan
+from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ async def test_without_waiting_it_returns_when_upbit_has_answered(
 async def test_an_end_without_payment_is_an_end(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], end: str
 ) -> None:
-    sandbox.plan = Plan.after_seconds(1, path=["PROCESSING", end])
+    sandbox.withdrawals.transitions = Transitions.after_seconds(1, states=["PROCESSING", end])
     payout = await payouts.send("k", **tron)
     assert payout.state == end.lower()
     assert await payouts.send("k", **tron) == payout
@@ -74,7 +74,7 @@ async def test_an_end_without_payment_is_an_end(
 async def test_an_answer_that_is_the_end_already_is_taken_as_it_is(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.plan = Plan.by_hand(first="DONE")
+    sandbox.withdrawals.transitions = Transitions.manual(first="DONE")
     assert states(await payouts.send("k", **tron)) == ["planned", "sending", "done"]
 
 
@@ -180,8 +180,8 @@ async def test_a_single_429_is_waited_out_with_a_fresh_nonce_that_the_journal_kn
     assert states(payout) == ["planned", "sending", "planned", "sending", "accepted", "done"]
     first, second = sandbox.requests.of(*POST)
     assert first.nonce != second.nonce
-    assert payout.departure is not None
-    assert payout.departure.seal.nonce == second.nonce
+    assert payout.sent_request is not None
+    assert payout.sent_request.signing.nonce == second.nonce
 
 
 async def test_what_never_left_is_told_as_not_sent_and_planned(
@@ -197,7 +197,7 @@ async def test_what_never_left_is_told_as_not_sent_and_planned(
         def refuse(self, ticket: Any, seconds: float) -> None: ...
 
     walls: list[Any] = [NoLimiter()]  # the baseline gets through
-    client.caller.shared.limiter = Wall()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    client.transport.shared.limiter = Wall()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     hasty = client.with_options(timeouts=Timeouts(total=5), retry=RetryPolicy(attempts=1))
     async with Payouts(hasty, journal=InlineJournal(path)) as payouts:
         with pytest.raises(errors.NotSent):
@@ -240,11 +240,11 @@ async def test_the_journal_knows_what_leaves_before_it_leaves(
         payout = await elsewhere.get("k")
         assert payout is not None
         assert payout.state is PayoutState.SENDING
-        assert payout.departure is not None
-        assert payout.departure.seal.nonce == line.nonce
-        elapsed = payout.departure.left_at.elapsed(await elsewhere._books.journal.now())
+        assert payout.sent_request is not None
+        assert payout.sent_request.signing.nonce == line.nonce
+        elapsed = payout.sent_request.left_at.elapsed(await elsewhere._repository.journal.now())
         assert elapsed is not None
-        assert 0 <= elapsed < 5 < payout.departure.lease
+        assert 0 <= elapsed < 5 < payout.sent_request.lease
         assert list(payout.intent.members) == [
             "currency",
             "net_type",
@@ -258,7 +258,7 @@ async def test_an_answer_that_disagrees_keeps_its_uuid_and_goes_to_a_person(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 1000  # so it is not in the baseline
-    other = sandbox.withdrawals.order("USDT", "TRX", "99", address=tron["address"])
+    other = sandbox.withdrawals.create_on_website("USDT", "TRX", "99", address=tron["address"])
     body = (
         f'{{"type":"withdraw","uuid":"{other.uuid}","currency":"USDT","net_type":"TRX","txid":null,'
         '"state":"WAITING","created_at":"2025-07-17T13:53:31","done_at":null,"amount":"99.0","fee":"1.0",'
@@ -289,7 +289,7 @@ async def test_an_answer_that_disagrees_keeps_its_uuid_and_goes_to_a_person(
 async def test_an_answer_that_names_what_was_there_before_is_a_lost_answer(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    before = sandbox.withdrawals.order("USDT", "TRX", "99", address=tron["address"])
+    before = sandbox.withdrawals.create_on_website("USDT", "TRX", "99", address=tron["address"])
     body = f'{{"uuid":"{before.uuid}","currency":"USDT","state":"WAITING","amount":"13"}}'.encode()
     sandbox.faults.add(Fault.status(201, *POST, before=False, body=body))
     payout = await payouts.send("k", **tron)

@@ -30,12 +30,12 @@ async def test_a_key_with_the_same_fingerprint_is_another_key(
     keys = [b"one key for both"]
     async with Payouts(first, journal=InlineJournal(path), journal_keys=keys) as payouts:
         payout = await payouts.send("k", **tron)
-    assert payout.departure is not None
-    assert payout.departure.signed_by == first.caller.key_digest
+    assert payout.sent_request is not None
+    assert payout.sent_request.signed_by == first.transport.key_digest
     async with Payouts(second, journal=InlineJournal(path), journal_keys=keys) as payouts:
         await payouts.retry("k")
         payout = await payouts.send("k", **tron)
     assert payout.state is PayoutState.QUEUED
     assert isinstance(payout.error, errors.ConfigurationError)
-    assert f"key #{first.caller.fingerprint}," in str(payout.error)
+    assert f"key #{first.transport.fingerprint}," in str(payout.error)
     assert len(sandbox.requests.of("POST", "/v1/withdraws/coin")) == 1

@@ -25,7 +25,15 @@ from payout_samples import EVERY, INTENT, LOST, PLANNED, SENDING, WHEN, departin
 
 from upbit_async import errors
 from upbit_async.models import Intent
-from upbit_async.payouts import Outdated, Payout, PayoutState, SqliteJournal, Taken, manual, transitions
+from upbit_async.payouts import (
+    ConflictingPayout,
+    Payout,
+    PayoutState,
+    SqliteJournal,
+    StaleRevision,
+    manual,
+    transitions,
+)
 from upbit_async.payouts.sqlite import schema
 from upbit_async.payouts.sqlite import store as store_module
 from upbit_async.payouts.sqlite.store import Store
@@ -51,14 +59,14 @@ def planned(key: str, **members: str) -> Payout:
 
 def unsettled(store: Store, key: str, **members: str) -> Payout:
     payout = store.add(planned(key, **members))
-    return store.swap(payout, departing(payout))
+    return store.compare_and_swap(payout, departing(payout))
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_what_is_kept_comes_back(store: Store, name: str) -> None:
     payout: Any = EVERY[name]
     store.add(PLANNED)
-    kept = store.swap(PLANNED, payout)
+    kept = store.compare_and_swap(PLANNED, payout)
     store.close()
     again = store.get("k")
     assert again == kept == attrs.evolve(payout, revision=1)
@@ -87,7 +95,7 @@ ERRORS = [
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_error_comes_back_as_what_it_was(store: Store, error: errors.UpbitError) -> None:
     store.add(PLANNED)
-    store.swap(PLANNED, attrs.evolve(PLANNED, error=error))
+    store.compare_and_swap(PLANNED, attrs.evolve(PLANNED, error=error))
     kept = store.get("k")
     assert kept is not None
     again = kept.error
@@ -99,7 +107,7 @@ def test_an_error_comes_back_as_what_it_was(store: Store, error: errors.UpbitErr
 
 def test_an_error_of_a_later_version_is_an_error(store: Store) -> None:
     store.add(PLANNED)
-    store.swap(PLANNED, attrs.evolve(PLANNED, error=errors.NotSent("down")))
+    store.compare_and_swap(PLANNED, attrs.evolve(PLANNED, error=errors.NotSent("down")))
     with store._writing() as connection:
         connection.execute("UPDATE payouts SET error = replace(error, 'NotSent', 'FromTheFuture')")
     kept = store.get("k")
@@ -127,16 +135,16 @@ def test_of_two_who_change_one_payout_one_succeeds(store: Store, path: Path) -> 
     known = store.add(PLANNED)
     same = other.get("k")
     assert same is not None
-    store.swap(known, departing(known))
-    with pytest.raises(Outdated):
-        other.swap(same, departing(same))
+    store.compare_and_swap(known, departing(known))
+    with pytest.raises(StaleRevision):
+        other.compare_and_swap(same, departing(same))
     other.close()
 
 
 @pytest.mark.parametrize("amount", ["13", "13.0", "013.000"])
 def test_two_equal_ones_are_not_unsettled_at_once(store: Store, amount: str) -> None:
     unsettled(store, "a")
-    with pytest.raises(Taken) as caught:
+    with pytest.raises(ConflictingPayout) as caught:
         unsettled(store, "b", amount=amount)
     assert caught.value.by_key == "a"
     for name, value in (("amount", "13.01"), ("currency", "XRP"), ("net_type", "ETH")):
@@ -145,20 +153,20 @@ def test_two_equal_ones_are_not_unsettled_at_once(store: Store, amount: str) -> 
 
 def test_what_needs_a_person_lets_nothing_like_it_leave_and_is_always_noted(store: Store) -> None:
     first = unsettled(store, "a")
-    doubt = store.swap(first, attrs.evolve(first, state=PayoutState.NEEDS_REVIEW))
-    with pytest.raises(Taken) as caught:
+    doubt = store.compare_and_swap(first, attrs.evolve(first, state=PayoutState.NEEDS_REVIEW))
+    with pytest.raises(ConflictingPayout) as caught:
         unsettled(store, "b", amount="13.0")
     assert caught.value.by_key == "a"
     second = store.get("b")
     assert second is not None
-    store.swap(second, attrs.evolve(second, state=PayoutState.NEEDS_REVIEW))
+    store.compare_and_swap(second, attrs.evolve(second, state=PayoutState.NEEDS_REVIEW))
     assert store.get("a") == doubt
 
 
 @pytest.mark.parametrize("state", [state for state in PayoutState if not state.is_unsettled])
 def test_a_settled_one_is_in_nobodys_way(store: Store, state: PayoutState) -> None:
     first = unsettled(store, "a")
-    store.swap(first, attrs.evolve(first, state=state))
+    store.compare_and_swap(first, attrs.evolve(first, state=state))
     unsettled(store, "b")
 
 
@@ -166,12 +174,12 @@ def test_a_withdrawal_is_one_payouts(store: Store) -> None:
     first = unsettled(store, "a")
     answered = transitions.answered(first, record("w-1"), WHEN)
     assert answered is not None
-    store.swap(first, answered)
+    store.compare_and_swap(first, answered)
     second = unsettled(store, "b")
     same = transitions.answered(second, record("W-1"), WHEN)
     assert same is not None
-    with pytest.raises(Taken) as caught:
-        store.swap(second, same)
+    with pytest.raises(ConflictingPayout) as caught:
+        store.compare_and_swap(second, same)
     assert caught.value.by_key == "a"
     assert store.get("b") == second
 
@@ -182,7 +190,7 @@ def test_open_ones_are_listed_oldest_first(store: Store) -> None:
     last = unsettled(store, "k3", amount="50")
     done = transitions.answered(last, record(state="DONE", amount="50"), WHEN)
     assert done is not None
-    store.swap(last, done)
+    store.compare_and_swap(last, done)
     assert store.open_keys() == ["k0", "k1", "k2"]
 
 
@@ -194,12 +202,12 @@ def test_what_may_explain_withdrawals_is_found(store: Store) -> None:
     owner = unsettled(store, "owner", amount="30", currency="BTC")
     answered = transitions.answered(owner, record("w-9"), WHEN)
     assert answered is not None
-    store.swap(owner, attrs.evolve(answered, uuid="W-9"))
+    store.compare_and_swap(owner, attrs.evolve(answered, uuid="W-9"))
     gone = unsettled(store, "not sent", amount="40")
-    store.swap(gone, attrs.evolve(gone, state=PayoutState.NOT_SENT))
+    store.compare_and_swap(gone, attrs.evolve(gone, state=PayoutState.NOT_SENT))
     given_up = unsettled(store, "given up", amount="41")
-    store.swap(given_up, attrs.evolve(given_up, state=PayoutState.ABANDONED))
-    store.acknowledge("x7", "USDT", manual.Decision(note="mine"), NOW)
+    store.compare_and_swap(given_up, attrs.evolve(given_up, state=PayoutState.ABANDONED))
+    store.acknowledge("x7", "USDT", manual.ManualDecision(note="mine"), NOW)
     store.reconcile("USDT", [record("X8"), record("X7"), record("W-9")], None, "x8")
     found = store.related("USDT", ["w-9", *(f"x{number}" for number in range(1200))])
     assert {payout.key for payout in found.payouts} == {"me", "unsettled", "not sent", "given up", "owner"}
@@ -208,9 +216,9 @@ def test_what_may_explain_withdrawals_is_found(store: Store) -> None:
     assert (store.mark("USDT"), store.mark("XRP")) == ("x8", None)
     store.reconcile("USDT", [], "somebody else's", "x9")
     assert store.mark("USDT") == "x8"
-    with pytest.raises(Taken):
-        store.acknowledge("w-9", "USDT", manual.Decision(), NOW)
-    assert [payout.key for payout in store.examples()] == ["owner"]
+    with pytest.raises(ConflictingPayout):
+        store.acknowledge("w-9", "USDT", manual.ManualDecision(), NOW)
+    assert [payout.key for payout in store.recent_answered()] == ["owner"]
 
 
 def test_the_queries_use_the_indexes(store: Store) -> None:
@@ -350,7 +358,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(store: Store) -> None:
         fill()
     assert store.get("k") == PLANNED
     _set_largest(store, 1_000_000)
-    assert store.swap(PLANNED, SENDING).revision == 1
+    assert store.compare_and_swap(PLANNED, SENDING).revision == 1
 
 
 def test_a_journal_that_somebody_else_holds_is_told(store: Store, path: Path) -> None:
@@ -438,8 +446,8 @@ def test_many_threads_may_open_it_at_once(path: Path) -> None:
         ({"path": ":memory:"}, ValueError),
         ({"path": b"x"}, TypeError),
         ({"path": 7}, TypeError),
-        ({"path": "x", "patience": -1}, ValueError),
-        ({"path": "x", "patience": "1"}, ValueError),
+        ({"path": "x", "busy_timeout": -1}, ValueError),
+        ({"path": "x", "busy_timeout": "1"}, ValueError),
     ],
 )
 def test_a_journal_needs_a_file(arguments: dict[str, Any], kind: type[Exception]) -> None:

@@ -322,7 +322,7 @@ def test_an_error_that_is_kept_keeps_no_file_open(path: Path) -> None:
         with store._writing() as connection:
             connection.execute("UPDATE payouts SET evidence = 'answer', uuid = 'u', intent = '{}'")
         kept = []
-        for ask in (lambda: store.get("before"), store.examples, lambda: store.related("USDT", ["u"])):
+        for ask in (lambda: store.get("before"), store.recent_answered, lambda: store.related("USDT", ["u"])):
             try:
                 ask()
             except errors.JournalError as error:

@@ -31,8 +31,8 @@ from payout_samples import (
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payout, PayoutState, manual, payout, transitions
+from upbit_async.payouts.journal_moments import Moment, Now
 from upbit_async.payouts.journal_time import JournalTime
-from upbit_async.payouts.moments import Moment, Now
 from upbit_async.payouts.payout import EDGES
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_whatever_happens_in_whatever_order_no_edge_is_left_and_no_answer_is_for
         try:
             after = HAPPENINGS[name](now)
         except ValueError:
-            assert now.departure is None  # nothing has left that could be heard of
+            assert now.sent_request is None  # nothing has left that could be heard of
             continue
         if after is None:
             continue
@@ -87,12 +87,12 @@ def test_whatever_happens_in_whatever_order_no_edge_is_left_and_no_answer_is_for
         if now.evidence is Evidence.ANSWER and now.uuid is not None:
             assert after.uuid is not None
             assert after.state is not PayoutState.PLANNED
-        if now.departure is not None and now.departure.copies > 1:
+        if now.sent_request is not None and now.sent_request.copies > 1:
             assert after.state is not PayoutState.PLANNED
             assert after.state is not PayoutState.DECLINED or now.state is after.state
-        if now.departure is not None and after.departure is not None:
-            assert after.departure.seal == now.departure.seal
-            assert after.departure.arrived >= now.departure.arrived
+        if now.sent_request is not None and after.sent_request is not None:
+            assert after.sent_request.signing == now.sent_request.signing
+            assert after.sent_request.arrived >= now.sent_request.arrived
         now = after
 
 
@@ -107,13 +107,13 @@ def test_only_the_owner_takes_his_request_back() -> None:
     assert transitions.held_back(SENDING, owner="you", why="x", now=WHEN) is None
     back = transitions.held_back(SENDING, owner="me", why=errors.NotSent("down"), now=WHEN)
     assert back is not None
-    assert (back.state, back.departure, str(back.error)) == (PayoutState.PLANNED, None, "down")
+    assert (back.state, back.sent_request, str(back.error)) == (PayoutState.PLANNED, None, "down")
     again = transitions.held_back(AGAIN, owner="me", why="x", now=WHEN)
     assert again is not None
-    assert NOT_SENT.departure is not None
-    assert (again.state, again.departure) == (
+    assert NOT_SENT.sent_request is not None
+    assert (again.state, again.sent_request) == (
         PayoutState.NOT_SENT,
-        attrs.evolve(NOT_SENT.departure, lost_at=None, origin=PayoutState.NOT_SENT),
+        attrs.evolve(NOT_SENT.sent_request, lost_at=None, previous_state=PayoutState.NOT_SENT),
     )
 
 
@@ -135,9 +135,9 @@ def test_a_lease_is_over_at_its_end_and_does_not_hold_long_before_its_beginning(
     over = transitions.expired(SENDING, at(seconds))
     assert (over is None) is holds
     if over is not None:
-        assert over.departure is not None
+        assert over.sent_request is not None
         assert over.state is PayoutState.UNKNOWN
-        assert over.departure.lost_at == Moment.at(LATER.journal)  # the lease's end, whenever that is seen
+        assert over.sent_request.lost_at == Moment.at(LATER.journal)  # the lease's end, whenever that is seen
 
 
 @pytest.mark.parametrize("days", [-400, -1, 1, 400])
@@ -151,9 +151,9 @@ def test_the_time_of_day_ends_no_lease(days: int) -> None:
 def test_another_boot_ends_a_lease_and_another_epoch_counts_it_from_first_sight() -> None:
     booted = transitions.expired(SENDING, Now(WHEN.utc, JournalTime(5.0, "next boot/clock")))
     assert booted is not None
-    assert booted.departure is not None
+    assert booted.sent_request is not None
     assert booted.state is PayoutState.UNKNOWN
-    assert booted.departure.lost_at == Moment((("next boot/clock", 5.0),))
+    assert booted.sent_request.lost_at == Moment((("next boot/clock", 5.0),))
     seen = transitions.expired(SENDING, Now(WHEN.utc, JournalTime(5.0, "boot/shifted")))
     assert seen is not None
     assert (seen.state, seen.history) == (PayoutState.SENDING, SENDING.history)
@@ -181,8 +181,8 @@ def test_an_answer_ends_every_doubt_but_its_own() -> None:
         after = transitions.answered(before, record(), WHEN)
         assert after is not None
         assert (after.state, after.uuid) == (PayoutState.ACCEPTED, "w-1")
-        assert after.departure is not None
-        assert after.departure.baseline == ()
+        assert after.sent_request is not None
+        assert after.sent_request.baseline == ()
         odd = transitions.answered(before, record(amount="99"), WHEN)
         assert odd is not None
         assert (odd.state, odd.uuid) == (PayoutState.NEEDS_REVIEW, "w-1")
@@ -210,8 +210,8 @@ def test_a_late_refusal_of_the_only_copy_is_certain_and_of_one_of_two_is_not() -
 def test_that_a_copy_has_arrived_is_remembered_whoever_hears_it() -> None:
     heard = transitions.lost(AGAIN, ARRIVED, owner="you", now=WHEN)
     assert heard is not None
-    assert heard.departure is not None
-    assert (heard.state, heard.departure.arrived) == (PayoutState.SENDING, True)
+    assert heard.sent_request is not None
+    assert (heard.state, heard.sent_request.arrived) == (PayoutState.SENDING, True)
     late = transitions.lost(NOT_SENT, ARRIVED, owner="me", now=WHEN)
     assert late is not None
     assert late.state is PayoutState.UNKNOWN
@@ -219,8 +219,8 @@ def test_that_a_copy_has_arrived_is_remembered_whoever_hears_it() -> None:
     for before in (NOT_SENT, released):  # its owner had been slow, and settling begins once more
         again = transitions.lost(before, LOST, owner="me", now=LATER)
         assert again is not None
-        assert again.departure is not None
-        assert (again.state, again.departure.lost_at) == (PayoutState.UNKNOWN, Moment.at(LATER.journal))
+        assert again.sent_request is not None
+        assert (again.state, again.sent_request.lost_at) == (PayoutState.UNKNOWN, Moment.at(LATER.journal))
 
 
 def test_the_same_record_again_changes_nothing() -> None:
@@ -251,8 +251,8 @@ def test_a_loss_after_a_lease_that_was_held_to_be_over_settles_from_then_on() ->
     much_later = at(LEASE + 10)
     lost = transitions.lost(over, LOST, owner="me", now=much_later)
     assert lost is not None
-    assert lost.departure is not None
-    assert (lost.state, lost.departure.lost_at) == (
+    assert lost.sent_request is not None
+    assert (lost.state, lost.sent_request.lost_at) == (
         PayoutState.UNKNOWN,
         Moment.at(much_later.journal),
     )
@@ -266,13 +266,13 @@ def test_a_loss_that_is_recorded_late_is_in_the_history_and_reopens_the_question
     before: Any = EVERY[name]
     told = transitions.lost(before, error, owner="me", now=LATER)
     assert told is not None
-    assert told.departure is not None
+    assert told.sent_request is not None
     assert (told.state, told.uuid, told.evidence) == (before.state, before.uuid, before.evidence)
     assert len(told.history) == len(before.history) + 1
     assert told.reason.startswith(f"recorded late, when it was {before.state}: ")
-    assert told.departure.reopened
-    assert told.departure.lost_at == Moment.at(LATER.journal)
-    assert told.departure.arrived is (error is ARRIVED)
+    assert told.sent_request.reopened
+    assert told.sent_request.lost_at == Moment.at(LATER.journal)
+    assert told.sent_request.arrived is (error is ARRIVED)
     assert told.may_be_unseen
     assert told.is_open is (before.is_open or before.state is PayoutState.ABANDONED)
 

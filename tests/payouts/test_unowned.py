@@ -12,7 +12,7 @@ from journals import InlineJournal
 
 from upbit_async import errors
 from upbit_async.payouts import Payouts, PayoutState
-from upbit_async.sandbox import Fault, Plan
+from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ LIST = ("GET", "/v1/withdraws")
 
 def website(sandbox: Sandbox, tron: dict[str, Any], amount: str = "13") -> str:
     """Return the id of a withdrawal that was made on the website."""
-    return sandbox.withdrawals.order("USDT", "TRX", amount, address=tron["address"]).uuid
+    return sandbox.withdrawals.create_on_website("USDT", "TRX", amount, address=tron["address"]).uuid
 
 
 def lose_journal(path: Path) -> None:
@@ -39,7 +39,7 @@ def put_back(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(
         "UPDATE payouts SET state = 'planned', is_open = 1, holds_up_equals = 0, may_be_unseen = 0, uuid = NULL, "
-        "evidence = NULL, record = NULL, error = NULL, departure = NULL"
+        "evidence = NULL, record = NULL, error = NULL, sent_request = NULL"
     )
     connection.close()
 
@@ -164,11 +164,11 @@ async def test_an_amount_that_differs_by_the_fee_is_blocked_until_answers_show_h
 async def test_what_ended_without_payment_does_not_block(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], end: str
 ) -> None:
-    sandbox.plan = Plan.after_seconds(1, path=["PROCESSING", end])
+    sandbox.withdrawals.transitions = Transitions.after_seconds(1, states=["PROCESSING", end])
     stranger = website(sandbox, tron)
     await anyio.sleep(10)
     assert sandbox.withdrawals[stranger].state == end
-    sandbox.plan = Plan.after_seconds(1)
+    sandbox.withdrawals.transitions = Transitions.after_seconds(1)
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
 
 
@@ -178,7 +178,7 @@ async def test_without_a_mark_seven_days_count(
 ) -> None:
     stranger = website(sandbox, tron)
     now = sandbox.now
-    payouts._books.clock = lambda: now + dt.timedelta(days=days)
+    payouts._repository.clock = lambda: now + dt.timedelta(days=days)
     if blocks:
         with pytest.raises(errors.PayoutBlocked) as caught:
             await payouts.send("k", **tron)
@@ -194,7 +194,7 @@ async def test_a_block_that_was_seen_outlasts_the_seven_days(
     with pytest.raises(errors.PayoutBlocked):
         await payouts.send("k", **tron)
     now = sandbox.now
-    elsewhere._books.clock = lambda: now + dt.timedelta(days=30)
+    elsewhere._repository.clock = lambda: now + dt.timedelta(days=30)
     with pytest.raises(errors.PayoutBlocked) as caught:
         await elsewhere.send("k", **tron)
     assert caught.value.uuids == (stranger,)

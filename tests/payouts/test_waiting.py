@@ -11,7 +11,7 @@ from journals import InlineJournal
 
 from upbit_async import Timeouts, errors
 from upbit_async.payouts import Payouts, PayoutState
-from upbit_async.sandbox import Fault, Plan
+from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ LIST = ("GET", "/v1/withdraws")
 async def test_waiting_ends_with_its_time_and_carries_the_record(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.plan = Plan.after_seconds(100)
+    sandbox.withdrawals.transitions = Transitions.after_seconds(100)
     await payouts.send("k", **tron, wait=False)
     with pytest.raises(errors.PollTimeout, match="is accepted after 150 s") as caught:
         await payouts.wait("k", timeout=150)
@@ -93,7 +93,7 @@ async def test_an_error_of_waiting_is_told_by_send_and_raised_by_wait(
 async def test_recover_takes_up_everything_at_once(
     payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
-    sandbox.plan = Plan.after_seconds(20)
+    sandbox.withdrawals.transitions = Transitions.after_seconds(20)
     for number in range(150):
         await payouts.send(f"accepted {number}", **dict(tron, amount=100 + number), wait=False)
     sandbox.faults.add(Fault.lose_answer(*POST))
@@ -113,7 +113,7 @@ async def test_recover_takes_up_everything_at_once(
 async def test_recover_returns_when_its_time_is_over(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.plan = Plan.by_hand()
+    sandbox.withdrawals.transitions = Transitions.manual()
     await payouts.send("k", **tron, wait=False)
     began = anyio.current_time()
     (payout,) = await payouts.recover(timeout=10)

@@ -31,7 +31,7 @@ def withdrawal(uuid: str, state: str = "WAITING", **members: Any) -> Withdrawal:
     return Withdrawal(uuid=uuid, currency="USDT", amount=Decimal(13), state=WithdrawalState(state), **members)
 
 
-class Desk:
+class FakeTransferList:
     """Upbit's list, a watcher of it, and what both have seen."""
 
     def __init__(self, schedule: PollSchedule) -> None:
@@ -131,13 +131,13 @@ def plain() -> PollSchedule:
 
 
 @pytest.fixture
-def desk(plain: PollSchedule) -> Desk:
-    return Desk(plain)
+def desk(plain: PollSchedule) -> FakeTransferList:
+    return FakeTransferList(plain)
 
 
 @pytest.fixture
-def desk_for() -> type[Desk]:
-    return Desk
+def desk_for() -> type[FakeTransferList]:
+    return FakeTransferList
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from upbit_async import errors
-from upbit_async.events import StateSeen
+from upbit_async.events import StateChanged
 from upbit_async.models import Deposit, DepositState
 from upbit_async.polling import DepositPoller, RegionChanges, Watcher, read_token
 from upbit_async.region import Region
@@ -52,22 +52,22 @@ class Arrivals:
         return DepositPoller(id_, by=self._by, watcher=self._watcher, region=Region.SG, host=HOST)
 
 
-async def told(poller: DepositPoller) -> list[tuple[str, bool]]:
+async def states(poller: DepositPoller) -> list[tuple[str, bool]]:
     return [(change.state.value, change.skipped) async for change in poller.changes()]
 
 
 async def test_a_deposit_is_followed_until_it_is_credited(plain: PollSchedule) -> None:
     desk = Arrivals(plain, "uuid", None, deposit("d", "PROCESSING"), deposit("d", "ACCEPTED"))
     poller = desk.poller("d")
-    assert await told(poller) == [("PROCESSING", False), ("ACCEPTED", False)]
+    assert await states(poller) == [("PROCESSING", False), ("ACCEPTED", False)]
     assert (await poller.result()).state is DepositState.ACCEPTED
     assert desk.asked == [("d",)] * 3
 
 
 async def test_a_refund_goes_over_the_travel_rule(plain: PollSchedule) -> None:
-    states = ("PROCESSING", "TRAVEL_RULE_SUSPECTED", "REFUNDING", "REFUNDED")
-    desk = Arrivals(plain, "uuid", *(deposit("d", state) for state in states))
-    assert await told(desk.poller("d")) == [(state, False) for state in states]
+    path = ("PROCESSING", "TRAVEL_RULE_SUSPECTED", "REFUNDING", "REFUNDED")
+    desk = Arrivals(plain, "uuid", *(deposit("d", state) for state in path))
+    assert await states(desk.poller("d")) == [(state, False) for state in path]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ async def test_what_lies_between_two_states_is_told_as_skipped(
     plain: PollSchedule, path: tuple[str, ...], *, skipped: bool
 ) -> None:
     desk = Arrivals(plain, "uuid", *(deposit("d", state) for state in path))
-    changes = await told(desk.poller("d"))
+    changes = await states(desk.poller("d"))
     assert [state for state, _ in changes] == list(path)
     assert changes[-1][1] is skipped
 
@@ -118,7 +118,7 @@ async def test_a_transaction_is_waited_for_until_it_shows_as_a_deposit(plain: Po
     assert await poller.wait() == seen
     assert [*known, poller.uuid] == [None, "d"]
     assert desk.asked == [("TX",)] * 3
-    assert [event.uuid for event in desk.events if isinstance(event, StateSeen)] == ["d"]
+    assert [event.uuid for event in desk.events if isinstance(event, StateChanged)] == ["d"]
 
 
 async def test_the_token_holds_the_transaction_until_the_deposit_is_known(plain: PollSchedule) -> None:

@@ -9,13 +9,13 @@ import anyio
 import pytest
 
 from upbit_async import errors
-from upbit_async.events import LookFailed
+from upbit_async.events import PollFailed
 from upbit_async.polling import RegionChanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.polling.conftest import Desk
+    from tests.polling.conftest import FakeTransferList
     from upbit_async.models import Withdrawal
     from upbit_async.polling import WithdrawalPoller
 
@@ -46,21 +46,21 @@ _REFUSAL = errors.ValidationError("bad", status=400, name="validation_error")
 
 
 @pytest.mark.parametrize("error", PASSES, ids=str)
-async def test_a_failed_look_is_an_event_and_no_end(desk: Desk, error: errors.UpbitError) -> None:
+async def test_a_failed_look_is_an_event_and_no_end(desk: FakeTransferList, error: errors.UpbitError) -> None:
     faults = [error, error]
     desk.fault = lambda _uuids: faults.pop() if faults else None
     pollers = [desk.open(name, (0, "DONE")) for name in "abc"]
 
     assert await desk.outcomes(*pollers) == ["DONE"] * 3
 
-    failed = [event for event in desk.events if isinstance(event, LookFailed)]
+    failed = [event for event in desk.events if isinstance(event, PollFailed)]
     assert [event.uuids for event in failed] == [desk.requests[0][1]] * 2
     assert failed[0].error is error
     assert desk.times() == pytest.approx([desk.times()[0] + after for after in (0, 1, 2.5)])
 
 
 @pytest.mark.parametrize("error", ENDS_ALL, ids=lambda error: type(error).__name__)
-async def test_some_errors_end_every_wait(desk: Desk, error: errors.UpbitError) -> None:
+async def test_some_errors_end_every_wait(desk: FakeTransferList, error: errors.UpbitError) -> None:
     desk.fault = lambda _uuids: error if len(desk.requests) == 3 else None
     pollers = [desk.open(f"u{number}", (0, "PROCESSING")) for number in range(120)]
 
@@ -78,7 +78,9 @@ async def test_some_errors_end_every_wait(desk: Desk, error: errors.UpbitError) 
     ],
     ids=["validation", "other", "query"],
 )
-async def test_one_poisonous_id_does_not_starve_the_others(desk: Desk, error: errors.UpbitError) -> None:
+async def test_one_poisonous_id_does_not_starve_the_others(
+    desk: FakeTransferList, error: errors.UpbitError
+) -> None:
     desk.fault = lambda uuids: error if "poison" in uuids else None
     names = [*(f"u{number}" for number in range(99)), "poison"]
     pollers = [desk.open(name, (0, "DONE")) for name in names]
@@ -91,17 +93,17 @@ async def test_one_poisonous_id_does_not_starve_the_others(desk: Desk, error: er
     assert desk.watcher.watched == 0
 
 
-async def test_one_row_that_does_not_decode_does_not_starve_the_others(desk: Desk) -> None:
+async def test_one_row_that_does_not_decode_does_not_starve_the_others(desk: FakeTransferList) -> None:
     error = errors.DecodeError("no decimal", path="$[3].amount")
     desk.fault = lambda uuids: error if "odd" in uuids and anyio.current_time() < mended else None
     mended = anyio.current_time() + 50
     pollers = [desk.open(name, (0, "PROCESSING"), (5, "DONE")) for name in ["odd", "a", "b", "c"]]
 
     assert await desk.outcomes(*pollers) == ["DONE"] * 4
-    assert {event.uuids for event in desk.events if isinstance(event, LookFailed)} == {("odd",)}
+    assert {event.uuids for event in desk.events if isinstance(event, PollFailed)} == {("odd",)}
 
 
-async def test_who_leaves_while_the_batch_is_halved_is_not_asked_for(desk: Desk) -> None:
+async def test_who_leaves_while_the_batch_is_halved_is_not_asked_for(desk: FakeTransferList) -> None:
     desk.latency = 1
     desk.fault = lambda uuids: _REFUSAL if len(uuids) > 1 else None
     async with anyio.create_task_group() as tasks:
@@ -113,7 +115,7 @@ async def test_who_leaves_while_the_batch_is_halved_is_not_asked_for(desk: Desk)
     assert all(uuids == ("stays",) for _, uuids in desk.requests[1:])
 
 
-async def test_who_leaves_while_a_look_is_on_its_way_is_forgotten(desk: Desk) -> None:
+async def test_who_leaves_while_a_look_is_on_its_way_is_forgotten(desk: FakeTransferList) -> None:
     desk.latency = 1
     desk.fault = lambda uuids: _REFUSAL if "bad" in uuids else None
 
@@ -130,7 +132,7 @@ async def test_who_leaves_while_a_look_is_on_its_way_is_forgotten(desk: Desk) ->
     assert desk.watcher.watched == 0
 
 
-async def test_a_slip_in_our_own_code_is_raised_and_the_others_go_on(desk: Desk) -> None:
+async def test_a_slip_in_our_own_code_is_raised_and_the_others_go_on(desk: FakeTransferList) -> None:
     slips = [LookupError("a slip")]
     desk.fault = lambda _uuids: slips.pop() if slips else None
     ended: Counter[str] = Counter()
@@ -154,12 +156,14 @@ async def test_a_slip_in_our_own_code_is_raised_and_the_others_go_on(desk: Desk)
 @pytest.mark.parametrize(
     ("uuid", "says"), [("x\ud800", "Unicode text"), ("x" * 257, "at most 256 characters")]
 )
-async def test_an_id_that_can_not_be_sent_is_refused_at_once(desk: Desk, uuid: str, says: str) -> None:
+async def test_an_id_that_can_not_be_sent_is_refused_at_once(
+    desk: FakeTransferList, uuid: str, says: str
+) -> None:
     with pytest.raises(ValueError, match=says):
         desk.poller(uuid)
 
 
-async def test_an_id_that_the_request_can_not_carry_ends_its_own_wait_only(desk: Desk) -> None:
+async def test_an_id_that_the_request_can_not_carry_ends_its_own_wait_only(desk: FakeTransferList) -> None:
     odd = UnicodeEncodeError("utf-8", "odd", 0, 1, "it can not be written")
     desk.fault = lambda uuids: odd if "odd" in uuids else None
     pollers = {name: desk.open(name, (0, "PROCESSING"), (5, "DONE")) for name in ("a", "odd", "b", "c")}
@@ -179,7 +183,7 @@ async def test_an_id_that_the_request_can_not_carry_ends_its_own_wait_only(desk:
     assert desk.watcher.watched == 0
 
 
-async def test_among_the_waits_of_regions_too(desk: Desk) -> None:
+async def test_among_the_waits_of_regions_too(desk: FakeTransferList) -> None:
     odd = ValueError("it can not be written")
     desk.fault = lambda uuids: odd if "odd" in uuids else None
     changes = RegionChanges([desk.open(name, (0, "PROCESSING"), (5, "DONE")) for name in ("odd", "a", "b")])
@@ -190,7 +194,7 @@ async def test_among_the_waits_of_regions_too(desk: Desk) -> None:
     assert [str(error) for error in caught.value.exceptions] == [str(odd)]
 
 
-async def test_many_long_ids_are_asked_for_in_parts_that_fit_into_a_query(desk: Desk) -> None:
+async def test_many_long_ids_are_asked_for_in_parts_that_fit_into_a_query(desk: FakeTransferList) -> None:
     def fault(uuids: Sequence[str]) -> Exception | None:
         query = "&".join(f"uuids[]={quote(uuid, safe='')}" for uuid in uuids)
         return AssertionError("too long") if len(query) > 16 * 1024 else None
@@ -207,7 +211,9 @@ async def test_many_long_ids_are_asked_for_in_parts_that_fit_into_a_query(desk: 
 # --- absence ---
 
 
-async def test_a_list_that_lags_behind_is_patience(desk: Desk, make: Callable[..., Withdrawal]) -> None:
+async def test_a_list_that_lags_behind_is_patience(
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
+) -> None:
     known = desk.poller("known", make("known"))
     desk.open("known", (20, "PROCESSING"), (25, "DONE"))
     fresh = desk.open("fresh", (20, "PROCESSING"), (25, "DONE"))
@@ -215,7 +221,7 @@ async def test_a_list_that_lags_behind_is_patience(desk: Desk, make: Callable[..
     assert await desk.outcomes(known, fresh) == ["DONE", "DONE"]
 
 
-async def test_what_never_appears_is_not_found(desk: Desk) -> None:
+async def test_what_never_appears_is_not_found(desk: FakeTransferList) -> None:
     ghost = desk.open("ghost")
     began = anyio.current_time()
 
@@ -228,17 +234,17 @@ async def test_what_never_appears_is_not_found(desk: Desk) -> None:
     assert not desk.events
 
 
-async def test_a_refusal_to_know_the_only_id_is_absence_too(desk: Desk) -> None:
+async def test_a_refusal_to_know_the_only_id_is_absence_too(desk: FakeTransferList) -> None:
     desk.fault = lambda _uuids: errors.NotFound("none", status=404, name="withdraw_not_found")
 
     assert await desk.outcomes(desk.open("ghost")) == ["NotFound"]
     assert len(desk.requests) > 5
 
 
-async def test_what_was_seen_and_is_missing_now_is_a_failed_look(desk: Desk) -> None:
+async def test_what_was_seen_and_is_missing_now_is_a_failed_look(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "PROCESSING"), (10, "GONE"), (200, "DONE"))
 
     assert (await poller.wait()).state == "DONE"
-    failed = [event for event in desk.events if isinstance(event, LookFailed)]
+    failed = [event for event in desk.events if isinstance(event, PollFailed)]
     assert failed
     assert all(isinstance(event.error, errors.NotFound) for event in failed)

@@ -11,19 +11,19 @@ import attrs
 import pytest
 
 from upbit_async import errors
-from upbit_async.events import LookFailed
+from upbit_async.events import PollFailed
 from upbit_async.policy import PollSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.polling.conftest import Desk
+    from tests.polling.conftest import FakeTransferList
     from upbit_async.models import Withdrawal
 
     Rows = list[Withdrawal]
 
 
-async def told(desk: Desk, *names: str) -> list[list[str]]:
+async def states(desk: FakeTransferList, *names: str) -> list[list[str]]:
     """Follow all at once; return what was told of each."""
     told: dict[str, list[str]] = {}
 
@@ -38,7 +38,7 @@ async def told(desk: Desk, *names: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("odd", ["twice", "backwards", "shouted", "many more"])
 async def test_odd_lists_are_read_as_they_are_meant(
-    desk: Desk, make: Callable[..., Withdrawal], odd: str
+    desk: FakeTransferList, make: Callable[..., Withdrawal], odd: str
 ) -> None:
     strangers = [make(f"stranger{number}", "FAILED") for number in range(150)]
     mangle: dict[str, Callable[[Rows], Rows]] = {
@@ -52,13 +52,13 @@ async def test_odd_lists_are_read_as_they_are_meant(
     for name in names:
         desk.open(name, (0, "PROCESSING"), (5, "DONE"))
 
-    assert await told(desk, *names) == [["PROCESSING", "DONE"]] * 120
-    assert not any(isinstance(event, LookFailed) for event in desk.events)
+    assert await states(desk, *names) == [["PROCESSING", "DONE"]] * 120
+    assert not any(isinstance(event, PollFailed) for event in desk.events)
 
 
 @pytest.mark.parametrize("final_first", [True, False])
 async def test_of_two_records_with_one_id_a_final_one_wins(
-    desk: Desk, make: Callable[..., Withdrawal], final_first: bool
+    desk: FakeTransferList, make: Callable[..., Withdrawal], final_first: bool
 ) -> None:
     def mangle(rows: Rows) -> Rows:
         stale = [make(row.uuid.upper(), "PROCESSING") for row in rows]
@@ -66,19 +66,21 @@ async def test_of_two_records_with_one_id_a_final_one_wins(
 
     desk.mangle = mangle
     desk.open("u", (0, "DONE"))
-    assert await told(desk, "u") == [["DONE"]]
+    assert await states(desk, "u") == [["DONE"]]
     assert len(desk.requests) == 1
 
 
 async def test_an_answer_that_holds_strangers_only_is_absence(
-    desk: Desk, make: Callable[..., Withdrawal]
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
 ) -> None:
     desk.mangle = lambda _rows: [make("somebody", "DONE")]
     assert await desk.outcomes(desk.open("u", (0, "DONE"))) == ["NotFound"]
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_lists_that_leave_rows_out_delay_and_end_nothing(desk_for: type[Desk], seed: int) -> None:
+async def test_lists_that_leave_rows_out_delay_and_end_nothing(
+    desk_for: type[FakeTransferList], seed: int
+) -> None:
     desk = desk_for(PollSchedule(longest=5))
     dice = random.Random(seed)
     desk.mangle = lambda rows: [row for row in rows if dice.random() < 0.5]
@@ -87,31 +89,31 @@ async def test_lists_that_leave_rows_out_delay_and_end_nothing(desk_for: type[De
         desk.open(name, (0, "WAITING"), (40, "PROCESSING"), (80, "DONE"))
     began = anyio.current_time()
 
-    assert await told(desk, *names) == [["WAITING", "PROCESSING", "DONE"]] * 120
+    assert await states(desk, *names) == [["WAITING", "PROCESSING", "DONE"]] * 120
     assert anyio.current_time() - began < 80 + 12 * 6
 
 
-async def test_what_vanishes_and_comes_back_goes_on_where_it_is(desk: Desk) -> None:
+async def test_what_vanishes_and_comes_back_goes_on_where_it_is(desk: FakeTransferList) -> None:
     desk.open("on", (0, "PROCESSING"), (10, "GONE"), (100, "DONE"))
     desk.open("back", (0, "PROCESSING"), (10, "GONE"), (100, "WAITING"), (200, "GONE"), (250, "FAILED"))
 
-    assert await told(desk, "on", "back") == [["PROCESSING", "DONE"], ["PROCESSING", "WAITING", "FAILED"]]
+    assert await states(desk, "on", "back") == [["PROCESSING", "DONE"], ["PROCESSING", "WAITING", "FAILED"]]
 
 
-async def test_a_list_may_lag_for_the_grace_and_no_longer(desk: Desk) -> None:
+async def test_a_list_may_lag_for_the_grace_and_no_longer(desk: FakeTransferList) -> None:
     desk.open("late", (28, "WAITING"), (40, "DONE"))
     desk.open("too late", (100, "WAITING"))
 
     assert await desk.outcomes(desk.poller("late"), desk.poller("too late")) == ["DONE", "NotFound"]
 
 
-async def test_a_final_state_is_the_end_even_if_the_list_changes_its_mind(desk: Desk) -> None:
+async def test_a_final_state_is_the_end_even_if_the_list_changes_its_mind(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "WAITING"), (5, "DONE"), (50, "PROCESSING"), (90, "FAILED"))
 
     assert (await poller.wait()).state == "DONE"
     await anyio.sleep(50)
     assert (await poller.result()).state == "DONE"
-    assert await told(desk, "u") == [["PROCESSING", "FAILED"]]  # who comes later knows nothing of it
+    assert await states(desk, "u") == [["PROCESSING", "FAILED"]]  # who comes later knows nothing of it
 
 
 # --- pages that fail ---
@@ -126,7 +128,7 @@ FAILURES: dict[str, Callable[[int], bool]] = {
 
 
 @pytest.mark.parametrize("when", FAILURES)
-async def test_pages_that_fail_are_taken_again_and_hurt_no_others(desk: Desk, when: str) -> None:
+async def test_pages_that_fail_are_taken_again_and_hurt_no_others(desk: FakeTransferList, when: str) -> None:
     trouble = errors.ServerError("down", status=503)
     desk.fault = lambda _uuids: trouble if FAILURES[when](len(desk.requests)) else None
     desk.latency = 0.05
@@ -135,12 +137,12 @@ async def test_pages_that_fail_are_taken_again_and_hurt_no_others(desk: Desk, wh
         desk.open(name, (0, "WAITING"), (20, "PROCESSING"), (60, "DONE"))
     began = anyio.current_time()
 
-    ways = await told(desk, *names)
+    ways = await states(desk, *names)
 
     assert all(way[-1] == "DONE" for way in ways)
     assert Counter(map(len, ways))[3] > 150
     assert anyio.current_time() - began < 60 + 5 * 30
-    failed = Counter(event.uuids for event in desk.events if isinstance(event, LookFailed))
+    failed = Counter(event.uuids for event in desk.events if isinstance(event, PollFailed))
     assert failed == Counter(
         uuids for number, (_, uuids) in enumerate(desk.requests, 1) if FAILURES[when](number)
     )

@@ -15,12 +15,12 @@ from upbit_async.polling import RegionChanges
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.polling.conftest import Desk
+    from tests.polling.conftest import FakeTransferList
     from upbit_async.models import Withdrawal
 
 
 async def test_a_thousand_need_a_few_tasks_and_ten_requests_a_sweep(
-    desk: Desk, alive: Callable[[], tuple[int, int]]
+    desk: FakeTransferList, alive: Callable[[], tuple[int, int]]
 ) -> None:
     desk.latency = 0.05
     tasks: list[int] = []
@@ -39,7 +39,7 @@ async def test_a_thousand_need_a_few_tasks_and_ten_requests_a_sweep(
 
 
 async def test_what_is_known_is_told_first_and_costs_nothing(
-    desk: Desk, make: Callable[..., Withdrawal]
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
 ) -> None:
     desk.open("u", (0, "WAITING"))
 
@@ -50,7 +50,7 @@ async def test_what_is_known_is_told_first_and_costs_nothing(
 
 
 async def test_a_change_is_told_at_once_if_nobody_looks_elsewhere(
-    desk_for: type[Desk], plain: PollSchedule
+    desk_for: type[FakeTransferList], plain: PollSchedule
 ) -> None:
     one, other = desk_for(plain), desk_for(PollSchedule(first=0.7))
     pollers = [one.open("u", (0, "WAITING"), (50, "DONE")), other.open("v", (0, "WAITING"), (900, "DONE"))]
@@ -62,7 +62,7 @@ async def test_a_change_is_told_at_once_if_nobody_looks_elsewhere(
 
 
 async def test_even_a_slow_look_comes_to_its_end_beside_a_busy_watcher(
-    desk_for: type[Desk], plain: PollSchedule
+    desk_for: type[FakeTransferList], plain: PollSchedule
 ) -> None:
     slow, busy = desk_for(plain), desk_for(plain)
     slow.latency = 5
@@ -80,7 +80,7 @@ async def test_even_a_slow_look_comes_to_its_end_beside_a_busy_watcher(
     assert len(slow.requests) <= 4
 
 
-async def test_what_is_served_while_nobody_steps_is_told_by_the_next_step(desk: Desk) -> None:
+async def test_what_is_served_while_nobody_steps_is_told_by_the_next_step(desk: FakeTransferList) -> None:
     changes = RegionChanges([desk.open(name, (0, "WAITING"), (5, "DONE")) for name in "ab"])
     told = [(await anext(changes))[1].state.value for _ in "ab"]
     await desk.outcomes(desk.poller("a"), desk.poller("b"))
@@ -92,7 +92,7 @@ async def test_what_is_served_while_nobody_steps_is_told_by_the_next_step(desk: 
     assert not desk.requests
 
 
-async def test_what_is_dropped_is_forgotten(desk: Desk) -> None:
+async def test_what_is_dropped_is_forgotten(desk: FakeTransferList) -> None:
     changes = RegionChanges([desk.open(f"u{number}", (0, "WAITING"), (5, "DONE")) for number in range(3)])
     await anext(changes)
     assert desk.watcher.watched == 3

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from upbit_async import errors
-from upbit_async.events import LookFailed
+from upbit_async.events import PollFailed
 from upbit_async.policy import PollSchedule
-from upbit_async.polling.lone import SPACING, LoneTransfers
 from upbit_async.polling.schedule import wait_after
-from upbit_async.polling.subscription import Entry
+from upbit_async.polling.single_polls import SPACING, LoneTransfers
+from upbit_async.polling.subscription import WatchedTransfer
 from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.polling.conftest import Desk
+    from tests.polling.conftest import FakeTransferList
     from upbit_async.models import Withdrawal
     from upbit_async.polling import WithdrawalPoller
 
@@ -35,14 +35,14 @@ REFUSAL = errors.ValidationError("no such id", status=400, name="validation_erro
 RATE = 29
 
 
-def poison(desk: Desk, names: Sequence[str], error: Exception = ODD_ROW) -> set[str]:
+def poison(desk: FakeTransferList, names: Sequence[str], error: Exception = ODD_ROW) -> set[str]:
     """Let a request fail as long as it asks for one of the names that are in the set that is returned."""
     poisoned = set(names)
     desk.fault = lambda uuids: error if poisoned.intersection(uuids) else None
     return poisoned
 
 
-def limited(desk: Desk) -> None:
+def limited(desk: FakeTransferList) -> None:
     """Let 29 requests begin in a second, and take 50 ms each."""
     free = -math.inf
 
@@ -57,7 +57,7 @@ def limited(desk: Desk) -> None:
 class Crowd:
     """Waits for many at once, and when each was told its end."""
 
-    def __init__(self, desk: Desk, poisoned: int, count: int, *, ends: float) -> None:
+    def __init__(self, desk: FakeTransferList, poisoned: int, count: int, *, ends: float) -> None:
         self.names = [f"u{number}" for number in range(count)]
         random.Random(count + poisoned).shuffle(self.names)
         self.good, self.bad = self.names[poisoned:], self.names[:poisoned]
@@ -78,7 +78,7 @@ class Crowd:
             tasks.cancel_scope.cancel()
 
 
-async def test_a_hundred_odd_rows_among_a_thousand_hold_up_nobody(desk_for: type[Desk]) -> None:
+async def test_a_hundred_odd_rows_among_a_thousand_hold_up_nobody(desk_for: type[FakeTransferList]) -> None:
     desk = desk_for(PollSchedule())
     limited(desk)
     crowd = Crowd(desk, 100, 1000, ends=100)
@@ -97,7 +97,9 @@ async def test_a_hundred_odd_rows_among_a_thousand_hold_up_nobody(desk_for: type
     assert all(after - before >= SPACING - 1e-6 for before, after in itertools.pairwise(alone))
 
 
-async def test_a_search_among_a_thousand_is_over_in_twenty_three_seconds(desk_for: type[Desk]) -> None:
+async def test_a_search_among_a_thousand_is_over_in_twenty_three_seconds(
+    desk_for: type[FakeTransferList],
+) -> None:
     desk = desk_for(PollSchedule())
     limited(desk)
     crowd = Crowd(desk, 100, 1000, ends=0)
@@ -108,7 +110,7 @@ async def test_a_search_among_a_thousand_is_over_in_twenty_three_seconds(desk_fo
     assert sorted(crowd.told) == sorted(crowd.good)
 
 
-async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[Desk]) -> None:
+async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[FakeTransferList]) -> None:
     desk = desk_for(PollSchedule())
     limited(desk)
     crowd = Crowd(desk, 100, 1000, ends=0)
@@ -127,12 +129,14 @@ async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[Desk]) -
     assert sorted(crowd.told) == sorted(crowd.good)
     assert len(desk.requests) == 10
     assert max(crowd.told.values()) - began < 0.5
-    failed = [event for event in desk.events if isinstance(event, LookFailed)]
+    failed = [event for event in desk.events if isinstance(event, PollFailed)]
     assert sorted(uuid for event in failed for uuid in event.uuids) == sorted(crowd.bad)
 
 
 @pytest.mark.parametrize("absent", [0, 1, 30])
-async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(desk: Desk, absent: int) -> None:
+async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(
+    desk: FakeTransferList, absent: int
+) -> None:
     read = desk.fetch
 
     async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
@@ -155,12 +159,12 @@ async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(desk: Desk,
         tasks.cancel_scope.cancel()
 
     assert Counter(ended) == Counter({"DONE": 40, "NotFound": absent})
-    failed = [event for event in desk.events if isinstance(event, LookFailed)]
+    failed = [event for event in desk.events if isinstance(event, PollFailed)]
     assert {event.uuids for event in failed} == {("odd",)}
     assert len(desk.requests) < 60
 
 
-async def test_a_format_that_nobody_can_read_costs_no_search(desk: Desk) -> None:
+async def test_a_format_that_nobody_can_read_costs_no_search(desk: FakeTransferList) -> None:
     read = desk.fetch
 
     async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
@@ -172,11 +176,11 @@ async def test_a_format_that_nobody_can_read_costs_no_search(desk: Desk) -> None
     assert len(desk.requests) == 3
 
 
-def _with_fetch(desk: Desk, fetch: Any) -> Any:
+def _with_fetch(desk: FakeTransferList, fetch: Any) -> Any:
     return attrs.evolve(desk.watcher._settings, fetch=fetch)
 
 
-async def test_whose_row_is_mended_is_told_and_polled_with_others_again(desk: Desk) -> None:
+async def test_whose_row_is_mended_is_told_and_polled_with_others_again(desk: FakeTransferList) -> None:
     names = ["odd", "a", "b"]
     pollers = [desk.open(name, (0, "PROCESSING"), (500, "DONE")) for name in names]
     poisoned = poison(desk, ["odd"])
@@ -197,7 +201,7 @@ async def test_whose_row_is_mended_is_told_and_polled_with_others_again(desk: De
     assert any(len(uuids) == 3 for uuids in after)
 
 
-async def test_alone_it_is_polled_ever_less_often(desk: Desk) -> None:
+async def test_alone_it_is_polled_ever_less_often(desk: FakeTransferList) -> None:
     desk.open("odd", (0, "PROCESSING"))
     poison(desk, ["odd"])
     with anyio.move_on_after(200):
@@ -208,7 +212,7 @@ async def test_alone_it_is_polled_ever_less_often(desk: Desk) -> None:
     assert max(gaps) == pytest.approx(30)
 
 
-async def test_when_all_rows_are_odd_the_account_is_left_its_calls(desk: Desk) -> None:
+async def test_when_all_rows_are_odd_the_account_is_left_its_calls(desk: FakeTransferList) -> None:
     desk.latency = 0.05
     names = [f"u{number}" for number in range(400)]
     poison(desk, names)
@@ -221,7 +225,7 @@ async def test_when_all_rows_are_odd_the_account_is_left_its_calls(desk: Desk) -
     assert set(names) == {uuid for (uuid,) in later}, "each has its turn"
 
 
-async def test_a_last_look_waits_for_no_turn(desk: Desk) -> None:
+async def test_a_last_look_waits_for_no_turn(desk: FakeTransferList) -> None:
     desk.latency = 0.01
     names = [f"u{number}" for number in range(50)]
     poison(desk, names)
@@ -243,7 +247,7 @@ async def test_a_last_look_waits_for_no_turn(desk: Desk) -> None:
     assert desk.watcher.watched == 0
 
 
-async def test_who_is_polled_alone_leaves_nothing_behind(desk: Desk) -> None:
+async def test_who_is_polled_alone_leaves_nothing_behind(desk: FakeTransferList) -> None:
     poison(desk, ["odd"])
     for _ in range(3):
         with anyio.move_on_after(10):
@@ -263,7 +267,7 @@ SOME = settings(deadline=None, max_examples=40, suppress_health_check=[HealthChe
 @given(data=st.data(), count=st.integers(1, 260), refuses=st.booleans(), latency=st.sampled_from([0.0, 0.02]))
 @pytest.mark.parametrize("anyio_backend", ["trio-virtual"], indirect=True)
 def test_splitting_finds_whom_to_blame_and_tells_all_others(
-    desk_for: type[Desk],
+    desk_for: type[FakeTransferList],
     data: st.DataObject,
     count: int,
     refuses: bool,
@@ -304,7 +308,7 @@ def test_splitting_finds_whom_to_blame_and_tells_all_others(
         if refuses:  # a wait ends only by a poll of its own
             assert {uuids[0] for _, uuids in desk.requests if len(uuids) == 1} >= bad
         else:
-            failed = [event.uuids for event in desk.events if isinstance(event, LookFailed)]
+            failed = [event.uuids for event in desk.events if isinstance(event, PollFailed)]
             assert sorted(failed) == sorted((name,) for name in bad)
 
     anyio.run(run, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
@@ -326,8 +330,10 @@ def test_splitting_finds_whom_to_blame_and_tells_all_others(
 def test_turns_are_spaced_and_one_at_a_time_and_never_missed(
     steps: list[tuple[str, int, float]], deadlines: list[float]
 ) -> None:
-    entries: list[Entry[Withdrawal]] = [
-        Entry(uuid=str(n), key=str(n), started=0, quiet_since=0, ready=0, due=n / 2, deadline=deadline)
+    entries: list[WatchedTransfer[Withdrawal]] = [
+        WatchedTransfer(
+            uuid=str(n), key=str(n), started=0, quiet_since=0, ready=0, due=n / 2, deadline=deadline
+        )
         for n, deadline in enumerate(deadlines)
     ]
     lone: LoneTransfers[Withdrawal] = LoneTransfers()

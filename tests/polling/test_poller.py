@@ -17,7 +17,7 @@ from upbit_async.region import Region
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.polling.conftest import Desk
+    from tests.polling.conftest import FakeTransferList
     from upbit_async.models import Withdrawal
     from upbit_async.polling import StateChange
 
@@ -26,7 +26,7 @@ async def collected(poller: WithdrawalPoller) -> list[StateChange[Withdrawal]]:
     return [change async for change in poller.changes()]
 
 
-async def test_changes_come_once_in_order_and_end(desk: Desk) -> None:
+async def test_changes_come_once_in_order_and_end(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "WAITING"), (10, "PROCESSING"), (100, "DONE"))
 
     changes = await collected(poller)
@@ -38,20 +38,20 @@ async def test_changes_come_once_in_order_and_end(desk: Desk) -> None:
     assert poller.last is changes[-1].record
 
 
-async def test_a_jump_is_skipped(desk: Desk) -> None:
+async def test_a_jump_is_skipped(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "WAITING"), (10, "PROCESSING"), (10.1, "DONE"))
 
     assert [change.skipped for change in await collected(poller)] == [False, True]
 
 
-async def test_a_state_that_goes_back_and_an_unknown_one_are_told(desk: Desk) -> None:
+async def test_a_state_that_goes_back_and_an_unknown_one_are_told(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "PROCESSING"), (10, "WAITING"), (20, "MOONED"), (90, "DONE"))
 
     assert [change.state for change in await collected(poller)] == ["PROCESSING", "WAITING", "MOONED", "DONE"]
 
 
 async def test_what_is_known_comes_first_and_costs_nothing(
-    desk: Desk, make: Callable[..., Withdrawal]
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
 ) -> None:
     desk.open("u", (0, "DONE"))
     poller = desk.poller("u", make("u", "WAITING"))
@@ -65,7 +65,9 @@ async def test_what_is_known_comes_first_and_costs_nothing(
     assert [change async for change in changes] == []
 
 
-async def test_a_final_record_needs_no_request(desk: Desk, make: Callable[..., Withdrawal]) -> None:
+async def test_a_final_record_needs_no_request(
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
+) -> None:
     record = make("u", "DONE")
     poller = desk.poller("u", record)
 
@@ -75,7 +77,7 @@ async def test_a_final_record_needs_no_request(desk: Desk, make: Callable[..., W
     assert not desk.requests
 
 
-async def test_an_unseen_withdrawal_is_looked_at_at_once(desk: Desk) -> None:
+async def test_an_unseen_withdrawal_is_looked_at_at_once(desk: FakeTransferList) -> None:
     began = anyio.current_time()
 
     await desk.open("u", (0, "DONE")).wait()
@@ -83,7 +85,7 @@ async def test_an_unseen_withdrawal_is_looked_at_at_once(desk: Desk) -> None:
     assert desk.times() == [began]
 
 
-async def test_one_poller_serves_many_at_once_and_again(desk: Desk) -> None:
+async def test_one_poller_serves_many_at_once_and_again(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "WAITING"), (3, "PROCESSING"), (60, "DONE"))
     seen: list[list[str]] = []
 
@@ -99,7 +101,7 @@ async def test_one_poller_serves_many_at_once_and_again(desk: Desk) -> None:
     assert [change.state for change in await collected(poller)] == ["DONE"]
 
 
-async def test_a_slow_consumer_misses_nothing_while_others_wait(desk: Desk) -> None:
+async def test_a_slow_consumer_misses_nothing_while_others_wait(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "WAITING"), (5, "PROCESSING"), (60, "DONE"))
     seen: list[str] = []
     async with anyio.create_task_group() as tasks:
@@ -111,7 +113,7 @@ async def test_a_slow_consumer_misses_nothing_while_others_wait(desk: Desk) -> N
     assert seen == ["WAITING", "PROCESSING", "DONE"]
 
 
-async def test_a_generator_that_is_closed_early_leaks_nothing(desk: Desk) -> None:
+async def test_a_generator_that_is_closed_early_leaks_nothing(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "WAITING"), (5, "DONE"))
     changes = poller.changes()
     await anext(changes)
@@ -123,7 +125,7 @@ async def test_a_generator_that_is_closed_early_leaks_nothing(desk: Desk) -> Non
     assert poller.last is not None
 
 
-async def test_the_latest_record_is_kept_and_a_final_one_for_good(desk: Desk) -> None:
+async def test_the_latest_record_is_kept_and_a_final_one_for_good(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "PROCESSING"), (40, "DONE"))
     changes = poller.changes()
     await anext(changes)
@@ -139,7 +141,7 @@ async def test_the_latest_record_is_kept_and_a_final_one_for_good(desk: Desk) ->
 # --- timeouts ---
 
 
-async def test_the_last_look_is_exactly_at_the_deadline(desk: Desk) -> None:
+async def test_the_last_look_is_exactly_at_the_deadline(desk: FakeTransferList) -> None:
     began = anyio.current_time()
     poller = desk.open("u", (0, "PROCESSING"))
 
@@ -153,11 +155,11 @@ async def test_the_last_look_is_exactly_at_the_deadline(desk: Desk) -> None:
     assert desk.watcher.watched == 0
 
 
-async def test_what_ends_just_before_the_deadline_is_seen(desk: Desk) -> None:
+async def test_what_ends_just_before_the_deadline_is_seen(desk: FakeTransferList) -> None:
     assert (await desk.open("u", (0, "PROCESSING"), (99.9, "DONE")).wait(timeout=100)).state == "DONE"
 
 
-async def test_last_looks_go_together(desk: Desk) -> None:
+async def test_last_looks_go_together(desk: FakeTransferList) -> None:
     pollers = [desk.open(f"u{number}", (0, "PROCESSING")) for number in range(50)]
     timeouts = itertools.count()
 
@@ -174,7 +176,7 @@ async def test_last_looks_go_together(desk: Desk) -> None:
     assert Counter(desk.times())[max(desk.times())] == 1
 
 
-async def test_a_deadline_among_patient_waiters_concerns_only_its_own(desk: Desk) -> None:
+async def test_a_deadline_among_patient_waiters_concerns_only_its_own(desk: FakeTransferList) -> None:
     poller = desk.open("u", (0, "PROCESSING"), (300, "DONE"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(desk.poller("u").wait)
@@ -189,7 +191,7 @@ async def test_a_deadline_among_patient_waiters_concerns_only_its_own(desk: Desk
 
 
 @pytest.mark.parametrize("history", [[(0, "PROCESSING")], []])
-async def test_no_time_means_one_look(desk: Desk, history: list[tuple[float, str]]) -> None:
+async def test_no_time_means_one_look(desk: FakeTransferList, history: list[tuple[float, str]]) -> None:
     poller = desk.open("u", *history)
 
     with pytest.raises(errors.PollTimeout) as caught:
@@ -201,7 +203,7 @@ async def test_no_time_means_one_look(desk: Desk, history: list[tuple[float, str
 
 
 async def test_an_odd_id_that_upbit_has_told_gets_its_handle(
-    desk: Desk, make: Callable[..., Withdrawal]
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
 ) -> None:
     odd = "x" * 300
 
@@ -209,7 +211,7 @@ async def test_an_odd_id_that_upbit_has_told_gets_its_handle(
 
 
 async def test_no_time_means_one_look_for_a_known_record_too(
-    desk: Desk, make: Callable[..., Withdrawal]
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
 ) -> None:
     desk.open("u", (0, "DONE"))
 
@@ -217,7 +219,7 @@ async def test_no_time_means_one_look_for_a_known_record_too(
     assert len(desk.requests) == 1
 
 
-async def test_a_last_look_that_fails_is_the_cause(desk: Desk) -> None:
+async def test_a_last_look_that_fails_is_the_cause(desk: FakeTransferList) -> None:
     trouble = errors.TransportError("no answer")
     desk.fault = lambda _uuids: trouble
 
@@ -229,7 +231,7 @@ async def test_a_last_look_that_fails_is_the_cause(desk: Desk) -> None:
 
 @pytest.mark.parametrize("trouble", [None, errors.TransportError("no answer")], ids=["seen", "failed"])
 async def test_a_look_under_way_at_the_deadline_is_the_last(
-    desk: Desk, trouble: errors.UpbitError | None
+    desk: FakeTransferList, trouble: errors.UpbitError | None
 ) -> None:
     desk.latency = 20
     desk.fault = lambda _uuids: trouble
@@ -243,7 +245,7 @@ async def test_a_look_under_way_at_the_deadline_is_the_last(
     assert caught.value.__cause__ is trouble
 
 
-async def test_who_waits_longer_is_not_hurried_by_a_deadline_that_has_passed(desk: Desk) -> None:
+async def test_who_waits_longer_is_not_hurried_by_a_deadline_that_has_passed(desk: FakeTransferList) -> None:
     desk.latency = 20
     poller = desk.open("u", (0, "PROCESSING"), (60, "DONE"))
     async with anyio.create_task_group() as tasks:
@@ -255,7 +257,7 @@ async def test_who_waits_longer_is_not_hurried_by_a_deadline_that_has_passed(des
     assert second - first > 20.5
 
 
-async def test_what_a_look_under_way_at_the_deadline_brings_is_told(desk: Desk) -> None:
+async def test_what_a_look_under_way_at_the_deadline_brings_is_told(desk: FakeTransferList) -> None:
     desk.latency = 3
     poller = desk.open("u", (0, "PROCESSING"), (3.5, "DONE"))
 
@@ -263,7 +265,7 @@ async def test_what_a_look_under_way_at_the_deadline_brings_is_told(desk: Desk) 
     assert anyio.current_time() - desk.times()[-1] == pytest.approx(3)
 
 
-async def test_a_callers_deadline_simply_cancels(desk: Desk) -> None:
+async def test_a_callers_deadline_simply_cancels(desk: FakeTransferList) -> None:
     with pytest.raises(TimeoutError):
         with anyio.fail_after(10):
             await desk.open("u", (0, "PROCESSING")).wait(timeout=math.inf)
@@ -275,7 +277,11 @@ async def test_a_callers_deadline_simply_cancels(desk: Desk) -> None:
     ("timeout", "error"),
     [(-1, ValueError), (math.nan, ValueError), (True, TypeError), ("5", TypeError), (Decimal(5), TypeError)],
 )
-async def test_an_odd_timeout_is_refused(desk: Desk, timeout: Any, error: type[Exception]) -> None:  # noqa: ASYNC109
+async def test_an_odd_timeout_is_refused(
+    desk: FakeTransferList,
+    timeout: Any,  # noqa: ASYNC109 - it is passed on
+    error: type[Exception],
+) -> None:
     with pytest.raises(error, match="timeout"):
         await desk.open("u", (0, "DONE")).result(timeout=timeout)
     assert not desk.requests
@@ -284,7 +290,7 @@ async def test_an_odd_timeout_is_refused(desk: Desk, timeout: Any, error: type[E
 # --- results ---
 
 
-async def test_a_withdrawal_that_is_done_is_the_result(desk: Desk) -> None:
+async def test_a_withdrawal_that_is_done_is_the_result(desk: FakeTransferList) -> None:
     assert (await desk.open("u", (0, "WAITING"), (5, "DONE")).result()).state == "DONE"
 
 
@@ -296,7 +302,9 @@ async def test_a_withdrawal_that_is_done_is_the_result(desk: Desk) -> None:
         ("REJECTED", errors.WithdrawalRejected),
     ],
 )
-async def test_another_end_is_an_error(desk: Desk, state: str, kind: type[errors.WithdrawalNotDone]) -> None:
+async def test_another_end_is_an_error(
+    desk: FakeTransferList, state: str, kind: type[errors.WithdrawalNotDone]
+) -> None:
     poller = desk.open("u", (0, "WAITING"), (5, state))
 
     with pytest.raises(kind, match=f"u of 13 USDT ended as {state}") as caught:
@@ -310,7 +318,7 @@ async def test_another_end_is_an_error(desk: Desk, state: str, kind: type[errors
 # --- values ---
 
 
-def test_a_poller_is_a_cheap_value(desk: Desk, make: Callable[..., Withdrawal]) -> None:
+def test_a_poller_is_a_cheap_value(desk: FakeTransferList, make: Callable[..., Withdrawal]) -> None:
     poller = desk.poller("9F43")
 
     assert poller.uuid == "9F43"
@@ -324,7 +332,7 @@ def test_a_poller_is_a_cheap_value(desk: Desk, make: Callable[..., Withdrawal]) 
     assert repr(desk.poller("u", make("u"))).endswith("WAITING>")
 
 
-def test_the_resume_token_names_what_is_needed_and_nothing_else(desk: Desk) -> None:
+def test_the_resume_token_names_what_is_needed_and_nothing_else(desk: FakeTransferList) -> None:
     assert json.loads(desk.poller("9f43").resume_token) == {
         "v": 1,
         "kind": "withdrawal",
@@ -334,7 +342,7 @@ def test_the_resume_token_names_what_is_needed_and_nothing_else(desk: Desk) -> N
     }
 
 
-def test_what_is_no_id_is_refused(desk: Desk, make: Callable[..., Withdrawal]) -> None:
+def test_what_is_no_id_is_refused(desk: FakeTransferList, make: Callable[..., Withdrawal]) -> None:
     odd: Any = 7
     with pytest.raises(ValueError, match="without a uuid"):
         desk.poller("")

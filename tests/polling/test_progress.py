@@ -29,7 +29,7 @@ def run(*words: str, kind: Any = WithdrawalState) -> list[StateChange[Row]]:
     return [change for change in changes if change is not None]
 
 
-def told(*words: str, kind: Any = WithdrawalState) -> list[str]:
+def states(*words: str, kind: Any = WithdrawalState) -> list[str]:
     return [change.state.value for change in run(*words, kind=kind)]
 
 
@@ -94,7 +94,7 @@ def test_an_unknown_state_is_told_and_is_not_final() -> None:
 
 
 def test_after_a_final_state_nothing_is_told() -> None:
-    assert told("DONE", "WAITING", "FAILED") == ["DONE"]
+    assert states("DONE", "WAITING", "FAILED") == ["DONE"]
 
 
 def test_deposits_have_side_roads() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.policy import PollSchedule
-from upbit_async.polling.schedule import draw_stretch, next_look, wait_after
+from upbit_async.polling.schedule import draw_stretch, next_poll, wait_after
 
 schedules = st.builds(
     PollSchedule,
@@ -46,7 +46,7 @@ def test_a_look_comes_along_only_when_it_is_almost_due(
     schedule: PollSchedule, began: float, quiet: float, rand: float
 ) -> None:
     now = began + quiet
-    look = next_look(schedule, now=now, quiet_since=began, stretch=draw_stretch(schedule, lambda: rand))
+    look = next_poll(schedule, now=now, quiet_since=began, stretch=draw_stretch(schedule, lambda: rand))
 
     assert now <= look.ready <= look.due
     assert look.due <= now + schedule.longest * (1 + schedule.jitter) + 1e-6
@@ -55,4 +55,4 @@ def test_a_look_comes_along_only_when_it_is_almost_due(
 def test_after_a_change_looks_are_fast_again() -> None:
     schedule = PollSchedule(first=2, jitter=0)
 
-    assert next_look(schedule, now=1000, quiet_since=1000, stretch=1).due == 1002
+    assert next_poll(schedule, now=1000, quiet_since=1000, stretch=1).due == 1002

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from upbit_async.errors import PollTimeout
-from upbit_async.events import LookFailed, StateSeen
+from upbit_async.events import PollFailed, StateChanged
 from upbit_async.models import Withdrawal
 from upbit_async.policy import PollSchedule
 from upbit_async.polling import Watcher, WithdrawalPoller
@@ -23,13 +23,13 @@ from upbit_async.region import Region
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.polling.conftest import Desk
+    from tests.polling.conftest import FakeTransferList
 
 
 # --- many at once ---
 
 
-async def test_a_sweep_takes_along_what_is_almost_due(desk_for: type[Desk]) -> None:
+async def test_a_sweep_takes_along_what_is_almost_due(desk_for: type[FakeTransferList]) -> None:
     desk = desk_for(PollSchedule(first=10, factor=1, longest=10, jitter=0.2))
     early = desk.open("early", (0, "PROCESSING"), (200, "DONE"))
 
@@ -44,7 +44,7 @@ async def test_a_sweep_takes_along_what_is_almost_due(desk_for: type[Desk]) -> N
     assert Counter(len(uuids) for _, uuids in desk.requests)[2] >= 15
 
 
-async def test_the_last_request_of_a_sweep_is_filled(desk: Desk) -> None:
+async def test_the_last_request_of_a_sweep_is_filled(desk: FakeTransferList) -> None:
     due = [desk.open(f"due{number}", (0, "PROCESSING"), (1000, "DONE")) for number in range(30)]
     idle = [desk.open(f"idle{number}", (0, "PROCESSING"), (1000, "DONE")) for number in range(150)]
 
@@ -62,7 +62,7 @@ async def test_the_last_request_of_a_sweep_is_filled(desk: Desk) -> None:
     assert desk.watcher.watched == 0
 
 
-async def test_a_sweep_looks_at_nobody_twice_and_not_at_who_has_left(desk: Desk) -> None:
+async def test_a_sweep_looks_at_nobody_twice_and_not_at_who_has_left(desk: FakeTransferList) -> None:
     desk.latency = 0.1
     began = anyio.current_time()
 
@@ -84,7 +84,7 @@ async def test_a_sweep_looks_at_nobody_twice_and_not_at_who_has_left(desk: Desk)
     assert all("stays" in uuid for at, uuid in asked if at > 0.15)
 
 
-async def test_a_few_batches_are_under_way_at_once_and_published_as_they_come(desk: Desk) -> None:
+async def test_a_few_batches_are_under_way_at_once_and_published_as_they_come(desk: FakeTransferList) -> None:
     desk.latency = 5
     pollers = [desk.open(f"u{number}", (0, "DONE")) for number in range(750)]
     ends: Counter[float] = Counter()
@@ -105,7 +105,7 @@ async def test_a_few_batches_are_under_way_at_once_and_published_as_they_come(de
 
 
 async def test_looks_keep_to_the_schedule_a_fifth_more_or_less_and_are_fast_after_a_change(
-    desk_for: type[Desk], make: Callable[..., Withdrawal]
+    desk_for: type[FakeTransferList], make: Callable[..., Withdrawal]
 ) -> None:
     schedule = PollSchedule()
     desk = desk_for(schedule)
@@ -126,7 +126,7 @@ async def test_looks_keep_to_the_schedule_a_fifth_more_or_less_and_are_fast_afte
     assert max(later - at for at, later in itertools.pairwise(desk.times())) > 28
 
 
-async def test_a_slow_look_holds_up_nobody_else(desk: Desk) -> None:
+async def test_a_slow_look_holds_up_nobody_else(desk: FakeTransferList) -> None:
     desk.lag = lambda: 10 if "slow" in desk.requests[-1][1] else 0
     slow = desk.open("slow", (0, "DONE"))
     began = anyio.current_time()
@@ -143,7 +143,7 @@ async def test_a_slow_look_holds_up_nobody_else(desk: Desk) -> None:
         assert slow.last is None
 
 
-async def test_at_most_three_looks_are_under_way(desk: Desk) -> None:
+async def test_at_most_three_looks_are_under_way(desk: FakeTransferList) -> None:
     desk.latency = 10
     async with anyio.create_task_group() as tasks:
         for number in range(20):
@@ -154,7 +154,7 @@ async def test_at_most_three_looks_are_under_way(desk: Desk) -> None:
     assert len(desk.requests) == 4
 
 
-async def test_last_looks_go_before_a_crowd(desk: Desk) -> None:
+async def test_last_looks_go_before_a_crowd(desk: FakeTransferList) -> None:
     desk.latency = 1
     ended: list[float] = []
 
@@ -180,7 +180,7 @@ async def test_last_looks_go_before_a_crowd(desk: Desk) -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
 @pytest.mark.parametrize("first", [True, False])
-async def test_a_native_deadline_ends_its_own_wait_only(desk: Desk, first: bool) -> None:
+async def test_a_native_deadline_ends_its_own_wait_only(desk: FakeTransferList, first: bool) -> None:
     desk.latency = 0.4
     patient = desk.open("patient", (0, "PROCESSING"), (10, "DONE"))
     hasty = desk.open("hasty", (0, "PROCESSING"), (10, "DONE"))
@@ -206,7 +206,9 @@ async def _nothing() -> None:
     pass
 
 
-async def test_with_comings_and_goings_nobody_is_late_and_nothing_leaks(desk_for: type[Desk]) -> None:
+async def test_with_comings_and_goings_nobody_is_late_and_nothing_leaks(
+    desk_for: type[FakeTransferList],
+) -> None:
     schedule = PollSchedule()
     desk = desk_for(schedule)
     desk.latency = 0.05
@@ -233,7 +235,7 @@ async def test_with_comings_and_goings_nobody_is_late_and_nothing_leaks(desk_for
 
 @pytest.mark.parametrize("moment", [0.0, 0.1, 0.3, 1.0, 1.3, 1.6])
 async def test_whoever_is_cancelled_at_whatever_tick_the_others_go_on(
-    desk_for: type[Desk], moment: float
+    desk_for: type[FakeTransferList], moment: float
 ) -> None:
     async def wait(poller: WithdrawalPoller, scope: anyio.CancelScope, ended: list[float]) -> None:
         with scope:
@@ -261,7 +263,7 @@ async def test_whoever_is_cancelled_at_whatever_tick_the_others_go_on(
         assert desk.watcher.watched == 0
 
 
-async def test_a_newcomer_makes_the_leader_plan_anew(desk: Desk) -> None:
+async def test_a_newcomer_makes_the_leader_plan_anew(desk: FakeTransferList) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(desk.open("slow", (0, "PROCESSING"), (900, "DONE")).wait)
         await anyio.sleep(301)
@@ -273,7 +275,9 @@ async def test_a_newcomer_makes_the_leader_plan_anew(desk: Desk) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_a_second_waiter_for_the_same_withdrawal_is_told_at_once_and_looks_soon(desk: Desk) -> None:
+async def test_a_second_waiter_for_the_same_withdrawal_is_told_at_once_and_looks_soon(
+    desk: FakeTransferList,
+) -> None:
     poller = desk.open("u", (0, "PROCESSING"), (305, "DONE"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(poller.wait)
@@ -290,7 +294,7 @@ async def test_a_second_waiter_for_the_same_withdrawal_is_told_at_once_and_looks
 
 
 async def test_what_one_waiter_knows_counts_for_the_other(
-    desk_for: type[Desk], make: Callable[..., Withdrawal]
+    desk_for: type[FakeTransferList], make: Callable[..., Withdrawal]
 ) -> None:
     desk = desk_for(PollSchedule(grace=0, jitter=0))
     desk.latency = 1
@@ -301,21 +305,21 @@ async def test_what_one_waiter_knows_counts_for_the_other(
         await anyio.sleep(20)
         tasks.cancel_scope.cancel()
 
-    assert any(isinstance(event, LookFailed) for event in desk.events)
+    assert any(isinstance(event, PollFailed) for event in desk.events)
 
 
 # --- events ---
 
 
 async def test_changes_are_events_and_oddities_are_logged_once(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: FakeTransferList, caplog: pytest.LogCaptureFixture
 ) -> None:
     poller = desk.open("u", (0, "PROCESSING"), (5, "WAITING"), (20, "MOONED"), (60, "DONE"))
 
     with caplog.at_level(logging.WARNING, logger="upbit_async.polling"):
         await desk.outcomes(poller, desk.poller("u"))
 
-    seen = [(event.previous, event.state) for event in desk.events if isinstance(event, StateSeen)]
+    seen = [(event.previous, event.state) for event in desk.events if isinstance(event, StateChanged)]
     assert seen == [
         (None, "PROCESSING"),
         ("PROCESSING", "WAITING"),
@@ -328,18 +332,20 @@ async def test_changes_are_events_and_oddities_are_logged_once(
     ]
 
 
-async def test_what_is_known_beforehand_is_no_event(desk: Desk, make: Callable[..., Withdrawal]) -> None:
+async def test_what_is_known_beforehand_is_no_event(
+    desk: FakeTransferList, make: Callable[..., Withdrawal]
+) -> None:
     desk.open("u", (0, "WAITING"), (5, "DONE"))
 
     await desk.poller("u", make("u", "WAITING")).wait()
 
-    assert [event.state for event in desk.events if isinstance(event, StateSeen)] == ["DONE"]
+    assert [event.state for event in desk.events if isinstance(event, StateChanged)] == ["DONE"]
 
 
 # --- event loops ---
 
 
-def test_a_loop_that_was_torn_down_does_not_jam_the_next(desk: Desk) -> None:
+def test_a_loop_that_was_torn_down_does_not_jam_the_next(desk: FakeTransferList) -> None:
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)
 
@@ -366,7 +372,7 @@ def test_a_loop_that_was_torn_down_does_not_jam_the_next(desk: Desk) -> None:
             coroutine.close()
 
 
-def test_a_watcher_can_be_made_outside_a_loop(desk: Desk) -> None:
+def test_a_watcher_can_be_made_outside_a_loop(desk: FakeTransferList) -> None:
     watcher = Watcher[Withdrawal](desk.fetch, PollSchedule(), kind="withdrawal", host="sg-api.upbit.com")
     poller = WithdrawalPoller("u", watcher=watcher, region=Region.SG, host="sg-api.upbit.com")
     assert watcher.watched == 0

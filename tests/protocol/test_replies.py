@@ -22,7 +22,7 @@ from upbit_async.errors import (
 )
 from upbit_async.policy import RetryPolicy, Safety
 from upbit_async.protocol.rates import Remaining
-from upbit_async.protocol.replies import Answer, Fault, api_error, classify, hint_for
+from upbit_async.protocol.replies import Answer, Failure, api_error, classify, hint_for
 from upbit_async.protocol.retry import Situation, is_unknown, wait_before_retry
 
 Verdict = Literal["again", "stop", "unknown", "good"]
@@ -70,7 +70,7 @@ def _answer(status: int, body: bytes = b"", headers: dict[str, str] | None = Non
     return Answer(status, headers or {}, body)
 
 
-def _verdict(safety: Safety, fault: Fault | None) -> Verdict:
+def _verdict(safety: Safety, fault: Failure | None) -> Verdict:
     """What a call does after its first attempt."""
     if fault is None:
         return "good"
@@ -81,9 +81,9 @@ def _verdict(safety: Safety, fault: Fault | None) -> Verdict:
     return "stop" if wait is None else "again"
 
 
-TABLE: list[tuple[str, Answer | Fault, Verdict, Verdict]] = [
+TABLE: list[tuple[str, Answer | Failure, Verdict, Verdict]] = [
     # what happened, READ and REPEATABLE, ONCE
-    ("never sent", Fault.NOT_SENT, "again", "again"),
+    ("never sent", Failure.NOT_SENT, "again", "again"),
     ("429 with a name", _answer(429, NAMED), "again", "again"),
     ("429 with a number for a name", _answer(429, NUMBERED), "again", "again"),
     ("429 with a flat name", _answer(429, FLAT), "again", "again"),
@@ -108,7 +108,7 @@ TABLE: list[tuple[str, Answer | Fault, Verdict, Verdict]] = [
     ("502", _answer(502, HTML), "again", "unknown"),
     ("503", _answer(503, HTML, REMAINING), "again", "unknown"),
     ("504", _answer(504, b""), "again", "unknown"),
-    ("a network fault on the way", Fault.NETWORK, "again", "unknown"),
+    ("a network fault on the way", Failure.NETWORK, "again", "unknown"),
     ("a status below 200", _answer(199, NAMED), "stop", "unknown"),
     ("a status that does not exist", _answer(600, NAMED), "stop", "unknown"),
     ("a good status with a defect", Answer(201, {}, b"{}", "too large"), "stop", "unknown"),
@@ -128,7 +128,7 @@ TABLE: list[tuple[str, Answer | Fault, Verdict, Verdict]] = [
 @pytest.mark.parametrize(
     ("happened", "repeatable", "once"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_what_may_be_repeated(happened: Answer | Fault, repeatable: Verdict, once: Verdict) -> None:
+def test_what_may_be_repeated(happened: Answer | Failure, repeatable: Verdict, once: Verdict) -> None:
     fault = classify(happened) if isinstance(happened, Answer) else happened
     assert _verdict(Safety.READ, fault) == repeatable
     assert _verdict(Safety.REPEATABLE, fault) == repeatable

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upbit_async.policy import RetryPolicy, Safety
-from upbit_async.protocol.replies import Fault
+from upbit_async.protocol.replies import Failure
 from upbit_async.protocol.retry import STANDSTILL, RetryBudget, Situation, is_unknown, wait_before_retry
 
-THROTTLINGS = (Fault.THROTTLED, Fault.BARE_THROTTLED)
+THROTTLINGS = (Failure.THROTTLED, Failure.BARE_THROTTLED)
 
 _seconds = st.floats(0, 1000)
 _policies = st.builds(
@@ -21,7 +21,7 @@ _policies = st.builds(
 _situations = st.builds(
     Situation,
     safety=st.sampled_from(Safety),
-    fault=st.sampled_from(Fault),
+    fault=st.sampled_from(Failure),
     attempt=st.integers(1, 70),
     nonce_retried=st.booleans(),
     hint=st.none() | _seconds,
@@ -62,28 +62,28 @@ def test_what_must_not_happen_twice_is_repeated_only_if_it_did_not_happen(
     policy: RetryPolicy, situation: Situation
 ) -> None:
     if situation.safety is Safety.ONCE and wait_before_retry(policy, situation, rand=lambda: 0.0) is not None:
-        assert situation.fault in {Fault.NOT_SENT, Fault.THROTTLED}
+        assert situation.fault in {Failure.NOT_SENT, Failure.THROTTLED}
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_only_a_request_that_must_not_happen_twice_can_be_unknown(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", Failure)
+def test_only_a_request_that_must_not_happen_twice_can_be_unknown(fault: Failure) -> None:
     assert not is_unknown(Safety.READ, fault)
     assert not is_unknown(Safety.REPEATABLE, fault)
-    known = {Fault.NOT_SENT, Fault.THROTTLED, Fault.BANNED, Fault.REFUSED}
+    known = {Failure.NOT_SENT, Failure.THROTTLED, Failure.BANNED, Failure.REFUSED}
     assert is_unknown(Safety.ONCE, fault) == (fault not in known)
 
 
 @pytest.mark.parametrize("safety", [Safety.READ, Safety.REPEATABLE])
 def test_a_used_nonce_is_tried_anew_once_and_at_once(safety: Safety) -> None:
-    assert _wait(Situation(safety, Fault.NONCE_USED, 1)) == 0.0
-    assert _wait(Situation(safety, Fault.NONCE_USED, 2, nonce_retried=True)) is None
-    assert _wait(Situation(safety, Fault.NONCE_USED, 1, hint=3.0)) == 3.0
-    assert _wait(Situation(Safety.ONCE, Fault.NONCE_USED, 1)) is None
+    assert _wait(Situation(safety, Failure.NONCE_USED, 1)) == 0.0
+    assert _wait(Situation(safety, Failure.NONCE_USED, 2, nonce_retried=True)) is None
+    assert _wait(Situation(safety, Failure.NONCE_USED, 1, hint=3.0)) == 3.0
+    assert _wait(Situation(Safety.ONCE, Failure.NONCE_USED, 1)) is None
 
 
 def test_the_ceiling_of_the_jitter_doubles_up_to_the_cap() -> None:
     waits = [
-        _wait(Situation(Safety.READ, Fault.NETWORK, attempt), rand=1.0, attempts=99)
+        _wait(Situation(Safety.READ, Failure.NETWORK, attempt), rand=1.0, attempts=99)
         for attempt in range(1, 12)
     ]
     assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20.0, 20.0]
@@ -91,37 +91,37 @@ def test_the_ceiling_of_the_jitter_doubles_up_to_the_cap() -> None:
 
 def test_after_429_the_jitter_comes_on_top_of_the_standstill() -> None:
     waits = [
-        _wait(Situation(Safety.READ, Fault.THROTTLED, attempt), rand=1.0, attempts=9)
+        _wait(Situation(Safety.READ, Failure.THROTTLED, attempt), rand=1.0, attempts=9)
         for attempt in range(1, 8)
     ]
     assert waits == [2.0, 3.0, 5.0, 9.0, 17.0, 21.0, 21.0]
-    assert _wait(Situation(Safety.ONCE, Fault.THROTTLED, 1), rand=0.0) == 1.0
-    assert _wait(Situation(Safety.READ, Fault.BARE_THROTTLED, 1, hint=7.0), rand=0.0) == 7.0
-    assert _wait(Situation(Safety.READ, Fault.THROTTLED, 1, hint=0.2), rand=0.0) == 1.0
+    assert _wait(Situation(Safety.ONCE, Failure.THROTTLED, 1), rand=0.0) == 1.0
+    assert _wait(Situation(Safety.READ, Failure.BARE_THROTTLED, 1, hint=7.0), rand=0.0) == 7.0
+    assert _wait(Situation(Safety.READ, Failure.THROTTLED, 1, hint=0.2), rand=0.0) == 1.0
 
 
 def test_no_number_of_attempts_overflows() -> None:
-    assert _wait(Situation(Safety.READ, Fault.NETWORK, 10**9), rand=1.0, attempts=10**9 + 1) == 20.0
+    assert _wait(Situation(Safety.READ, Failure.NETWORK, 10**9), rand=1.0, attempts=10**9 + 1) == 20.0
 
 
 @pytest.mark.parametrize("safety", Safety)
-@pytest.mark.parametrize("fault", [Fault.BANNED, Fault.REFUSED, Fault.ODD, Fault.UNREADABLE])
-def test_what_is_settled_is_never_repeated(safety: Safety, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [Failure.BANNED, Failure.REFUSED, Failure.ODD, Failure.UNREADABLE])
+def test_what_is_settled_is_never_repeated(safety: Safety, fault: Failure) -> None:
     assert _wait(Situation(safety, fault, 1, hint=0.0), attempts=99) is None
 
 
 def test_three_attempts_are_made_by_default() -> None:
-    waits = [_wait(Situation(Safety.READ, Fault.UNAVAILABLE, attempt)) is not None for attempt in (1, 2, 3)]
+    waits = [_wait(Situation(Safety.READ, Failure.UNAVAILABLE, attempt)) is not None for attempt in (1, 2, 3)]
     assert waits == [True, True, False]
 
 
 def test_the_budget_costs_what_awss_does() -> None:
     budget = RetryBudget()
     assert (budget.capacity, budget.tokens) == (500, 500)
-    assert (budget.spend(Fault.NETWORK), budget.tokens) == (14, 486)
-    assert (budget.spend(Fault.NOT_SENT), budget.tokens) == (14, 472)
-    assert (budget.spend(Fault.THROTTLED), budget.tokens) == (5, 467)
-    assert (budget.spend(Fault.BARE_THROTTLED), budget.tokens) == (5, 462)
+    assert (budget.spend(Failure.NETWORK), budget.tokens) == (14, 486)
+    assert (budget.spend(Failure.NOT_SENT), budget.tokens) == (14, 472)
+    assert (budget.spend(Failure.THROTTLED), budget.tokens) == (5, 467)
+    assert (budget.spend(Failure.BARE_THROTTLED), budget.tokens) == (5, 462)
 
     budget.succeed(14)
     assert budget.tokens == 476
@@ -131,15 +131,15 @@ def test_the_budget_costs_what_awss_does() -> None:
 
 def test_an_outage_turns_into_quick_failures_after_thirty_five_repetitions() -> None:
     budget = RetryBudget()
-    costs = [budget.spend(Fault.UNAVAILABLE) for _ in range(40)]
+    costs = [budget.spend(Failure.UNAVAILABLE) for _ in range(40)]
     assert costs == [14] * 35 + [None] * 5
     assert budget.tokens == 10
-    assert [budget.spend(Fault.THROTTLED) for _ in range(3)] == [5, 5, None]
+    assert [budget.spend(Failure.THROTTLED) for _ in range(3)] == [5, 5, None]
 
 
 @settings(deadline=None)
-@given(steps=st.lists(st.sampled_from(Fault) | st.none(), max_size=200))
-def test_a_budget_never_leaves_its_bounds(steps: list[Fault | None]) -> None:
+@given(steps=st.lists(st.sampled_from(Failure) | st.none(), max_size=200))
+def test_a_budget_never_leaves_its_bounds(steps: list[Failure | None]) -> None:
     budget, last = RetryBudget(), None
     for fault in steps:
         if fault is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -22,7 +22,7 @@ OLD = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
 
 @pytest.fixture
 async def sandbox() -> AsyncGenerator[Sandbox]:
-    async with Sandbox("sg", plan=Plan.by_hand()) as made:
+    async with Sandbox("sg", transitions=Transitions.manual()) as made:
         yield made
 
 

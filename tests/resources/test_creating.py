@@ -245,7 +245,7 @@ async def test_a_cancellation_whose_answer_was_lost_is_settled_by_reading(
 async def test_a_cancellation_that_lost_the_race_is_refused(sandbox: Sandbox, old: list[str]) -> None:
     def observe(event: Event) -> None:
         if isinstance(event, RetryPlanned):
-            sandbox.withdrawals.advance(old[5], "DONE")
+            sandbox.withdrawals.set_state(old[5], "DONE")
 
     client = sandbox.client(observer=observe)
     sandbox.faults.add(Fault.reset_before("DELETE"))

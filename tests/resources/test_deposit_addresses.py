@@ -9,7 +9,7 @@ import pytest
 from examples import example
 
 from upbit_async.errors import DecodeError, NotFound, PollTimeout, ServerError, ValidationError
-from upbit_async.events import LookFailed
+from upbit_async.events import PollFailed
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ async def test_what_may_pass_does_not_end_the_wait(
     generates(READY)
     address = await client.with_options(observer=told.append).deposits.create_address("BTC", "BTC")
     assert address.deposit_address == READY["deposit_address"]
-    assert [type(event.error) for event in told if isinstance(event, LookFailed)] == [ServerError] * 2
+    assert [type(event.error) for event in told if isinstance(event, PollFailed)] == [ServerError] * 2
 
 
 async def test_what_may_pass_is_the_cause_at_the_deadline_and_an_error_for_who_does_not_wait(

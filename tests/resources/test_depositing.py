@@ -20,7 +20,7 @@ from upbit_async.errors import (
     ValidationError,
 )
 from upbit_async.models import DepositState
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +31,8 @@ MANY, ONE = "/v1/deposits", "/v1/deposit"
 STATES = {state.value for state in DepositState}
 
 
-def slowly(*path: str) -> Plan:
-    return Plan.after_seconds(20, path=path, first="PROCESSING")
+def slowly(*path: str) -> Transitions:
+    return Transitions.after_seconds(20, states=path, first="PROCESSING")
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -59,7 +59,9 @@ async def test_a_list_is_asked_for_like_one_of_withdrawals(client: UpbitClient, 
 
 
 async def test_one_is_got_by_uuid_or_txid_and_never_without(client: UpbitClient, sandbox: Sandbox) -> None:
-    made = sandbox.deposits.arrive("USDT", "TRX", "35.72344", txid="ab" * 32, plan=Plan.by_hand())
+    made = sandbox.deposits.arrive(
+        "USDT", "TRX", "35.72344", txid="ab" * 32, transitions=Transitions.manual()
+    )
     record = await client.deposits.get(made.uuid)
     assert record == await client.deposits.get(txid="ab" * 32)
     assert record == await client.deposits.latest("USDT")
@@ -126,7 +128,7 @@ async def test_the_chance_names_minimum_and_confirmations(
 
 async def test_a_deposit_is_followed_until_it_is_credited(client: UpbitClient, sandbox: Sandbox) -> None:
     before = await client.accounts.get("USDT")
-    made = sandbox.deposits.arrive("USDT", "TRX", 100, plan=slowly("ACCEPTED"))
+    made = sandbox.deposits.arrive("USDT", "TRX", 100, transitions=slowly("ACCEPTED"))
     poller = client.deposits.poller(made.uuid)
     assert [change.state async for change in poller.changes()] == ["PROCESSING", "ACCEPTED"]
     assert (await poller.result()).uuid == made.uuid
@@ -138,7 +140,7 @@ async def test_a_transaction_is_waited_for_before_it_shows(client: UpbitClient, 
 
     async def send_it() -> None:
         await anyio.sleep(600)
-        sandbox.deposits.arrive("USDT", "TRX", 100, txid="ab" * 32, plan=slowly("ACCEPTED"))
+        sandbox.deposits.arrive("USDT", "TRX", 100, txid="ab" * 32, transitions=slowly("ACCEPTED"))
 
     poller = patient.deposits.poller(txid="ab" * 32)
     async with anyio.create_task_group() as group:
@@ -149,7 +151,7 @@ async def test_a_transaction_is_waited_for_before_it_shows(client: UpbitClient, 
 
 
 async def test_many_wait_with_one_request_at_a_time(client: UpbitClient, sandbox: Sandbox) -> None:
-    made = [sandbox.deposits.arrive("USDT", "TRX", 10, plan=slowly("ACCEPTED")) for _ in range(40)]
+    made = [sandbox.deposits.arrive("USDT", "TRX", 10, transitions=slowly("ACCEPTED")) for _ in range(40)]
     ended: list[str] = []
 
     async def wait(uuid: str) -> None:
@@ -165,14 +167,14 @@ async def test_many_wait_with_one_request_at_a_time(client: UpbitClient, sandbox
 async def test_of_several_deposits_of_one_transaction_the_oldest_is_meant(
     client: UpbitClient, sandbox: Sandbox
 ) -> None:
-    first = sandbox.deposits.arrive("USDT", "TRX", 1, txid="cd" * 32, plan=Plan.by_hand())
+    first = sandbox.deposits.arrive("USDT", "TRX", 1, txid="cd" * 32, transitions=Transitions.manual())
     await anyio.sleep(5)
-    second = sandbox.deposits.arrive("USDT", "TRX", 2, txid="cd" * 32, plan=Plan.by_hand())
+    second = sandbox.deposits.arrive("USDT", "TRX", 2, txid="cd" * 32, transitions=Transitions.manual())
     poller = client.deposits.poller(txid="CD" * 32)
-    sandbox.deposits.advance(second.uuid, "REJECTED")
+    sandbox.deposits.set_state(second.uuid, "REJECTED")
     with pytest.raises(PollTimeout):
         await client.deposits.wait(txid="cd" * 32, timeout=20)
-    sandbox.deposits.advance(first.uuid, "ACCEPTED")
+    sandbox.deposits.set_state(first.uuid, "ACCEPTED")
     assert (await client.deposits.poller(txid="cd" * 32).result()).uuid == first.uuid
     assert poller.uuid is None  # it has not looked
 
@@ -180,11 +182,11 @@ async def test_of_several_deposits_of_one_transaction_the_oldest_is_meant(
 async def test_the_deposits_of_a_transaction_may_fill_many_pages(
     client: UpbitClient, sandbox: Sandbox
 ) -> None:
-    mine = sandbox.deposits.arrive("USDT", "TRX", 1, txid="mine", plan=Plan.by_hand())
-    sandbox.deposits.advance(mine.uuid, "ACCEPTED")
+    mine = sandbox.deposits.arrive("USDT", "TRX", 1, txid="mine", transitions=Transitions.manual())
+    sandbox.deposits.set_state(mine.uuid, "ACCEPTED")
     others = [f"other{number}" for number in range(60)]
     for txid in [*others, *others, *others]:
-        sandbox.deposits.arrive("USDT", "TRX", 1, txid=txid, plan=Plan.at_once())
+        sandbox.deposits.arrive("USDT", "TRX", 1, txid=txid, transitions=Transitions.immediate())
     ended: dict[str, str] = {}
 
     async def wait(txid: str) -> None:
@@ -214,7 +216,7 @@ async def test_a_wait_sticks_to_the_deposit_that_it_has_seen(
 async def test_an_error_after_the_first_sight_carries_the_uuid(
     client: UpbitClient, sandbox: Sandbox, says: Callable[..., None]
 ) -> None:
-    made = sandbox.deposits.arrive("USDT", "TRX", 1, txid="t", plan=Plan.by_hand())
+    made = sandbox.deposits.arrive("USDT", "TRX", 1, txid="t", transitions=Transitions.manual())
     poller = client.deposits.poller(txid="t")
     async with aclosing(poller.changes()) as changes:
         await anext(changes)
@@ -232,7 +234,9 @@ async def test_one_transaction_may_be_awaited_in_two_accounts(client: UpbitClien
 
 
 async def test_a_suspected_deposit_goes_on_once_it_is_verified(client: UpbitClient, sandbox: Sandbox) -> None:
-    made = sandbox.deposits.arrive("USDT", "TRX", 50, vasp_name="Example Exchange A", plan=Plan.suspected())
+    made = sandbox.deposits.arrive(
+        "USDT", "TRX", 50, vasp_name="Example Exchange A", transitions=Transitions.suspected()
+    )
     poller = client.deposits.poller(made.uuid)
     states: list[str] = []
     async for change in poller.changes():
@@ -248,7 +252,7 @@ async def test_a_suspected_deposit_goes_on_once_it_is_verified(client: UpbitClie
 async def test_a_result_that_was_not_credited_is_an_error(
     client: UpbitClient, sandbox: Sandbox, end: str
 ) -> None:
-    made = sandbox.deposits.arrive("USDT", "TRX", 50, plan=slowly(end))
+    made = sandbox.deposits.arrive("USDT", "TRX", 50, transitions=slowly(end))
     with pytest.raises(DepositNotAccepted, match=f"ended as {end}") as error:
         await client.deposits.poller(made.uuid).result()
     assert error.value.record.uuid == made.uuid
@@ -264,7 +268,7 @@ async def test_done_at_does_not_end_a_wait(client: UpbitClient) -> None:
 async def test_a_wait_can_be_resumed_elsewhere_by_uuid_and_by_transaction(
     client: UpbitClient, sandbox: Sandbox
 ) -> None:
-    made = sandbox.deposits.arrive("USDT", "TRX", 50, txid="ef" * 32, plan=slowly("ACCEPTED"))
+    made = sandbox.deposits.arrive("USDT", "TRX", 50, txid="ef" * 32, transitions=slowly("ACCEPTED"))
     for poller in (client.deposits.poller(made.uuid), client.deposits.poller(txid="ef" * 32)):
         assert client.deposits.resume(poller.resume_token) == poller
         elsewhere = sandbox.client().deposits.resume(poller.resume_token)

@@ -90,7 +90,7 @@ async def test_the_readable_rows_of_a_list_are_told_from_the_others(
     secret = sandbox.credentials.secret_key.reveal()
     answer = [row("a"), row("b", amount="abc"), row("c", fee="abc"), row(secret, state=None), row("e")]
     says("GET", LIST, answer)
-    found = await list_readable(client.caller, currency="XRP", to="z", limit=2)
+    found = await list_readable(client.transport, currency="XRP", to="z", limit=2)
     assert [each.uuid for each in found.rows] == ["a", "c"]
     assert [(each.path, each.uuid) for each in found.unreadable] == [
         ("$[1].amount", "b"),
@@ -100,7 +100,7 @@ async def test_the_readable_rows_of_a_list_are_told_from_the_others(
 
 
 async def test_a_good_list_has_no_unreadable_rows(client: UpbitClient, old: list[str]) -> None:
-    found = await list_readable(client.caller, currency="XRP")
+    found = await list_readable(client.transport, currency="XRP")
     assert found.unreadable == ()
     assert found.rows == await client.withdraws.list(currency="XRP")
 
@@ -111,7 +111,7 @@ async def test_what_is_no_list_is_refused(
 ) -> None:
     says("GET", LIST, answer)
     with pytest.raises(DecodeError):
-        await list_readable(client.caller, currency="XRP")
+        await list_readable(client.transport, currency="XRP")
 
 
 async def test_others_run_while_a_long_answer_is_read(

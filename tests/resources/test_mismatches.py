@@ -12,7 +12,7 @@ import pytest
 
 from upbit_async import errors
 from upbit_async.models import Withdrawal
-from upbit_async.protocol.echoes import mismatch
+from upbit_async.protocol.echoed_fields import mismatch
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.sandbox import Fault
 
@@ -139,7 +139,7 @@ async def test_a_uuid_that_is_no_acceptance_is_not_told(
 async def test_a_mismatch_does_not_claim_the_withdrawal_it_names(
     client: UpbitClient, sandbox: Sandbox, says: Callable[..., None], tron: dict[str, Any]
 ) -> None:
-    made = sandbox.withdrawals.order("USDT", "TRX", "13", address=tron["address"])
+    made = sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
     says("POST", COIN, {**USUAL, "uuid": made.uuid, "amount": "99"})
     with pytest.raises(errors.OutcomeUnknown) as caught:
         await client.withdraws.create(**tron)
@@ -149,7 +149,7 @@ async def test_a_mismatch_does_not_claim_the_withdrawal_it_names(
 def test_amounts_are_compared_exactly() -> None:
     long = "0.1234567890123456789012345678901234567890"
     record = attrs.evolve(_record(), amount=Decimal(long), fee=Decimal("1E-40"))
-    names = CREATE_WITHDRAWAL.echoes
+    names = CREATE_WITHDRAWAL.echoed_fields
     for amount, agrees in ((long, True), (long[:-1] + "1", True), (long[:-1] + "2", False)):
         assert (mismatch(names, {"amount": amount}, record) is None) is agrees
 

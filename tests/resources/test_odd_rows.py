@@ -21,8 +21,8 @@ from upbit_async.errors import (
     UpbitError,
     ValidationError,
 )
-from upbit_async.events import LookFailed
-from upbit_async.sandbox import Fault, Plan
+from upbit_async.events import PollFailed
+from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ async def test_a_hundred_odd_rows_among_a_thousand_cost_nobody_else_a_second(
     assert max(ended.values()) < 1
     assert sum(at < began + 0.9 for at, _ in exchange.requests) <= 11
     assert len(exchange.requests) <= 10 + 4 * 3, "afterwards the odd ones share their requests"
-    failed = [event for event in events if isinstance(event, LookFailed)]
+    failed = [event for event in events if isinstance(event, PollFailed)]
     assert {uuid for event in failed for uuid in event.uuids} == bad
     assert all(isinstance(event.error, DecodeError) for event in failed)
 
@@ -104,7 +104,7 @@ PASSING: dict[str, Callable[[int], Fault]] = {
 @pytest.mark.parametrize("what", PASSING)
 async def test_a_passing_failure_ends_no_wait(sandbox: Sandbox, tron: dict[str, Any], what: str) -> None:
     sandbox.account.fund("USDT", 10_000)
-    sandbox.plan = Plan.after_seconds(20)
+    sandbox.withdrawals.transitions = Transitions.after_seconds(20)
     events: list[Event] = []
     client = sandbox.client(observer=events.append)
     made = [await client.withdraws.create(**tron) for _ in range(5)]
@@ -119,7 +119,7 @@ async def test_a_passing_failure_ends_no_wait(sandbox: Sandbox, tron: dict[str, 
             tasks.start_soon(wait, record.uuid)
 
     assert states == {"DONE": 5}
-    assert any(isinstance(event, LookFailed) for event in events)
+    assert any(isinstance(event, PollFailed) for event in events)
 
 
 ENDING: dict[str, tuple[Fault | None, type[UpbitError]]] = {
@@ -139,7 +139,7 @@ ENDING: dict[str, tuple[Fault | None, type[UpbitError]]] = {
 async def test_every_error_that_ends_a_wait_can_be_resumed(
     sandbox: Sandbox, tron: dict[str, Any], why: str
 ) -> None:
-    sandbox.plan = Plan.after_seconds(20)
+    sandbox.withdrawals.transitions = Transitions.after_seconds(20)
     fault, kind = ENDING[why]
     made = await sandbox.client().withdraws.create(**tron)
     client = sandbox.client(credentials=sandbox.issue_key())

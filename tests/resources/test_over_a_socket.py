@@ -8,7 +8,7 @@ import pytest
 
 from upbit_async import PollSchedule, RetryPolicy, UpbitClient
 from upbit_async.errors import DecodeError, OutcomeUnknown, TransportError, WithdrawalFailed
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -38,11 +38,11 @@ async def client(sandbox: Sandbox) -> AsyncGenerator[UpbitClient]:
 
 
 async def test_from_the_order_to_its_end(client: UpbitClient, sandbox: Sandbox) -> None:
-    sandbox.plan = Plan.after_looks(1)
+    sandbox.withdrawals.transitions = Transitions.after_reads(1)
     poller = await client.withdraws.send(currency="XRP", net_type="XRP", amount="25", exchange_name="binance")
     assert (await poller.result()).state == "DONE"
     assert [entry.secondary_address for entry in sandbox.ledger] == ["123456789"] * 2
-    sandbox.plan = Plan.after_looks(1, path=("FAILED",))
+    sandbox.withdrawals.transitions = Transitions.after_reads(1, states=("FAILED",))
     poller = await client.withdraws.send(currency="USDT", net_type="TRX", amount="13")
     with pytest.raises(WithdrawalFailed):
         await client.withdraws.resume(poller.resume_token).result()

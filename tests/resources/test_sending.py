@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from upbit_async.errors import OutcomeUnknown, PermissionDenied, PreflightFailed, ServerError, ValidationError
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ async def test_the_memo_of_a_registered_address_goes_along(client: UpbitClient, 
             "transaction_type": "default",
         }
     ]
-    sandbox.withdrawals.advance(poller.uuid, "DONE")
+    sandbox.withdrawals.set_state(poller.uuid, "DONE")
     assert [(entry.kind, entry.secondary_address) for entry in sandbox.ledger] == [
         ("created", "123456789"),
         ("settled", "123456789"),
@@ -306,7 +306,7 @@ async def test_a_payment_whose_answer_is_lost_is_sent_once_and_found_again(
 
 
 async def test_from_the_order_to_the_chain(sandbox: Sandbox, client: UpbitClient) -> None:
-    sandbox.plan = Plan.after_seconds(60)
+    sandbox.withdrawals.transitions = Transitions.after_seconds(60)
     poller = await client.withdraws.send(
         currency="USDT", net_type="TRX", amount="13.241", exchange_name="Binance"
     )

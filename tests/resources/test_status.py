@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from upbit_async.errors import AuthenticationError, Banned, NotFound, UpbitError
-from upbit_async.events import LookFailed
+from upbit_async.events import PollFailed
 from upbit_async.models import BlockState, WalletState
 from upbit_async.sandbox import Fault, Sandbox
 
@@ -109,7 +109,7 @@ async def test_failed_looks_are_told_to_the_observer_and_change_nothing(sandbox:
             if len(seen) == 2:
                 break
     assert [_told(change) for change in seen] == [(None, "working"), ("working", "paused")]
-    failures = [event for event in events if isinstance(event, LookFailed)]
+    failures = [event for event in events if isinstance(event, PollFailed)]
     assert [type(event.error).__name__ for event in failures] == [
         "DecodeError",
         "ServerError",

@@ -17,8 +17,8 @@ from upbit_async.errors import (
     WithdrawalNotDone,
     WithdrawalRejected,
 )
-from upbit_async.events import LookFailed, StateSeen
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.events import PollFailed, StateChanged
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
@@ -41,7 +41,7 @@ async def test_a_poller_asks_nothing_before_it_is_used(
 async def test_a_wait_ends_with_the_record_whatever_it_is(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.plan = Plan.after_seconds(3, path=("PROCESSING", "FAILED"))
+    sandbox.withdrawals.transitions = Transitions.after_seconds(3, states=("PROCESSING", "FAILED"))
     record = await client.withdraws.create(**tron)
     assert (await client.withdraws.wait(record.uuid)).state == "FAILED"
     assert (await client.withdraws.wait(record.uuid, timeout=0)).state == "FAILED"
@@ -58,7 +58,7 @@ async def test_a_wait_ends_with_the_record_whatever_it_is(
 async def test_a_result_is_done_or_an_error_with_the_record(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], end: str, kind: type[WithdrawalNotDone]
 ) -> None:
-    sandbox.plan = Plan.after_seconds(3, path=("PROCESSING", end))
+    sandbox.withdrawals.transitions = Transitions.after_seconds(3, states=("PROCESSING", end))
     poller = await client.withdraws.send(**tron)
     with pytest.raises(kind, match=f"ended as {end}") as caught:
         await poller.result()
@@ -78,7 +78,7 @@ async def test_a_wait_that_is_too_short_can_be_resumed_elsewhere(
     assert token is not None
     for secret in (sandbox.credentials.access_key, sandbox.credentials.secret_key):
         assert secret.reveal() not in token
-    sandbox.withdrawals.advance(poller.uuid, "DONE")
+    sandbox.withdrawals.set_state(poller.uuid, "DONE")
     resumed = sandbox.client().withdraws.resume(token)
     assert resumed == poller
     assert (await resumed.result()).state == "DONE"
@@ -96,7 +96,7 @@ async def test_a_withdrawal_that_shows_late_is_waited_for_and_a_stranger_is_not_
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 20.0
-    sandbox.plan = Plan.at_once()
+    sandbox.withdrawals.transitions = Transitions.immediate()
     record = await client.withdraws.create(**tron)
     assert (await client.withdraws.wait(record.uuid)).state == "DONE"
     with pytest.raises(NotFound) as caught:
@@ -110,11 +110,13 @@ async def test_failed_looks_are_events_and_a_refused_key_is_the_end(
     events: list[Event] = []
     client = sandbox.client(observer=events.append)
     poller = await client.withdraws.send(**tron)
-    sandbox.plan = Plan.by_hand()
+    sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.faults.add(Fault.status(500, "GET", MANY, times=3))
     with pytest.raises(PollTimeout):
         await poller.wait(timeout=30)
-    assert [type(event) for event in events if isinstance(event, (LookFailed, StateSeen))][-1] is LookFailed
+    assert [type(event) for event in events if isinstance(event, (PollFailed, StateChanged))][
+        -1
+    ] is PollFailed
     sandbox.faults.add(Fault.status(401, "GET", MANY, name="expired_access_key"))
     with pytest.raises(AuthenticationError) as caught:
         await poller.wait()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from upbit_async.sandbox import Fault, Plan
+from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
     from upbit_async.sandbox import Sandbox
@@ -54,7 +54,7 @@ async def test_one_withdrawal_by_either_id(exchange: Any) -> None:
 
 
 async def test_a_withdrawal_from_the_order_to_its_end(exchange: Any, sandbox: Sandbox) -> None:
-    sandbox.plan = Plan.after_looks(1)
+    sandbox.withdrawals.transitions = Transitions.after_reads(1)
     record = await exchange.withdraw(*TRON, {"network": "TRX"})
     states = [(await exchange.fetch_withdrawal(record["id"]))["status"] for _ in range(3)]
     assert states == ["waiting", "pending", "ok"]
@@ -94,7 +94,9 @@ async def test_deposits_are_listed(exchange: Any, sandbox: Sandbox) -> None:
 
 
 async def test_a_deposit_is_watched_to_its_end(exchange: Any, sandbox: Sandbox) -> None:
-    deposit = sandbox.deposits.arrive("USDT", "TRX", "12.5", plan=Plan.after_looks(1, path=("ACCEPTED",)))
+    deposit = sandbox.deposits.arrive(
+        "USDT", "TRX", "12.5", transitions=Transitions.after_reads(1, states=("ACCEPTED",))
+    )
     seen = [await exchange.fetch_deposit(deposit.uuid, "USDT") for _ in range(2)]
     assert [row["status"] for row in seen] == ["pending", "ok"]
     assert (await exchange.fetch_deposit("", params={"txid": deposit.txid}))["id"] == deposit.uuid

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sdk import done, rows
 
-from upbit_async.sandbox import Plan
+from upbit_async.sandbox import Transitions
 
 if TYPE_CHECKING:
     from upbit_async.sandbox import Sandbox
@@ -109,7 +109,7 @@ async def test_what_may_be_withdrawn_and_where_to(sdk: Any, sandbox: Sandbox) ->
 async def test_a_withdrawal_from_the_order_to_its_end(
     sdk: Any, sandbox: Sandbox, more: dict[str, Any], fee: str
 ) -> None:
-    sandbox.plan = Plan.after_looks(1)
+    sandbox.withdrawals.transitions = Transitions.after_reads(1)
     record = await done(sdk.withdraws.create_withdrawal(**TRON, **more))
     assert (record.state, record.amount, record.fee) == ("WAITING", "13.0", fee)
     states = [(await done(sdk.withdraws.retrieve(uuid=record.uuid))).state for _ in range(3)]
@@ -125,7 +125,7 @@ async def test_the_memo_goes_along(sdk: Any, sandbox: Sandbox) -> None:
 
 
 async def test_a_withdrawal_is_cancelled(sdk: Any, sandbox: Sandbox) -> None:
-    sandbox.plan = Plan.by_hand()
+    sandbox.withdrawals.transitions = Transitions.manual()
     record = await done(sdk.withdraws.create_withdrawal(**TRON))
     assert record.is_cancelable is True
     assert (await done(sdk.withdraws.cancel_withdrawal(uuid=record.uuid))).state == "CANCELLED"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sdk import done, rows
 
-from upbit_async.sandbox import Plan
+from upbit_async.sandbox import Transitions
 
 if TYPE_CHECKING:
     from upbit_async.sandbox import Sandbox
@@ -57,7 +57,9 @@ async def test_one_deposit_by_either_id_or_none(sdk: Any) -> None:
 
 async def test_a_deposit_is_watched_to_its_end(sdk: Any, sandbox: Sandbox) -> None:
     before = sandbox.account.balance("USDT").available
-    deposit = sandbox.deposits.arrive("USDT", "TRX", "12.5", plan=Plan.after_looks(1, path=("ACCEPTED",)))
+    deposit = sandbox.deposits.arrive(
+        "USDT", "TRX", "12.5", transitions=Transitions.after_reads(1, states=("ACCEPTED",))
+    )
     states = [(await done(sdk.deposits.retrieve(uuid=deposit.uuid))).state for _ in range(2)]
     assert states == ["PROCESSING", "ACCEPTED"]
     assert sandbox.account.balance("USDT").available - before == Decimal("12.5")
@@ -102,7 +104,9 @@ async def test_the_travel_rule(sdk: Any, sandbox: Sandbox) -> None:
     result = await done(sdk.travel_rule.verify_deposit_by_uuid(deposit_uuid=SUSPECTED, vasp_uuid=vasp))
     assert (result.deposit_uuid, result.verification_result) == (SUSPECTED, "verified")
     assert result.deposit_state == sandbox.deposits[SUSPECTED].state == "PROCESSING"
-    other = sandbox.deposits.arrive("USDT", "TRX", 7, vasp_name=vasps[0].vasp_name, plan=Plan.suspected())
+    other = sandbox.deposits.arrive(
+        "USDT", "TRX", 7, vasp_name=vasps[0].vasp_name, transitions=Transitions.suspected()
+    )
     by_txid = sdk.travel_rule.verify_deposit_by_txid(txid=other.txid, vasp_uuid=vasp, **TRON)
     assert (await done(by_txid)).deposit_uuid == other.uuid
     once = sdk.with_options(max_retries=0).travel_rule
@@ -119,7 +123,7 @@ async def test_korea(sdk: Any, sandbox: Sandbox, keys: dict[str, str]) -> None:
     assert [entry.uuid for entry in sandbox.ledger.created] == [withdrawal.uuid]
     deposit = await done(sdk.deposits.deposit_krw(amount="10000", two_factor_type="naver"))
     assert (deposit.currency, deposit.state) == ("KRW", "PROCESSING")
-    sandbox.deposits.advance(deposit.uuid, "ACCEPTED")
+    sandbox.deposits.set_state(deposit.uuid, "ACCEPTED")
     assert sandbox.ledger[-1].uuid == deposit.uuid
     markets = await done(sdk.trading_pairs.list(is_details=True))
     assert (markets[0].korean_name, markets[0].market_event.warning) == ("비트코인", False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from upbit_async.sandbox import Plan
+from upbit_async.sandbox import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -87,7 +87,7 @@ def asked(sandbox: Sandbox) -> list[str]:
 @pytest.mark.usefixtures("at_home")
 @pytest.mark.parametrize(("region", "name"), [("sg", "withdrawals"), ("kr", "withdrawals_kr")])
 def test_withdrawals(sandbox: Sandbox, name: str, region: str, capsys: pytest.CaptureFixture[str]) -> None:
-    sandbox.plan = Plan.at_once()
+    sandbox.withdrawals.transitions = Transitions.immediate()
     script = play(name)
     krw = ["POST withdraws/krw 201"] if region == "kr" else []
     assert asked(sandbox) == [
@@ -121,8 +121,8 @@ def test_deposits(sandbox: Sandbox, name: str, region: str, capsys: pytest.Captu
     ]
     with upbit.Upbit(environment=region) as client:
         vasp = client.travel_rule.list_vasps()[0]
-        plan = Plan.suspected()
-        deposit = sandbox.deposits.arrive("USDT", "TRX", "100", vasp_name=vasp.vasp_name, plan=plan)
+        plan = Transitions.suspected()
+        deposit = sandbox.deposits.arrive("USDT", "TRX", "100", vasp_name=vasp.vasp_name, transitions=plan)
         script["verify_travel_rule"](client, deposit_uuid=deposit.uuid, vasp_uuid=vasp.vasp_uuid)
     printed = capsys.readouterr().out
     assert deposit.uuid in printed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from upbit_async.sandbox import Plan, Sandbox
+from upbit_async.sandbox import Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -60,7 +60,7 @@ NARROWER = {  # where its types say less than the documents
 
 @pytest.fixture
 def strict(url: str, keys: dict[str, str], sandbox: Sandbox) -> Generator[Any]:
-    sandbox.plan = Plan.by_hand()
+    sandbox.withdrawals.transitions = Transitions.manual()
     with upbit.Upbit(base_url=url, **keys, max_retries=0, _strict_response_validation=True) as client:
         yield client
 

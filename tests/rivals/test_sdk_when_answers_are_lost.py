@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sdk import done, rows
 
-from upbit_async.sandbox import Fault, Plan
+from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
     from upbit_async.sandbox import Sandbox
@@ -41,7 +41,7 @@ async def test_one_lost_answer_is_two_withdrawals_and_no_error(
 
 @pytest.mark.parametrize("sdk", ["async"], indirect=True)
 async def test_answers_that_stay_away_are_three_withdrawals(sdk: Any, sandbox: Sandbox) -> None:
-    sandbox.plan = Plan.at_once()
+    sandbox.withdrawals.transitions = Transitions.immediate()
     sandbox.faults.add(Fault.lose_answer("POST", times=None))
     with pytest.raises(upbit.APIConnectionError):
         await done(sdk.withdraws.create_withdrawal(**TRON))

@@ -35,7 +35,7 @@ TRON: Mapping[str, str] = {
 
 
 @attrs.define
-class Hand:
+class SignedClient:
     """Signs by the documented recipe and sends with plain httpx."""
 
     http: httpx.AsyncClient
@@ -101,7 +101,7 @@ def _base64(value: object) -> str:
 
 
 @attrs.define
-class Watch:
+class ManualClock:
     """A clock that is set by hand."""
 
     now: datetime = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -114,12 +114,12 @@ class Watch:
 
 
 @pytest.fixture
-def watch() -> Watch:
-    return Watch()
+def watch() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def sandbox(watch: Watch) -> Sandbox:
+def sandbox(watch: ManualClock) -> Sandbox:
     return Sandbox("sg", clock=watch, seed=1)
 
 
@@ -135,20 +135,20 @@ def served() -> Iterator[tuple[Sandbox, tuple[str, int]]]:
 @asynccontextmanager
 async def hand_at(
     sandbox: Sandbox, credentials: Credentials | None = None, *, client_ip: str = "127.0.0.1"
-) -> AsyncGenerator[Hand]:
+) -> AsyncGenerator[SignedClient]:
     transport = sandbox.transport(client_ip=client_ip)
     async with httpx.AsyncClient(transport=transport, base_url=sandbox.base_url) as http:
-        yield Hand(http, credentials or sandbox.credentials)
+        yield SignedClient(http, credentials or sandbox.credentials)
 
 
 @pytest.fixture
-async def hand(sandbox: Sandbox) -> AsyncGenerator[Hand]:
+async def hand(sandbox: Sandbox) -> AsyncGenerator[SignedClient]:
     async with hand_at(sandbox) as made:
         yield made
 
 
 @pytest.fixture(name="hand_at")
-def _hand_at() -> Callable[..., AbstractAsyncContextManager[Hand]]:
+def _hand_at() -> Callable[..., AbstractAsyncContextManager[SignedClient]]:
     return hand_at
 
 

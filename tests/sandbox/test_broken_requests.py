@@ -18,7 +18,7 @@ from upbit_async.sandbox.app import LARGEST_BODY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.sandbox.conftest import Hand
+    from tests.sandbox.conftest import SignedClient
 
 JSON = "application/json"
 
@@ -47,7 +47,9 @@ async def test_a_broken_token_is_refused(sandbox: Sandbox, claims: bytes, part: 
 
 
 @pytest.mark.parametrize("name", ["nonce", "query_hash", "query_hash_alg"])
-async def test_a_token_with_half_a_character_is_refused(hand: Hand, sandbox: Sandbox, name: str) -> None:
+async def test_a_token_with_half_a_character_is_refused(
+    hand: SignedClient, sandbox: Sandbox, name: str
+) -> None:
     response = await hand.get("/v1/withdraws", "limit=1", claims={name: "\ud800"})
     assert error_of(response) == (401, "jwt_verification")
     assert [line.status for line in sandbox.requests] == [401]
@@ -66,7 +68,7 @@ async def test_a_token_with_half_a_character_is_refused(hand: Hand, sandbox: San
     ],
     ids=["value", "name", "in a list", "nested", "lists", "objects", "no text"],
 )
-async def test_a_broken_body_is_refused(hand: Hand, sandbox: Sandbox, body: bytes) -> None:
+async def test_a_broken_body_is_refused(hand: SignedClient, sandbox: Sandbox, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {hand.token('currency=USDT')}", "Content-Type": JSON}
     response = await hand.http.post(COIN, content=body, headers=headers)
     assert error_of(response) == (400, "invalid_parameter")
@@ -87,7 +89,9 @@ async def test_a_broken_body_is_refused(hand: Hand, sandbox: Sandbox, body: byte
         ("", 400),
     ],
 )
-async def test_the_media_type_of_a_body(hand: Hand, sandbox: Sandbox, media_type: str, status: int) -> None:
+async def test_the_media_type_of_a_body(
+    hand: SignedClient, sandbox: Sandbox, media_type: str, status: int
+) -> None:
     body = {
         "currency": "USDT",
         "net_type": "TRX",
@@ -182,7 +186,7 @@ async def test_a_websocket_is_refused_and_logged(sandbox: Sandbox, path: str) ->
     assert [(line.method, line.path, line.status) for line in sandbox.requests] == [("GET", path, 403)]
 
 
-async def test_a_mistake_of_ours_is_logged_too(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_mistake_of_ours_is_logged_too(hand: SignedClient, sandbox: Sandbox) -> None:
     def rewrite(_answer: object) -> Any:
         raise ZeroDivisionError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from answers import assert_like, error_of
 
-from upbit_async.sandbox import Named, Sandbox
+from upbit_async.sandbox import ErrorSpec, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
 GENERATE = "/v1/deposits/generate_coin_address"
 TRON = "currency=USDT&net_type=TRX"
 
 
-async def generate(hand: Hand, currency: str = "USDT", net_type: str = "TRX") -> httpx.Response:
+async def generate(hand: SignedClient, currency: str = "USDT", net_type: str = "TRX") -> httpx.Response:
     return await hand.post(GENERATE, {"currency": currency, "net_type": net_type})
 
 
-async def find(hand: Hand, query: str = TRON) -> httpx.Response:
+async def find(hand: SignedClient, query: str = TRON) -> httpx.Response:
     return await hand.get("/v1/deposits/coin_address", query)
 
 
-async def test_three_addresses_are_there_from_the_start(hand: Hand, example: Callable[[str], Any]) -> None:
+async def test_three_addresses_are_there_from_the_start(
+    hand: SignedClient, example: Callable[[str], Any]
+) -> None:
     rows = (await hand.get("/v1/deposits/coin_addresses")).json()
     assert rows == example("deposits_coin_addresses_get")
     found = await find(hand, "currency=BTC&net_type=BTC")
@@ -39,7 +41,7 @@ async def test_three_addresses_are_there_from_the_start(hand: Hand, example: Cal
 
 
 async def test_an_address_is_made_in_three_seconds(
-    hand: Hand, watch: Watch, example: Callable[[str], Any]
+    hand: SignedClient, watch: ManualClock, example: Callable[[str], Any]
 ) -> None:
     first = await generate(hand)
     pending = example("deposits_generate_coin_address_post_pending")
@@ -63,7 +65,7 @@ async def test_an_address_is_made_in_three_seconds(
     assert (await hand.get("/v1/deposits/coin_addresses")).json()[3:] == [ready.json()]
 
 
-async def test_there_is_one_address_for_a_currency_on_a_network(hand: Hand, sandbox: Sandbox) -> None:
+async def test_there_is_one_address_for_a_currency_on_a_network(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.address_seconds = 0.0
     first = (await generate(hand)).json()
     assert (await generate(hand)).json() == first
@@ -74,7 +76,9 @@ async def test_there_is_one_address_for_a_currency_on_a_network(hand: Hand, sand
     assert (await generate(hand)).json() == first
 
 
-async def test_an_address_is_made_while_it_is_looked_at(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_an_address_is_made_while_it_is_looked_at(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
     sandbox.knobs.address_seconds, sandbox.knobs.address_looks = None, 2
     told = [(await generate(hand)).status_code for _ in range(2)]
     watch.tick(10_000)
@@ -84,7 +88,9 @@ async def test_an_address_is_made_while_it_is_looked_at(hand: Hand, sandbox: San
     assert told == [201, 201, 201, 200]
 
 
-async def test_a_memo_belongs_to_an_address_where_the_currency_has_one(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_memo_belongs_to_an_address_where_the_currency_has_one(
+    hand: SignedClient, sandbox: Sandbox
+) -> None:
     sandbox.knobs.address_seconds = 0.0
     sandbox.wallets["USDT", "APT"].has_memo = True
     memo = (await generate(hand, "USDT", "APT")).json()["secondary_address"]
@@ -92,31 +98,31 @@ async def test_a_memo_belongs_to_an_address_where_the_currency_has_one(hand: Han
     assert memo != "3000000001"
 
 
-async def test_while_it_is_made_the_memo_is_not_told_either(hand: Hand, sandbox: Sandbox) -> None:
+async def test_while_it_is_made_the_memo_is_not_told_either(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.wallets["USDT", "TRX"].has_memo = True
     await generate(hand)
     assert (await find(hand)).json()["secondary_address"] is None
 
 
-async def test_an_address_that_nobody_asked_for_is_not_found(hand: Hand, sandbox: Sandbox) -> None:
+async def test_an_address_that_nobody_asked_for_is_not_found(hand: SignedClient, sandbox: Sandbox) -> None:
     assert error_of(await find(hand)) == (404, "coin_address_not_found")
-    sandbox.knobs.address_not_found = Named(400, "coin_address_not_found")
+    sandbox.knobs.address_not_found = ErrorSpec(400, "coin_address_not_found")
     assert error_of(await find(hand)) == (400, "coin_address_not_found")
 
 
-async def test_a_wallet_that_takes_no_deposits_makes_no_address(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_wallet_that_takes_no_deposits_makes_no_address(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = "withdraw_only"
     sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
     assert error_of(await generate(hand)) == (400, "invalid_parameter")
     assert error_of(await find(hand)) == (404, "coin_address_not_found")
     assert (await generate(hand, "BTC", "BTC")).status_code == 200  # it has one already
-    sandbox.knobs.deposits_suspended = Named(400, "deposit_maintain")
+    sandbox.knobs.deposits_suspended = ErrorSpec(400, "deposit_maintain")
     assert error_of(await generate(hand)) == (400, "deposit_maintain")
     sandbox.knobs.deposits_suspended = None
     assert (await generate(hand)).status_code == 201
 
 
-async def test_statuses_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_statuses_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.post_status, sandbox.knobs.address_status = 200, 201
     assert (await generate(hand)).status_code == 200
     assert (await generate(hand, "BTC", "BTC")).status_code == 201
@@ -130,14 +136,14 @@ async def test_statuses_by_knob(hand: Hand, sandbox: Sandbox) -> None:
         ({"currency": "USDT", "net_type": True}, "net_type does not have a valid value"),
     ],
 )
-async def test_malformed_members_are_named(hand: Hand, body: dict[str, object], message: str) -> None:
+async def test_malformed_members_are_named(hand: SignedClient, body: dict[str, object], message: str) -> None:
     text = "&".join(f"{name}={str(value).replace('True', 'true')}" for name, value in body.items())
     response = await hand.post(GENERATE, body, text=text)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
 
 
-async def test_both_names_of_a_wallet_have_to_fit(hand: Hand) -> None:
+async def test_both_names_of_a_wallet_have_to_fit(hand: SignedClient) -> None:
     response = await find(hand, "net_type=TRX")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == "currency is missing"
@@ -150,7 +156,7 @@ async def test_both_names_of_a_wallet_have_to_fit(hand: Hand) -> None:
 )
 async def test_the_permission_by_knob(
     sandbox: Sandbox,
-    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
     permission: Any,
     other: str,
 ) -> None:

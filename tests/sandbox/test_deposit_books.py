@@ -11,29 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.region import Region
-from upbit_async.sandbox import Knobs, Plan, Step
+from upbit_async.sandbox import Knobs, Transition, Transitions
 from upbit_async.sandbox.exchange.defaults import default_account, default_wallets
-from upbit_async.sandbox.exchange.deposits import Arrival, Deposit
+from upbit_async.sandbox.exchange.deposits import Arrival, DepositRecord
 from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.exchange.exchange import Exchange
-from upbit_async.sandbox.exchange.shared import Shared
+from upbit_async.sandbox.exchange.state import ExchangeState
 
 AMOUNTS = st.decimals(Decimal("0.1"), Decimal(4000), places=6)
 STATES = st.sampled_from(
     ["PROCESSING", "ACCEPTED", "CANCELLED", "REJECTED", "TRAVEL_RULE_SUSPECTED", "REFUNDED", "ELSEWHERE"]
 )
 STEPS = st.builds(
-    Step,
+    Transition,
     STATES,
     seconds=st.none() | st.floats(0, 5),
-    looks=st.none() | st.integers(1, 3),
+    reads=st.none() | st.integers(1, 3),
 )
 PLANS = st.one_of(
     st.none(),
-    st.builds(Plan.at_once),
-    st.builds(Plan.after_looks, st.integers(1, 3)),
-    st.builds(Plan.suspected, st.floats(0, 5), each=st.floats(0, 5)),
-    st.builds(Plan, steps=st.lists(STEPS, max_size=5).map(tuple), first=STATES),
+    st.builds(Transitions.immediate),
+    st.builds(Transitions.after_reads, st.integers(1, 3)),
+    st.builds(Transitions.suspected, st.floats(0, 5), each=st.floats(0, 5)),
+    st.builds(Transitions, steps=st.lists(STEPS, max_size=5).map(tuple), first=STATES),
 )
 ACTIONS = st.one_of(
     st.tuples(st.just("arrive"), AMOUNTS, PLANS),
@@ -44,26 +44,25 @@ ACTIONS = st.one_of(
 )
 
 
-class Books:
+class LedgerModel:
     """An exchange, and what has to be true of it after everything that happens."""
 
     def __init__(self) -> None:
         numbers = count()
         self.now = datetime(2026, 11, 20, tzinfo=UTC)
-        shared = Shared(
+        shared = ExchangeState(
             region=Region.SG,
             account=default_account(Region.SG),
             wallets=default_wallets(),
             knobs=Knobs(verification_interval=0.0),
-            plan=Plan.after_seconds(),
             new_uuid=lambda: f"{next(numbers)}",
         )
-        self.exchange = Exchange(shared)
+        self.exchange = Exchange(shared, Transitions.after_seconds())
         self.accepted: set[str] = set()
         self._enter = self.exchange.deposits._enter
         self.exchange.deposits._enter = self._watch  # type: ignore[method-assign]
 
-    def _watch(self, record: Deposit, state: str, at: datetime) -> None:
+    def _watch(self, record: DepositRecord, state: str, at: datetime) -> None:
         if state == "ACCEPTED":
             self.accepted.add(record.uuid)
         self._enter(record, state, at)
@@ -72,7 +71,7 @@ class Books:
         desk = self.exchange.deposits
         records = list(desk.records.values())
         match action:
-            case ("arrive", Decimal() as amount, (Plan() | None) as plan):
+            case ("arrive", Decimal() as amount, (Transitions() | None) as plan):
                 arrival = Arrival(
                     currency="USDT",
                     net_type="TRX",
@@ -80,13 +79,13 @@ class Books:
                     amount_text=str(amount),
                     txid="shared",
                     vasp_name="Example Exchange A",
-                    plan=plan,
+                    transitions=plan,
                 )
                 desk.arrive(arrival, self.now)
             case ("wait", float() as seconds):
                 self.now += timedelta(seconds=seconds)
             case ("look", int() as index) if index < len(records):
-                desk.look_at(records[index], self.now)
+                desk.read(records[index], self.now)
             case ("verify", int() as index, str() as number):
                 vasp_uuid = f"00000000-0000-4000-8000-000000000{number}"
                 travel_rule = self.exchange.travel_rule
@@ -96,7 +95,7 @@ class Books:
                     else:
                         travel_rule.verify_by_txid("shared", "USDT", "TRX", vasp_uuid, self.now)
             case ("advance", int() as index, str() as state) if index < len(records):
-                desk.advance(records[index].uuid, state, self.now)
+                desk.set_state(records[index].uuid, state, self.now)
             case _:
                 pass
         self.exchange.catch_up(self.now)
@@ -116,7 +115,7 @@ class Books:
 
 @given(actions=st.lists(ACTIONS, max_size=30))
 def test_what_is_accepted_is_credited_and_nothing_else_ever(actions: list[tuple[object, ...]]) -> None:
-    books = Books()
+    books = LedgerModel()
     for action in actions:
         books.do(action)
         books.check()

@@ -9,24 +9,24 @@ import pytest
 from answers import assert_like, error_of
 
 from upbit_async.region import Region
-from upbit_async.sandbox import Knobs, Plan, Sandbox, Step
+from upbit_async.sandbox import Knobs, Sandbox, Transition, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import Hand, Watch
-    from upbit_async.sandbox import Deposit
+    from tests.sandbox.conftest import ManualClock, SignedClient
+    from upbit_async.sandbox import DepositRecord
 
 HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(101, 108)]
 TIMES = {"created_at", "done_at"}
 
 
-def tether(sandbox: Sandbox, amount: str = "35.5", **options: Any) -> Deposit:
+def tether(sandbox: Sandbox, amount: str = "35.5", **options: Any) -> DepositRecord:
     return sandbox.deposits.arrive("USDT", "TRX", amount, **options)
 
 
-async def look(hand: Hand, uuid: str) -> str:
+async def look(hand: SignedClient, uuid: str) -> str:
     state: str = (await hand.get("/v1/deposit", f"uuid={uuid}")).json()["state"]
     return state
 
@@ -38,7 +38,9 @@ def without_times(row: dict[str, object]) -> dict[str, object]:
 # -- looking up ------------------------------------------------------------------------------------
 
 
-async def test_there_is_an_old_deposit_in_every_state(hand: Hand, example: Callable[[str], Any]) -> None:
+async def test_there_is_an_old_deposit_in_every_state(
+    hand: SignedClient, example: Callable[[str], Any]
+) -> None:
     rows = (await hand.get("/v1/deposits", "order_by=asc")).json()
     assert [row["uuid"] for row in rows] == HISTORY
     assert [row["state"] for row in rows] == [
@@ -57,14 +59,14 @@ async def test_there_is_an_old_deposit_in_every_state(hand: Hand, example: Calla
     assert without_times(rows[1]) == without_times(example("deposit_get_travel_rule_suspected"))
 
 
-async def test_old_deposits_leave_the_books_alone(sandbox: Sandbox, watch: Watch) -> None:
+async def test_old_deposits_leave_the_books_alone(sandbox: Sandbox, watch: ManualClock) -> None:
     watch.tick(10_000)
     assert sandbox.account.balance("SGD").available == 1_000_000
     assert len(sandbox.ledger) == 0
     assert sandbox.deposits[HISTORY[-1]].state == "PROCESSING"
 
 
-async def test_without_an_id_the_latest_deposit_is_told(hand: Hand, sandbox: Sandbox) -> None:
+async def test_without_an_id_the_latest_deposit_is_told(hand: SignedClient, sandbox: Sandbox) -> None:
     assert (await hand.get("/v1/deposit")).json()["uuid"] == HISTORY[-1]
     assert (await hand.get("/v1/deposit", "uuid=&currency=SGD")).json()["uuid"] == HISTORY[0]
     record = tether(sandbox)
@@ -72,7 +74,7 @@ async def test_without_an_id_the_latest_deposit_is_told(hand: Hand, sandbox: San
 
 
 @pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
-async def test_an_unknown_deposit_is_not_found(hand: Hand, sandbox: Sandbox, query: str) -> None:
+async def test_an_unknown_deposit_is_not_found(hand: SignedClient, sandbox: Sandbox, query: str) -> None:
     response = await hand.get("/v1/deposit", query)
     assert error_of(response) == (404, "deposit_not_found")
     assert response.json()["error"]["message"] == "The deposit was not found."
@@ -94,7 +96,7 @@ async def test_an_unknown_deposit_is_not_found(hand: Hand, sandbox: Sandbox, que
         ("txids[]=BKD-2000-12-29-fakefakefakefakefakefake00&txids[]=unknown", [1]),
     ],
 )
-async def test_listings_filter_page_and_order(hand: Hand, query: str, numbers: list[int]) -> None:
+async def test_listings_filter_page_and_order(hand: SignedClient, query: str, numbers: list[int]) -> None:
     rows = (await hand.get("/v1/deposits", query)).json()
     assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
 
@@ -108,25 +110,25 @@ async def test_listings_filter_page_and_order(hand: Hand, query: str, numbers: l
         ("&".join(f"txids[]={n}" for n in range(101)), "txids[] does not have a valid value"),
     ],
 )
-async def test_listings_refuse_what_is_not_allowed(hand: Hand, query: str, message: str) -> None:
+async def test_listings_refuse_what_is_not_allowed(hand: SignedClient, query: str, message: str) -> None:
     response = await hand.get("/v1/deposits", query)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
 
 
-async def test_a_withdrawals_id_is_no_cursor_among_deposits(hand: Hand) -> None:
+async def test_a_withdrawals_id_is_no_cursor_among_deposits(hand: SignedClient) -> None:
     response = await hand.get("/v1/deposits", "to=00000000-0000-4000-8000-000000000001")
     assert error_of(response) == (400, "invalid_parameter")
 
 
-async def test_several_deposits_may_have_one_txid(hand: Hand, sandbox: Sandbox) -> None:
+async def test_several_deposits_may_have_one_txid(hand: SignedClient, sandbox: Sandbox) -> None:
     first, second = tether(sandbox, "1", txid="shared"), tether(sandbox, "2", txid="shared")
     assert (await hand.get("/v1/deposit", "txid=shared")).json()["uuid"] == second.uuid
     rows = (await hand.get("/v1/deposits", "txids[]=shared")).json()
     assert [row["uuid"] for row in rows] == [second.uuid, first.uuid]
 
 
-async def test_a_new_deposit_may_show_late(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_a_new_deposit_may_show_late(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
     sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
     uuid = tether(sandbox).uuid
     assert error_of(await hand.get("/v1/deposit", f"uuid={uuid}")) == (404, "deposit_not_found")
@@ -141,7 +143,7 @@ async def test_a_new_deposit_may_show_late(hand: Hand, sandbox: Sandbox, watch: 
 
 
 async def test_a_deposit_is_credited_after_three_seconds(
-    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
 ) -> None:
     record = tether(sandbox)
     told = (await hand.get("/v1/deposit", f"uuid={record.uuid}")).json()
@@ -165,7 +167,7 @@ async def test_a_deposit_is_credited_after_three_seconds(
     assert sandbox.ledger.moved("USDT") == 0
 
 
-async def test_fiat_comes_from_a_bank(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_fiat_comes_from_a_bank(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
     record = sandbox.deposits.arrive("SGD", None, 250)
     told = (await hand.get("/v1/deposit", "currency=SGD")).json()
     assert (told["uuid"], told["net_type"], told["amount"]) == (record.uuid, None, "250.0")
@@ -176,13 +178,13 @@ async def test_fiat_comes_from_a_bank(hand: Hand, sandbox: Sandbox, watch: Watch
     assert sandbox.ledger.credited[0].net_type is None
 
 
-async def test_amounts_as_they_were_sent_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_amounts_as_they_were_sent_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.amounts = "as sent"
     tether(sandbox, "100")
     assert (await hand.get("/v1/deposit")).json()["amount"] == "100"
 
 
-async def test_an_amount_is_told_without_an_exponent(hand: Hand, sandbox: Sandbox) -> None:
+async def test_an_amount_is_told_without_an_exponent(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.amounts = "as sent"
     sandbox.deposits.arrive("BTC", "BTC", Decimal("1E-8"), transaction_type="internal")
     told = (await hand.get("/v1/deposit")).json()
@@ -201,9 +203,9 @@ def test_nothing_arrives_on_a_network_that_is_not_listed(sandbox: Sandbox) -> No
         sandbox.deposits.arrive("USDT", "TRC20", 1)
 
 
-async def test_too_little_is_never_credited(sandbox: Sandbox, watch: Watch) -> None:
+async def test_too_little_is_never_credited(sandbox: Sandbox, watch: ManualClock) -> None:
     sandbox.wallets["USDT", "TRX"].minimum_deposit = Decimal(5)
-    little, enough = tether(sandbox, "4.99", plan=Plan.at_once()), tether(sandbox, "5")
+    little, enough = tether(sandbox, "4.99", transitions=Transitions.immediate()), tether(sandbox, "5")
     watch.tick(10_000)
     assert (sandbox.deposits[little.uuid].state, sandbox.deposits[enough.uuid].state) == (
         "PROCESSING",
@@ -216,32 +218,34 @@ async def test_too_little_is_never_credited(sandbox: Sandbox, watch: Watch) -> N
 
 
 @pytest.mark.parametrize("end", ["ACCEPTED", "CANCELLED", "REJECTED", "REFUNDED"])
-async def test_at_once(hand: Hand, sandbox: Sandbox, end: str) -> None:
-    uuid = tether(sandbox, plan=Plan.at_once(end)).uuid
+async def test_at_once(hand: SignedClient, sandbox: Sandbox, end: str) -> None:
+    uuid = tether(sandbox, transitions=Transitions.immediate(end)).uuid
     assert await look(hand, uuid) == end
     assert sandbox.deposits[uuid].done_at is not None
     assert len(sandbox.ledger.credited) == (end == "ACCEPTED")
 
 
-async def test_after_looks_alone_or_in_a_list(hand: Hand, sandbox: Sandbox) -> None:
-    uuid = tether(sandbox, plan=Plan.after_looks(3)).uuid
+async def test_after_looks_alone_or_in_a_list(hand: SignedClient, sandbox: Sandbox) -> None:
+    uuid = tether(sandbox, transitions=Transitions.after_reads(3)).uuid
     await hand.get("/v1/deposits", f"uuids[]={uuid}")
     await hand.get("/v1/deposits", f"uuids[]={HISTORY[0]}")
     assert [await look(hand, uuid) for _ in range(3)] == ["PROCESSING", "PROCESSING", "ACCEPTED"]
 
 
-async def test_by_hand(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
-    uuid = tether(sandbox, plan=Plan.by_hand()).uuid
+async def test_by_hand(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
+    uuid = tether(sandbox, transitions=Transitions.manual()).uuid
     watch.tick(10_000)
     assert await look(hand, uuid) == "PROCESSING"
-    assert sandbox.deposits.advance(uuid, "ACCEPTED").credited
+    assert sandbox.deposits.set_state(uuid, "ACCEPTED").credited
     assert await look(hand, uuid) == "ACCEPTED"
     assert sandbox.account.balance("USDT").available == Decimal("10035.5")
 
 
-async def test_a_path_may_be_as_strange_as_one_likes(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_a_path_may_be_as_strange_as_one_likes(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
     path = ("WARNING", "ACCEPTED", "PROCESSING", "ACCEPTED", "REFUNDING", "REFUNDED")
-    uuid = tether(sandbox, plan=Plan.after_seconds(1, path=path)).uuid
+    uuid = tether(sandbox, transitions=Transitions.after_seconds(1, states=path)).uuid
     states: list[str] = []
     for _ in path:
         watch.tick(1)
@@ -251,41 +255,40 @@ async def test_a_path_may_be_as_strange_as_one_likes(hand: Hand, sandbox: Sandbo
 
 
 async def test_deposits_and_withdrawals_come_due_in_one_order(
-    hand: Hand, sandbox: Sandbox, watch: Watch
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
-    sandbox.plan = Plan.after_seconds(2)
+    sandbox.withdrawals.transitions = Transitions.after_seconds(2)
     await hand.withdraw()
-    tether(sandbox, plan=Plan.after_seconds(3))
-    tether(sandbox, plan=Plan.after_seconds(5))
+    tether(sandbox, transitions=Transitions.after_seconds(3))
+    tether(sandbox, transitions=Transitions.after_seconds(5))
     watch.tick(10)
     assert [entry.kind for entry in sandbox.ledger] == ["created", "credited", "settled", "credited"]
     assert [entry.kind for entry in sandbox.ledger.settled + sandbox.ledger.created] == ["settled", "created"]
 
 
-async def test_a_plan_that_names_no_states_is_for_deposits_too(sandbox: Sandbox) -> None:
-    sandbox.plan = Plan.by_hand()
-    waits = tether(sandbox)
-    sandbox.plan = Plan.at_once()
-    arrives = tether(sandbox)
-    assert (sandbox.deposits[waits.uuid].state, sandbox.deposits[arrives.uuid].state) == (
-        "PROCESSING",
-        "ACCEPTED",
-    )
+@pytest.mark.parametrize(
+    ("transitions", "state"), [(Transitions.manual(), "PROCESSING"), (Transitions.immediate(), "ACCEPTED")]
+)
+def test_transitions_without_states_are_for_both_kinds(
+    watch: ManualClock, transitions: Transitions, state: str
+) -> None:
+    sandbox = Sandbox("sg", clock=watch, seed=1, transitions=transitions)
+    assert sandbox.withdrawals.transitions == sandbox.deposits.transitions == transitions
+    assert sandbox.deposits[tether(sandbox).uuid].state == state
 
 
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan.at_once("DONE"),
-        Plan.after_seconds(1, path=("FAILED",)),
-        Plan.by_hand(first="WAITING"),
-        Plan(steps=(Step("DONE"),)),
+        Transitions.immediate("DONE"),
+        Transitions.after_seconds(1, states=("FAILED",)),
+        Transitions.manual(first="WAITING"),
+        Transitions(steps=(Transition("DONE"),)),
     ],
 )
-async def test_a_plan_that_names_states_is_for_withdrawals_only(
-    sandbox: Sandbox, watch: Watch, plan: Plan
-) -> None:
-    sandbox.plan = plan
+def test_transitions_with_states_are_for_withdrawals_only(watch: ManualClock, plan: Transitions) -> None:
+    sandbox = Sandbox("sg", clock=watch, seed=1, transitions=plan)
+    assert sandbox.withdrawals.transitions == plan
     uuid = tether(sandbox).uuid
     watch.tick(2)
     assert sandbox.deposits[uuid].state == "PROCESSING"
@@ -293,22 +296,21 @@ async def test_a_plan_that_names_states_is_for_withdrawals_only(
     assert sandbox.deposits[uuid].state == "ACCEPTED"
 
 
-async def test_deposits_may_have_a_plan_of_their_own(hand: Hand, sandbox: Sandbox) -> None:
-    assert sandbox.deposits.plan is None
-    sandbox.plan = Plan.by_hand()
-    sandbox.deposits.plan = Plan.at_once()
+async def test_deposits_have_transitions_of_their_own(hand: SignedClient, sandbox: Sandbox) -> None:
+    sandbox.withdrawals.transitions = Transitions.manual()
+    sandbox.deposits.transitions = Transitions.immediate()
     assert sandbox.deposits[tether(sandbox).uuid].state == "ACCEPTED"
-    assert sandbox.deposits[tether(sandbox, plan=Plan.by_hand()).uuid].state == "PROCESSING"
+    assert sandbox.deposits[tether(sandbox, transitions=Transitions.manual()).uuid].state == "PROCESSING"
     withdrawal = (await hand.withdraw()).json()["uuid"]
     assert sandbox.withdrawals[withdrawal].state == "WAITING"
 
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_an_end_time_while_suspected_by_knob(
-    hand: Hand, sandbox: Sandbox, watch: Watch, *, told: bool
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, *, told: bool
 ) -> None:
     sandbox.knobs.suspected_done_at = told
-    uuid = tether(sandbox, plan=Plan.suspected(after=60)).uuid
+    uuid = tether(sandbox, transitions=Transitions.suspected(after=60)).uuid
     assert await look(hand, uuid) == "PROCESSING"
     watch.tick(60)
     row = (await hand.get("/v1/deposit", f"uuid={uuid}")).json()
@@ -316,26 +318,26 @@ async def test_an_end_time_while_suspected_by_knob(
     assert row["done_at"] == ("2026-11-20T12:01:00" if told else None)
     watch.tick(10_000)
     assert await look(hand, uuid) == "TRAVEL_RULE_SUSPECTED"
-    assert sandbox.deposits.advance(uuid, "REFUNDING").done_at is None
+    assert sandbox.deposits.set_state(uuid, "REFUNDING").done_at is None
     assert len(sandbox.ledger) == 0
 
 
 async def test_records_can_be_kept_as_they_were(sandbox: Sandbox) -> None:
-    uuid = tether(sandbox, plan=Plan.by_hand()).uuid
+    uuid = tether(sandbox, transitions=Transitions.manual()).uuid
     before = sandbox.deposits.snapshot()[-1]
-    sandbox.deposits.advance(uuid, "ACCEPTED")
+    sandbox.deposits.set_state(uuid, "ACCEPTED")
     assert (before.state, sandbox.deposits[uuid].state) == ("PROCESSING", "ACCEPTED")
     assert list(sandbox.deposits)[-1] == uuid
     assert len(sandbox.deposits) == 8
     with pytest.raises(KeyError):
-        sandbox.deposits.advance("unknown", "ACCEPTED")
+        sandbox.deposits.set_state("unknown", "ACCEPTED")
 
 
 # -- what a deposit needs --------------------------------------------------------------------------
 
 
 async def test_the_chance_looks_like_the_example(
-    hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
 ) -> None:
     sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
     answer = (await hand.get("/v1/deposits/chance/coin", "currency=BTC&net_type=BTC")).json()
@@ -347,7 +349,7 @@ async def test_the_chance_looks_like_the_example(
     [("working", True), ("deposit_only", True), ("withdraw_only", False), ("some_new_state", False)],
 )
 async def test_the_chance_tells_whether_the_wallet_takes_deposits(
-    hand: Hand, sandbox: Sandbox, state: str, *, possible: bool
+    hand: SignedClient, sandbox: Sandbox, state: str, *, possible: bool
 ) -> None:
     wallet = sandbox.wallets["USDT", "TRX"]
     wallet.wallet_state, wallet.minimum_deposit, wallet.confirmations = state, Decimal("2.5"), 19
@@ -358,7 +360,7 @@ async def test_the_chance_tells_whether_the_wallet_takes_deposits(
     assert (answer["minimum_deposit_confirmations"], answer["decimal_precision"]) == (19, 6)
 
 
-async def test_the_chance_needs_both_names_of_a_wallet(hand: Hand) -> None:
+async def test_the_chance_needs_both_names_of_a_wallet(hand: SignedClient) -> None:
     response = await hand.get("/v1/deposits/chance/coin", "currency=")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
@@ -368,7 +370,7 @@ async def test_the_chance_needs_both_names_of_a_wallet(hand: Hand) -> None:
 
 @pytest.mark.parametrize("region", Region)
 async def test_every_region_has_deposits_of_its_fiat(
-    region: Region, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    region: Region, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     sandbox = Sandbox(region, knobs=Knobs(nulls="dropped"))
     async with hand_at(sandbox) as hand:
@@ -379,19 +381,19 @@ async def test_every_region_has_deposits_of_its_fiat(
 
 async def test_finer_decimals_than_the_wallet_has_are_cut_off(sandbox: Sandbox) -> None:
     before = sandbox.account.balance("USDT").available
-    made = tether(sandbox, "1.123456789", plan=Plan.at_once())
+    made = tether(sandbox, "1.123456789", transitions=Transitions.immediate())
     assert sandbox.deposits[made.uuid].state == "ACCEPTED"
     assert sandbox.account.balance("USDT").available - before == Decimal("1.123456")
     assert sandbox.ledger.credited[-1].total == Decimal("1.123456")
 
 
 async def test_what_is_too_little_is_not_credited_even_if_its_sender_is_verified(
-    sandbox: Sandbox, hand: Hand, watch: Watch
+    sandbox: Sandbox, hand: SignedClient, watch: ManualClock
 ) -> None:
     sandbox.wallets["USDT", "TRX"].minimum_deposit = Decimal(5)
     before = sandbox.account.balance("USDT").available
     made = tether(sandbox, "4", vasp_name="Example Exchange A")
-    sandbox.deposits.advance(made.uuid, "TRAVEL_RULE_SUSPECTED")
+    sandbox.deposits.set_state(made.uuid, "TRAVEL_RULE_SUSPECTED")
     vasp = next(vasp for vasp in sandbox.vasps if vasp.vasp_name == "Example Exchange A")
     members = {"deposit_uuid": made.uuid, "vasp_uuid": vasp.vasp_uuid}
     await hand.post("/v1/travel_rule/deposit/uuid", members)

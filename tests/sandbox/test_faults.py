@@ -15,13 +15,13 @@ from answers import error_of
 
 from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Fault, Sandbox
-from upbit_async.sandbox.messages import Answer
+from upbit_async.sandbox.messages import SandboxResponse
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import Hand
+    from tests.sandbox.conftest import SignedClient
 
 COIN = "/v1/withdraws/coin"
-Door = Callable[[Sandbox], AbstractAsyncContextManager["Hand"]]
+Door = Callable[[Sandbox], AbstractAsyncContextManager["SignedClient"]]
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
@@ -39,7 +39,7 @@ def sandbox() -> Sandbox:
 @pytest.fixture(params=["in process", "on a socket"])
 def door(request: pytest.FixtureRequest, hand_at: Callable[..., Any]) -> Door:
     @asynccontextmanager
-    async def on_a_socket(sandbox: Sandbox) -> AsyncGenerator[Hand]:
+    async def on_a_socket(sandbox: Sandbox) -> AsyncGenerator[SignedClient]:
         async with (
             sandbox.serve() as url,
             hand_at(sandbox) as hand,
@@ -79,7 +79,7 @@ async def test_an_answer_can_be_lost(
 
 
 async def test_an_empty_body_can_be_cut_too(sandbox: Sandbox, door: Door) -> None:
-    sandbox.faults.add(Fault(ending="cut", rewrite=lambda answer: Answer(answer.status)))
+    sandbox.faults.add(Fault(ending="cut", rewrite=lambda answer: SandboxResponse(answer.status)))
     async with door(sandbox) as hand:
         with pytest.raises(httpx.RemoteProtocolError):
             await hand.get("/v1/accounts")

@@ -14,26 +14,26 @@ import pytest
 from answers import error_of
 
 from upbit_async.credentials import Credentials
-from upbit_async.sandbox import Knobs, Named, Sandbox
+from upbit_async.sandbox import ErrorSpec, Knobs, Sandbox
 from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.guard.query_hash import check_query_hash
 from upbit_async.sandbox.guard.token import Token
-from upbit_async.sandbox.messages import Request
+from upbit_async.sandbox.messages import SandboxRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
 COIN = "/v1/withdraws/coin"
 JSON = {"content-type": "application/json; charset=utf-8"}
 
 
-def request_of(vector: dict[str, Any]) -> Request:
+def request_of(vector: dict[str, Any]) -> SandboxRequest:
     path, _, query = vector["request_target"].partition("?")
     body = vector["body_json_text"]
-    return Request(
+    return SandboxRequest(
         method=vector["method"], path=path, query=query, body=body.encode() if body else b"", headers=JSON
     )
 
@@ -101,26 +101,26 @@ async def test_a_request_needs_a_readable_token(
 
 
 @pytest.mark.parametrize("nonce", [True, "", None, 1.5])
-async def test_a_token_needs_a_nonce(hand: Hand, nonce: object) -> None:
+async def test_a_token_needs_a_nonce(hand: SignedClient, nonce: object) -> None:
     assert error_of(await hand.get("/v1/accounts", claims={"nonce": nonce})) == (401, "jwt_verification")
 
 
-async def test_a_nonce_may_be_a_number(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_nonce_may_be_a_number(hand: SignedClient, sandbox: Sandbox) -> None:
     assert (await hand.get("/v1/accounts", claims={"nonce": 1763640000000})).status_code == 200
     assert sandbox.requests[0].nonce == "1763640000000"
 
 
-async def test_a_wrong_signature_is_refused(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_wrong_signature_is_refused(hand: SignedClient, sandbox: Sandbox) -> None:
     hand.credentials = Credentials(sandbox.credentials.access_key, "x" * 40)
     assert error_of(await hand.get("/v1/accounts")) == (401, "jwt_verification")
 
 
-async def test_an_unknown_key_is_refused(hand: Hand) -> None:
+async def test_an_unknown_key_is_refused(hand: SignedClient) -> None:
     hand.credentials = Credentials("unknown", "x" * 40)
     assert error_of(await hand.get("/v1/accounts")) == (401, "invalid_access_key")
 
 
-async def test_the_algorithm_is_the_headers(hand: Hand, sandbox: Sandbox) -> None:
+async def test_the_algorithm_is_the_headers(hand: SignedClient, sandbox: Sandbox) -> None:
     assert (await hand.get("/v1/accounts", algorithm="HS512")).status_code == 200
     assert error_of(await hand.get("/v1/accounts", algorithm="HS384")) == (401, "jwt_verification")
     sandbox.knobs.algorithms = frozenset({"HS384", "none"})
@@ -132,7 +132,7 @@ async def test_the_algorithm_is_the_headers(hand: Hand, sandbox: Sandbox) -> Non
     assert error_of(response) == (401, "jwt_verification")
 
 
-async def test_a_token_that_was_tampered_with_is_refused(hand: Hand) -> None:
+async def test_a_token_that_was_tampered_with_is_refused(hand: SignedClient) -> None:
     header, payload, signature = hand.token().split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     forged = base64.urlsafe_b64encode(json.dumps(claims | {"nonce": "x"}).encode()).decode().rstrip("=")
@@ -146,7 +146,7 @@ async def test_a_token_that_was_tampered_with_is_refused(hand: Hand) -> None:
 
 
 async def test_a_key_expires(
-    sandbox: Sandbox, watch: Watch, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    sandbox: Sandbox, watch: ManualClock, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     credentials = sandbox.issue_key(expires_at=watch.now + timedelta(seconds=1))
     async with hand_at(sandbox, credentials) as hand:
@@ -156,7 +156,7 @@ async def test_a_key_expires(
 
 
 async def test_a_key_may_be_bound_to_addresses(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     credentials = sandbox.issue_key(ips=["203.0.113.7"])
     async with hand_at(sandbox, credentials) as hand:
@@ -184,7 +184,7 @@ async def test_a_key_may_be_bound_to_addresses(
 )
 async def test_each_call_needs_its_permission(
     sandbox: Sandbox,
-    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
     method: str,
     path: str,
     text: str,
@@ -192,7 +192,7 @@ async def test_each_call_needs_its_permission(
 ) -> None:
     async with hand_at(sandbox, sandbox.issue_key(permissions=[])) as hand:
         assert error_of(await hand.query(method, path, text)) == (403, "out_of_scope")
-        sandbox.knobs.out_of_scope = Named(401, "out_of_scope")
+        sandbox.knobs.out_of_scope = ErrorSpec(401, "out_of_scope")
         assert error_of(await hand.query(method, path, text)) == (401, "out_of_scope")
         assert (await hand.get("/v1/status/wallet")).status_code == 200
     async with hand_at(sandbox, sandbox.issue_key(permissions=[permission])) as hand:
@@ -200,7 +200,7 @@ async def test_each_call_needs_its_permission(
 
 
 async def test_withdrawing_needs_its_permission_and_an_open_lock(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     credentials = sandbox.issue_key(permissions=["view_withdrawals"])
     key = sandbox.keys.find(credentials.access_key.reveal())
@@ -220,7 +220,7 @@ async def test_withdrawing_needs_its_permission_and_an_open_lock(
 
 
 async def test_a_nonce_serves_once_per_key(
-    hand: Hand, sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    hand: SignedClient, sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     assert (await hand.withdraw(nonce="n")).status_code == 201
     assert error_of(await hand.withdraw(nonce="n")) == (401, "nonce_used")
@@ -229,7 +229,7 @@ async def test_a_nonce_serves_once_per_key(
         assert (await other.get("/v1/accounts", nonce="n")).status_code == 200
 
 
-async def test_nonces_may_be_forgotten(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_nonces_may_be_forgotten(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
     sandbox.knobs.nonce_memory = 60.0
     await hand.get("/v1/accounts", nonce="n")
     watch.tick(60)
@@ -240,7 +240,7 @@ async def test_nonces_may_be_forgotten(hand: Hand, sandbox: Sandbox, watch: Watc
 
 @pytest.mark.parametrize(("burns", "then"), [(True, (401, "nonce_used")), (False, (400, "validation_error"))])
 async def test_whether_a_refused_request_burns_its_nonce(
-    hand: Hand, sandbox: Sandbox, *, burns: bool, then: tuple[int, str]
+    hand: SignedClient, sandbox: Sandbox, *, burns: bool, then: tuple[int, str]
 ) -> None:
     sandbox.knobs.rejected_burns_nonce = burns
     assert error_of(await hand.get("/v1/withdraws", "limit=0", nonce="n")) == (400, "validation_error")
@@ -252,17 +252,17 @@ async def test_whether_a_refused_request_burns_its_nonce(
 # -- query_hash ------------------------------------------------------------------------------------
 
 
-async def test_the_wire_order_counts(hand: Hand) -> None:
+async def test_the_wire_order_counts(hand: SignedClient) -> None:
     response = await hand.get("/v1/withdraws", "state=DONE&currency=XRP", query="currency=XRP&state=DONE")
     assert error_of(response) == (401, "invalid_query_payload")
 
 
-async def test_parameters_need_a_hash(hand: Hand) -> None:
+async def test_parameters_need_a_hash(hand: SignedClient) -> None:
     assert error_of(await hand.get("/v1/withdraws", query="limit=1")) == (401, "invalid_query_payload")
     assert error_of(await hand.get("/v1/withdraws", "limit=1", query="")) == (401, "invalid_query_payload")
 
 
-async def test_another_hash_may_be_named(hand: Hand) -> None:
+async def test_another_hash_may_be_named(hand: SignedClient) -> None:
     digest = hashlib.sha256(b"limit=1").hexdigest()
     claims = {"query_hash": digest, "query_hash_alg": "SHA256"}
     assert (await hand.get("/v1/withdraws", query="limit=1", claims=claims)).status_code == 200
@@ -274,7 +274,7 @@ async def test_another_hash_may_be_named(hand: Hand) -> None:
     assert error_of(response) == (401, "invalid_query_payload")
 
 
-async def test_encoded_brackets_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_encoded_brackets_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     encoded = {"query": "uuids%5B%5D=00000000-0000-4000-8000-000000000001"}
     decoded = unquote(encoded["query"])
     assert len((await hand.get("/v1/withdraws", decoded, **encoded)).json()) == 1
@@ -288,7 +288,7 @@ async def test_encoded_brackets_by_knob(hand: Hand, sandbox: Sandbox) -> None:
 ])  # fmt: skip
 @pytest.mark.parametrize("wire", ["txid=a%20b", "txid=a+b"])
 async def test_a_space_by_knob(
-    hand: Hand, sandbox: Sandbox, space: Any, wire: str, *, plus_is_right: bool, space_is_right: bool
+    hand: SignedClient, sandbox: Sandbox, space: Any, wire: str, *, plus_is_right: bool, space_is_right: bool
 ) -> None:
     sandbox.knobs.space = space
     body = {"currency": "USDT", "note": "a b"}
@@ -299,7 +299,7 @@ async def test_a_space_by_knob(
         assert refused[0] == (400 if right else 401)
 
 
-async def test_the_reference_recipe_is_accepted(hand: Hand) -> None:
+async def test_the_reference_recipe_is_accepted(hand: SignedClient) -> None:
     parameters = {"txid": "a b+c/d=e&f", "currency": "XRP"}
     query = urlencode(parameters, doseq=True)
     response = await hand.get("/v1/withdraw", unquote(query), query=query)
@@ -317,20 +317,20 @@ async def test_the_reference_recipe_is_accepted(hand: Hand) -> None:
     ],
 )
 async def test_values_are_hashed_as_they_stand_in_the_body(
-    hand: Hand, body: dict[str, object], text: str
+    hand: SignedClient, body: dict[str, object], text: str
 ) -> None:
     assert error_of(await hand.post(COIN, body, text=text)) == (400, "validation_error")
     assert error_of(await hand.post(COIN, body, text=text + "x")) == (401, "invalid_query_payload")
 
 
-async def test_a_null_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_null_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     body = {"currency": "USDT", "secondary_address": None}
     sandbox.knobs.null_members = "None"
     response = await hand.post(COIN, body, text="currency=USDT&secondary_address=None")
     assert error_of(response) == (400, "validation_error")
 
 
-async def test_an_empty_object_has_nothing_to_hash(hand: Hand) -> None:
+async def test_an_empty_object_has_nothing_to_hash(hand: SignedClient) -> None:
     assert error_of(await hand.post(COIN, {})) == (400, "validation_error")
 
 
@@ -345,13 +345,17 @@ async def test_an_empty_object_has_nothing_to_hash(hand: Hand) -> None:
         (b"[" * 100_000, "application/json"),
     ],
 )
-async def test_a_body_has_to_be_a_plain_json_object(hand: Hand, content: bytes, content_type: str) -> None:
+async def test_a_body_has_to_be_a_plain_json_object(
+    hand: SignedClient, content: bytes, content_type: str
+) -> None:
     headers = {"Authorization": f"Bearer {hand.token('a=1')}", "Content-Type": content_type}
     response = await hand.http.post(COIN, content=content, headers=headers)
     assert error_of(response) == (400, "invalid_parameter")
 
 
-async def test_errors_may_be_in_korean(hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]) -> None:
+async def test_errors_may_be_in_korean(
+    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
+) -> None:
     sandbox.knobs.language = "ko"
     published = {
         entry["body"]["error"]["name"]: entry["body"]["error"]["message"] for entry in example("errors")

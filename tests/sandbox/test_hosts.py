@@ -11,7 +11,7 @@ from answers import error_of
 from raw_requests import claims_of, signed
 
 from upbit_async.sandbox import Fault, Sandbox
-from upbit_async.sandbox.doors.hosts import base_url
+from upbit_async.sandbox.adapters.hosts import base_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

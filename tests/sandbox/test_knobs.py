@@ -13,7 +13,7 @@ import pytest
 from answers import error_of
 
 from upbit_async.region import Region
-from upbit_async.sandbox import Knobs, Named, Plan, Sandbox
+from upbit_async.sandbox import ErrorSpec, Knobs, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
-    HandAt = Callable[..., AbstractAsyncContextManager[Hand]]
+    HandAt = Callable[..., AbstractAsyncContextManager[SignedClient]]
 
 WITHDRAWALS, DEPOSITS = "/v1/withdraws", "/v1/deposits"
 HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
@@ -94,7 +94,7 @@ def test_a_knob_refuses_what_has_no_meaning(name: str, value: object) -> None:
 @pytest.mark.parametrize("status", [199, 600, "404"])
 def test_a_refusal_needs_a_status(status: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="status must be"):
-        Named(status, "not_found")
+        ErrorSpec(status, "not_found")
 
 
 def test_a_knob_takes_whole_numbers_and_none_where_they_mean_something() -> None:
@@ -103,7 +103,7 @@ def test_a_knob_takes_whole_numbers_and_none_where_they_mean_something() -> None
     assert attrs.evolve(knobs, time_offset=timedelta(hours=-23)).time_offset < timedelta(0)
 
 
-async def test_bans_may_escalate_without_end(hand_at: HandAt, watch: Watch) -> None:
+async def test_bans_may_escalate_without_end(hand_at: HandAt, watch: ManualClock) -> None:
     knobs = Knobs(limit=0, ban_after=0, ban_seconds=1e9, ban_escalation=1e9)
     async with hand_at(Sandbox("sg", knobs=knobs, clock=watch)) as hand:
         for _ in range(40):
@@ -166,7 +166,7 @@ async def test_every_endpoint_drops_its_nulls_by_knob(
     parameters: dict[str, str],
     *,
     has_nulls: bool,
-    watch: Watch,
+    watch: ManualClock,
     hand_at: HandAt,
 ) -> None:
     answers: dict[str, Any] = {}
@@ -187,7 +187,7 @@ async def test_every_endpoint_drops_its_nulls_by_knob(
 # -- members ---------------------------------------------------------------------------------------
 
 
-async def test_the_unit_currency_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_the_unit_currency_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     for knob, unit in ((None, "SGD"), ("USDT", "USDT")):
         sandbox.knobs.unit_currency = knob
         rows = (await hand.get("/v1/accounts")).json()
@@ -225,7 +225,7 @@ async def test_the_second_factor_by_knob(region: Region, hand_at: HandAt) -> Non
     ],
 )
 async def test_cursors_together_with_filters_by_knob(
-    hand: Hand, sandbox: Sandbox, knob: Any, withdrawals: list[int], deposits: list[int]
+    hand: SignedClient, sandbox: Sandbox, knob: Any, withdrawals: list[int], deposits: list[int]
 ) -> None:
     sandbox.knobs.cursors_with_filters = knob
     for (path, offset), found in zip(LISTS, (withdrawals, deposits), strict=True):
@@ -240,7 +240,7 @@ async def test_cursors_together_with_filters_by_knob(
 @pytest.mark.parametrize("filters", ["currency=USDT", "state=REJECTED", "uuids[]=a", "txids[]=a"])
 @pytest.mark.parametrize("cursor", ["from", "to"])
 async def test_cursors_together_with_filters_may_be_refused(
-    hand: Hand, sandbox: Sandbox, path: str, filters: str, cursor: str
+    hand: SignedClient, sandbox: Sandbox, path: str, filters: str, cursor: str
 ) -> None:
     number = 3 if path == WITHDRAWALS else 103
     sandbox.knobs.cursors_with_filters = "refused"
@@ -251,7 +251,7 @@ async def test_cursors_together_with_filters_may_be_refused(
     assert (await hand.get(path, query)).status_code == 200
 
 
-async def test_ids_of_both_kinds_together_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_ids_of_both_kinds_together_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     (found,) = (await hand.get(DEPOSITS, "state=REJECTED")).json()
     query = f"uuids[]={found['uuid']}&txids[]={found['txid']}"
     assert error_of(await hand.get(DEPOSITS, query)) == (400, "validation_error")
@@ -270,7 +270,7 @@ async def test_ids_of_both_kinds_together_by_knob(hand: Hand, sandbox: Sandbox) 
     ],
 )
 async def test_the_order_of_lists_by_knob(
-    hand: Hand, sandbox: Sandbox, knob: Any, descending: list[int], ascending: list[int]
+    hand: SignedClient, sandbox: Sandbox, knob: Any, descending: list[int], ascending: list[int]
 ) -> None:
     sandbox.knobs.list_order = knob
     assert numbers(await hand.get(WITHDRAWALS)) == descending
@@ -283,19 +283,19 @@ async def test_the_order_of_lists_by_knob(
     ]
 
 
-async def test_a_new_withdrawal_may_hide_behind_older_ones(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_new_withdrawal_may_hide_behind_older_ones(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.list_order = "done_at"
     uuid = (await hand.withdraw()).json()["uuid"]
     assert [row["uuid"] for row in (await hand.get(WITHDRAWALS)).json()].index(uuid) == 3
-    sandbox.withdrawals.advance(uuid, "DONE")
+    sandbox.withdrawals.set_state(uuid, "DONE")
     assert [row["uuid"] for row in (await hand.get(WITHDRAWALS)).json()].index(uuid) == 0
 
 
 @pytest.mark.parametrize("nulls", ["present", "dropped"])
 async def test_a_new_transfer_may_lack_its_time_in_lists(
-    hand: Hand, sandbox: Sandbox, watch: Watch, nulls: Any
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, nulls: Any
 ) -> None:
-    sandbox.plan = Plan.by_hand()
+    sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.knobs.list_created_at_delay, sandbox.knobs.nulls = 20.0, nulls
     created = (await hand.withdraw()).json()
     assert created["created_at"] == "2026-11-20T12:00:00"
@@ -311,7 +311,7 @@ async def test_a_new_transfer_may_lack_its_time_in_lists(
     assert (await hand.get(WITHDRAWALS)).json()[0] == created
 
 
-async def test_lists_may_have_no_times_at_all(hand: Hand, sandbox: Sandbox) -> None:
+async def test_lists_may_have_no_times_at_all(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.list_created_at_delay = None
     for path, _ in LISTS:
         rows = (await hand.get(path)).json()

@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
 WITHDRAW, DEPOSIT = "/v1/withdraws/krw", "/v1/deposits/krw"
 WON = {"amount": "10000", "two_factor_type": "kakao"}
 
 
 @pytest.fixture
-def sandbox(watch: Watch) -> Sandbox:
+def sandbox(watch: ManualClock) -> Sandbox:
     return Sandbox("kr", clock=watch, seed=1, knobs=Knobs(time_format="offset", amounts="as sent"))
 
 
 @pytest.fixture
 async def hand(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
-) -> AsyncGenerator[Hand]:
+    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
+) -> AsyncGenerator[SignedClient]:
     async with hand_at(sandbox) as made:
         yield made
 
 
 async def test_a_withdrawal_of_won_waits_for_its_confirmation(
-    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
 ) -> None:
     response = await hand.post(WITHDRAW, example("withdraws_krw_post_request_kr"))
     assert response.status_code == 201
@@ -51,24 +51,26 @@ async def test_a_withdrawal_of_won_waits_for_its_confirmation(
     assert found == told
     assert sandbox.account.balance("KRW").available == 990_000
     assert sandbox.account.balance("KRW").locked == 10_000
-    done = sandbox.withdrawals.advance(told["uuid"], "DONE")
+    done = sandbox.withdrawals.set_state(told["uuid"], "DONE")
     assert done.txid == told["txid"]
     assert sandbox.ledger.moved("KRW") == 10_000
     assert sandbox.account.balance("KRW").locked == 0
 
 
 @pytest.mark.parametrize("state", ["PROCESSING", "WAITING"])
-async def test_a_withdrawal_of_won_is_never_cancelable(hand: Hand, sandbox: Sandbox, state: str) -> None:
+async def test_a_withdrawal_of_won_is_never_cancelable(
+    hand: SignedClient, sandbox: Sandbox, state: str
+) -> None:
     uuid = (await hand.post(WITHDRAW, WON)).json()["uuid"]
-    sandbox.withdrawals.advance(uuid, state)
+    sandbox.withdrawals.set_state(uuid, state)
     assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).json()["is_cancelable"] is False
     response = await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
     assert error_of(response) == (400, "withdraw_not_cancelable")
-    sandbox.withdrawals.advance(uuid, "REJECTED")
+    sandbox.withdrawals.set_state(uuid, "REJECTED")
     assert sandbox.account.balance("KRW").available == 1_000_000
 
 
-async def test_more_won_than_there_are_can_not_be_withdrawn(hand: Hand, sandbox: Sandbox) -> None:
+async def test_more_won_than_there_are_can_not_be_withdrawn(hand: SignedClient, sandbox: Sandbox) -> None:
     assert (await hand.post(WITHDRAW, {**WON, "amount": "1000000"})).status_code == 201
     response = await hand.post(WITHDRAW, {**WON, "amount": "1"})
     assert error_of(response) == (400, "withdraw_insufficient_balance")
@@ -78,7 +80,7 @@ async def test_more_won_than_there_are_can_not_be_withdrawn(hand: Hand, sandbox:
 
 
 async def test_a_deposit_of_won_waits_for_its_confirmation(
-    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
 ) -> None:
     response = await hand.post(DEPOSIT, example("deposits_krw_post_request_kr"))
     assert response.status_code == 201
@@ -92,7 +94,7 @@ async def test_a_deposit_of_won_waits_for_its_confirmation(
     watch.tick(10_000)
     assert (await hand.get("/v1/deposit")).json() == told
     assert sandbox.account.balance("KRW").available == 1_000_000
-    sandbox.deposits.advance(told["uuid"], "ACCEPTED")
+    sandbox.deposits.set_state(told["uuid"], "ACCEPTED")
     assert sandbox.account.balance("KRW").available == 1_010_000
 
 
@@ -109,7 +111,7 @@ async def test_a_deposit_of_won_waits_for_its_confirmation(
     ],
 )
 async def test_malformed_members_are_named(
-    hand: Hand, sandbox: Sandbox, path: str, body: dict[str, str], message: str
+    hand: SignedClient, sandbox: Sandbox, path: str, body: dict[str, str], message: str
 ) -> None:
     response = await hand.post(path, body)
     assert error_of(response) == (400, "validation_error")
@@ -117,7 +119,9 @@ async def test_malformed_members_are_named(
     assert (len(sandbox.ledger), len(sandbox.deposits)) == (0, 7)
 
 
-async def test_the_keys_are_listed(hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]) -> None:
+async def test_the_keys_are_listed(
+    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
+) -> None:
     expiring = sandbox.issue_key(permissions=[], expires_at=datetime(2026, 12, 31, 15, tzinfo=UTC))
     rows = (await hand.get("/v1/api_keys")).json()
     (shown,) = example("api_keys_get_kr")
@@ -130,7 +134,7 @@ async def test_the_keys_are_listed(hand: Hand, sandbox: Sandbox, example: Callab
 
 
 async def test_listing_keys_takes_no_permission_but_moving_won_does(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     async with hand_at(sandbox, sandbox.issue_key(permissions=["view_account", "deposit"])) as hand:
         assert (await hand.get("/v1/api_keys")).status_code == 200
@@ -148,7 +152,7 @@ async def test_listing_keys_takes_no_permission_but_moving_won_does(
 
 @pytest.mark.parametrize("region", ["sg", "id", "th"])
 async def test_elsewhere_these_paths_are_unknown(
-    region: str, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    region: str, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     async with hand_at(Sandbox(region)) as hand:
         assert error_of(await hand.get("/v1/api_keys")) == (404, "not_found")

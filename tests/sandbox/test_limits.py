@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
 
-async def statuses(hand: Hand, count: int) -> list[int]:
+async def statuses(hand: SignedClient, count: int) -> list[int]:
     return [(await hand.get("/v1/status/wallet")).status_code for _ in range(count)]
 
 
-async def test_the_header_counts_down(hand: Hand) -> None:
+async def test_the_header_counts_down(hand: SignedClient) -> None:
     told = [(await hand.get("/v1/status/wallet")).headers["Remaining-Req"] for _ in range(3)]
     assert told == [f"group=default; min=1800; sec={left}" for left in (29, 28, 27)]
 
 
-async def test_refusals_are_charged_and_tell_what_is_left(hand: Hand) -> None:
+async def test_refusals_are_charged_and_tell_what_is_left(hand: SignedClient) -> None:
     response = await hand.get("/v1/withdraw", "uuid=unknown")
     assert response.headers["Remaining-Req"] == "group=default; min=1800; sec=29"
 
 
 async def test_the_thirty_first_call_of_a_second_is_refused(
-    hand: Hand, sandbox: Sandbox, watch: Watch
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
     watch.tick(0.5)
     assert await statuses(hand, 30) == [200] * 30
@@ -45,7 +45,7 @@ async def test_the_thirty_first_call_of_a_second_is_refused(
 
 
 async def test_a_sliding_window_remembers_for_a_whole_second(
-    hand: Hand, sandbox: Sandbox, watch: Watch
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
     sandbox.knobs.window = "sliding"
     watch.tick(0.5)
@@ -58,7 +58,7 @@ async def test_a_sliding_window_remembers_for_a_whole_second(
 
 @pytest.mark.parametrize(("counted", "then"), [(False, 200), (True, 429)])
 async def test_whether_refused_calls_count(
-    hand: Hand, sandbox: Sandbox, watch: Watch, *, counted: bool, then: int
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, *, counted: bool, then: int
 ) -> None:
     sandbox.knobs.window = "sliding"
     sandbox.knobs.rejected_count = counted
@@ -70,13 +70,15 @@ async def test_whether_refused_calls_count(
 
 
 async def test_all_keys_share_the_accounts_budget(
-    hand: Hand, sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    hand: SignedClient, sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     async with hand_at(sandbox, sandbox.issue_key()) as other:
         assert await statuses(hand, 20) + await statuses(other, 11) == [200] * 30 + [429]
 
 
-async def test_who_goes_on_is_banned_for_longer_each_time(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_who_goes_on_is_banned_for_longer_each_time(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
     sandbox.knobs.ban_after = 3
     assert (await statuses(hand, 35))[30:] == [429, 429, 429, 418, 418]
     watch.tick(59.5)
@@ -91,7 +93,7 @@ async def test_who_goes_on_is_banned_for_longer_each_time(hand: Hand, sandbox: S
     assert await statuses(hand, 1) == [200]
 
 
-async def test_the_bans_body_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_the_bans_body_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.limit, sandbox.knobs.ban_after = 0, 0
     sandbox.knobs.ban_name, sandbox.knobs.ban_message = "blocked", "for {seconds} s"
     response = await hand.get("/v1/status/wallet")
@@ -102,20 +104,20 @@ async def test_the_bans_body_by_knob(hand: Hand, sandbox: Sandbox) -> None:
     assert (await hand.get("/v1/status/wallet")).text == "half of \\ud83d"
 
 
-async def test_429_are_forgiven_in_time(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_429_are_forgiven_in_time(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
     sandbox.knobs.ban_after = 3
     for _ in range(3):
         assert (await statuses(hand, 32))[30:] == [429, 429]
         watch.tick(10)
 
 
-async def test_bans_can_be_switched_off(hand: Hand, sandbox: Sandbox) -> None:
+async def test_bans_can_be_switched_off(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.ban_after = None
     assert set(await statuses(hand, 200)) == {200, 429}
 
 
 async def test_without_limits_nothing_is_counted_or_told(
-    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
 ) -> None:
     async with hand_at(Sandbox("sg", limits=False)) as hand:
         assert await statuses(hand, 100) == [200] * 100

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from upbit_async.sandbox import Plan, Sandbox
+from upbit_async.sandbox import Sandbox, Transitions
 from upbit_async.sandbox.__main__ import command_line, main, plan_from, stop_event
 
 if TYPE_CHECKING:
@@ -180,16 +180,19 @@ def test_a_signal_is_a_request_to_stop(number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("arguments", "plan"),
     [
-        ([], Plan.after_seconds(3.0)),
-        (["--every", "0.5", "--end", "FAILED"], Plan.after_seconds(0.5, path=("PROCESSING", "FAILED"))),
-        (["--progress", "looks"], Plan.after_looks(1)),
-        (["--progress", "looks", "--every", "3"], Plan.after_looks(3)),
-        (["--progress", "at-once"], Plan.at_once()),
-        (["--progress", "at-once", "--end", "REJECTED"], Plan.at_once("REJECTED")),
-        (["--progress", "never"], Plan.by_hand()),
+        ([], Transitions.after_seconds(3.0)),
+        (
+            ["--every", "0.5", "--end", "FAILED"],
+            Transitions.after_seconds(0.5, states=("PROCESSING", "FAILED")),
+        ),
+        (["--progress", "reads"], Transitions.after_reads(1)),
+        (["--progress", "reads", "--every", "3"], Transitions.after_reads(3)),
+        (["--progress", "at-once"], Transitions.immediate()),
+        (["--progress", "at-once", "--end", "REJECTED"], Transitions.immediate("REJECTED")),
+        (["--progress", "never"], Transitions.manual()),
     ],
 )
-def test_the_progress_is_an_option(arguments: list[str], plan: Plan) -> None:
+def test_the_progress_is_an_option(arguments: list[str], plan: Transitions) -> None:
     assert plan_from(command_line().parse_args(arguments)) == plan
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from upbit_async.sandbox import Sandbox, Wallet
+from upbit_async.sandbox import Sandbox, WalletRecord
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
 MARKETS = "/v1/market/all"
 
@@ -33,15 +33,15 @@ async def test_every_listed_currency_is_traded_for_the_regions_fiat(sandbox: San
     ]
 
 
-async def test_a_newly_listed_currency_is_traded_too(sandbox: Sandbox, a_wallet: Wallet) -> None:
+async def test_a_newly_listed_currency_is_traded_too(sandbox: Sandbox, a_wallet: WalletRecord) -> None:
     sandbox.wallets.add(a_wallet)
     assert (await markets(sandbox)).json()[-1] == {"market": "SGD-NEW", "english_name": "NEW"}
 
 
 @pytest.fixture
-def a_wallet(sandbox: Sandbox) -> Wallet:
+def a_wallet(sandbox: Sandbox) -> WalletRecord:
     known = sandbox.wallets["USDT", "TRX"]
-    return Wallet(
+    return WalletRecord(
         currency="NEW",
         net_type="NEW",
         network_name="New",
@@ -73,7 +73,7 @@ async def test_a_quotation_error_has_its_status_for_a_name(sandbox: Sandbox) -> 
     }
 
 
-async def test_neither_a_key_nor_a_wrong_one_matters(sandbox: Sandbox, hand: Hand) -> None:
+async def test_neither_a_key_nor_a_wrong_one_matters(sandbox: Sandbox, hand: SignedClient) -> None:
     assert (await hand.get(MARKETS)).status_code == 200
     sandbox.keys.find(hand.credentials.access_key.reveal()).secret_key = "another"  # type: ignore[union-attr]
     assert (await hand.get(MARKETS)).status_code == 200
@@ -82,7 +82,7 @@ async def test_neither_a_key_nor_a_wrong_one_matters(sandbox: Sandbox, hand: Han
 
 
 async def test_ten_a_second_for_each_address_beside_the_accounts_budget(
-    sandbox: Sandbox, hand: Hand, watch: Watch
+    sandbox: Sandbox, hand: SignedClient, watch: ManualClock
 ) -> None:
     answers = [await markets(sandbox) for _ in range(11)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429]

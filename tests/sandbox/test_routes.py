@@ -9,18 +9,18 @@ import pytest
 from answers import assert_like, error_of
 
 from upbit_async.region import Region
-from upbit_async.sandbox import Knobs, Plan, Sandbox, Wallet
+from upbit_async.sandbox import Knobs, Sandbox, Transitions, WalletRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
 HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
 
 
-async def test_wallet_rows_look_like_the_example(hand: Hand, example: Callable[[str], Any]) -> None:
+async def test_wallet_rows_look_like_the_example(hand: SignedClient, example: Callable[[str], Any]) -> None:
     response = await hand.get("/v1/status/wallet")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json;charset=UTF-8"
@@ -32,14 +32,14 @@ async def test_wallet_rows_look_like_the_example(hand: Hand, example: Callable[[
     assert rows["XYZ", "XYZ"] == example("status_wallet_get_null_block")[0]
 
 
-async def test_accounts_look_like_the_example(hand: Hand, example: Callable[[str], Any]) -> None:
+async def test_accounts_look_like_the_example(hand: SignedClient, example: Callable[[str], Any]) -> None:
     rows = (await hand.get("/v1/accounts")).json()
     assert rows[:2] == example("accounts_get")
     assert [row["currency"] for row in rows] == ["SGD", "BTC", "ETH", "XRP", "USDT"]
     assert rows[3]["locked"] == "22.0"  # the two old withdrawals that are still open
 
 
-async def test_the_chance_looks_like_the_example(hand: Hand, example: Callable[[str], Any]) -> None:
+async def test_the_chance_looks_like_the_example(hand: SignedClient, example: Callable[[str], Any]) -> None:
     answer = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
     assert_like(answer, example("withdraws_chance_get"))
     for part, members in example("withdraws_chance_get").items():
@@ -59,7 +59,7 @@ async def test_the_chance_looks_like_the_example(hand: Hand, example: Callable[[
     ],
 )
 async def test_the_chance_tells_what_the_wallet_can_do(
-    hand: Hand, sandbox: Sandbox, state: str, support: list[str], told: str
+    hand: SignedClient, sandbox: Sandbox, state: str, support: list[str], told: str
 ) -> None:
     sandbox.wallets["BTC", "BTC"].wallet_state = state
     answer = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
@@ -67,7 +67,7 @@ async def test_the_chance_tells_what_the_wallet_can_do(
     assert answer["currency"]["wallet_state"] == told
 
 
-async def test_the_chance_needs_both_names_of_a_wallet(hand: Hand) -> None:
+async def test_the_chance_needs_both_names_of_a_wallet(hand: SignedClient) -> None:
     response = await hand.get("/v1/withdraws/chance")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
@@ -75,8 +75,8 @@ async def test_the_chance_needs_both_names_of_a_wallet(hand: Hand) -> None:
     assert error_of(response) == (400, "invalid_parameter")
 
 
-async def test_wallets_can_be_listed_and_delisted(hand: Hand, sandbox: Sandbox) -> None:
-    new = Wallet(
+async def test_wallets_can_be_listed_and_delisted(hand: SignedClient, sandbox: Sandbox) -> None:
+    new = WalletRecord(
         currency="NEW", net_type="NEW", network_name="New", withdraw_fee=Decimal(1), minimum=Decimal(2)
     )
     sandbox.wallets.add(new)
@@ -90,7 +90,7 @@ async def test_wallets_can_be_listed_and_delisted(hand: Hand, sandbox: Sandbox) 
 async def test_counterparties_are_told_in_singapore_and_korea_only(
     region: Region,
     example: Callable[[str], Any],
-    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
 ) -> None:
     sandbox = Sandbox(region)
     async with hand_at(sandbox) as hand:
@@ -105,7 +105,7 @@ async def test_counterparties_are_told_in_singapore_and_korea_only(
 
 
 async def test_a_withdrawal_as_in_the_tutorial(
-    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
 ) -> None:
     response = await hand.withdraw()
     told = response.json()
@@ -126,14 +126,14 @@ async def test_a_withdrawal_as_in_the_tutorial(
     assert sandbox.account.balance("USDT").available == 9986
 
 
-async def test_without_an_id_the_latest_withdrawal_is_told(hand: Hand) -> None:
+async def test_without_an_id_the_latest_withdrawal_is_told(hand: SignedClient) -> None:
     uuid = (await hand.withdraw()).json()["uuid"]
     assert (await hand.get("/v1/withdraw")).json()["uuid"] == uuid
     assert (await hand.get("/v1/withdraw", "uuid=&currency=XRP")).json()["uuid"] == HISTORY[-1]
 
 
 @pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
-async def test_an_unknown_withdrawal_is_not_found(hand: Hand, query: str) -> None:
+async def test_an_unknown_withdrawal_is_not_found(hand: SignedClient, query: str) -> None:
     assert error_of(await hand.get("/v1/withdraw", query)) == (404, "withdraw_not_found")
 
 
@@ -155,12 +155,12 @@ async def test_an_unknown_withdrawal_is_not_found(hand: Hand, query: str) -> Non
         ("txids[]=unknown", []),
     ],
 )
-async def test_listings_filter_page_and_order(hand: Hand, query: str, numbers: list[int]) -> None:
+async def test_listings_filter_page_and_order(hand: SignedClient, query: str, numbers: list[int]) -> None:
     rows = (await hand.get("/v1/withdraws", query)).json()
     assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
 
 
-async def test_listings_find_by_txid(hand: Hand) -> None:
+async def test_listings_find_by_txid(hand: SignedClient) -> None:
     txid = (await hand.get("/v1/withdraw", f"uuid={HISTORY[0]}")).json()["txid"]
     rows = (await hand.get("/v1/withdraws", f"txids[]={txid}")).json()
     assert [row["uuid"] for row in rows] == HISTORY[:1]
@@ -177,13 +177,13 @@ async def test_listings_find_by_txid(hand: Hand) -> None:
         ("&".join(f"uuids[]={n}" for n in range(101)), "uuids[] does not have a valid value"),
     ],
 )
-async def test_listings_refuse_what_is_not_allowed(hand: Hand, query: str, message: str) -> None:
+async def test_listings_refuse_what_is_not_allowed(hand: SignedClient, query: str, message: str) -> None:
     response = await hand.get("/v1/withdraws", query)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
 
 
-async def test_cursors_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_cursors_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.cursors = "inclusive"
     rows = (await hand.get("/v1/withdraws", f"from={HISTORY[1]}&to={HISTORY[2]}")).json()
     assert [row["uuid"] for row in rows] == [HISTORY[2], HISTORY[1]]
@@ -192,7 +192,7 @@ async def test_cursors_by_knob(hand: Hand, sandbox: Sandbox) -> None:
     assert len((await hand.get("/v1/withdraws", "to=unknown")).json()) == 6
 
 
-async def test_ids_are_taken_in_any_case_of_letters_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_ids_are_taken_in_any_case_of_letters_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     uuid = (await hand.withdraw()).json()["uuid"]
     for status in (200, 404):
         assert (await hand.get("/v1/withdraw", f"uuid={uuid.upper()}")).status_code == status
@@ -206,7 +206,9 @@ async def test_ids_are_taken_in_any_case_of_letters_by_knob(hand: Hand, sandbox:
     assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 200
 
 
-async def test_a_new_withdrawal_may_show_late(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_a_new_withdrawal_may_show_late(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
     sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
     uuid = (await hand.withdraw()).json()["uuid"]
     assert (await hand.get("/v1/withdraws", "currency=USDT")).json() == []
@@ -220,7 +222,7 @@ async def test_a_new_withdrawal_may_show_late(hand: Hand, sandbox: Sandbox, watc
 
 
 async def test_cancelling_gives_the_money_back(
-    hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
 ) -> None:
     uuid = (await hand.withdraw()).json()["uuid"]
     response = await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
@@ -233,27 +235,31 @@ async def test_cancelling_gives_the_money_back(
     assert error_of(again) == (400, "withdraw_not_cancelable")
 
 
-async def test_a_cancelled_withdrawal_stays_off_its_plan(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_a_cancelled_withdrawal_stays_off_its_plan(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
     uuid = (await hand.withdraw()).json()["uuid"]
     await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
     watch.tick(100)
     assert sandbox.withdrawals[uuid].state == "CANCELLED"
 
 
-async def test_cancelling_needs_a_known_id(hand: Hand) -> None:
+async def test_cancelling_needs_a_known_id(hand: SignedClient) -> None:
     assert error_of(await hand.delete("/v1/withdraws/coin")) == (400, "validation_error")
     missing = await hand.delete("/v1/withdraws/coin", "uuid=unknown")
     assert error_of(missing) == (404, "withdraw_not_found")
 
 
-async def test_unknown_paths_are_json_errors(hand: Hand, sandbox: Sandbox) -> None:
+async def test_unknown_paths_are_json_errors(hand: SignedClient, sandbox: Sandbox) -> None:
     assert error_of(await hand.get("/v1/nothing")) == (404, "not_found")
     assert error_of(await hand.query("PATCH", "/v1/accounts")) == (404, "not_found")
     sandbox.knobs.language = "ko"
     assert (await hand.get("/v1/nothing")).json()["error"]["message"] == "존재하지 않는 경로입니다."
 
 
-async def test_the_log_tells_what_came_in_but_no_token(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_the_log_tells_what_came_in_but_no_token(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
     await hand.get("/v1/withdraws", "limit=1", nonce="first")
     await hand.withdraw()
     listing, order = sandbox.requests
@@ -283,15 +289,15 @@ async def test_the_log_tells_what_came_in_but_no_token(hand: Hand, sandbox: Sand
 async def test_times_by_knob(
     knobs: Knobs,
     created_at: str,
-    watch: Watch,
-    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+    watch: ManualClock,
+    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
 ) -> None:
     async with hand_at(Sandbox("sg", knobs=knobs, clock=watch)) as hand:
         assert (await hand.withdraw()).json()["created_at"] == created_at
 
 
-async def test_answers_by_knob(hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]) -> None:
-    sandbox.plan = Plan.by_hand()
+async def test_answers_by_knob(hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]) -> None:
+    sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.knobs.nulls = "dropped"
     sandbox.knobs.post_status = 200
     sandbox.knobs.amounts = "as sent"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from answers import assert_like, error_of
 
-from upbit_async.sandbox import Named, Plan, Sandbox, Step, Vasp
+from upbit_async.sandbox import ErrorSpec, Sandbox, Transition, Transitions, VaspRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,39 +15,41 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.sandbox.conftest import Hand, Watch
-    from upbit_async.sandbox import Deposit
+    from tests.sandbox.conftest import ManualClock, SignedClient
+    from upbit_async.sandbox import DepositRecord
 
 BY_UUID, BY_TXID = "/v1/travel_rule/deposit/uuid", "/v1/travel_rule/deposit/txid"
 FIRST, SECOND = (f"00000000-0000-4000-8000-{number:012}" for number in (901, 902))
 CALLS = [("GET", "/v1/travel_rule/vasps"), ("POST", BY_UUID), ("POST", BY_TXID)]
 
 
-def suspected(sandbox: Sandbox, **options: Any) -> Deposit:
-    usual: dict[str, Any] = {"vasp_name": "Example Exchange A", "plan": Plan.suspected()}
+def suspected(sandbox: Sandbox, **options: Any) -> DepositRecord:
+    usual: dict[str, Any] = {"vasp_name": "Example Exchange A", "transitions": Transitions.suspected()}
     return sandbox.deposits.arrive("USDT", "TRX", "50", **(usual | options))
 
 
-async def by_uuid(hand: Hand, uuid: str, vasp_uuid: str = FIRST) -> httpx.Response:
+async def by_uuid(hand: SignedClient, uuid: str, vasp_uuid: str = FIRST) -> httpx.Response:
     return await hand.post(BY_UUID, {"deposit_uuid": uuid, "vasp_uuid": vasp_uuid})
 
 
-async def by_txid(hand: Hand, txid: str | None, vasp_uuid: str = FIRST, **changes: str) -> httpx.Response:
+async def by_txid(
+    hand: SignedClient, txid: str | None, vasp_uuid: str = FIRST, **changes: str
+) -> httpx.Response:
     body = {"vasp_uuid": vasp_uuid, "txid": txid, "currency": "USDT", "net_type": "TRX", **changes}
     return await hand.post(BY_TXID, body)
 
 
 async def test_the_exchanges_look_like_the_example(
-    hand: Hand, sandbox: Sandbox, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
 ) -> None:
     assert (await hand.get("/v1/travel_rule/vasps")).json() == example("travel_rule_vasps_get")
-    sandbox.vasps.append(Vasp(vasp_name="Third", vasp_uuid="3", depositable=False))
+    sandbox.vasps.append(VaspRecord(vasp_name="Third", vasp_uuid="3", depositable=False))
     third = (await hand.get("/v1/travel_rule/vasps")).json()[2]
     assert third == {"vasp_name": "Third", "vasp_uuid": "3", "depositable": False, "withdrawable": True}
 
 
 async def test_the_old_deposit_is_verified_as_in_the_examples(
-    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
 ) -> None:
     request = example("travel_rule_deposit_uuid_post_request")
     response = await hand.post(BY_UUID, request)
@@ -59,15 +61,17 @@ async def test_the_old_deposit_is_verified_as_in_the_examples(
 
 
 async def test_the_old_deposit_is_verified_by_txid_as_in_the_examples(
-    hand: Hand, example: Callable[[str], Any]
+    hand: SignedClient, example: Callable[[str], Any]
 ) -> None:
     response = await hand.post(BY_TXID, example("travel_rule_deposit_txid_post_request"))
     assert response.status_code == 201
     assert response.json() == example("travel_rule_deposit_txid_post")
 
 
-async def test_a_verified_deposit_goes_on_and_is_credited(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
-    record = suspected(sandbox, plan=Plan.suspected(each=5))
+async def test_a_verified_deposit_goes_on_and_is_credited(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
+    record = suspected(sandbox, transitions=Transitions.suspected(each=5))
     assert sandbox.deposits[record.uuid].state == "TRAVEL_RULE_SUSPECTED"
     assert (await by_uuid(hand, record.uuid)).json()["verification_result"] == "verified"
     assert (record.state, record.done_at) == ("PROCESSING", None)
@@ -80,15 +84,15 @@ async def test_a_verified_deposit_goes_on_and_is_credited(hand: Hand, sandbox: S
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan.by_hand(first="TRAVEL_RULE_SUSPECTED"),
-        Plan(first="TRAVEL_RULE_SUSPECTED", steps=(Step("REFUNDED", seconds=60),)),
-        Plan(first="TRAVEL_RULE_SUSPECTED", steps=(Step("REFUNDED", looks=9),)),
+        Transitions.manual(first="TRAVEL_RULE_SUSPECTED"),
+        Transitions(first="TRAVEL_RULE_SUSPECTED", steps=(Transition("REFUNDED", seconds=60),)),
+        Transitions(first="TRAVEL_RULE_SUSPECTED", steps=(Transition("REFUNDED", reads=9),)),
     ],
 )
 async def test_a_plan_without_a_step_for_it_is_left(
-    hand: Hand, sandbox: Sandbox, watch: Watch, plan: Plan
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, plan: Transitions
 ) -> None:
-    record = suspected(sandbox, plan=plan)
+    record = suspected(sandbox, transitions=plan)
     assert (await by_uuid(hand, record.uuid)).json()["deposit_state"] == "PROCESSING"
     watch.tick(3)
     assert sandbox.deposits[record.uuid].state == "ACCEPTED"
@@ -96,14 +100,16 @@ async def test_a_plan_without_a_step_for_it_is_left(
     assert sandbox.deposits[record.uuid].state == "ACCEPTED"
 
 
-async def test_a_plan_may_say_what_a_verification_leads_to(hand: Hand, sandbox: Sandbox) -> None:
-    record = suspected(sandbox, plan=Plan(first="TRAVEL_RULE_SUSPECTED", steps=(Step("ACCEPTED"),)))
+async def test_a_plan_may_say_what_a_verification_leads_to(hand: SignedClient, sandbox: Sandbox) -> None:
+    record = suspected(
+        sandbox, transitions=Transitions(first="TRAVEL_RULE_SUSPECTED", steps=(Transition("ACCEPTED"),))
+    )
     assert (await by_uuid(hand, record.uuid)).json()["deposit_state"] == "ACCEPTED"
     assert len(sandbox.ledger.credited) == 1
 
 
 async def test_the_wrong_exchange_changes_nothing(
-    hand: Hand, sandbox: Sandbox, watch: Watch, example: Callable[[str], Any]
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
 ) -> None:
     record = suspected(sandbox)
     response = await by_uuid(hand, record.uuid, SECOND)
@@ -118,26 +124,26 @@ async def test_the_wrong_exchange_changes_nothing(
     assert (await by_uuid(hand, record.uuid)).json()["verification_result"] == "verified"
 
 
-async def test_nobody_answers_for_an_unknown_sender(hand: Hand, sandbox: Sandbox) -> None:
+async def test_nobody_answers_for_an_unknown_sender(hand: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox, vasp_name=None)
     assert (await by_uuid(hand, record.uuid)).json()["verification_result"] == "not_verified"
 
 
-async def test_an_exchange_may_not_be_verifiable(hand: Hand, sandbox: Sandbox) -> None:
+async def test_an_exchange_may_not_be_verifiable(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.vasps[0].depositable = False
     assert (await by_uuid(hand, suspected(sandbox).uuid)).json()["verification_result"] == "not_verified"
 
 
-async def test_an_exchange_is_known_by_its_present_id(hand: Hand, sandbox: Sandbox) -> None:
+async def test_an_exchange_is_known_by_its_present_id(hand: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox)
     sandbox.vasps[0].vasp_uuid = "new"
     assert error_of(await by_uuid(hand, record.uuid)) == (400, "invalid_parameter")
-    sandbox.knobs.unknown_vasp = Named(404, "vasp_not_found")
+    sandbox.knobs.unknown_vasp = ErrorSpec(404, "vasp_not_found")
     assert error_of(await by_uuid(hand, record.uuid)) == (404, "vasp_not_found")
     assert (await by_uuid(hand, record.uuid, "new")).json()["verification_result"] == "verified"
 
 
-async def test_an_unknown_deposit_is_not_found(hand: Hand, sandbox: Sandbox) -> None:
+async def test_an_unknown_deposit_is_not_found(hand: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox)
     assert error_of(await by_uuid(hand, "unknown")) == (404, "deposit_not_found")
     assert error_of(await by_txid(hand, "unknown")) == (404, "deposit_not_found")
@@ -147,10 +153,10 @@ async def test_an_unknown_deposit_is_not_found(hand: Hand, sandbox: Sandbox) -> 
 
 @pytest.mark.parametrize("state", ["ACCEPTED", "CANCELLED", "REJECTED", "REFUNDING", "REFUNDED"])
 async def test_a_txid_that_is_past_verifying_is_recorded_already(
-    hand: Hand, sandbox: Sandbox, state: str
+    hand: SignedClient, sandbox: Sandbox, state: str
 ) -> None:
     record = suspected(sandbox)
-    sandbox.deposits.advance(record.uuid, state)
+    sandbox.deposits.set_state(record.uuid, state)
     response = await by_txid(hand, record.txid)
     assert error_of(response) == (400, "already_have_deposit_transaction")
     sandbox.knobs.language = "ko"
@@ -162,9 +168,9 @@ async def test_a_txid_that_is_past_verifying_is_recorded_already(
 
 
 async def test_what_is_not_held_up_is_verified_where_it_is(
-    hand: Hand, sandbox: Sandbox, watch: Watch
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
-    record = suspected(sandbox, plan=Plan.after_seconds(5))
+    record = suspected(sandbox, transitions=Transitions.after_seconds(5))
     watch.tick(4)
     assert (await by_txid(hand, record.txid)).json()["deposit_state"] == "PROCESSING"
     watch.tick(1)
@@ -173,16 +179,16 @@ async def test_what_is_not_held_up_is_verified_where_it_is(
 
 
 async def test_of_several_with_one_txid_the_oldest_that_is_held_up_is_meant(
-    hand: Hand, sandbox: Sandbox
+    hand: SignedClient, sandbox: Sandbox
 ) -> None:
-    suspected(sandbox, txid="shared", plan=Plan.at_once())
+    suspected(sandbox, txid="shared", transitions=Transitions.immediate())
     held, other = suspected(sandbox, txid="shared"), suspected(sandbox, txid="shared")
     assert (await by_txid(hand, "shared")).json()["deposit_uuid"] == held.uuid
     assert sandbox.deposits[other.uuid].state == "TRAVEL_RULE_SUSPECTED"
 
 
 async def test_the_same_verification_is_not_repeated_within_ten_minutes(
-    hand: Hand, sandbox: Sandbox, watch: Watch
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
     first, second = suspected(sandbox, vasp_name=None), suspected(sandbox, vasp_name=None)
     for verify, name in ((by_uuid, first.uuid), (by_txid, str(first.txid))):
@@ -196,9 +202,11 @@ async def test_the_same_verification_is_not_repeated_within_ten_minutes(
     assert (await by_uuid(hand, first.uuid)).status_code == 201
 
 
-async def test_a_repeated_verification_by_knob(hand: Hand, sandbox: Sandbox, watch: Watch) -> None:
+async def test_a_repeated_verification_by_knob(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+) -> None:
     sandbox.knobs.verification_interval = 60.0
-    sandbox.knobs.verification_too_soon = Named(400, "verification_in_progress")
+    sandbox.knobs.verification_too_soon = ErrorSpec(400, "verification_in_progress")
     record = suspected(sandbox, vasp_name=None)
     await by_uuid(hand, record.uuid)
     assert error_of(await by_uuid(hand, record.uuid)) == (400, "verification_in_progress")
@@ -206,7 +214,7 @@ async def test_a_repeated_verification_by_knob(hand: Hand, sandbox: Sandbox, wat
     assert (await by_uuid(hand, record.uuid)).status_code == 201
 
 
-async def test_a_refused_verification_does_not_count(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_refused_verification_does_not_count(hand: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox)
     sandbox.vasps[0].vasp_uuid = "new"
     assert (await by_uuid(hand, record.uuid)).status_code == 400
@@ -223,14 +231,16 @@ async def test_a_refused_verification_does_not_count(hand: Hand, sandbox: Sandbo
         (BY_TXID, {"currency": "USDT", "net_type": "TRX"}, "vasp_uuid is missing, txid is missing"),
     ],
 )
-async def test_malformed_members_are_named(hand: Hand, path: str, body: dict[str, str], message: str) -> None:
+async def test_malformed_members_are_named(
+    hand: SignedClient, path: str, body: dict[str, str], message: str
+) -> None:
     response = await hand.post(path, body)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
 
 
 async def test_verifying_needs_its_permission(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     record = suspected(sandbox)
     async with hand_at(sandbox, sandbox.issue_key(permissions=["view_deposits"])) as hand:
@@ -243,25 +253,25 @@ async def test_verifying_needs_its_permission(
 @pytest.mark.parametrize("region", ["id", "th"])
 @pytest.mark.parametrize(("method", "path"), CALLS)
 async def test_it_is_unknown_outside_of_singapore_and_korea(
-    region: str, method: str, path: str, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    region: str, method: str, path: str, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     sandbox = Sandbox(region)
     async with hand_at(sandbox) as hand:
         assert error_of(await hand.query(method, path)) == (404, "not_found")
-        sandbox.knobs.not_in_region = Named(403, "not_supported")
+        sandbox.knobs.not_in_region = ErrorSpec(403, "not_supported")
         assert error_of(await hand.query(method, path)) == (403, "not_supported")
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 async def test_korea_has_it_too(
-    method: str, path: str, hand_at: Callable[..., AbstractAsyncContextManager[Hand]]
+    method: str, path: str, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
 ) -> None:
     async with hand_at(Sandbox("kr")) as hand:
         assert (await hand.query(method, path)).status_code != 404
 
 
 async def test_ids_are_taken_in_any_case_of_letters_by_knob(
-    hand: Hand, sandbox: Sandbox, watch: Watch
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
     sandbox.knobs.uuids = "as told"
     sandbox.vasps[0].vasp_uuid = "abcdef00-0000-4000-8000-000000000901"

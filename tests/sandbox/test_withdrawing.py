@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import Hand, Watch
+    from tests.sandbox.conftest import ManualClock, SignedClient
 
 COIN = "/v1/withdraws/coin"
 
@@ -34,7 +34,7 @@ COIN = "/v1/withdraws/coin"
     ],
 )
 async def test_malformed_members_are_named(
-    hand: Hand, sandbox: Sandbox, changes: dict[str, str], message: str
+    hand: SignedClient, sandbox: Sandbox, changes: dict[str, str], message: str
 ) -> None:
     response = await hand.withdraw(**changes)
     assert error_of(response) == (400, "validation_error")
@@ -42,7 +42,7 @@ async def test_malformed_members_are_named(
     assert len(sandbox.ledger) == 0
 
 
-async def test_missing_members_are_named(hand: Hand) -> None:
+async def test_missing_members_are_named(hand: SignedClient) -> None:
     response = await hand.post(COIN, {"currency": "USDT", "address": True}, text="currency=USDT&address=true")
     assert response.json()["error"]["message"] == (
         "net_type is missing, amount is missing, address does not have a valid value"
@@ -65,42 +65,42 @@ async def test_missing_members_are_named(hand: Hand) -> None:
     ],
 )
 async def test_orders_that_break_a_rule_are_refused(
-    hand: Hand, sandbox: Sandbox, changes: dict[str, str], name: str
+    hand: SignedClient, sandbox: Sandbox, changes: dict[str, str], name: str
 ) -> None:
     assert error_of(await hand.withdraw(**changes)) == (400, name)
     assert len(sandbox.ledger) == 0
     assert sandbox.account.balance("USDT").locked == 0
 
 
-async def test_idle_zeros_are_not_decimals(hand: Hand) -> None:
+async def test_idle_zeros_are_not_decimals(hand: SignedClient) -> None:
     assert (await hand.withdraw(amount="13.00000000")).json()["amount"] == "13.0"
 
 
-async def test_the_whole_balance_less_the_fee_can_go(hand: Hand, sandbox: Sandbox) -> None:
+async def test_the_whole_balance_less_the_fee_can_go(hand: SignedClient, sandbox: Sandbox) -> None:
     assert (await hand.withdraw(amount="9999")).status_code == 201
     assert sandbox.account.balance("USDT").available == 0
 
 
-async def test_a_fee_inside_the_amount_by_knob(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_fee_inside_the_amount_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.fee_on_top = False
     assert (await hand.withdraw(amount="10000")).status_code == 201
 
 
-async def test_an_internal_transfer_costs_no_fee(hand: Hand, sandbox: Sandbox) -> None:
+async def test_an_internal_transfer_costs_no_fee(hand: SignedClient, sandbox: Sandbox) -> None:
     response = await hand.withdraw(transaction_type="internal", amount="10000")
     assert (response.json()["fee"], response.json()["transaction_type"]) == ("0.0", "internal")
     assert sandbox.account.balance("USDT").locked == 10_000
 
 
 @pytest.mark.parametrize("state", ["deposit_only", "paused", "unsupported", "some_new_state"])
-async def test_a_suspended_wallet_pays_nothing_out(hand: Hand, sandbox: Sandbox, state: str) -> None:
+async def test_a_suspended_wallet_pays_nothing_out(hand: SignedClient, sandbox: Sandbox, state: str) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = state
     assert error_of(await hand.withdraw()) == (400, "withdraw_maintain")
     sandbox.wallets["USDT", "TRX"].wallet_state = "withdraw_only"
     assert (await hand.withdraw()).status_code == 201
 
 
-async def test_a_locked_account_pays_nothing_out(hand: Hand, sandbox: Sandbox) -> None:
+async def test_a_locked_account_pays_nothing_out(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.account.lock()
     assert error_of(await hand.withdraw()) == (400, "request_fail")
     sandbox.account.unlock()
@@ -108,7 +108,7 @@ async def test_a_locked_account_pays_nothing_out(hand: Hand, sandbox: Sandbox) -
     assert error_of(await hand.withdraw()) == (400, "request_fail")
 
 
-async def test_addresses_can_be_registered_and_struck_off(hand: Hand, sandbox: Sandbox) -> None:
+async def test_addresses_can_be_registered_and_struck_off(hand: SignedClient, sandbox: Sandbox) -> None:
     registered = sandbox.account.allow_address("USDT", "TRX", "TNew", exchange_name="Bybit")
     assert (registered.network_name, registered.beneficiary_type) == ("Tron", "individual")
     assert sandbox.account.addresses[-1] == registered
@@ -118,7 +118,7 @@ async def test_addresses_can_be_registered_and_struck_off(hand: Hand, sandbox: S
     assert sandbox.account.allow_address("AAA", "BBB", "C", wallet_type="MetaMask").network_name == "BBB"
 
 
-async def test_a_memo_has_to_be_sent_along(hand: Hand) -> None:
+async def test_a_memo_has_to_be_sent_along(hand: SignedClient) -> None:
     ripple = {
         "currency": "XRP",
         "net_type": "XRP",
@@ -129,12 +129,12 @@ async def test_a_memo_has_to_be_sent_along(hand: Hand) -> None:
     assert (await hand.post(COIN, {**ripple, "secondary_address": "123456789"})).status_code == 201
 
 
-async def test_unknown_members_are_ignored(hand: Hand) -> None:
+async def test_unknown_members_are_ignored(hand: SignedClient) -> None:
     assert (await hand.withdraw(beneficiary_name="Jane")).status_code == 201
 
 
 async def test_indonesia_may_ask_for_the_beneficiary(
-    hand_at: Callable[..., AbstractAsyncContextManager[Hand]],
+    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
 ) -> None:
     sandbox = Sandbox("id")
     async with hand_at(sandbox) as hand:
@@ -146,7 +146,7 @@ async def test_indonesia_may_ask_for_the_beneficiary(
         )
 
 
-async def test_a_number_counts_by_its_text(hand: Hand) -> None:
+async def test_a_number_counts_by_its_text(hand: SignedClient) -> None:
     body = {
         "currency": "USDT",
         "net_type": "TRX",
@@ -156,7 +156,7 @@ async def test_a_number_counts_by_its_text(hand: Hand) -> None:
     assert (await hand.post(COIN, body)).json()["amount"] == "13.5"
 
 
-async def test_fresh_money_is_welcome(hand: Hand, sandbox: Sandbox) -> None:
+async def test_fresh_money_is_welcome(hand: SignedClient, sandbox: Sandbox) -> None:
     sandbox.account.fund("USDT", "500.5")
     assert str(sandbox.account.balance("USDT").available) == "10500.5"
     assert sandbox.account.balance("DOGE").available == 0
@@ -209,7 +209,7 @@ def by_arrival(sandbox: Sandbox, uuid: str | None = None) -> str:
 )
 @pytest.mark.parametrize("uuid", ["abcdef00-0000-4000-8000-00000000000a", "ABCDEF-Mixed-id", "c56e62c9"])
 async def test_a_transfer_may_have_a_chosen_id(
-    hand: Hand, sandbox: Sandbox, make: Callable[[Sandbox, str | None], str], path: str, uuid: str
+    hand: SignedClient, sandbox: Sandbox, make: Callable[[Sandbox, str | None], str], path: str, uuid: str
 ) -> None:
     assert make(sandbox, uuid) == uuid
     for asked in (uuid, uuid.upper(), uuid.lower()):
@@ -241,7 +241,9 @@ def test_a_withdrawal_and_a_deposit_may_have_one_id(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("amount", ["1e25", "0." + "1" * 40, "9" * 40])
-async def test_amounts_may_have_many_digits(hand: Hand, sandbox: Sandbox, watch: Watch, amount: str) -> None:
+async def test_amounts_may_have_many_digits(
+    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, amount: str
+) -> None:
     sandbox.deposits.arrive("BTC", "BTC", amount)
     watch.tick(3)
     assert (await hand.get("/v1/deposit", "currency=BTC")).json()["state"] == "ACCEPTED"

@@ -14,18 +14,18 @@ from clients import canaries
 from upbit_async import RateLimiter, UpbitClient
 from upbit_async.protocol.message import Message
 from upbit_async.protocol.replies import Answer
-from upbit_async.transport.gate import Gate
+from upbit_async.transport.connection_pool import ConnectionPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from upbit_async.policy import Timeouts
-    from upbit_async.transport.http_port import Lost, Wire
+    from upbit_async.transport.http_port import Lost, RequestProgress
     from upbit_async.transport.limiter import Ticket
 
 __all__ = [
     "CountingServer",
-    "Lane",
+    "FakeConnection",
     "Traffic",
     "Window",
     "answers_of",
@@ -162,14 +162,14 @@ def most_in_a_second(times: Iterable[float]) -> int:
 
 
 @attrs.define(eq=False)
-class Lane:
+class FakeConnection:
     """A connection to the model, for a client's gate."""
 
     answer: Callable[[Message], Answer]
     trip: float
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
     ) -> Answer | Lost:
         """Carry a request there and its answer back."""
         wire.begun = wire.heard = wire.departed = True
@@ -186,5 +186,5 @@ def client_of(answer: Callable[[Message], Answer], *, trip: float = 0.02, **opti
     """Return a client whose requests are answered by a function, on ten connections."""
     usual: dict[str, Any] = {"credentials": canaries(), "base_url": "https://upbit.invalid"}
     client = UpbitClient("sg", **(usual | options))
-    client._carrier.shared.gate = Gate(10, lambda: Lane(answer, trip))
+    client._carrier.shared.pool = ConnectionPool(10, lambda: FakeConnection(answer, trip))
     return client

@@ -23,7 +23,7 @@ import attrs
 
 from upbit_async import errors
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
-from upbit_async.protocol.escort import Seal
+from upbit_async.protocol.send_guard import SigningParams
 from upbit_async.transport import bounding
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ class _Guard:
     scenario: str
     asked: int = 0
 
-    async def seal(self) -> Seal:
-        return Seal(nonce="7d9a8a39-6f0c-4b3f-8f0e-2f3f8a6d1c11", algorithm="HS256")
+    async def signing_params(self) -> SigningParams:
+        return SigningParams(nonce="7d9a8a39-6f0c-4b3f-8f0e-2f3f8a6d1c11", algorithm="HS256")
 
-    async def release(self) -> bool:
+    async def may_send(self) -> bool:
         self.asked += 1
         if self.asked == 1 and self.scenario in {"httpx", "httpx2"}:
             return True  # through an injected client it is asked once more, when it has connected
@@ -97,10 +97,10 @@ async def _withdraw(scenario: str, url: str) -> None:
             bounding.is_supported.cache_clear()  # it finds out again that there is nothing to set
         started = time.monotonic()
         try:
-            await client.caller.call(
+            await client.transport.call(
                 CREATE_WITHDRAWAL,
                 {"currency": "USDT", "net_type": "TRX", "amount": "13", "address": "TFakeTron"},
-                escort=_Guard(scenario),
+                guard=_Guard(scenario),
             )
         except errors.UpbitError as error:
             outcome = type(error).__name__

@@ -8,9 +8,9 @@ from decimal import Decimal
 from upbit_async import errors
 from upbit_async.models import Intent, Withdrawal, WithdrawalState
 from upbit_async.payouts import Payout, manual, transitions
+from upbit_async.payouts.journal_moments import Now
 from upbit_async.payouts.journal_time import JournalTime
-from upbit_async.payouts.moments import Now
-from upbit_async.protocol.escort import Seal
+from upbit_async.protocol.send_guard import SigningParams
 
 __all__ = [
     "AGAIN",
@@ -66,7 +66,7 @@ def record(uuid: str = "w-1", state: str = "WAITING", amount: str = "13") -> Wit
 def departing(planned: Payout = PLANNED, owner: str = "me") -> Payout:
     return transitions.departing(
         planned,
-        seal=Seal(nonce="n", algorithm="HS256"),
+        signing=SigningParams(nonce="n", algorithm="HS256"),
         signed_by="f",
         baseline=("old",),
         owner=owner,
@@ -84,7 +84,7 @@ AGAIN = transitions.departing_again(NOT_SENT, owner="me", lease=LEASE, now=WHEN)
 _IN_DOUBT = transitions.doubtful(UNKNOWN, "why", ["w-8"], WHEN)
 assert _IN_DOUBT is not None
 IN_DOUBT: Payout = _IN_DOUBT
-ANN = manual.Decision(note="looked", actor="Ann")
+ANN = manual.ManualDecision(note="looked", actor="Ann")
 FOUND = transitions.adopted(UNKNOWN, record(), WHEN)
 EVERY = {
     "planned": PLANNED,
@@ -99,6 +99,6 @@ EVERY = {
     "said by a person": manual.resolved(IN_DOUBT, record(), ANN, WHEN),
     "given up": manual.abandoned(PLANNED, ANN, WHEN),
     "given up unsent": manual.abandoned(NOT_SENT, ANN, WHEN),
-    "released": manual.queued(NOT_SENT, ANN, WHEN, renew=False, mac=""),
+    "released": manual.queued(NOT_SENT, ANN, WHEN, needs_new_nonce=False, mac=""),
     "declined": transitions.declined(SENDING, REFUSED, owner="me", now=WHEN),
 }

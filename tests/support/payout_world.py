@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from mortals import Mortal
+from crashing_process import CrashingProcess
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payout, PayoutState
-from upbit_async.sandbox import Entry, Knobs, Plan, Sandbox
+from upbit_async.sandbox import Knobs, LedgerEntry, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class PayoutWorld:
     """
 
     def __init__(self, folder: Path, knobs: Knobs, options: Sequence[Mapping[str, Any]]) -> None:
-        self.sandbox = Sandbox("sg", knobs=knobs, plan=Plan.after_seconds(4))
+        self.sandbox = Sandbox("sg", knobs=knobs, transitions=Transitions.after_seconds(4))
         self.sandbox.account.fund("USDT", 100_000)
         for key in AMOUNTS:
             self.sandbox.account.allow_address("USDT", "TRX", f"T{key}")
@@ -62,9 +62,9 @@ class PayoutWorld:
         self.renewed: Counter[str] = Counter()
         self.processes = [self.new_process(number) for number in range(len(options))]
 
-    def new_process(self, number: int) -> Mortal:
+    def new_process(self, number: int) -> CrashingProcess:
         """Start a process with the options of that number."""
-        return Mortal(
+        return CrashingProcess(
             self.sandbox, self._path, clock=lambda: self.sandbox.now + self.leap, **self._options[number]
         )
 
@@ -73,7 +73,7 @@ class PayoutWorld:
         self.processes[number].close()
         self.processes[number] = self.new_process(number)
 
-    def entries(self, key: str) -> list[Entry]:
+    def entries(self, key: str) -> list[LedgerEntry]:
         """Return the withdrawals that were made for a key."""
         return [entry for entry in self.sandbox.ledger.created if entry.address == f"T{key}"]
 
@@ -83,7 +83,7 @@ class PayoutWorld:
 
     # -- sending -----------------------------------------------------------------------------------
 
-    async def send(self, process: Mortal, key: str, *, wait: bool) -> None:
+    async def send(self, process: CrashingProcess, key: str, *, wait: bool) -> None:
         """Send a payout, and check what the caller is told."""
         self.asked.add(key)
         self._begun[key] += 1
@@ -109,13 +109,13 @@ class PayoutWorld:
         if wait and payout.error is None:
             assert payout.state.is_final or payout.state in {*_UNSENT, PayoutState.NEEDS_REVIEW}, payout
 
-    def _check_block(self, process: Mortal, failure: errors.UpbitError) -> None:
+    def _check_block(self, process: CrashingProcess, failure: errors.UpbitError) -> None:
         """Unowned withdrawals block nothing if the process allows them, and a block names what is blocking."""
         if isinstance(failure, errors.PayoutBlocked):
             assert bool(failure.uuids) != bool(failure.by_key), failure
             assert not (failure.uuids and process.allows_unowned), failure
 
-    async def recover(self, process: Mortal) -> None:
+    async def recover(self, process: CrashingProcess) -> None:
         """Take up what is open."""
         for payout in await process.payouts.recover():
             assert payout.key in self.asked | {"w"}
@@ -123,9 +123,9 @@ class PayoutWorld:
     async def withdraw_on_the_website(self, amount: str) -> None:
         """Withdraw without payouts, and without this library."""
         self.strangers += 1
-        self.sandbox.withdrawals.order("USDT", "TRX", amount, address=STRANGER)
+        self.sandbox.withdrawals.create_on_website("USDT", "TRX", amount, address=STRANGER)
 
-    async def withdraw_beside(self, process: Mortal, amount: str) -> None:
+    async def withdraw_beside(self, process: CrashingProcess, amount: str) -> None:
         """Withdraw without payouts, by the same client."""
         self.strangers += 1
         with contextlib.suppress(errors.UpbitError):
@@ -133,7 +133,7 @@ class PayoutWorld:
 
     # -- manual decisions --------------------------------------------------------------------------
 
-    async def retry(self, process: Mortal, key: str, *, new_nonce: bool = False) -> None:
+    async def retry(self, process: CrashingProcess, key: str, *, new_nonce: bool = False) -> None:
         """Release a payout to be sent again."""
         try:
             payout = await process.payouts.retry(key, new_nonce=new_nonce)
@@ -143,11 +143,11 @@ class PayoutWorld:
         ):  # it is in another state, or has arrived, or takes a finding before
             return
         assert payout.state is PayoutState.QUEUED
-        if new_nonce and payout.departure is not None:
+        if new_nonce and payout.sent_request is not None:
             self.renewed[key] += 1
             assert _was_found_not_sent(payout), [step.note for step in payout.history]
 
-    async def resolve(self, process: Mortal, key: str) -> None:
+    async def resolve(self, process: CrashingProcess, key: str) -> None:
         """Record what the website shows of a payout that needs review, or was not sent."""
         payout = await process.payouts.get(key)
         if payout is None or payout.state not in {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT}:
@@ -159,37 +159,37 @@ class PayoutWorld:
             elif payout.uuid is None:
                 await self.say_not_sent(process, key)
 
-    async def say_not_sent(self, process: Mortal, key: str) -> None:
+    async def say_not_sent(self, process: CrashingProcess, key: str) -> None:
         """Record that a payout was not sent, whether or not that is true."""
         with contextlib.suppress(errors.UpbitError, ValueError):
             await process.payouts.resolve(key, not_sent=True, note="not on the website")
             self.misjudged[key] += bool(self.entries(key))
 
-    async def renew(self, process: Mortal, key: str) -> None:
+    async def renew(self, process: CrashingProcess, key: str) -> None:
         """Give a payout that was not sent a new nonce, after a look at the website."""
         await self.resolve(process, key)
         await self.retry(process, key, new_nonce=True)
 
-    async def abandon(self, process: Mortal, key: str, *, force: bool) -> None:
+    async def abandon(self, process: CrashingProcess, key: str, *, force: bool) -> None:
         """Give a payout up."""
         with contextlib.suppress(errors.UpbitError, ValueError):  # it has left, or the website is down
             payout = await process.payouts.abandon(key, force=force)
             assert payout.state is PayoutState.ABANDONED
 
-    async def acknowledge_strangers(self, process: Mortal) -> None:
+    async def acknowledge_strangers(self, process: CrashingProcess) -> None:
         """Say of what was withdrawn without payouts that it is none."""
         for entry in self.sandbox.ledger.created:
             if entry.address == STRANGER:
                 await self.acknowledge(process, entry)
 
-    async def acknowledge(self, process: Mortal, entry: Entry) -> None:
+    async def acknowledge(self, process: CrashingProcess, entry: LedgerEntry) -> None:
         """Say of a withdrawal that it is no payout, whether or not that is true."""
         with contextlib.suppress(errors.UpbitError):  # it is a payout's, by Upbit's answer or by a match
             await process.payouts.acknowledge(entry.uuid, note="withdrawn without payouts")
 
     # -- the end -----------------------------------------------------------------------------------
 
-    async def settle_all(self, process: Mortal) -> dict[str, Payout]:
+    async def settle_all(self, process: CrashingProcess) -> dict[str, Payout]:
         """Let everybody do what the library advises until nothing is open; return what needed a review."""
         reviewed: dict[str, Payout] = {}
         for _ in range(12):
@@ -210,7 +210,7 @@ class PayoutWorld:
             await anyio.sleep(20)
         return reviewed
 
-    async def _lift_block(self, process: Mortal, payout: Payout) -> None:
+    async def _lift_block(self, process: CrashingProcess, payout: Payout) -> None:
         """Acknowledge the withdrawals that block a payout, unless the website shows that one is this payment."""
         own = [entry for entry in self.entries(payout.key) if entry.uuid in payout.candidates]
         with contextlib.suppress(errors.UpbitError, ValueError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from upbit_async.sandbox import Received, Sandbox
+    from upbit_async.sandbox import RequestRecord, Sandbox
 
 __all__ = [
     "BROKEN",
@@ -129,7 +129,7 @@ def exchanged(address: tuple[str, int], data: bytes) -> bytes:
     return came
 
 
-def added(sandbox: Sandbox, before: int, expected: int = 1) -> tuple[Received, ...]:
+def added(sandbox: Sandbox, before: int, expected: int = 1) -> tuple[RequestRecord, ...]:
     """Return the new lines of the log; the server may notice only later that its client is gone."""
     deadline = time.monotonic() + 30  # of real time: a busy machine may take some
     while len(sandbox.requests) - before < expected and time.monotonic() < deadline:

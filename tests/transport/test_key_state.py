@@ -37,7 +37,7 @@ def states() -> int:
 
 def state_of(client: UpbitClient) -> KeyState:
     shared = client._carrier.shared
-    return key_state.known()[shared.host, client.caller.key_digest]
+    return key_state.known()[shared.host, client.transport.key_digest]
 
 
 # -- identity --------------------------------------------------------------------------------------
@@ -50,17 +50,17 @@ def test_keys_with_one_fingerprint_are_told_apart() -> None:
     clients = [client(Credentials(key, "s" * 40)) for key in TWINS]
     shared = [each._carrier.shared for each in clients]
     assert shared[0].limiter is not shared[1].limiter
-    assert shared[0].box is not shared[1].box
-    assert shared[0].intervals is not shared[1].intervals
-    assert clients[0].caller.fingerprint == clients[1].caller.fingerprint
-    assert clients[0].caller.key_digest != clients[1].caller.key_digest
+    assert shared[0].penalty_box is not shared[1].penalty_box
+    assert shared[0].cooldowns is not shared[1].cooldowns
+    assert clients[0].transport.fingerprint == clients[1].transport.fingerprint
+    assert clients[0].transport.key_digest != clients[1].transport.key_digest
 
 
 async def test_a_ban_of_one_key_bans_no_other_with_its_fingerprint() -> None:
     banned, other = (client(Credentials(key, "s" * 40)) for key in TWINS)
-    banned._carrier.shared.box.ban(lambda bans: 60.0)
-    assert banned._carrier.shared.box.seconds_left() > 0
-    assert other._carrier.shared.box.seconds_left() == 0
+    banned._carrier.shared.penalty_box.ban(lambda bans: 60.0)
+    assert banned._carrier.shared.penalty_box.seconds_left() > 0
+    assert other._carrier.shared.penalty_box.seconds_left() == 0
 
 
 def test_the_fingerprint_is_the_beginning_of_the_digest() -> None:
@@ -81,15 +81,15 @@ def test_a_key_has_one_state_at_each_host() -> None:
 
 def test_a_key_is_derived_from_the_secret_for_each_purpose() -> None:
     keys = canaries()
-    caller = client(keys).caller
+    caller = client(keys).transport
     wanted = hmac.new(keys.secret_key.reveal().encode(), b"a purpose", hashlib.sha256).digest()
     assert caller.derive_key(b"a purpose") == wanted
     assert caller.derive_key(b"another") != wanted
-    assert client(canaries()).caller.derive_key(b"a purpose") != wanted
+    assert client(canaries()).transport.derive_key(b"a purpose") != wanted
 
 
 def test_without_keys_none_is_derived() -> None:
-    caller = UpbitClient("sg", base_url=URL).caller
+    caller = UpbitClient("sg", base_url=URL).transport
     with pytest.raises(errors.ConfigurationError, match="no keys"):
         caller.derive_key(b"a purpose")
     assert caller.key_digest == ""
@@ -98,7 +98,7 @@ def test_without_keys_none_is_derived() -> None:
 @pytest.mark.parametrize("purpose", [b"", b"eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ"])
 def test_what_upbit_may_see_signed_is_no_purpose(purpose: bytes) -> None:
     with pytest.raises(ValueError, match="purpose"):
-        client(canaries()).caller.derive_key(purpose)
+        client(canaries()).transport.derive_key(purpose)
 
 
 # -- growth ----------------------------------------------------------------------------------------
@@ -135,11 +135,11 @@ def test_a_client_that_could_not_be_made_leaves_nothing() -> None:
 
 
 def _ban(state: KeyState) -> None:
-    state.box.ban(lambda bans: 60.0)
+    state.penalty_box.ban(lambda bans: 60.0)
 
 
 def _book(state: KeyState) -> None:
-    state.intervals.book("x", 60.0)
+    state.cooldowns.book("x", 60.0)
 
 
 @pytest.mark.parametrize("happening", [_ban, _book], ids=["ban", "cooldown"])
@@ -172,11 +172,11 @@ async def test_what_is_over_goes_when_a_client_comes_or_goes(happening: Callable
 
 async def test_a_ban_counts_on_for_as_long_again() -> None:
     keys = canaries()
-    box = state_of(client(keys)).box  # the clients are gone
+    box = state_of(client(keys)).penalty_box  # the clients are gone
     box.ban(lambda bans: 60.0)
     await anyio.sleep(90)
     later = client(keys)
-    assert state_of(later).box.ban(lambda bans: 60.0 * 2**bans) == 120.0
+    assert state_of(later).penalty_box.ban(lambda bans: 60.0 * 2**bans) == 120.0
 
 
 async def test_a_window_that_is_still_open_outlives_its_clients() -> None:
@@ -218,7 +218,7 @@ async def test_a_limiter_that_rests_is_dropped() -> None:
 
 
 async def _ban_by(client: UpbitClient) -> None:
-    state_of(client).box.ban(lambda bans: 60.0)
+    state_of(client).penalty_box.ban(lambda bans: 60.0)
 
 
 def test_outside_of_an_event_loop_time_goes_by_the_processs_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upbit_async.errors import RateLimited
-from upbit_async.protocol import places
-from upbit_async.transport import clock
+from upbit_async.protocol import sliding_window
+from upbit_async.transport import shared_clock
 from upbit_async.transport.limiter import LocalLimiter, NoLimiter, Ticket
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(ticks: i
     for ticket in tickets:
         limiter.observe(ticket, None)
     group = limiter._groups["default"]
-    assert (group.queue, group.looks_at, group.places.under_way) == ([], {}, 0)
+    assert (group.queue, group.looks_at, group.window.under_way) == ([], {}, 0)
     with anyio.fail_after(1.1):
         await limiter.acquire("default")
 
@@ -114,14 +114,14 @@ async def test_the_queue_moves_up_when_those_in_front_give_up() -> None:
 
 async def test_a_long_queue_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
-    wait = places.Places.wait
+    wait = sliding_window.SlidingWindow.wait
 
-    def counting(self: places.Places, ahead: int, now: float) -> float:
+    def counting(self: sliding_window.SlidingWindow, ahead: int, now: float) -> float:
         nonlocal looks
         looks += 1
         return wait(self, ahead, now)
 
-    monkeypatch.setattr(places.Places, "wait", counting)
+    monkeypatch.setattr(sliding_window.SlidingWindow, "wait", counting)
     limiter = LocalLimiter()
     with anyio.move_on_after(10):
         async with anyio.create_task_group() as tasks:
@@ -192,7 +192,7 @@ def test_a_waiter_of_an_event_loop_that_was_closed_is_passed_over(monkeypatch: p
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     later = time.monotonic() + 200
-    monkeypatch.setattr(clock, "now", lambda: later)
+    monkeypatch.setattr(shared_clock, "now", lambda: later)
 
     async def come_later() -> None:
         with anyio.fail_after(1):
@@ -228,20 +228,20 @@ async def test_a_call_that_the_garbage_collector_ends_in_the_midst_of_a_look_han
 ) -> None:
     limiter = LocalLimiter()
     ticket = await limiter.acquire("default")
-    now = clock.now
+    now = shared_clock.now
 
     def ending_a_call() -> float:
         monkeypatch.undo()
         limiter.observe(ticket, None)
         return now()
 
-    monkeypatch.setattr(clock, "now", ending_a_call)
+    monkeypatch.setattr(shared_clock, "now", ending_a_call)
     await limiter.acquire("default")
-    assert limiter._groups["default"].places.under_way == 1
+    assert limiter._groups["default"].window.under_way == 1
 
 
 def test_threads_and_event_loops_share_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "WINDOW", 0.05)
+    monkeypatch.setattr(sliding_window, "WINDOW", 0.05)
     limiter = LocalLimiter({"default": 6})
     tickets: list[Ticket] = []
 

@@ -19,7 +19,7 @@ from upbit_async import (
     models,
 )
 from upbit_async.checks import Preflight, Reconciliation
-from upbit_async.payouts import Evidence, Journal, Payout, Payouts, PayoutState, SqliteJournal, Step
+from upbit_async.payouts import Evidence, HistoryEntry, Journal, Payout, Payouts, PayoutState, SqliteJournal
 from upbit_async.polling import DepositPoller, WithdrawalPoller
 from upbit_async.transport.limiter import LocalLimiter, NoLimiter
 
@@ -87,7 +87,7 @@ async def receive(client: UpbitClient) -> None:
 
 async def pay(client: UpbitClient, journal: Journal) -> None:
     """Use payouts as a back end would."""
-    journal = SqliteJournal("payouts.db", patience=1)
+    journal = SqliteJournal("payouts.db", busy_timeout=1)
     async with Payouts(client, journal=journal, settling_time=10, check=True) as payouts:
         assert_type(payouts, Payouts)
         payout = await payouts.send("k", currency="BTC", net_type="BTC", amount=1, address="a", wait=False)
@@ -97,7 +97,7 @@ async def pay(client: UpbitClient, journal: Journal) -> None:
         assert_type(payout.record, models.Withdrawal | None)
         assert_type(payout.error, errors.UpbitError | None)
         assert_type(payout.evidence, Evidence | None)
-        assert_type(payout.history, tuple[Step, ...])
+        assert_type(payout.history, tuple[HistoryEntry, ...])
         assert_type(await payouts.get("k"), Payout | None)
         assert_type(await payouts.wait("k", timeout=60), Payout)
         async for each in payouts.pending():

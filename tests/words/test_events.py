@@ -23,10 +23,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "LimitWaited": {"group": "default", "seconds": 0.1},
     "ConnectionReplaced": {},
     "FieldIgnored": {"endpoint": "GET /v1/x", "field": "fee"},
-    "LateResult": {"intent": INTENT, "result": None, "error": errors.NotSent("x")},
-    "StateSeen": {"uuid": "u", "previous": None, "state": "DONE"},
+    "AnswerAfterCancellation": {"intent": INTENT, "result": None, "error": errors.NotSent("x")},
+    "StateChanged": {"uuid": "u", "previous": None, "state": "DONE"},
     "PayoutChanged": {"key": "k", "previous": None, "state": "planned", "uuid": None, "note": "asked for"},
-    "LookFailed": {"uuids": ("u",), "error": errors.NotSent("x")},
+    "PollFailed": {"uuids": ("u",), "error": errors.NotSent("x")},
 }
 # Not by `__subclasses__`, which shows what attrs has replaced until the garbage is collected.
 CLASSES: list[type[events.Event]] = [getattr(events, name) for name in events.__all__ if name != "Observer"]
@@ -64,5 +64,5 @@ def test_the_types_of_an_event_can_be_looked_up(kind: type[events.Event]) -> Non
 
 
 def test_an_event_shows_no_members_of_a_request() -> None:
-    late = events.LateResult(host="h", intent=INTENT, result=None, error=None)
+    late = events.AnswerAfterCancellation(host="h", intent=INTENT, result=None, error=None)
     assert "CANARY" not in repr(late)

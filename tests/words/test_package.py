@@ -123,7 +123,8 @@ def test_what_makes_clients_is_imported_without_what_they_do() -> None:
     brought = _imported_after(f"from upbit_async import {names}")
     assert "upbit_async.client" in brought
     assert (
-        brought & {"asyncio", "upbit_async.polling", "upbit_async.checks", "upbit_async.transport.carrier"}
+        brought
+        & {"asyncio", "upbit_async.polling", "upbit_async.checks", "upbit_async.transport.http_transport"}
         == set()
     )
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from upbit_async.checks.agreement import Reading, contradictions, fits, reading_of
+from upbit_async.checks.fee_convention import FeeConvention, contradictions, fee_convention_of, fits
 from upbit_async.checks.preflight import Preflight, PreflightRequest, judge
 from upbit_async.checks.reconcile import Reconciliation, conclude, matches
 
 __all__ = [
+    "FeeConvention",
     "Preflight",
     "PreflightRequest",
-    "Reading",
     "Reconciliation",
     "conclude",
     "contradictions",
+    "fee_convention_of",
     "fits",
     "judge",
     "matches",
-    "reading_of",
 ]

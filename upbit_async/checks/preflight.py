@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from upbit_async.checks import amounts, destination, standing
+from upbit_async.checks import amounts, availability, destination
 from upbit_async.checks.request import PreflightRequest
 from upbit_async.models import TransactionType, WalletStatus, WithdrawalAddress, WithdrawalChance
 from upbit_async.models.reason import Reason
@@ -110,7 +110,7 @@ def judge(
         chance_refusal: Why Upbit refused, in that case.
     """
     candidates, address_reasons = destination.choose(request, region, addresses)
-    wallet = standing.wallet_for(request, wallets)
+    wallet = availability.wallet_for(request, wallets)
     amount = amounts.sendable(request, chance)
     fee = amounts.fee_for(request, chance)
     return Preflight(
@@ -125,8 +125,8 @@ def judge(
         warnings=tuple(amounts.warnings(amount, fee, chance)),
         reasons=(
             *address_reasons,
-            *standing.wallet_reasons(request, region, wallets, chance, chance_refusal),
-            *standing.account_reasons(request, region, chance),
+            *availability.wallet_reasons(request, region, wallets, chance, chance_refusal),
+            *availability.account_reasons(request, region, chance),
             *amounts.reasons(request, amount, fee, chance),
         ),
     )

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from upbit_async.models import TransactionType, Withdrawal
-from upbit_async.protocol import echoes
+from upbit_async.protocol import echoed_fields
 from upbit_async.protocol.duplicates import by_id
-from upbit_async.protocol.echoes import EXACT
+from upbit_async.protocol.echoed_fields import EXACT
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -108,4 +108,4 @@ def is_alike(intent: Intent, row: Withdrawal) -> bool:
 
 def differs_by_fee(row: Withdrawal, amount: Decimal) -> bool:
     """Whether a withdrawal's amount is another one, with its fee or without it."""
-    return echoes.differs_by_fee(row.amount, row.fee, amount)
+    return echoed_fields.differs_by_fee(row.amount, row.fee, amount)

@@ -19,7 +19,7 @@ from upbit_async.errors import OutcomeUnknown, WithdrawalNotDone
 from upbit_async.models.intent import shortened
 from upbit_async.policy import PollSchedule
 from upbit_async.region import Region
-from upbit_async.sandbox import Fault, Plan, Sandbox
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from upbit_async.checks import Preflight
@@ -77,16 +77,16 @@ class Wish:
     net_type: str = "TRX"
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> Transitions:
         """How the sandbox moves the withdrawal along."""
         match self.end:
             case End.CANCELLED:
-                return Plan.by_hand()  # it waits until it is cancelled
+                return Transitions.manual()  # it waits until it is cancelled
             case End.REJECTED:
                 path: tuple[str, ...] = ("REJECTED",)
             case _:
                 path = ("PROCESSING", self.end.value)
-        return Plan.after_seconds(_STATE_SECONDS, path=path, speed=self.speed)
+        return Transitions.after_seconds(_STATE_SECONDS, states=path, speed=self.speed)
 
     @property
     def poll(self) -> PollSchedule:
@@ -109,7 +109,7 @@ async def tell(wish: Wish, show: Show) -> None:
         DemoError: It went otherwise than it was meant to.
         UpbitError: A call failed that should not.
     """
-    sandbox = Sandbox(wish.region, plan=wish.plan)
+    sandbox = Sandbox(wish.region, transitions=wish.plan)
     if wish.lose_answer:
         sandbox.faults.add(Fault.lose_answer("POST", _PLACE, how="reset"))
     async with sandbox.serve() as url:

@@ -26,28 +26,28 @@ and `row_mac` (which rows are believed).
 
 from __future__ import annotations
 
-from upbit_async.payouts.journal import Journal, Outdated, Related, Taken
+from upbit_async.payouts.journal import ConflictingPayout, Journal, Related, StaleRevision
+from upbit_async.payouts.journal_moments import Moment
 from upbit_async.payouts.journal_time import JournalTime
-from upbit_async.payouts.manual import Decision
-from upbit_async.payouts.moments import Moment
-from upbit_async.payouts.payout import Departure, Evidence, Kind, Payout, PayoutState, Step
+from upbit_async.payouts.manual import ManualDecision
+from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
 from upbit_async.payouts.payouts import Payouts
 from upbit_async.payouts.sqlite import SqliteJournal
 
 __all__ = [
-    "Decision",
-    "Departure",
+    "ConflictingPayout",
     "Evidence",
+    "HistoryEntry",
     "Journal",
     "JournalTime",
-    "Kind",
+    "ManualDecision",
+    "MatchCriteria",
     "Moment",
-    "Outdated",
     "Payout",
     "PayoutState",
     "Payouts",
     "Related",
+    "SentRequest",
     "SqliteJournal",
-    "Step",
-    "Taken",
+    "StaleRevision",
 ]

@@ -20,7 +20,7 @@ from upbit_async.errors import DecodeError
 from upbit_async.logs import logger
 from upbit_async.models import Withdrawal
 from upbit_async.protocol.duplicates import by_id
-from upbit_async.protocol.endpoint import Caller
+from upbit_async.protocol.endpoint import Transport
 from upbit_async.resources.paging import PAGE
 from upbit_async.resources.readable import list_readable
 
@@ -77,7 +77,7 @@ class _Page:
 class _Reader:
     """Reads page after page."""
 
-    caller: Caller
+    caller: Transport
     currency: str
     rows: dict[str, Withdrawal] = attrs.field(factory=dict[str, Withdrawal])
     unreadable: dict[str, DecodeError] = attrs.field(factory=dict[str, DecodeError])
@@ -150,7 +150,7 @@ class _Reader:
         )
 
 
-async def back_to_mark(caller: Caller, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
+async def back_to_mark(caller: Transport, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
     """Return the newest withdrawals in a currency, back to a mark, or else to a time.
 
     That they can be read also proves that the key may read them, which is needed if an answer is lost.
@@ -182,7 +182,7 @@ async def back_to_mark(caller: Caller, currency: str, mark: str | None, oldest: 
 
 
 async def since_baseline(
-    caller: Caller, currency: str, baseline: Sequence[str], *, confirm: bool = False
+    caller: Transport, currency: str, baseline: Sequence[str], *, confirm: bool = False
 ) -> Listing:
     """Return all withdrawals in a currency that are new since a baseline was taken.
 

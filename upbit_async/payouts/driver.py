@@ -10,15 +10,15 @@ import anyio
 import attrs
 
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
-from upbit_async.payouts import request, transitions
+from upbit_async.payouts import arguments, transitions
+from upbit_async.payouts.decision import may_turn_up
+from upbit_async.payouts.keyed_lock import KeyedLock
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.turns import Turns
-from upbit_async.payouts.verdict import may_turn_up
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.models import Intent
-    from upbit_async.payouts.books import Books
+    from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.sending import Sender
     from upbit_async.payouts.settling import Settler
 
@@ -30,7 +30,7 @@ class Driver:
 
     Args:
         client: Checks payouts before they are sent.
-        books: The payouts.
+        repository: The payouts.
         sender: Sends them.
         settler: Settles and follows them.
         check: Whether `client.withdraws.check` comes before each payout.
@@ -40,7 +40,7 @@ class Driver:
     def __init__(
         self,
         client: UpbitClient,
-        books: Books,
+        repository: PayoutRepository,
         sender: Sender,
         settler: Settler,
         *,
@@ -48,12 +48,12 @@ class Driver:
         resends: bool,
     ) -> None:
         self._client = client
-        self._books = books
+        self._repository = repository
         self._sender = sender
         self._settler = settler
         self._check = check
         self._resends = resends
-        self._turns = Turns()
+        self._turns = KeyedLock()
 
     async def drive(self, key: str, asked: Intent | None = None) -> Payout:
         """Bring a payout as far as sending gets it; concurrent calls share one attempt, and its failure.
@@ -66,12 +66,12 @@ class Driver:
             PayoutConflict: The row asks for something else.
             UpbitError: Nothing of it has left.
         """
-        async with self._turns.take(key) as turn:
+        async with self._turns.hold(key) as turn:
             if turn.failure is not None:
                 raise copy.copy(turn.failure)  # of the attempt that this call has joined
-            payout = await self._settler.arrival(key)
+            payout = await self._settler.wait_until_sent(key)
             if asked is not None:
-                request.raise_if_other(payout, asked)
+                arguments.raise_if_other(payout, asked)
             try:
                 return await self._send(payout)
             except UpbitError as error:
@@ -82,27 +82,27 @@ class Driver:
             return await self._sender.send(payout)
         if not payout.state.may_leave:
             return payout
-        if self._check and payout.departure is None:
-            await request.check(self._client, payout)
+        if self._check and payout.sent_request is None:
+            await arguments.check(self._client, payout)
         return await self._sender.send(payout)
 
     def _resends_by_itself(self, payout: Payout) -> bool:
         """Whether a payout is sent again without a decision: not if Upbit would refuse its nonce as used."""
         is_unsent = self._resends and payout.state is PayoutState.NOT_SENT
-        return is_unsent and not payout.known_departure.arrived
+        return is_unsent and not payout.required_request.arrived
 
     async def _after_failure(self, before: Payout, error: UpbitError) -> Payout:
         """Return a payout of which a copy has left, now or before; else record and raise what prevented it."""
-        known = await self._books.read(before.key)
+        known = await self._repository.read(before.key)
         if known.state is before.state:
             with contextlib.suppress(JournalError):
-                known = await self._books.change(
+                known = await self._repository.change(
                     before.key, lambda payout, _now: transitions.held_up(payout, error)
                 )
-        if known.departure is not None:
+        if known.sent_request is not None:
             return attrs.evolve(known, error=error)
         if known.state is before.state:
-            self._turns.fail(before.key, error)
+            self._turns.share_failure(before.key, error)
             raise error
         return known  # another process got further meanwhile
 
@@ -110,7 +110,7 @@ class Driver:
         """Wait for the end of what has left. What goes wrong with that is in its `error`, and not raised."""
         try:
             if payout.state.is_under_way:
-                payout = await self._settler.free(payout.key)
+                payout = await self._settler.wait_until_settled(payout.key)
             if payout.state is PayoutState.ACCEPTED:
                 payout = await self._settler.follow(payout)
         except UpbitError as error:
@@ -142,7 +142,7 @@ class Driver:
             if payout.state is PayoutState.ACCEPTED:
                 payout = await self._settler.follow(payout, deadline)
         except PollTimeout:
-            return await self._books.read(key)
+            return await self._repository.read(key)
         except UpbitError as error:
             if isinstance(error, JournalError) and error.key is None:
                 raise
@@ -154,10 +154,10 @@ class Driver:
 
         A deadline that has passed leaves the time that one call may take: what waits for nobody is sent all the same.
         """
-        latest = max(deadline, anyio.current_time() + self._client.caller.timeouts.total)
+        latest = max(deadline, anyio.current_time() + self._client.transport.timeouts.total)
         with anyio.CancelScope(deadline=latest):
             return await self.drive(payout.key)
-        return await self._books.read(payout.key)
+        return await self._repository.read(payout.key)
 
     async def _look_into(self, payout: Payout, deadline: float) -> Payout:
         if payout.state is PayoutState.UNKNOWN:
@@ -165,13 +165,13 @@ class Driver:
         is_held_for_unsent = payout.state is PayoutState.ABANDONED or (
             payout.state is PayoutState.NOT_SENT and not self._resends_by_itself(payout)
         )
-        if is_held_for_unsent and may_turn_up(payout, await self._books.now()):
-            return await self._settler.look_again(payout, deadline)
+        if is_held_for_unsent and may_turn_up(payout, await self._repository.now()):
+            return await self._settler.read_again(payout, deadline)
         if payout.state is PayoutState.NEEDS_REVIEW:
             return await self._settler.reconsider(payout, deadline)
         return payout
 
     async def _with_error(self, payout: Payout, error: UpbitError) -> Payout:
         with contextlib.suppress(JournalError):
-            payout = await self._books.read(payout.key)
+            payout = await self._repository.read(payout.key)
         return attrs.evolve(payout, error=error)

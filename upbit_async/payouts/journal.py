@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from upbit_async.payouts.journal_time import JournalTime
-    from upbit_async.payouts.manual import Decision
+    from upbit_async.payouts.manual import ManualDecision
 
-__all__ = ["Journal", "Outdated", "Related", "Taken"]
+__all__ = ["ConflictingPayout", "Journal", "Related", "StaleRevision"]
 
 
-class Outdated(Exception):
+class StaleRevision(Exception):
     """The payout was changed since it was read."""
 
 
-class Taken(Exception):
+class ConflictingPayout(Exception):
     """Another payout has what a change would take.
 
     Attributes:
@@ -80,14 +80,14 @@ class Journal(Protocol):
         """Return a payout, or None if there is none of that key."""
         ...
 
-    async def swap(self, old: Payout, new: Payout) -> Payout:
+    async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
         """Put `new` in the place of `old`, and return it with its revision. All of it is done, or nothing.
 
         Raises:
-            Outdated: `old` is not what the journal holds.
-            Taken: Another payout has the same uuid (in any case of letters). Or another of the same currency,
-                network and amount is ``sending`` or ``unknown``, and `new` would be the second; or it needs a
-                review that holds up equals (`Payout.holds_up_equals`), and `new` is ``sending``.
+            StaleRevision: `old` is not what the journal holds.
+            ConflictingPayout: Another payout has the same uuid (in any case of letters). Or another of the same
+                currency, network and amount is ``sending`` or ``unknown``, and `new` would be the second; or it needs
+                a review that holds up equals (`Payout.holds_up_equals`), and `new` is ``sending``.
         """
         ...
 
@@ -104,7 +104,7 @@ class Journal(Protocol):
         """
         ...
 
-    async def examples(self) -> Sequence[Payout]:
+    async def recent_answered(self) -> Sequence[Payout]:
         """Return the newest few payouts whose withdrawals were named by Upbit's own answers.
 
         They show how Upbit writes amounts.
@@ -128,11 +128,11 @@ class Journal(Protocol):
         """
         ...
 
-    async def acknowledge(self, uuid: str, currency: str, decision: Decision, at: dt.datetime) -> None:
+    async def acknowledge(self, uuid: str, currency: str, decision: ManualDecision, at: dt.datetime) -> None:
         """Record that a withdrawal is no payout.
 
         Raises:
-            Taken: It belongs to a payout.
+            ConflictingPayout: It belongs to a payout.
         """
         ...
 

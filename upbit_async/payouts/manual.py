@@ -11,10 +11,10 @@ from upbit_async.payouts.transitions import moved, taken
 
 if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts.moments import Now
+    from upbit_async.payouts.journal_moments import Now
 
 __all__ = [
-    "Decision",
+    "ManualDecision",
     "abandoned",
     "acknowledged",
     "authorised",
@@ -25,7 +25,7 @@ __all__ = [
 
 
 @attrs.frozen(kw_only=True)
-class Decision:
+class ManualDecision:
     """Who decided something, and why.
 
     Attributes:
@@ -41,18 +41,18 @@ class Decision:
         return f"manual decision: {what}{f' ({self.note})' if self.note else ''}"
 
 
-def resolved(payout: Payout, record: Withdrawal, decision: Decision, now: Now) -> Payout:
+def resolved(payout: Payout, record: Withdrawal, decision: ManualDecision, now: Now) -> Payout:
     """Record the finding that a payout is a certain withdrawal."""
     text = decision.text(f"it is withdrawal {record.uuid}")
     payout = _settled(payout, keep_candidates=True)
-    return taken(payout, record, now, Evidence.PERSON, text, decision.actor)
+    return taken(payout, record, now, Evidence.MANUAL, text, decision.actor)
 
 
-def resolved_as_not_sent(payout: Payout, decision: Decision, now: Now) -> Payout:
+def resolved_as_not_sent(payout: Payout, decision: ManualDecision, now: Now) -> Payout:
     """Record the finding that Upbit does not have it; an abandoned payout stays abandoned."""
     wrong = () if payout.uuid is None else (payout.uuid.casefold(),)
     payout = _settled(payout, *wrong)
-    changes: dict[str, Any] = {"uuid": None, "record": None, "evidence": Evidence.PERSON, "error": None}
+    changes: dict[str, Any] = {"uuid": None, "record": None, "evidence": Evidence.MANUAL, "error": None}
     if payout.state is PayoutState.ABANDONED:
         return moved(
             payout,
@@ -62,31 +62,31 @@ def resolved_as_not_sent(payout: Payout, decision: Decision, now: Now) -> Payout
             actor=decision.actor,
             **changes,
         )
-    key, departure = repr(payout.key), payout.known_departure
+    key, sent_request = repr(payout.key), payout.required_request
     # A nonce that has arrived is used up, so that the same request would be turned away for ever.
-    advice = f"retry({key}, new_nonce=True)" if departure.arrived else f"retry({key})"
+    advice = f"retry({key}, new_nonce=True)" if sent_request.arrived else f"retry({key})"
     text = decision.text(f"Upbit does not have it; to send it again, call {advice}")
     return moved(payout, PayoutState.NOT_SENT, now, text, actor=decision.actor, **changes)
 
 
-def acknowledged(payout: Payout, uuid: str, decision: Decision, now: Now) -> Payout | None:
+def acknowledged(payout: Payout, uuid: str, decision: ManualDecision, now: Now) -> Payout | None:
     """Record the finding that a candidate is no payout at all."""
-    if payout.departure is None or uuid not in payout.departure.candidates:
+    if payout.sent_request is None or uuid not in payout.sent_request.candidates:
         return None
-    candidates = tuple(each for each in payout.departure.candidates if each != uuid)
-    departure = attrs.evolve(
-        payout.departure,
+    candidates = tuple(each for each in payout.sent_request.candidates if each != uuid)
+    sent_request = attrs.evolve(
+        payout.sent_request,
         candidates=candidates,
-        excluded=(*payout.departure.excluded, uuid),
-        reopened=payout.departure.reopened and (bool(candidates) or payout.departure.arrived),
+        excluded=(*payout.sent_request.excluded, uuid),
+        reopened=payout.sent_request.reopened and (bool(candidates) or payout.sent_request.arrived),
     )
     text = decision.text(f"withdrawal {uuid} is no payout")
     if payout.state is PayoutState.NEEDS_REVIEW:
         text = f"{text}; {payout.reason}"
-    return moved(payout, payout.state, now, text, actor=decision.actor, departure=departure)
+    return moved(payout, payout.state, now, text, actor=decision.actor, sent_request=sent_request)
 
 
-def abandoned(payout: Payout, decision: Decision, now: Now) -> Payout:
+def abandoned(payout: Payout, decision: ManualDecision, now: Now) -> Payout:
     """Record that nothing more of a payout is to be sent."""
     return moved(
         payout,
@@ -94,17 +94,17 @@ def abandoned(payout: Payout, decision: Decision, now: Now) -> Payout:
         now,
         decision.text("given up"),
         actor=decision.actor,
-        evidence=Evidence.PERSON,
+        evidence=Evidence.MANUAL,
         error=None,
     )
 
 
-def queued(payout: Payout, decision: Decision, now: Now, *, renew: bool, mac: str) -> Payout:
+def queued(payout: Payout, decision: ManualDecision, now: Now, *, needs_new_nonce: bool, mac: str) -> Payout:
     """Release a payout that was not sent, or was declined, to be sent again."""
-    departure = payout.departure
-    if departure is not None:
-        departure = attrs.evolve(departure, renew=renew)
-    text = decision.text("to be sent again" + (", with a nonce of its own" if renew else ""))
+    sent_request = payout.sent_request
+    if sent_request is not None:
+        sent_request = attrs.evolve(sent_request, needs_new_nonce=needs_new_nonce)
+    text = decision.text("to be sent again" + (", with a nonce of its own" if needs_new_nonce else ""))
     return moved(
         payout,
         PayoutState.QUEUED,
@@ -113,7 +113,7 @@ def queued(payout: Payout, decision: Decision, now: Now, *, renew: bool, mac: st
         actor=decision.actor,
         error=None,
         evidence=None,
-        departure=departure,
+        sent_request=sent_request,
         mac=mac,
     )
 
@@ -127,12 +127,12 @@ def authorised(payout: Payout, mac: str) -> Payout | None:
 
 def _settled(payout: Payout, *wrong: str, keep_candidates: bool = False) -> Payout:
     """Close the question about a payout, and exclude what was in question."""
-    known = payout.departure
+    known = payout.sent_request
     if known is None:
         return payout
     if keep_candidates:
-        return attrs.evolve(payout, departure=attrs.evolve(known, reopened=False))
+        return attrs.evolve(payout, sent_request=attrs.evolve(known, reopened=False))
     excluded = tuple(dict.fromkeys((*known.excluded, *known.candidates, *wrong)))
     return attrs.evolve(
-        payout, departure=attrs.evolve(known, candidates=(), excluded=excluded, reopened=False)
+        payout, sent_request=attrs.evolve(known, candidates=(), excluded=excluded, reopened=False)
     )

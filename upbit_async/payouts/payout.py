@@ -36,13 +36,13 @@ import attrs
 from upbit_async.errors import PayoutBlocked, UpbitError
 from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.payouts.moments import Moment
-from upbit_async.protocol.escort import Seal
+from upbit_async.payouts.journal_moments import Moment
+from upbit_async.protocol.send_guard import SigningParams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EDGES", "Departure", "Evidence", "Kind", "Payout", "PayoutState", "Step"]
+__all__ = ["EDGES", "Evidence", "HistoryEntry", "MatchCriteria", "Payout", "PayoutState", "SentRequest"]
 
 
 class PayoutState(StrEnum):
@@ -134,12 +134,12 @@ class Evidence(StrEnum):
     """Upbit's own answer to the request."""
     MATCH = "match"
     """Upbit's list, in which exactly one withdrawal fits, or none does."""
-    PERSON = "person"
+    MANUAL = "person"
     """A manual decision."""
 
 
 @attrs.frozen
-class Kind:
+class MatchCriteria:
     """What Upbit's list shows of a payment. Two payouts of one kind can't be told apart, so one at a time is sent.
 
     Attributes:
@@ -154,7 +154,7 @@ class Kind:
 
 
 @attrs.frozen(kw_only=True)
-class Step:
+class HistoryEntry:
     """One change in the life of a payout.
 
     Attributes:
@@ -171,14 +171,14 @@ class Step:
 
 
 @attrs.frozen(kw_only=True)
-class Departure:
+class SentRequest:
     """What is known of a payout's request, which all of its copies have in common.
 
     Attributes:
-        seal: What it is signed with. Copies with the same nonce can't both be carried out.
+        signing: What it is signed with. Copies with the same nonce can't both be carried out.
         signed_by: The digest of the access key that it is signed with. A nonce is used up for one key only.
         copies: How many copies may have left.
-        origin: The state from which the last copy left, to which it returns if it did not leave.
+        previous_state: The state from which the last copy left, to which it returns if it did not leave.
         owner: Who sends the last copy.
         left_at: When the last copy was recorded as leaving, in journal time.
         left_utc: The same, UTC, by the clock of the machine that sent it.
@@ -189,18 +189,18 @@ class Departure:
         arrived: Whether Upbit has said that a copy has arrived, without saying what came of it.
         answered: Whether Upbit's own answer has named a withdrawal, which proves that it was sent.
         reopened: Whether the loss of a copy was recorded after the outcome had been decided.
-        renew: Whether the next copy gets a nonce of its own.
+        needs_new_nonce: Whether the next copy gets a nonce of its own.
         candidates: The withdrawals that a review is about, by their ids in lower case.
         excluded: The withdrawals that a review has excluded.
         baseline: The newest withdrawals in the currency before the first copy left, newest first, by their ids in
             lower case.
-        mac: Proves that this library wrote the seal for this request; see `upbit_async.payouts.row_mac`.
+        mac: Proves that this library wrote it for this request; see `upbit_async.payouts.row_mac`.
     """
 
-    seal: Seal
+    signing: SigningParams
     signed_by: str
     copies: int
-    origin: PayoutState
+    previous_state: PayoutState
     owner: str
     left_at: Moment
     left_utc: dt.datetime
@@ -210,7 +210,7 @@ class Departure:
     arrived: bool = False
     answered: bool = False
     reopened: bool = False
-    renew: bool = False
+    needs_new_nonce: bool = False
     candidates: tuple[str, ...] = attrs.field(default=(), repr=False)
     excluded: tuple[str, ...] = attrs.field(default=(), repr=False)
     baseline: tuple[str, ...] = attrs.field(repr=False)
@@ -230,7 +230,7 @@ class Payout:
         evidence: What the outcome rests on; None while there is none.
         history: Everything that has happened to it, oldest first.
         intent: What it asks for.
-        departure: What is known of its request; None if none has left.
+        sent_request: What is known of its request; None if none has left.
         revision: How often it was changed.
         mac: Proves that this library recorded what it asks for; see `upbit_async.payouts.row_mac`.
     """
@@ -242,16 +242,16 @@ class Payout:
     record: Withdrawal | None = None
     error: UpbitError | None = attrs.field(default=None, eq=False)
     evidence: Evidence | None = None
-    history: tuple[Step, ...] = attrs.field(default=(), repr=False)
-    departure: Departure | None = attrs.field(default=None, repr=False)
+    history: tuple[HistoryEntry, ...] = attrs.field(default=(), repr=False)
+    sent_request: SentRequest | None = attrs.field(default=None, repr=False)
     revision: int = 0
     mac: str = attrs.field(default="", repr=False)
 
     @property
-    def kind(self) -> Kind:
+    def criteria(self) -> MatchCriteria:
         """Its currency, network and amount."""
         members = self.intent.members
-        return Kind(members["currency"], members["net_type"], Decimal(members["amount"]))
+        return MatchCriteria(members["currency"], members["net_type"], Decimal(members["amount"]))
 
     @property
     def reason(self) -> str:
@@ -265,23 +265,25 @@ class Payout:
         """Whether it still needs somebody, or something, to act. An abandoned one may: a copy may have been paid."""
         if self.state is not PayoutState.ABANDONED:
             return not self.state.is_final
-        return self.departure is not None and (bool(self.departure.candidates) or self.departure.reopened)
+        return self.sent_request is not None and (
+            bool(self.sent_request.candidates) or self.sent_request.reopened
+        )
 
     @property
     def candidates(self) -> tuple[str, ...]:
         """The withdrawals that a review is about, or that block it, by their ids in lower case."""
         if self.state.may_leave and isinstance(self.error, PayoutBlocked):
             return self.error.uuids
-        return () if self.departure is None else self.departure.candidates
+        return () if self.sent_request is None else self.sent_request.candidates
 
     @property
     def may_be_unseen(self) -> bool:
         """Whether a copy that is held for not sent, or was given up, may turn out to have been carried out."""
-        departure = self.departure
-        if departure is None:
+        sent_request = self.sent_request
+        if sent_request is None:
             return False
         held_for_unsent = {PayoutState.NOT_SENT, PayoutState.ABANDONED, PayoutState.QUEUED}
-        return departure.reopened or self.state in held_for_unsent
+        return sent_request.reopened or self.state in held_for_unsent
 
     @property
     def holds_up_equals(self) -> bool:
@@ -290,19 +292,19 @@ class Payout:
         It need not if the doubt came up after this one had been settled: the baseline of the equal payout already
         shows the candidates, so it can't take one of them for its own.
         """
-        is_late = self.departure is not None and self.departure.reopened
+        is_late = self.sent_request is not None and self.sent_request.reopened
         return self.state is PayoutState.NEEDS_REVIEW and not is_late
 
     @property
-    def known_departure(self) -> Departure:
-        """The same as `departure`, of a payout of which a request may have left.
+    def required_request(self) -> SentRequest:
+        """The same as `sent_request`, of a payout of which a request may have left.
 
         Raises:
             ValueError: None has.
         """
-        if self.departure is None:
+        if self.sent_request is None:
             raise ValueError(f"{self} is {self.state} without a request")
-        return self.departure
+        return self.sent_request
 
     def __str__(self) -> str:
         return f"payout {self.key!r}, {self.intent}"

@@ -10,11 +10,11 @@ import anyio
 from upbit_async.client import UpbitClient
 from upbit_async.errors import JournalError
 from upbit_async.models import TransactionType
-from upbit_async.payouts import manual, request, resolving, transitions
-from upbit_async.payouts.books import Books, given_keys
+from upbit_async.payouts import arguments, manual, resolving, transitions
 from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.repository import PayoutRepository, given_keys
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
 from upbit_async.payouts.unowned import OnUnowned, UnownedGuard
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from upbit_async.models import Intent
-    from upbit_async.payouts.books import Change
-    from upbit_async.payouts.moments import Now
+    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.repository import Change
     from upbit_async.protocol.endpoint import Param
 
 __all__ = ["Payouts"]
@@ -88,19 +88,19 @@ class Payouts:
         seconds = inputs.seconds("settling_time", settling_time)
         keys = given_keys(journal_keys)
         self._client = client
-        self._books = Books(journal, client.caller, clock or _utc_now, keys)
-        self._settler = Settler(client, self._books, seconds)
+        self._repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
+        self._settler = Settler(client, self._repository, seconds)
         guard = UnownedGuard(
-            client.caller,
-            self._books,
+            client.transport,
+            self._repository,
             self._settler,
             trailing=seconds,
             on_unowned=_one_of("on_unowned", on_unowned, ("block", "allow")),
         )
         self._driver = Driver(
             client,
-            self._books,
-            Sender(client, self._books, self._settler, guard),
+            self._repository,
+            Sender(client, self._repository, self._settler, guard),
             self._settler,
             check=inputs.flag("check", check),
             resends=_one_of("resend", resend, ("manual", "automatic")) == "automatic",
@@ -149,7 +149,7 @@ class Payouts:
             JournalError: The journal can't be used.
             UpbitError: Nothing was sent: the network is down, or Upbit has turned it away unread.
         """
-        asked = request.intent_for(
+        asked = arguments.intent_for(
             inputs.withdrawal(
                 currency=currency,
                 net_type=net_type,
@@ -160,15 +160,15 @@ class Payouts:
                 extra=extra,
             ),
             host=self._client.host,
-            now=self._books.clock(),
+            now=self._repository.clock(),
         )
-        key, wait = request.key_of(key), inputs.flag("wait", wait)
-        trust = self._books.trust
+        key, wait = arguments.key_of(key), inputs.flag("wait", wait)
+        trust = self._repository.authenticator
         new = transitions.planned(key, asked, trust.request_mac(key, asked.members))
-        payout = await self._books.add(new)
-        request.raise_if_other(payout, asked)
+        payout = await self._repository.add(new)
+        arguments.raise_if_other(payout, asked)
         if payout.state.may_leave and not trust.vouches_for(payout):  # authorised with a former journal key
-            payout = await self._books.change(key, self._authorise(asked))
+            payout = await self._repository.change(key, self._authorise(asked))
         while True:
             payout = await self._driver.drive(key, asked)
             if wait:
@@ -181,15 +181,15 @@ class Payouts:
         """Return what authorises a row anew for a call that asks for the same."""
 
         def authorise(known: Payout, _now: Now) -> Payout | None:
-            request.raise_if_other(known, asked)
-            mac = self._books.trust.request_mac(known.key, known.intent.members)
+            arguments.raise_if_other(known, asked)
+            mac = self._repository.authenticator.request_mac(known.key, known.intent.members)
             return manual.authorised(known, mac)
 
         return authorise
 
     async def get(self, key: str) -> Payout | None:
         """Return a payout from the journal, or None if it has none of that key."""
-        return await self._books.find(request.key_of(key))
+        return await self._repository.find(arguments.key_of(key))
 
     async def wait(
         self,
@@ -211,11 +211,11 @@ class Payouts:
             UpbitError: It can't be waited for any more: the key was refused, say. The payout goes on all the same.
         """
         wait = Wait(
-            request.key_of(key),
-            inputs.patience("timeout", timeout),
-            books=self._books,
+            arguments.key_of(key),
+            inputs.timeout("timeout", timeout),
+            repository=self._repository,
             settler=self._settler,
-            last_look=self._client.caller.timeouts.total,
+            last_look=self._client.transport.timeouts.total,
         )
         return await wait.end()
 
@@ -225,9 +225,9 @@ class Payouts:
         These are all but the ``done``, ``failed``, ``cancelled``, ``rejected``, ``declined`` and ``abandoned`` ones,
         and those abandoned ones of which a copy may have been paid all the same.
         """
-        await self._books.open()
-        for key in await self._books.journal.open_keys():
-            payout = await self._books.read(key)
+        await self._repository.open()
+        for key in await self._repository.journal.open_keys():
+            payout = await self._repository.read(key)
             if payout.is_open:
                 yield payout
 
@@ -252,9 +252,9 @@ class Payouts:
         Raises:
             JournalError: The journal can't be used.
         """
-        deadline = anyio.current_time() + inputs.patience("timeout", timeout)
-        await self._books.open()
-        keys = await self._books.journal.open_keys()
+        deadline = anyio.current_time() + inputs.timeout("timeout", timeout)
+        await self._repository.open()
+        keys = await self._repository.journal.open_keys()
         found: dict[str, Payout | None] = {}
         failures: list[JournalError] = []
 
@@ -300,13 +300,13 @@ class Payouts:
         """
         if (uuid is None) == (not inputs.flag("not_sent", not_sent)):
             raise ValueError("resolve takes a uuid, or not_sent=True")
-        decision = request.decision_of(note, actor)
-        payout = await self._settler.expire(request.key_of(key))
+        decision = arguments.decision_of(note, actor)
+        payout = await self._settler.expire(arguments.key_of(key))
         resolving.raise_if_settled(payout)
         if uuid is None:
-            return await resolving.resolve_as_not_sent(self._books, payout, decision)
+            return await resolving.resolve_as_not_sent(self._repository, payout, decision)
         record = await self._client.withdraws.get(uuid)
-        return await resolving.resolve_as(self._books, payout, record, decision)
+        return await resolving.resolve_as(self._repository, payout, record, decision)
 
     async def retry(
         self, key: str, *, new_nonce: bool = False, note: str = "", actor: str | None = None
@@ -329,10 +329,10 @@ class Payouts:
                 before one.
             PayoutConflict: It has changed just now.
         """
-        decision = request.decision_of(note, actor)
-        renew = inputs.flag("new_nonce", new_nonce)
-        payout = await self._settler.expire(request.key_of(key))
-        return await resolving.retry(self._books, payout, decision, new_nonce=renew)
+        decision = arguments.decision_of(note, actor)
+        needs_new_nonce = inputs.flag("new_nonce", new_nonce)
+        payout = await self._settler.expire(arguments.key_of(key))
+        return await resolving.retry(self._repository, payout, decision, new_nonce=needs_new_nonce)
 
     async def abandon(
         self, key: str, *, force: bool = False, note: str = "", actor: str | None = None
@@ -354,13 +354,13 @@ class Payouts:
             PayoutConflict: It has changed just now.
             UpbitError: Upbit's list, which is read once more for a ``not_sent`` one, could not be read.
         """
-        decision = request.decision_of(note, actor)
+        decision = arguments.decision_of(note, actor)
         force = inputs.flag("force", force)
         # This waits for no other call: it may be the very one that is to be stopped.
-        payout = await self._settler.expire(request.key_of(key))
+        payout = await self._settler.expire(arguments.key_of(key))
         if payout.state is PayoutState.NOT_SENT:
-            payout = await self._settler.look_again(payout)
-        return await resolving.abandon(self._books, payout, decision, force=force)
+            payout = await self._settler.read_again(payout)
+        return await resolving.abandon(self._repository, payout, decision, force=force)
 
     async def acknowledge(self, uuid: str, *, note: str = "", actor: str | None = None) -> None:
         """Record that a withdrawal is no payout, so that it blocks none and is a candidate of none.
@@ -374,14 +374,14 @@ class Payouts:
             PayoutConflict: It belongs to a payout.
             NotFound: Upbit has no such withdrawal.
         """
-        decision = request.decision_of(note, actor)
+        decision = arguments.decision_of(note, actor)
         record = await self._client.withdraws.get(uuid)
-        await self._books.open()
-        await resolving.acknowledge(self._books, record.uuid.casefold(), record.currency, decision)
+        await self._repository.open()
+        await resolving.acknowledge(self._repository, record.uuid.casefold(), record.currency, decision)
 
     async def aclose(self) -> None:
         """Close the journal; the client stays open."""
-        await self._books.aclose()
+        await self._repository.aclose()
 
     async def __aenter__(self) -> Self:
         """Open the journal.
@@ -389,7 +389,7 @@ class Payouts:
         Raises:
             JournalError: It can't be used, or is another host's.
         """
-        await self._books.open()
+        await self._repository.open()
         return self
 
     async def __aexit__(

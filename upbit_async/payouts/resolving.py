@@ -9,14 +9,14 @@ from upbit_async.checks import contradictions, fits
 from upbit_async.errors import PayoutConflict, raise_alone
 from upbit_async.escaping import escaped
 from upbit_async.payouts import manual
-from upbit_async.payouts.journal import Outdated, Taken
-from upbit_async.payouts.moments import is_recent
+from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
+from upbit_async.payouts.journal_moments import is_recent
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts.books import Books
-    from upbit_async.payouts.manual import Decision
+    from upbit_async.payouts.manual import ManualDecision
+    from upbit_async.payouts.repository import PayoutRepository
 
 __all__ = ["abandon", "acknowledge", "raise_if_settled", "resolve_as", "resolve_as_not_sent", "retry"]
 
@@ -36,15 +36,17 @@ def raise_if_settled(payout: Payout) -> None:
     is_open = (
         payout.state in _RESOLVABLE
         or bool(payout.candidates)
-        or (payout.state in _OPEN_IF_LEFT and payout.departure is not None)
-        or payout.evidence in {Evidence.MATCH, Evidence.PERSON}
+        or (payout.state in _OPEN_IF_LEFT and payout.sent_request is not None)
+        or payout.evidence in {Evidence.MATCH, Evidence.MANUAL}
     )
-    has_never_left = payout.departure is None and payout.uuid is None and not payout.candidates
+    has_never_left = payout.sent_request is None and payout.uuid is None and not payout.candidates
     if has_never_left or not is_open:
         raise ValueError(f"{payout} is {payout.state}: there is nothing to resolve")
 
 
-async def resolve_as(books: Books, payout: Payout, record: Withdrawal, decision: Decision) -> Payout:
+async def resolve_as(
+    repository: PayoutRepository, payout: Payout, record: Withdrawal, decision: ManualDecision
+) -> Payout:
     """Record that a payout is a certain withdrawal.
 
     Raises:
@@ -52,63 +54,75 @@ async def resolve_as(books: Books, payout: Payout, record: Withdrawal, decision:
         PayoutConflict: It is another payout's.
     """
     uuid = record.uuid.casefold()
-    related = await books.journal.related(payout.kind.currency, [uuid])
+    related = await repository.journal.related(payout.criteria.currency, [uuid])
     for other in related.payouts:
         if other.key != payout.key and other.uuid is not None and other.uuid.casefold() == uuid:
             raise _belongs_to(other.key, uuid)
     is_known = payout.uuid is not None and payout.uuid.casefold() == uuid
-    if not is_known and (why := await _why_not(books, payout, record)):
+    if not is_known and (why := await _why_not(repository, payout, record)):
         raise ValueError(f"{payout} can't be withdrawal {escaped(uuid)}, {why}")
-    return await _swap(books, payout, manual.resolved(payout, record, decision, await books.now()))
+    return await _swap(repository, payout, manual.resolved(payout, record, decision, await repository.now()))
 
 
-async def _why_not(books: Books, payout: Payout, record: Withdrawal) -> str:
+async def _why_not(repository: PayoutRepository, payout: Payout, record: Withdrawal) -> str:
     """Return why a withdrawal can't be a payout; empty if it can."""
-    if payout.departure is not None and record.uuid.casefold() in payout.departure.baseline:
+    if payout.sent_request is not None and record.uuid.casefold() in payout.sent_request.baseline:
         return "which was there before the payout was first sent"
     if wrong := contradictions(payout.intent, record):
         return f"which is {wrong}"
-    reading = await books.reading()
-    if reading is not None and record.fee is not None and not fits(payout.intent, record, reading):
+    fee_convention = await repository.fee_convention()
+    if (
+        fee_convention is not None
+        and record.fee is not None
+        and not fits(payout.intent, record, fee_convention)
+    ):
         fee = f"{record.amount:f} with a fee of {record.fee:f}"
-        return f"which is of {fee}; Upbit's answers show that amounts are {reading.value}"
+        return f"which is of {fee}; Upbit's answers show that amounts are {fee_convention.value}"
     return ""
 
 
-async def resolve_as_not_sent(books: Books, payout: Payout, decision: Decision) -> Payout:
+async def resolve_as_not_sent(
+    repository: PayoutRepository, payout: Payout, decision: ManualDecision
+) -> Payout:
     """Record that Upbit does not have a payout; its candidates are no payouts, then.
 
     Raises:
         ValueError: Upbit itself has named its withdrawal.
     """
-    if payout.departure is not None and payout.departure.answered:
+    if payout.sent_request is not None and payout.sent_request.answered:
         raise ValueError(f"{payout}: Upbit's own answer has named its withdrawal, so it was sent")
     candidates = payout.candidates
-    if payout.departure is not None:
-        payout = await _swap(books, payout, manual.resolved_as_not_sent(payout, decision, await books.now()))
+    if payout.sent_request is not None:
+        payout = await _swap(
+            repository, payout, manual.resolved_as_not_sent(payout, decision, await repository.now())
+        )
     for uuid in candidates:
-        await acknowledge(books, uuid, payout.kind.currency, decision)
-    return await books.read(payout.key)
+        await acknowledge(repository, uuid, payout.criteria.currency, decision)
+    return await repository.read(payout.key)
 
 
-async def acknowledge(books: Books, uuid: str, currency: str, decision: Decision) -> None:
+async def acknowledge(
+    repository: PayoutRepository, uuid: str, currency: str, decision: ManualDecision
+) -> None:
     """Record that a withdrawal is no payout, for all payouts that it could be.
 
     Raises:
         PayoutConflict: It belongs to a payout.
     """
     try:
-        await books.journal.acknowledge(uuid, currency, decision, (await books.now()).utc)
-    except Taken as taken:
+        await repository.journal.acknowledge(uuid, currency, decision, (await repository.now()).utc)
+    except ConflictingPayout as taken:
         raise_alone(_belongs_to(taken.by_key, uuid))
-    for other in (await books.journal.related(currency, [uuid])).payouts:
+    for other in (await repository.journal.related(currency, [uuid])).payouts:
         if uuid in other.candidates:
-            await books.change(
+            await repository.change(
                 other.key, lambda payout, now: manual.acknowledged(payout, uuid, decision, now)
             )
 
 
-async def abandon(books: Books, payout: Payout, decision: Decision, *, force: bool) -> Payout:
+async def abandon(
+    repository: PayoutRepository, payout: Payout, decision: ManualDecision, *, force: bool
+) -> Payout:
     """Record that nothing more of a payout is to be sent.
 
     Raises:
@@ -120,49 +134,59 @@ async def abandon(books: Books, payout: Payout, decision: Decision, *, force: bo
         raise ValueError(
             f"{payout} is {payout.state}: only what is planned, queued or not_sent can be abandoned"
         )
-    now, departure = await books.now(), payout.departure
-    if departure is not None and not force and is_recent(departure.left_at, departure.left_utc, _FRESH, now):
+    now, sent_request = await repository.now(), payout.sent_request
+    if (
+        sent_request is not None
+        and not force
+        and is_recent(sent_request.left_at, sent_request.left_utc, _FRESH, now)
+    ):
         raise ValueError(
-            f"{payout}: a copy of its request left at {departure.left_utc:%Y-%m-%d %H:%M:%S} UTC, less than an hour "
+            f"{payout}: a copy of its request left at {sent_request.left_utc:%Y-%m-%d %H:%M:%S} UTC, less than an hour "
             "ago; that Upbit's list does not show it is no proof that it will not be carried out; wait, or call "
             f"abandon({payout.key!r}, force=True) and look at Upbit's website later"
         )
-    return await _swap(books, payout, manual.abandoned(payout, decision, now))
+    return await _swap(repository, payout, manual.abandoned(payout, decision, now))
 
 
-async def retry(books: Books, payout: Payout, decision: Decision, *, new_nonce: bool) -> Payout:
+async def retry(
+    repository: PayoutRepository, payout: Payout, decision: ManualDecision, *, new_nonce: bool
+) -> Payout:
     """Record that a payout is to be sent again.
 
     Raises:
         ValueError: It is neither not_sent nor declined, or it takes, or must not have, a new nonce.
     """
-    key, departure = repr(payout.key), payout.departure
-    is_vouched_for = books.trust.vouches_for(payout)
+    key, sent_request = repr(payout.key), payout.sent_request
+    is_vouched_for = repository.authenticator.vouches_for(payout)
     waits_for_key = payout.state.may_leave and not is_vouched_for
     if payout.state not in {PayoutState.NOT_SENT, PayoutState.DECLINED} and not waits_for_key:
         raise ValueError(f"{payout} is {payout.state}: only what is not_sent or declined can be sent again")
-    if new_nonce and departure is not None and payout.evidence is not Evidence.PERSON:
+    if new_nonce and sent_request is not None and payout.evidence is not Evidence.MANUAL:
         raise ValueError(
             f"{payout}: a copy with a new nonce could be carried out beside the first; look at Upbit's website and "
             f"call resolve({key}, not_sent=True) before retry({key}, new_nonce=True)"
         )
-    if not new_nonce and departure is not None and departure.arrived:
+    if not new_nonce and sent_request is not None and sent_request.arrived:
         raise ValueError(
             f"{payout}: Upbit has refused its nonce as used, and would refuse it again; look at Upbit's website, call "
             f"resolve({key}, not_sent=True) and then retry({key}, new_nonce=True)"
         )
-    if not new_nonce and departure is not None and not departure.renew and not is_vouched_for:
+    if not new_nonce and sent_request is not None and not sent_request.needs_new_nonce and not is_vouched_for:
         raise ValueError(
             f"{payout}: its row in the journal was written with another journal key, or changed by something else, so "
             f"its nonce can't be trusted; look at Upbit's website, call resolve({key}, not_sent=True) and then "
             f"retry({key}, new_nonce=True)"
         )
-    renew = departure is not None and (new_nonce or (waits_for_key and departure.renew))
+    needs_new_nonce = sent_request is not None and (
+        new_nonce or (waits_for_key and sent_request.needs_new_nonce)
+    )
     mac = payout.mac
     if waits_for_key or new_nonce:  # what the row asks for is authorised as it stands
-        mac = books.trust.request_mac(payout.key, payout.intent.members)
+        mac = repository.authenticator.request_mac(payout.key, payout.intent.members)
     return await _swap(
-        books, payout, manual.queued(payout, decision, await books.now(), renew=renew, mac=mac)
+        repository,
+        payout,
+        manual.queued(payout, decision, await repository.now(), needs_new_nonce=needs_new_nonce, mac=mac),
     )
 
 
@@ -170,10 +194,10 @@ def _belongs_to(key: str, uuid: str | None) -> PayoutConflict:
     return PayoutConflict(f"withdrawal {uuid} belongs to payout {key!r}")
 
 
-async def _swap(books: Books, payout: Payout, changed: Payout) -> Payout:
+async def _swap(repository: PayoutRepository, payout: Payout, changed: Payout) -> Payout:
     try:
-        return await books.swap(payout, changed)
-    except Taken as taken:
+        return await repository.compare_and_swap(payout, changed)
+    except ConflictingPayout as taken:
         raise_alone(_belongs_to(taken.by_key, changed.uuid))
-    except Outdated:
+    except StaleRevision:
         raise_alone(PayoutConflict(f"{payout} has changed just now; look at it again"))

@@ -18,17 +18,17 @@ from upbit_async.errors import (
     RateLimited,
     UpbitError,
 )
-from upbit_async.payouts.journal import Outdated, Taken
-from upbit_async.payouts.passage import Passage
+from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
+from upbit_async.payouts.keyed_lock import KeyedLock
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.turns import Turns
+from upbit_async.payouts.send_attempt import SendAttempt
 from upbit_async.policy import Safety
-from upbit_async.protocol.replies import Fault
+from upbit_async.protocol.replies import Failure
 from upbit_async.protocol.retry import Situation, wait_before_retry
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
-    from upbit_async.payouts.books import Books
+    from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
     from upbit_async.payouts.unowned import UnownedGuard
 
@@ -40,17 +40,19 @@ class Sender:
 
     Args:
         client: Sends them.
-        books: The payouts.
+        repository: The payouts.
         settler: Settles other payouts that must be settled first.
         guard: Takes the baseline, and blocks what an unowned withdrawal could be.
     """
 
-    def __init__(self, client: UpbitClient, books: Books, settler: Settler, guard: UnownedGuard) -> None:
+    def __init__(
+        self, client: UpbitClient, repository: PayoutRepository, settler: Settler, guard: UnownedGuard
+    ) -> None:
         self._client = client
-        self._books = books
+        self._repository = repository
         self._settler = settler
         self._guard = guard
-        self._turns = Turns()
+        self._turns = KeyedLock()
         self._name = f"payouts {uuid.uuid4()}"
 
     async def send(self, payout: Payout) -> Payout:
@@ -69,7 +71,7 @@ class Sender:
         self._check_authorised(payout)
         self._check_key(payout)
         before = payout.state
-        async with self._turns.take(payout.kind):
+        async with self._turns.hold(payout.criteria):
             for attempt in itertools.count(1):
                 try:
                     return await self._pass(payout)
@@ -78,7 +80,7 @@ class Sender:
                     if wait is None:
                         raise
                 await anyio.sleep(wait)
-                payout = await self._books.read(payout.key)
+                payout = await self._repository.read(payout.key)
                 if payout.state is not before:
                     break
         return payout
@@ -88,26 +90,30 @@ class Sender:
         before = payout.state
         while payout.state is before:
             try:
-                if payout.departure is not None:
-                    payout = await self._settler.look_again(payout)
+                if payout.sent_request is not None:
+                    payout = await self._settler.read_again(payout)
                     if payout.state is not before:
                         return payout
                 baseline = await self._baseline(payout)
                 self._check_authorised(payout)
-                passage = Passage(
-                    payout, baseline, owner=self._owner, caller=self._client.caller, books=self._books
+                passage = SendAttempt(
+                    payout,
+                    baseline,
+                    owner=self._owner,
+                    caller=self._client.transport,
+                    repository=self._repository,
                 )
-                return await passage.make()
-            except Taken as taken:
+                return await passage.run()
+            except ConflictingPayout as taken:
                 await self._free_the_way(payout, taken.by_key)
-            except Outdated:
-                payout = await self._books.read(payout.key)
+            except StaleRevision:
+                payout = await self._repository.read(payout.key)
         return payout
 
     async def _baseline(self, payout: Payout) -> tuple[str, ...]:
         """Return the baseline of the first copy; the guard is asked before a first copy, or one with a new nonce."""
-        known = payout.departure
-        if known is not None and not known.renew:
+        known = payout.sent_request
+        if known is not None and not known.needs_new_nonce:
             return known.baseline
         taken = await self._guard.baseline(payout)
         return taken if known is None else known.baseline
@@ -119,7 +125,7 @@ class Sender:
     async def _free_the_way(self, payout: Payout, by_key: str) -> None:
         """Wait until the payout that stands in the way is settled, or settle it."""
         try:
-            other = await self._settler.free(by_key)
+            other = await self._settler.wait_until_settled(by_key)
         except JournalError:
             raise
         except UpbitError as error:
@@ -140,18 +146,18 @@ class Sender:
         throttled = isinstance(error, RateLimited)
         situation = Situation(
             Safety.ONCE,
-            Fault.THROTTLED if throttled else Fault.NOT_SENT,
+            Failure.THROTTLED if throttled else Failure.NOT_SENT,
             attempt,
             hint=error.retry_after if isinstance(error, RateLimited) else None,
         )
-        return wait_before_retry(self._client.caller.retry, situation, rand=random.random)
+        return wait_before_retry(self._client.transport.retry, situation, rand=random.random)
 
     def _check_authorised(self, payout: Payout) -> None:
-        if self._books.trust.vouches_for(payout):
+        if self._repository.authenticator.vouches_for(payout):
             return
         key = repr(payout.key)
         advice = f"make the same call of send again to authorise it; or check what it asks for, then call retry({key})"
-        if payout.departure is not None and not payout.departure.renew:
+        if payout.sent_request is not None and not payout.sent_request.needs_new_nonce:
             released = f"resolve({key}, not_sent=True) and retry({key}, new_nonce=True)"
             advice = f"look at Upbit's website, then call {released}"
         raise JournalError(
@@ -161,8 +167,8 @@ class Sender:
         )
 
     def _check_key(self, payout: Payout) -> None:
-        known = payout.departure
-        if known is None or known.renew or known.signed_by == self._client.caller.key_digest:
+        known = payout.sent_request
+        if known is None or known.needs_new_nonce or known.signed_by == self._client.transport.key_digest:
             return
         raise ConfigurationError(
             f"{payout} was signed with key #{known.signed_by[:8]}, and this client has another: a copy signed "

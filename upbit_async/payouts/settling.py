@@ -8,24 +8,32 @@ from typing import TYPE_CHECKING
 import anyio
 import attrs
 
-from upbit_async.checks import Reading, fits
+from upbit_async.checks import FeeConvention, fits
 from upbit_async.errors import PollTimeout
 from upbit_async.payouts import transitions
 from upbit_async.payouts.baseline import since_baseline
-from upbit_async.payouts.journal import Outdated, Taken
-from upbit_async.payouts.moments import settling_left
+from upbit_async.payouts.decision import (
+    Adopt,
+    DeclareNotSent,
+    Observation,
+    RequireReview,
+    WaitFor,
+    decide,
+    other_claimants,
+)
+from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
+from upbit_async.payouts.journal_moments import settling_left
+from upbit_async.payouts.keyed_lock import KeyedLock, poll_pauses
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.turns import Turns, between_looks
-from upbit_async.payouts.verdict import Adopt, AskPerson, SayNotSent, Sight, WaitFor, judge, others
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from upbit_async.client import UpbitClient
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts.books import Books
-    from upbit_async.payouts.moments import Now
-    from upbit_async.payouts.verdict import Verdict
+    from upbit_async.payouts.decision import Conclusion
+    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.repository import PayoutRepository
 
 __all__ = ["Settler"]
 
@@ -38,15 +46,15 @@ class Settler:
 
     Args:
         client: Reads Upbit's list.
-        books: The payouts.
+        repository: The payouts.
         settling_time: How long after the loss of an answer the list may lag behind, in seconds.
     """
 
-    def __init__(self, client: UpbitClient, books: Books, settling_time: float) -> None:
+    def __init__(self, client: UpbitClient, repository: PayoutRepository, settling_time: float) -> None:
         self._client = client
-        self._books = books
+        self._repository = repository
         self._settling_time = settling_time
-        self._turns = Turns()
+        self._turns = KeyedLock()
 
     async def settle(
         self, key: str, *, behind: frozenset[str] = frozenset(), deadline: float = math.inf
@@ -62,33 +70,35 @@ class Settler:
             UpbitError: The list could not be read, so nothing is decided.
         """
         while True:
-            async with self._turns.take(key):
+            async with self._turns.hold(key):
                 found = await self._settle_once(key, behind, deadline)
             if isinstance(found, Payout):
                 return found
             # No turn is held here: two that wait for each other must not stand still.
-            if not await self._free_all(found.keys, behind | {key}, deadline):
-                return await self._books.read(key)
+            if not await self._wait_until_all_settled(found.keys, behind | {key}, deadline):
+                return await self._repository.read(key)
 
-    async def free(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
+    async def wait_until_settled(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
         """Wait until a payout is not under way any more, wherever it is, and settle it if nobody else does."""
         while True:
-            payout = await self.arrival(key)
+            payout = await self.wait_until_sent(key)
             if payout.state is PayoutState.UNKNOWN:
                 payout = await self.settle(key, behind=behind)
             if not payout.state.is_under_way:
                 return payout
 
-    async def _free_all(self, keys: Collection[str], behind: frozenset[str], deadline: float) -> bool:
+    async def _wait_until_all_settled(
+        self, keys: Collection[str], behind: frozenset[str], deadline: float
+    ) -> bool:
         """Wait until none of some payouts is under way any more; whether that was so by a deadline."""
         with anyio.CancelScope(deadline=deadline) as scope:
             for key in keys:
-                await self.free(key, behind=behind)
+                await self.wait_until_settled(key, behind=behind)
         return not scope.cancelled_caught
 
-    async def arrival(self, key: str) -> Payout:
+    async def wait_until_sent(self, key: str) -> Payout:
         """Wait until nobody is sending a payout any more, in whatever process: its answer is there, or is lost."""
-        pauses = between_looks()
+        pauses = poll_pauses()
         while True:
             payout = await self.expire(key)
             if payout.state is not PayoutState.SENDING:
@@ -106,19 +116,19 @@ class Settler:
                     return payout
                 await anyio.sleep(left)
                 continue
-            verdict = await self._judge_surely(payout, behind)
+            verdict = await self._decide_surely(payout, behind)
             if isinstance(verdict, WaitFor):
                 return verdict
             try:
                 return await self._decided(payout, verdict)
-            except (Outdated, Taken):
+            except (StaleRevision, ConflictingPayout):
                 continue
 
     async def expire(self, key: str) -> Payout:
         """Return a payout, which is unknown if its owner has not recorded an outcome within its lease."""
-        return await self._books.change(key, transitions.expired)
+        return await self._repository.change(key, transitions.expired)
 
-    async def look_again(self, payout: Payout, deadline: float = math.inf) -> Payout:
+    async def read_again(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Read the list once more for a payout that was not sent, or was given up after a copy had left.
 
         What has turned up since makes it a matter for review. An abandoned payout keeps its state. So does one that
@@ -130,17 +140,19 @@ class Settler:
         while payout.state in _LOOKED_AT_AGAIN:
             match await self._judge(payout):
                 case WaitFor(keys):
-                    if not await self._free_all(keys, frozenset({payout.key}), deadline):
+                    if not await self._wait_until_all_settled(keys, frozenset({payout.key}), deadline):
                         return payout
-                    payout = await self._books.read(payout.key)
+                    payout = await self._repository.read(payout.key)
                     continue
                 case Adopt(record):
-                    doubt = AskPerson(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
-                case AskPerson(_, [_, *_]) as doubt:
+                    doubt = RequireReview(
+                        f"withdrawal {record.uuid}, which fits, has turned up since", (record,)
+                    )
+                case RequireReview(_, [_, *_]) as doubt:
                     pass
                 case _:  # other withdrawals since then prove nothing
                     if payout.state is PayoutState.ABANDONED and not await self.time_left(payout):
-                        return await self._books.change(payout.key, transitions.nothing_new)
+                        return await self._repository.change(payout.key, transitions.nothing_new)
                     return payout
             if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
                 return payout
@@ -157,28 +169,28 @@ class Settler:
             UpbitError: The list could not be read.
         """
         while payout.state is PayoutState.NEEDS_REVIEW and _may_be_reconsidered(payout):
-            verdict = await self._judge_surely(payout)
+            verdict = await self._decide_surely(payout)
             if isinstance(verdict, WaitFor):
-                if not await self._free_all(verdict.keys, frozenset({payout.key}), deadline):
+                if not await self._wait_until_all_settled(verdict.keys, frozenset({payout.key}), deadline):
                     return payout
-                payout = await self._books.read(payout.key)
-            elif isinstance(verdict, AskPerson) or (
-                isinstance(verdict, Adopt) and payout.known_departure.reopened
+                payout = await self._repository.read(payout.key)
+            elif isinstance(verdict, RequireReview) or (
+                isinstance(verdict, Adopt) and payout.required_request.reopened
             ):
                 return payout
             else:
                 payout = await self._decide(payout, verdict)
         return payout
 
-    async def _decide(self, payout: Payout, verdict: Adopt | SayNotSent | AskPerson) -> Payout:
+    async def _decide(self, payout: Payout, verdict: Adopt | DeclareNotSent | RequireReview) -> Payout:
         try:
             return await self._decided(payout, verdict)
-        except (Outdated, Taken):
-            return await self._books.read(payout.key)
+        except (StaleRevision, ConflictingPayout):
+            return await self._repository.read(payout.key)
 
-    async def _decided(self, payout: Payout, verdict: Adopt | SayNotSent | AskPerson) -> Payout:
-        decided = _by(verdict, payout, await self._books.now())
-        return payout if decided is None else await self._books.swap(payout, decided)
+    async def _decided(self, payout: Payout, verdict: Adopt | DeclareNotSent | RequireReview) -> Payout:
+        decided = _by(verdict, payout, await self._repository.now())
+        return payout if decided is None else await self._repository.compare_and_swap(payout, decided)
 
     async def follow(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Wait until an accepted payout's withdrawal has ended, or until a deadline by the loop's clock.
@@ -198,74 +210,82 @@ class Settler:
         return await self._see(payout.key, record)
 
     async def _see(self, key: str, record: Withdrawal) -> Payout:
-        return await self._books.change(key, lambda payout, now: transitions.seen(payout, record, now))
+        return await self._repository.change(key, lambda payout, now: transitions.seen(payout, record, now))
 
     async def time_left(self, payout: Payout) -> float:
         """Return how long a payout is still left to settle, in seconds.
 
         It counts from when its loss was recorded, by the journal's clock, also across restarts of the service.
         """
-        departure = payout.known_departure
-        now = (await self._books.now()).journal
-        if departure.lost_at is None:
+        sent_request = payout.required_request
+        now = (await self._repository.now()).journal
+        if sent_request.lost_at is None:
             return self._settling_time
         return settling_left(
-            departure.lost_at, departure.left_at, self._settling_time, now, is_bounded=departure.is_bounded
+            sent_request.lost_at,
+            sent_request.left_at,
+            self._settling_time,
+            now,
+            is_bounded=sent_request.is_bounded,
         )
 
-    async def _judge_surely(self, payout: Payout, behind: Collection[str] = ()) -> Verdict:
+    async def _decide_surely(self, payout: Payout, behind: Collection[str] = ()) -> Conclusion:
         verdict = await self._judge(payout, behind)
-        if isinstance(verdict, SayNotSent):  # one empty list may be a slip of the server's
+        if isinstance(verdict, DeclareNotSent):  # one empty list may be a slip of the server's
             await anyio.sleep(_SECOND_LOOK)
             verdict = await self._judge(payout, behind, confirm=True)
         return verdict
 
-    async def _judge(self, payout: Payout, behind: Collection[str] = (), *, confirm: bool = False) -> Verdict:
-        departure = payout.known_departure
+    async def _judge(
+        self, payout: Payout, behind: Collection[str] = (), *, confirm: bool = False
+    ) -> Conclusion:
+        sent_request = payout.required_request
         listing = await since_baseline(
-            self._client.caller, payout.kind.currency, departure.baseline, confirm=confirm
+            self._client.transport, payout.criteria.currency, sent_request.baseline, confirm=confirm
         )
         rows = [await self._completed(row, payout) for row in listing.rows]
         # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
-        related = await self._books.journal.related(payout.kind.currency, listing.uuids)
-        verdict = judge(
+        related = await self._repository.journal.related(payout.criteria.currency, listing.uuids)
+        verdict = decide(
             payout,
-            Sight(
+            Observation(
                 rows=rows,
-                beside=others(related.payouts, payout.key, await self._books.now()),
-                elsewhere=self._client.caller.answered,
-                excluded={*departure.excluded, *related.acknowledged},
-                reading=await self._books.reading(),
-                behind=behind,
+                others=other_claimants(related.payouts, payout.key, await self._repository.now()),
+                made_without_payout=self._client.transport.answered,
+                excluded={*sent_request.excluded, *related.acknowledged},
+                fee_convention=await self._repository.fee_convention(),
+                waiting_for_this=behind,
                 gap=listing.gap,
                 unreadable=listing.unreadable,
             ),
         )
-        is_anothers = departure.signed_by != self._client.caller.key_digest
-        if isinstance(verdict, SayNotSent) and not departure.baseline and is_anothers:
-            return AskPerson("it was signed with another key, and this one's account may be another")
+        is_anothers = sent_request.signed_by != self._client.transport.key_digest
+        if isinstance(verdict, DeclareNotSent) and not sent_request.baseline and is_anothers:
+            return RequireReview("it was signed with another key, and this one's account may be another")
         return verdict
 
     async def _completed(self, row: Withdrawal, payout: Payout) -> Withdrawal:
         """Return a row with its network: the list may leave it out where the single withdrawal has it."""
-        if row.net_type is not None or not any(fits(payout.intent, row, reading) for reading in Reading):
+        if row.net_type is not None or not any(
+            fits(payout.intent, row, fee_convention) for fee_convention in FeeConvention
+        ):
             return row
         return attrs.evolve(row, net_type=(await self._client.withdraws.get(row.uuid)).net_type)
 
 
 def _may_be_reconsidered(payout: Payout) -> bool:
     """Whether the list may settle it: not if Upbit's own answers contradict each other."""
-    return payout.uuid is None and payout.departure is not None and not payout.departure.answered
+    return payout.uuid is None and payout.sent_request is not None and not payout.sent_request.answered
 
 
 _LOOKED_AT_AGAIN = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED})
 
 
-def _by(verdict: Adopt | SayNotSent | AskPerson, payout: Payout, now: Now) -> Payout | None:
+def _by(verdict: Adopt | DeclareNotSent | RequireReview, payout: Payout, now: Now) -> Payout | None:
     match verdict:
         case Adopt(record):
             return transitions.adopted(payout, record, now)
-        case SayNotSent():
+        case DeclareNotSent():
             return transitions.not_found(payout, now)
-        case AskPerson():
+        case RequireReview():
             return transitions.doubtful(payout, verdict.why, verdict.uuids, now)

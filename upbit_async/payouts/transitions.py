@@ -13,16 +13,16 @@ import attrs
 from upbit_async.checks import contradictions
 from upbit_async.errors import OutcomeUnknown
 from upbit_async.models import WithdrawalState
-from upbit_async.payouts.moments import Moment, lease_is_over
-from upbit_async.payouts.payout import EDGES, Departure, Evidence, Payout, PayoutState, Step
+from upbit_async.payouts.journal_moments import Moment, lease_is_over
+from upbit_async.payouts.payout import EDGES, Evidence, HistoryEntry, Payout, PayoutState, SentRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from upbit_async.errors import APIError, UpbitError
     from upbit_async.models import Intent, Withdrawal
-    from upbit_async.payouts.moments import Now
-    from upbit_async.protocol.escort import Seal
+    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.protocol.send_guard import SigningParams
 
 __all__ = [
     "adopted",
@@ -57,7 +57,7 @@ _ENDS: Final = {
 
 def planned(key: str, intent: Intent, mac: str = "") -> Payout:
     """Begin a payout."""
-    step = Step(at=intent.started_at, state=PayoutState.PLANNED, note="recorded; nothing has left")
+    step = HistoryEntry(at=intent.started_at, state=PayoutState.PLANNED, note="recorded; nothing has left")
     return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(step,), mac=mac)
 
 
@@ -67,7 +67,7 @@ def planned(key: str, intent: Intent, mac: str = "") -> Payout:
 def departing(  # noqa: PLR0913 - keyword-only
     payout: Payout,
     *,
-    seal: Seal,
+    signing: SigningParams,
     signed_by: str,
     baseline: Sequence[str],
     owner: str,
@@ -77,11 +77,11 @@ def departing(  # noqa: PLR0913 - keyword-only
     mac: str = "",
 ) -> Payout:
     """Record that the first copy is about to leave."""
-    departure = Departure(
-        seal=seal,
+    sent_request = SentRequest(
+        signing=signing,
         signed_by=signed_by,
         copies=1,
-        origin=payout.state,
+        previous_state=payout.state,
         owner=owner,
         left_at=Moment.at(now.journal),
         left_utc=now.utc,
@@ -90,7 +90,7 @@ def departing(  # noqa: PLR0913 - keyword-only
         baseline=tuple(baseline),
         mac=mac,
     )
-    return moved(payout, PayoutState.SENDING, now, "about to leave", error=None, departure=departure)
+    return moved(payout, PayoutState.SENDING, now, "about to leave", error=None, sent_request=sent_request)
 
 
 def departing_again(
@@ -99,7 +99,7 @@ def departing_again(
     owner: str,
     lease: float,
     now: Now,
-    seal: Seal | None = None,
+    signing: SigningParams | None = None,
     signed_by: str | None = None,
     is_bounded: bool = True,
     mac: str | None = None,
@@ -111,31 +111,31 @@ def departing_again(
         owner: Who sends the copy.
         lease: For how long nobody else touches it, in seconds.
         now: The present.
-        seal: What the copy is signed with, if it gets a nonce of its own.
+        signing: What the copy is signed with, if it gets a nonce of its own.
         signed_by: Which key that is done with.
         is_bounded: Whether the operating system gives up the copy's connection within the lease.
-        mac: Proves that this library wrote the seal.
+        mac: Proves that this library wrote it.
     """
-    known = payout.known_departure
-    departure = attrs.evolve(
+    known = payout.required_request
+    sent_request = attrs.evolve(
         known,
-        seal=seal or known.seal,
+        signing=signing or known.signing,
         signed_by=signed_by or known.signed_by,
         copies=known.copies + 1,
-        origin=payout.state,
+        previous_state=payout.state,
         owner=owner,
         left_at=Moment.at(now.journal),
         left_utc=now.utc,
         lease=lease,
         lost_at=None,
         is_bounded=known.is_bounded and is_bounded,
-        arrived=known.arrived and seal is None,
-        renew=seal is not None,  # if it is turned away, the next copy needs another nonce again
+        arrived=known.arrived and signing is None,
+        needs_new_nonce=signing is not None,  # if it is turned away, the next copy needs another nonce again
         mac=known.mac if mac is None else mac,
     )
-    what = "of the same request" if seal is None else "with a nonce of its own"
-    note = f"copy {departure.copies} {what} is about to leave"
-    return moved(payout, PayoutState.SENDING, now, note, error=None, departure=departure)
+    what = "of the same request" if signing is None else "with a nonce of its own"
+    note = f"copy {sent_request.copies} {what} is about to leave"
+    return moved(payout, PayoutState.SENDING, now, note, error=None, sent_request=sent_request)
 
 
 def held_up(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
@@ -147,19 +147,19 @@ def held_up(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payou
 
 def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: Now) -> Payout | None:
     """Record that the last copy has not left, or was turned away unread; earlier ones may have left."""
-    if payout.state is not PayoutState.SENDING or payout.known_departure.owner != owner:
+    if payout.state is not PayoutState.SENDING or payout.required_request.owner != owner:
         return None  # another owner has it now
     error = None if isinstance(why, str) else why
     note = f"nothing has left: {why}"
-    departure = payout.known_departure
-    fewer = None if departure.copies == 1 else attrs.evolve(departure, copies=departure.copies - 1)
-    return moved(payout, departure.origin, now, note, error=error, departure=fewer)
+    sent_request = payout.required_request
+    fewer = None if sent_request.copies == 1 else attrs.evolve(sent_request, copies=sent_request.copies - 1)
+    return moved(payout, sent_request.previous_state, now, note, error=error, sent_request=fewer)
 
 
 def answered(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
     """Record Upbit's answer, which outweighs everything that was concluded without it."""
-    if payout.departure is not None:
-        payout = attrs.evolve(payout, departure=attrs.evolve(payout.departure, answered=True))
+    if payout.sent_request is not None:
+        payout = attrs.evolve(payout, sent_request=attrs.evolve(payout.sent_request, answered=True))
     if payout.uuid is not None and payout.uuid.casefold() != record.uuid.casefold():
         note = f"Upbit's answer names withdrawal {record.uuid}, and the list {payout.uuid}: there may be two"
         return to_review(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
@@ -185,20 +185,20 @@ def answered(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
 
 def declined(payout: Payout, error: APIError, *, owner: str, now: Now) -> Payout | None:
     """Record that Upbit has declined a copy. If there were several, it speaks of one and settles nothing."""
-    if payout.uuid is not None or payout.departure is None:
+    if payout.uuid is not None or payout.sent_request is None:
         return None
-    if payout.departure.copies > 1 or payout.state is PayoutState.ABANDONED:
+    if payout.sent_request.copies > 1 or payout.state is PayoutState.ABANDONED:
         note = f"a further copy was declined, which does not say what came of the first: {error}"
         return _lost(payout, error, note, owner=owner, now=now)
     note = f"Upbit has declined it: {error}"
     return moved(
-        payout, PayoutState.DECLINED, now, note, error=error, evidence=Evidence.ANSWER, departure=None
+        payout, PayoutState.DECLINED, now, note, error=error, evidence=Evidence.ANSWER, sent_request=None
     )
 
 
 def lost(payout: Payout, error: UpbitError, *, owner: str, now: Now) -> Payout | None:
     """Record that the answer to a copy is lost. The owner has closed its connection by now."""
-    if payout.departure is None:
+    if payout.sent_request is None:
         return None  # a former copy has not left, or was declined
     arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
     return _lost(payout, error, str(error), owner=owner, arrived=arrived, now=now)
@@ -207,18 +207,20 @@ def lost(payout: Payout, error: UpbitError, *, owner: str, now: Now) -> Payout |
 def _lost(
     payout: Payout, error: UpbitError, note: str, *, owner: str, now: Now, arrived: bool = False
 ) -> Payout | None:
-    known = payout.known_departure
-    departure = attrs.evolve(known, arrived=known.arrived or arrived)
+    known = payout.required_request
+    sent_request = attrs.evolve(known, arrived=known.arrived or arrived)
     if payout.state is PayoutState.SENDING and known.owner != owner:
         # Another copy is on its way, and settles from its own end on, which is later.
-        return None if departure == known else attrs.evolve(payout, departure=departure)
-    departure = attrs.evolve(departure, lost_at=Moment.at(now.journal), renew=False)
+        return None if sent_request == known else attrs.evolve(payout, sent_request=sent_request)
+    sent_request = attrs.evolve(sent_request, lost_at=Moment.at(now.journal), needs_new_nonce=False)
     if payout.state in _SETTLE_AGAIN:
-        return moved(payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, departure=departure)
+        return moved(
+            payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, sent_request=sent_request
+        )
     if payout.state is PayoutState.NEEDS_REVIEW:
-        return moved(payout, payout.state, now, f"{note}; {payout.reason}", departure=departure)
+        return moved(payout, payout.state, now, f"{note}; {payout.reason}", sent_request=sent_request)
     late = f"recorded late, when it was {payout.state}: {note}"
-    return moved(payout, payout.state, now, late, departure=attrs.evolve(departure, reopened=True))
+    return moved(payout, payout.state, now, late, sent_request=attrs.evolve(sent_request, reopened=True))
 
 
 _SETTLE_AGAIN: Final = frozenset(
@@ -231,27 +233,27 @@ def expired(payout: Payout, now: Now) -> Payout | None:
 
     A lease or a loss of another epoch counts from when it is first seen in this one.
     """
-    departure = payout.departure
-    if departure is None or not payout.state.is_under_way:
+    sent_request = payout.sent_request
+    if sent_request is None or not payout.state.is_under_way:
         return None
     seen = attrs.evolve(
-        departure,
-        left_at=departure.left_at.seen(now.journal),
-        lost_at=None if departure.lost_at is None else departure.lost_at.seen(now.journal),
+        sent_request,
+        left_at=sent_request.left_at.seen(now.journal),
+        lost_at=None if sent_request.lost_at is None else sent_request.lost_at.seen(now.journal),
     )
-    unchanged = None if seen == departure else attrs.evolve(payout, departure=seen)
+    unchanged = None if seen == sent_request else attrs.evolve(payout, sent_request=seen)
     if payout.state is not PayoutState.SENDING:
         return unchanged
-    seen = attrs.evolve(seen, renew=False)
-    if departure.left_at.is_before_boot(now.journal):
-        note = f"the machine was started again while {departure.owner} was sending it"
+    seen = attrs.evolve(seen, needs_new_nonce=False)
+    if sent_request.left_at.is_before_boot(now.journal):
+        note = f"the machine was started again while {sent_request.owner} was sending it"
         seen = attrs.evolve(seen, lost_at=Moment.at(now.journal))
     elif lease_is_over(seen.left_at, seen.lease, now.journal):
-        note = f"{departure.owner} has not recorded an outcome within its lease, and may have died"
+        note = f"{sent_request.owner} has not recorded an outcome within its lease, and may have died"
         seen = attrs.evolve(seen, lost_at=seen.left_at.later(seen.lease))
     else:
         return unchanged
-    return moved(payout, PayoutState.UNKNOWN, now, note, evidence=None, departure=seen)
+    return moved(payout, PayoutState.UNKNOWN, now, note, evidence=None, sent_request=seen)
 
 
 # The list
@@ -274,10 +276,10 @@ def not_found(payout: Payout, now: Now) -> Payout:
 
 def nothing_new(payout: Payout, _now: Now) -> Payout | None:
     """Record that the list shows nothing of a loss that was recorded late, either."""
-    departure = payout.departure
-    if departure is None or not departure.reopened or departure.arrived or departure.candidates:
+    sent_request = payout.sent_request
+    if sent_request is None or not sent_request.reopened or sent_request.arrived or sent_request.candidates:
         return None
-    return attrs.evolve(payout, departure=attrs.evolve(departure, reopened=False))
+    return attrs.evolve(payout, sent_request=attrs.evolve(sent_request, reopened=False))
 
 
 def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> Payout | None:
@@ -289,22 +291,22 @@ def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> P
         candidates: The withdrawals that a review is about, by their ids in lower case.
         now: The present.
     """
-    known = payout.known_departure
+    known = payout.required_request
     is_late = payout.state in {PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED}
-    departure = attrs.evolve(known, candidates=tuple(candidates), reopened=known.reopened or is_late)
+    sent_request = attrs.evolve(known, candidates=tuple(candidates), reopened=known.reopened or is_late)
     if payout.state is PayoutState.ABANDONED:
-        if departure == known:
+        if sent_request == known:
             return None
         note = f"it may have been paid all the same: {_with_advice(payout, why)}"
-        return moved(payout, payout.state, now, note, departure=departure)
-    return to_review(payout, now, why, departure=departure)
+        return moved(payout, payout.state, now, note, sent_request=sent_request)
+    return to_review(payout, now, why, sent_request=sent_request)
 
 
 def clashing(payout: Payout, what: str, other: str, now: Now) -> Payout:
     """Record that another payout has what was reported for this one."""
     note = f"Upbit's answer does not agree with payout {other!r}, which has {what} already"
-    departure = None if payout.departure is None else attrs.evolve(payout.departure, answered=True)
-    return to_review(payout, now, note, departure=departure)
+    sent_request = None if payout.sent_request is None else attrs.evolve(payout.sent_request, answered=True)
+    return to_review(payout, now, note, sent_request=sent_request)
 
 
 def disproved(payout: Payout, other: str, now: Now) -> Payout | None:
@@ -339,7 +341,7 @@ def moved(
     """
     if not _may_become(payout, state):
         raise ValueError(f"{payout} is {payout.state} and can't become {state}")
-    step = Step(at=now.utc, state=state, note=note, actor=actor)
+    step = HistoryEntry(at=now.utc, state=state, note=note, actor=actor)
     return attrs.evolve(payout, state=state, history=(*payout.history, step), **changes)
 
 
@@ -353,7 +355,7 @@ def taken(
 ) -> Payout:
     """Record which withdrawal a payout is; what was needed to find it is dropped once it is certain."""
     state = _ENDS.get(record.state, PayoutState.ACCEPTED)
-    known = payout.departure
+    known = payout.sent_request
     # A match or a manual decision may prove wrong, and then it is looked for again.
     if known is not None and evidence is Evidence.ANSWER:
         known = attrs.evolve(known, baseline=(), candidates=(), excluded=())
@@ -371,7 +373,7 @@ def taken(
         record=record,
         evidence=evidence,
         error=None,
-        departure=known,
+        sent_request=known,
     )
 
 

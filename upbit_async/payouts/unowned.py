@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
-from upbit_async.checks import Reading, fits
+from upbit_async.checks import FeeConvention, fits
 from upbit_async.errors import PayoutBlocked
 from upbit_async.logs import logger
 from upbit_async.models import Withdrawal, WithdrawalState
 from upbit_async.payouts.baseline import Listing, back_to_mark
+from upbit_async.payouts.decision import may_claim, other_claimants
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.verdict import may_claim, others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from upbit_async.models import Intent
-    from upbit_async.payouts.books import Books
     from upbit_async.payouts.journal import Related
+    from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
-    from upbit_async.protocol.endpoint import Caller
+    from upbit_async.protocol.endpoint import Transport
 
 __all__ = ["OnUnowned", "UnownedGuard", "could_be", "new_mark"]
 
@@ -44,11 +44,11 @@ _REOPENED: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ABANDONED})
 _MOST_SHOWN: Final = 5
 
 
-def could_be(intent: Intent, row: Withdrawal, reading: Reading | None) -> bool:
+def could_be(intent: Intent, row: Withdrawal, fee_convention: FeeConvention | None) -> bool:
     """Whether a withdrawal may be a payment: of the same kind, under any fee convention that is not excluded."""
     if row.state in _UNPAID:
         return False
-    return any(fits(intent, row, each) for each in Reading if reading in {None, each})
+    return any(fits(intent, row, each) for each in FeeConvention if fee_convention in {None, each})
 
 
 def new_mark(
@@ -93,17 +93,23 @@ class UnownedGuard:
 
     Args:
         caller: Carries the calls that read Upbit's list.
-        books: The payouts.
+        repository: The payouts.
         settler: Settles payouts that may own a withdrawal.
         trailing: By how much Upbit's list may lag, in seconds.
         on_unowned: ``allow`` to send all the same.
     """
 
     def __init__(
-        self, caller: Caller, books: Books, settler: Settler, *, trailing: float, on_unowned: OnUnowned
+        self,
+        caller: Transport,
+        repository: PayoutRepository,
+        settler: Settler,
+        *,
+        trailing: float,
+        on_unowned: OnUnowned,
     ) -> None:
         self._caller = caller
-        self._books = books
+        self._repository = repository
         self._settler = settler
         self._trailing = dt.timedelta(seconds=trailing)
         self._on_unowned: OnUnowned = on_unowned
@@ -115,32 +121,32 @@ class UnownedGuard:
             PayoutBlocked: One that belongs to no payout could.
             UpbitError: The list could not be read back far enough; nothing was sent.
         """
-        currency, journal = payout.kind.currency, self._books.journal
+        currency, journal = payout.criteria.currency, self._repository.journal
         tried: set[str] = set()
         while True:
             mark = await journal.mark(currency)
-            now = await self._books.now()
+            now = await self._repository.now()
             oldest = now.utc - _WITHOUT_MARK
             listing = await back_to_mark(self._caller, currency, mark, oldest)
             # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
             related = await journal.related(currency, listing.uuids)
-            reading = await self._books.reading()
-            related = attrs.evolve(related, payouts=others(related.payouts, payout.key, now))
-            known = self._sort(payout, listing, related, reading, mark, oldest)
+            fee_convention = await self._repository.fee_convention()
+            related = attrs.evolve(related, payouts=other_claimants(related.payouts, payout.key, now))
+            known = self._sort(payout, listing, related, fee_convention, mark, oldest)
             reopens = [other for other in known.reopens if other.key not in tried]
             if not known.waits_for and not reopens:
                 break
             for key in known.waits_for:
-                await self._settler.free(key, behind=frozenset({payout.key}))
+                await self._settler.wait_until_settled(key, behind=frozenset({payout.key}))
             for other in reopens:
                 tried.add(other.key)
                 # In full: what `related` returns lacks its history.
-                await self._settler.look_again(await self._books.read(other.key))
+                await self._settler.read_again(await self._repository.read(other.key))
         await self._store(currency, listing, known, mark)
         blocking = {
             row.uuid.casefold(): row
             for row in (*known.unowned, *related.unowned)
-            if could_be(payout.intent, row, reading) and row.uuid.casefold() not in known.owned
+            if could_be(payout.intent, row, fee_convention) and row.uuid.casefold() not in known.owned
         }
         if blocking and self._on_unowned == "block":
             raise _blocked(payout, tuple(blocking.values()))
@@ -151,12 +157,12 @@ class UnownedGuard:
         payout: Payout,
         listing: Listing,
         related: Related,
-        reading: Reading | None,
+        fee_convention: FeeConvention | None,
         mark: str | None,
         oldest: dt.datetime,
     ) -> _Sorted:
         """Say to whom the withdrawals belong."""
-        own = payout.departure
+        own = payout.sent_request
         owned = {other.uuid.casefold() for other in related.payouts if other.uuid is not None}
         owned |= {uuid for other in related.payouts if other.is_open for uuid in other.candidates}
         owned |= {*related.acknowledged, *(own.excluded if own is not None else ())}
@@ -171,10 +177,10 @@ class UnownedGuard:
             is_too_old = mark is None and row.created_at is not None and row.created_at < oldest
             if row.uuid.casefold() in owned or is_too_old:
                 continue
-            claimants = [other for other in related.payouts if may_claim(other, row, reading)]
+            claimants = [other for other in related.payouts if may_claim(other, row, fee_convention)]
             if not claimants:
                 unowned.append(row)
-            elif could_be(payout.intent, row, reading):
+            elif could_be(payout.intent, row, fee_convention):
                 waits_for |= {other.key: None for other in claimants if other.state.is_under_way}
                 reopens |= {other.key: other for other in claimants if other.state in _REOPENED}
                 if not any(other.state.is_under_way for other in claimants):
@@ -187,7 +193,7 @@ class UnownedGuard:
         is_whole = not listing.gap and is_known
         moved = new_mark(listing.rows, accounted, mark, self._trailing) if is_whole else mark
         if known.unowned or moved != mark:
-            await self._books.journal.reconcile(currency, known.unowned, old_mark=mark, new_mark=moved)
+            await self._repository.journal.reconcile(currency, known.unowned, old_mark=mark, new_mark=moved)
         if known.unowned:
             _log.info("%d withdrawals in %s belong to no payout", len(known.unowned), currency)
 

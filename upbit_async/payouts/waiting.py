@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import anyio
 
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
+from upbit_async.payouts.keyed_lock import poll_pauses
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.turns import between_looks
-from upbit_async.polling import is_hopeless
+from upbit_async.polling import is_permanent
 
 if TYPE_CHECKING:
-    from upbit_async.payouts.books import Books
+    from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
 
 __all__ = ["Wait"]
@@ -27,16 +27,18 @@ class Wait:
     Args:
         key: The payout's key.
         seconds: For how long at most; infinity for ever.
-        books: The payouts.
+        repository: The payouts.
         settler: Looks for what is lost.
         last_look: How long the look at the deadline may take, in seconds.
     """
 
-    def __init__(self, key: str, seconds: float, *, books: Books, settler: Settler, last_look: float) -> None:
+    def __init__(
+        self, key: str, seconds: float, *, repository: PayoutRepository, settler: Settler, last_look: float
+    ) -> None:
         self._key = key
         self._seconds = seconds
         self._deadline = anyio.current_time() + seconds
-        self._books = books
+        self._repository = repository
         self._settler = settler
         self._last_look = last_look
         self._failures = 0
@@ -48,7 +50,7 @@ class Wait:
             PollTimeout: The time is over.
             UpbitError: It can't be waited for any more.
         """
-        pauses = between_looks()
+        pauses = poll_pauses()
         while True:
             payout = await self._settler.expire(self._key)
             match payout.state:
@@ -77,7 +79,7 @@ class Wait:
             with anyio.move_on_after(left + self._last_look) as scope:
                 await self._settler.settle(self._key)
         except UpbitError as error:
-            if is_hopeless(error) or isinstance(error, JournalError):
+            if is_permanent(error) or isinstance(error, JournalError):
                 raise
             await self._pause(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 10)))
             self._failures += 1
@@ -92,7 +94,7 @@ class Wait:
             raise await self._timed_out() from timed_out
 
     async def _timed_out(self) -> PollTimeout:
-        payout = await self._books.read(self._key)
+        payout = await self._repository.read(self._key)
         return PollTimeout(
             f"{payout} is {payout.state} after {self._seconds:g} s. It goes on all the same: wait again by its key",
             record=payout.record,

@@ -9,8 +9,8 @@ with which to go on.
 from __future__ import annotations
 
 from upbit_async.polling.deposit_poller import DepositPoller
-from upbit_async.polling.hopeless import is_hopeless
 from upbit_async.polling.merged import RegionChanges
+from upbit_async.polling.permanent_errors import is_permanent
 from upbit_async.polling.poller import TransferPoller
 from upbit_async.polling.progress import StateChange
 from upbit_async.polling.resume import IdName, ResumePoint, read_token
@@ -27,7 +27,7 @@ __all__ = [
     "TransferPoller",
     "Watcher",
     "WithdrawalPoller",
-    "is_hopeless",
+    "is_permanent",
     "read_token",
     "wait_after",
 ]

@@ -13,9 +13,9 @@ from typing import Final
 import attrs
 
 from upbit_async.errors import APIError, DecodeError, NotFound, RateLimited, ServerError, UpbitError
-from upbit_async.polling.hopeless import is_hopeless
+from upbit_async.polling.permanent_errors import is_permanent
 
-__all__ = ["FailedPoll", "Failure", "failure_of"]
+__all__ = ["FailedPoll", "PollFailure", "failure_of"]
 
 _JUDGES_AN_ID: Final = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -24,7 +24,7 @@ _JUDGES_AN_ID: Final = frozenset(
 _QUERY_REFUSED: Final = "invalid_query_payload"
 
 
-class Failure(enum.Enum):
+class PollFailure(enum.Enum):
     """Kinds of failed polls."""
 
     PASSING = "passing"
@@ -46,39 +46,39 @@ class FailedPoll:
     Attributes:
         error: Why.
         began: When it began, by the loop's clock.
-        kind: What kind of failure it is.
+        failure: What kind of failure it is.
     """
 
     error: UpbitError | ValueError
     began: float
-    kind: Failure = attrs.field(init=False)
+    failure: PollFailure = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "kind", failure_of(self.error))
+        object.__setattr__(self, "failure", failure_of(self.error))
 
     @property
     def may_be_one(self) -> bool:
         """Whether a single transfer of several may have caused the failure of all."""
-        return self.kind in {Failure.ID, Failure.ABSENT, Failure.ROW}
+        return self.failure in {PollFailure.ID, PollFailure.ABSENT, PollFailure.ROW}
 
 
-def failure_of(error: UpbitError | ValueError) -> Failure:
+def failure_of(error: UpbitError | ValueError) -> PollFailure:
     """Return what kind of failure an error of a poll is."""
     if isinstance(error, ValueError):
-        return Failure.ID
+        return PollFailure.ID
     if isinstance(error, DecodeError):
-        return Failure.ROW if error.path.startswith("$[") else Failure.PASSING
+        return PollFailure.ROW if error.path.startswith("$[") else PollFailure.PASSING
     if isinstance(error, APIError) and error.name == _QUERY_REFUSED:
-        return Failure.ID  # an odd id may have spoilt the hash of the query, which the signature covers
-    if is_hopeless(error):
-        return Failure.KEY
+        return PollFailure.ID  # an odd id may have spoilt the hash of the query, which the signature covers
+    if is_permanent(error):
+        return PollFailure.KEY
     return _judgement(error)
 
 
-def _judgement(error: UpbitError) -> Failure:
+def _judgement(error: UpbitError) -> PollFailure:
     # Without a name it is not Upbit that spoke, and what a proxy says may be otherwise at the next poll.
     if not isinstance(error, APIError) or isinstance(error, (RateLimited, ServerError)) or not error.name:
-        return Failure.PASSING
+        return PollFailure.PASSING
     if isinstance(error, NotFound):
-        return Failure.ABSENT
-    return Failure.ID if error.status in _JUDGES_AN_ID else Failure.PASSING
+        return PollFailure.ABSENT
+    return PollFailure.ID if error.status in _JUDGES_AN_ID else PollFailure.PASSING

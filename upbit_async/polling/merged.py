@@ -44,7 +44,7 @@ class RegionChanges(Generic[R]):
     def __init__(self, pollers: Iterable[TransferPoller[R]]) -> None:
         self._lines: dict[Subscription[R], TransferPoller[R]] = {}
         self._pollers = deque(pollers)
-        self._ear: _Ear[R] = _Ear()
+        self._ear: _Inbox[R] = _Inbox()
         self._told: deque[tuple[Region, StateChange[R]]] = deque()
         self._errors: list[UpbitError | ValueError] = []
         self._patience = PATIENCE
@@ -90,7 +90,7 @@ class RegionChanges(Generic[R]):
         # As many tasks as may look at once, and not one for each transfer: there may be thousands.
         homes = Counter(subscription.home for subscription in self._lines)
         for home, lines in homes.items():
-            self._ear.hands += [_Hand(home, self._ear) for _ in range(min(lines, LOOKS_AT_ONCE))]
+            self._ear.hands += [_Worker(home, self._ear) for _ in range(min(lines, LOOKS_AT_ONCE))]
         try:
             async with side_by_side() as group:
                 for hand in self._ear.hands:
@@ -129,7 +129,7 @@ class RegionChanges(Generic[R]):
         subscription.home.leave(subscription)
 
 
-class _Ear(Generic[R]):
+class _Inbox(Generic[R]):
     """What is served of many subscriptions, and who waits for any of them.
 
     It does not know the iterator that listens: the frames of cancelled tasks may linger, and must not keep the
@@ -138,7 +138,7 @@ class _Ear(Generic[R]):
 
     def __init__(self) -> None:
         self.heard: dict[Subscription[R], None] = {}
-        self.hands: list[_Hand[R]] = []
+        self.hands: list[_Worker[R]] = []
 
     def hear(self, subscription: Subscription[R]) -> None:
         """Take note that there is something to be told."""
@@ -152,10 +152,10 @@ class _Ear(Generic[R]):
         return heard
 
 
-class _Hand(Generic[R]):
+class _Worker(Generic[R]):
     """One of a few that wait, and look, for all subscriptions of one home."""
 
-    def __init__(self, home: Home[R], ear: _Ear[R]) -> None:
+    def __init__(self, home: Home[R], ear: _Inbox[R]) -> None:
         self.home = home
         self._ear = ear
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from upbit_async.policy import PollSchedule
 
-__all__ = ["Look", "draw_stretch", "next_look", "wait_after"]
+__all__ = ["NextPoll", "draw_stretch", "next_poll", "wait_after"]
 
 
 @attrs.frozen
-class Look:
+class NextPoll:
     """The next look at one transfer, in seconds of the event loop's clock.
 
     Attributes:
@@ -50,7 +50,7 @@ def draw_stretch(schedule: PollSchedule, rand: Callable[[], float]) -> float:
     return 1 + schedule.jitter * (2 * rand() - 1)
 
 
-def next_look(schedule: PollSchedule, *, now: float, quiet_since: float, stretch: float) -> Look:
+def next_poll(schedule: PollSchedule, *, now: float, quiet_since: float, stretch: float) -> NextPoll:
     """Plan the look after one that ended `now`, at a transfer that began or last changed at `quiet_since`."""
     wait = wait_after(schedule, now - quiet_since) * stretch
-    return Look(ready=now + wait * (1 - schedule.jitter), due=now + wait)
+    return NextPoll(ready=now + wait * (1 - schedule.jitter), due=now + wait)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Awaitable, Callable
 
-    from upbit_async.polling.circle import Waiter
-    from upbit_async.polling.schedule import Look
+    from upbit_async.polling.leader_followers import Waiter
+    from upbit_async.polling.schedule import NextPoll
 
-__all__ = ["Entry", "Home", "Subscription"]
+__all__ = ["Home", "Subscription", "WatchedTransfer"]
 
 R = TypeVar("R", bound=Transfer)
 
@@ -144,7 +144,7 @@ class Subscription(Generic[R]):
 
 
 @attrs.define(eq=False, kw_only=True)
-class Entry(Generic[R]):
+class WatchedTransfer(Generic[R]):
     """One transfer under watch.
 
     Attributes:
@@ -182,7 +182,7 @@ class Entry(Generic[R]):
         self.record = record
         return self.progress.feed(record, at)
 
-    def plan(self, look: Look, ended: float) -> None:
+    def plan(self, look: NextPoll, ended: float) -> None:
         """Set the next look after one that has `ended`, not later than the first deadline to come."""
         deadlines = (one.deadline for one in self.subscriptions if one.deadline > ended)
         self.deadline = min(deadlines, default=math.inf)

@@ -22,16 +22,16 @@ import anyio
 import attrs
 
 from upbit_async.errors import DecodeError, NotFound, UpbitError
-from upbit_async.events import Event, LookFailed, StateSeen
+from upbit_async.events import Event, PollFailed, StateChanged
 from upbit_async.logs import logger
 from upbit_async.policy import PollSchedule
-from upbit_async.polling.circle import Circle, Waiter, Work
-from upbit_async.polling.failures import FailedPoll, Failure
+from upbit_async.polling.failures import FailedPoll, PollFailure
 from upbit_async.polling.ids import BATCH, how_many_fit
-from upbit_async.polling.lone import LoneTransfers
+from upbit_async.polling.leader_followers import LeaderFollowers, Waiter, Work
 from upbit_async.polling.progress import StateChange, Transfer, goes_back
-from upbit_async.polling.schedule import Look, draw_stretch, next_look
-from upbit_async.polling.subscription import Entry, Subscription
+from upbit_async.polling.schedule import NextPoll, draw_stretch, next_poll
+from upbit_async.polling.single_polls import LoneTransfers
+from upbit_async.polling.subscription import Subscription, WatchedTransfer
 from upbit_async.protocol.duplicates import by_id
 from upbit_async.protocol.rows import ReadableRows
 
@@ -78,11 +78,11 @@ class Sweep(Generic[R]):
 
     def __init__(self, settings: WatchSettings[R]) -> None:
         self._settings = settings
-        self._circle = Circle(self._find, places=LOOKS_AT_ONCE)
-        self._entries: dict[str, Entry[R]] = {}
+        self._circle = LeaderFollowers(self._find, max_polls=LOOKS_AT_ONCE)
+        self._entries: dict[str, WatchedTransfer[R]] = {}
         self._lone: LoneTransfers[R] = LoneTransfers()
         self._began = -math.inf
-        self._line: list[Entry[R]] = []
+        self._line: list[WatchedTransfer[R]] = []
         self._lined_up = -math.inf
         self._stretch = draw_stretch(settings.schedule, settings.rand)
 
@@ -126,12 +126,12 @@ class Sweep(Generic[R]):
         """Wake a waiter that has something to be told from elsewhere, unless it is looking for everybody."""
         self._circle.tell(waiter)
 
-    def _begin(self, subscription: Subscription[R]) -> Entry[R]:
+    def _begin(self, subscription: Subscription[R]) -> WatchedTransfer[R]:
         now = anyio.current_time()
-        look = Look(ready=now, due=now)
+        look = NextPoll(ready=now, due=now)
         if subscription.record is not None:
-            look = next_look(self._settings.schedule, now=now, quiet_since=now, stretch=self._stretch)
-        entry: Entry[R] = Entry(
+            look = next_poll(self._settings.schedule, now=now, quiet_since=now, stretch=self._stretch)
+        entry: WatchedTransfer[R] = WatchedTransfer(
             uuid=subscription.uuid,
             key=subscription.uuid.casefold(),
             started=now,
@@ -144,7 +144,7 @@ class Sweep(Generic[R]):
         self._entries[entry.key] = entry
         return entry
 
-    def _welcome(self, entry: Entry[R], subscription: Subscription[R]) -> None:
+    def _welcome(self, entry: WatchedTransfer[R], subscription: Subscription[R]) -> None:
         if subscription.record is None and entry.record is not None:
             subscription.see(entry.record, self._settings.utc_now())
         elif subscription.record is not None and entry.record is None:
@@ -159,7 +159,7 @@ class Sweep(Generic[R]):
             return functools.partial(self._look_at, batch)
         return min(min((entry.due for entry in self._shared()), default=math.inf), self._lone.next_at())
 
-    def _pick(self, now: float) -> list[Entry[R]]:
+    def _pick(self, now: float) -> list[WatchedTransfer[R]]:
         """Return who is looked at next; nobody, if nobody is due."""
         lone = self._lone.take(now, overdue=self._settings.schedule.longest)
         if lone is not None:
@@ -170,10 +170,10 @@ class Sweep(Generic[R]):
         lone = self._lone.take(now) or self._lone.take_last(now)
         return [] if lone is None else [lone]
 
-    def _pick_together(self, now: float) -> list[Entry[R]]:
+    def _pick_together(self, now: float) -> list[WatchedTransfer[R]]:
         if not self._line or now >= self._lined_up + _LINE_HOLDS:
             self._line_up(now)
-        batch: list[Entry[R]] = []
+        batch: list[WatchedTransfer[R]] = []
         while self._line and len(batch) < BATCH:
             entry = self._line.pop()
             if self._watches(entry):
@@ -182,7 +182,7 @@ class Sweep(Generic[R]):
             batch += self._soonest_others(BATCH - len(batch), {entry.key for entry in batch})
         return batch[: how_many_fit(entry.uuid for entry in batch)]  # the others come into the next line
 
-    def _shared(self) -> Iterator[Entry[R]]:
+    def _shared(self) -> Iterator[WatchedTransfer[R]]:
         """Iterate over those who may be looked at together now."""
         return (
             entry for entry in self._entries.values() if not entry.under_way and entry.alone_since is None
@@ -204,14 +204,14 @@ class Sweep(Generic[R]):
         self._line.sort(key=lambda entry: (entry.deadline > now, entry.due))
         self._line.reverse()  # the end is where to take from
 
-    def _soonest_others(self, count: int, taken: Container[str]) -> list[Entry[R]]:
+    def _soonest_others(self, count: int, taken: Container[str]) -> list[WatchedTransfer[R]]:
         """Return who may fill a request, soonest first: of those at whom this sweep has not looked."""
         others = (
             entry for entry in self._shared() if entry.looked_at < self._began and entry.key not in taken
         )
         return heapq.nsmallest(count, others, key=lambda entry: entry.due)
 
-    async def _look_at(self, batch: Sequence[Entry[R]]) -> None:
+    async def _look_at(self, batch: Sequence[WatchedTransfer[R]]) -> None:
         for entry in batch:
             entry.under_way = True
         try:
@@ -222,7 +222,7 @@ class Sweep(Generic[R]):
             due = min((entry.due for entry in self._watched(batch)), default=math.inf)
             self._circle.rouse(min(due, self._lone.next_at()))
 
-    async def _look(self, batch: Sequence[Entry[R]], known: FailedPoll | None = None) -> bool:
+    async def _look(self, batch: Sequence[WatchedTransfer[R]], known: FailedPoll | None = None) -> bool:
         """Poll a batch, in ever smaller parts if one of its transfers spoils it; return whether that was so.
 
         Args:
@@ -242,11 +242,13 @@ class Sweep(Generic[R]):
         if left:
             # If the first half is well, the cause is in the second; a wait, though, ends only by a poll of its own.
             is_in_left = not is_in_first and len(left) == len(second)
-            is_sure = is_in_left and (len(left) > 1 or failed.kind is Failure.ROW)
+            is_sure = is_in_left and (len(left) > 1 or failed.failure is PollFailure.ROW)
             await self._look(left, failed if is_sure else None)
         return True
 
-    async def _poll(self, batch: Sequence[Entry[R]]) -> tuple[Sequence[Entry[R]], FailedPoll | None]:
+    async def _poll(
+        self, batch: Sequence[WatchedTransfer[R]]
+    ) -> tuple[Sequence[WatchedTransfer[R]], FailedPoll | None]:
         """Ask for a batch, and take what was answered.
 
         Returns:
@@ -268,27 +270,27 @@ class Sweep(Generic[R]):
             in_doubt = []
         return in_doubt, FailedPoll(nameless[0], began)
 
-    def _take_failure(self, batch: Sequence[Entry[R]], failed: FailedPoll) -> None:
-        kind, error = failed.kind, failed.error
-        if kind is Failure.KEY:
+    def _take_failure(self, batch: Sequence[WatchedTransfer[R]], failed: FailedPoll) -> None:
+        kind, error = failed.failure, failed.error
+        if kind is PollFailure.KEY:
             for entry in tuple(self._entries.values()):
                 self._end(entry, error)
-        elif kind is Failure.ABSENT:
+        elif kind is PollFailure.ABSENT:
             for entry in self._watched(batch):
                 self._take_absence(entry, failed.began)
-        elif kind is Failure.ID or isinstance(error, ValueError):
+        elif kind is PollFailure.ID or isinstance(error, ValueError):
             for entry in batch:
                 self._end(entry, error)
         else:
-            if kind is Failure.ROW:
+            if kind is PollFailure.ROW:
                 for entry in self._watched(batch):
                     self._lone.add(entry, anyio.current_time())
             if batch:
                 self._take_failed_look(batch, error, failed.began)
 
     def _take_rows(
-        self, batch: Sequence[Entry[R]], rows: Sequence[R] | ReadableRows[R], began: float
-    ) -> tuple[list[Entry[R]], list[DecodeError]]:
+        self, batch: Sequence[WatchedTransfer[R]], rows: Sequence[R] | ReadableRows[R], began: float
+    ) -> tuple[list[WatchedTransfer[R]], list[DecodeError]]:
         """Take what was answered.
 
         Returns:
@@ -300,7 +302,7 @@ class Sweep(Generic[R]):
         keys = {entry.key for entry in batch}
         nameless = [error for error in odd if error.uuid is None or error.uuid.casefold() not in keys]
         at = self._settings.utc_now()
-        in_doubt: list[Entry[R]] = []
+        in_doubt: list[WatchedTransfer[R]] = []
         for entry in self._watched(batch):
             if (row := found.get(entry.key)) is not None:
                 self._take_row(entry, row, began, at)
@@ -313,7 +315,7 @@ class Sweep(Generic[R]):
                 self._take_absence(entry, began)
         return in_doubt, nameless
 
-    def _take_row(self, entry: Entry[R], row: R, began: float, at: dt.datetime) -> None:
+    def _take_row(self, entry: WatchedTransfer[R], row: R, began: float, at: dt.datetime) -> None:
         self._lone.discard(entry)
         change = entry.see(row, at)
         for subscription in entry.subscriptions:
@@ -327,7 +329,7 @@ class Sweep(Generic[R]):
         if change is not None:
             self._announce(entry, change)
 
-    def _take_absence(self, entry: Entry[R], began: float) -> None:
+    def _take_absence(self, entry: WatchedTransfer[R], began: float) -> None:
         self._lone.discard(entry)
         kind, grace = self._settings.kind, self._settings.schedule.grace
         if entry.record is not None:
@@ -344,13 +346,13 @@ class Sweep(Generic[R]):
             text = f"{text}; check the id, the region and the account"
             self._end(entry, NotFound(text, status=200, asked_for=entry.uuid))
 
-    def _take_failed_look(self, batch: Sequence[Entry[R]], error: UpbitError, began: float) -> None:
+    def _take_failed_look(self, batch: Sequence[WatchedTransfer[R]], error: UpbitError, began: float) -> None:
         for entry in self._watched(batch):
             self._plan(entry, began, error)
         uuids = tuple(entry.uuid for entry in batch)
-        self._settings.emit(LookFailed(host=self._settings.host, uuids=uuids, error=error))
+        self._settings.emit(PollFailed(host=self._settings.host, uuids=uuids, error=error))
 
-    def _plan(self, entry: Entry[R], began: float, failure: UpbitError | None) -> None:
+    def _plan(self, entry: WatchedTransfer[R], began: float, failure: UpbitError | None) -> None:
         """Close a look that leaves the transfer under watch, and set the next."""
         entry.looked_at, now = began, anyio.current_time()
         for subscription in entry.subscriptions:
@@ -359,9 +361,9 @@ class Sweep(Generic[R]):
                 self._tell(subscription)
         schedule = self._settings.schedule
         quiet_since = entry.quiet_since if entry.alone_since is None else entry.alone_since
-        entry.plan(next_look(schedule, now=now, quiet_since=quiet_since, stretch=self._stretch), now)
+        entry.plan(next_poll(schedule, now=now, quiet_since=quiet_since, stretch=self._stretch), now)
 
-    def _announce(self, entry: Entry[R], change: StateChange[R]) -> None:
+    def _announce(self, entry: WatchedTransfer[R], change: StateChange[R]) -> None:
         kind, state = self._settings.kind, change.state.value
         previous = None if change.previous is None else change.previous.value
         if not change.state.known:
@@ -369,15 +371,15 @@ class Sweep(Generic[R]):
         if goes_back(change):
             _log.warning("%s %s went back from %s to %s", kind, entry.uuid, previous, state)
         self._settings.emit(
-            StateSeen(host=self._settings.host, uuid=change.record.uuid, previous=previous, state=state)
+            StateChanged(host=self._settings.host, uuid=change.record.uuid, previous=previous, state=state)
         )
 
-    def _end(self, entry: Entry[R], error: UpbitError | ValueError) -> None:
+    def _end(self, entry: WatchedTransfer[R], error: UpbitError | ValueError) -> None:
         for subscription in entry.subscriptions:
             subscription.end(error)
         self._drop(entry)
 
-    def _drop(self, entry: Entry[R]) -> None:
+    def _drop(self, entry: WatchedTransfer[R]) -> None:
         if self._watches(entry):
             self._forget(entry)
         for subscription in entry.subscriptions:
@@ -388,12 +390,12 @@ class Sweep(Generic[R]):
         if subscription.on_served is not None:
             subscription.on_served(subscription)
 
-    def _forget(self, entry: Entry[R]) -> None:
+    def _forget(self, entry: WatchedTransfer[R]) -> None:
         del self._entries[entry.key]
         self._lone.discard(entry)
 
-    def _watched(self, batch: Sequence[Entry[R]]) -> list[Entry[R]]:
+    def _watched(self, batch: Sequence[WatchedTransfer[R]]) -> list[WatchedTransfer[R]]:
         return [entry for entry in batch if self._watches(entry)]
 
-    def _watches(self, entry: Entry[R]) -> bool:
+    def _watches(self, entry: WatchedTransfer[R]) -> bool:
         return self._entries.get(entry.key) is entry

@@ -48,7 +48,7 @@ class Watcher(Generic[R]):
         schedule: When it is looked.
         kind: ``withdrawal`` or ``deposit``.
         host: The host that is talked to, for the events.
-        emit: Is told `StateSeen` and `LookFailed`; it must not raise.
+        emit: Is told `StateChanged` and `PollFailed`; it must not raise.
         rand: Returns numbers from 0 (included) to 1 (excluded), for the jitter.
         utc_now: Returns the time of day.
         id_of: Returns the id by which a record was asked for: its uuid, unless `fetch` takes others.

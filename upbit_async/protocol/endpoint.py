@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from upbit_async.events import Event
     from upbit_async.models import Intent
     from upbit_async.policy import RetryPolicy, Timeouts
-    from upbit_async.protocol.escort import Escort
+    from upbit_async.protocol.send_guard import SendGuard
     from upbit_async.protocol.token import Algorithm
 
-__all__ = ["Caller", "Endpoint", "Param", "Params", "read_by_rows"]
+__all__ = ["Endpoint", "Param", "Params", "Transport", "read_by_rows"]
 
 T = TypeVar("T")
 
@@ -42,10 +42,10 @@ class Endpoint(Generic[T]):
         permission: The permission that a key needs, in Upbit's words; None if any key will do.
         group: The rate group it counts against.
         regions: Where it exists; None is everywhere.
-        echoes: The members that come back in the answer as they were sent.
+        echoed_fields: The members that come back in the answer as they were sent.
         echoed_in: The fields of the answer that repeat a member, where that is not the one of its name.
         interval: For how many seconds Upbit takes the same request only once; 0 is as often as one likes.
-        aftermath: How to find out what became of it if its answer is lost, for the error.
+        recovery_hint: How to find out what became of it if its answer is lost, for the error.
         proof: What a good answer must decode to besides, where `returns` is looser.
     """
 
@@ -57,10 +57,10 @@ class Endpoint(Generic[T]):
     permission: str | None = None
     group: str = "default"
     regions: frozenset[Region] | None = None
-    echoes: tuple[str, ...] = ()
+    echoed_fields: tuple[str, ...] = ()
     echoed_in: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]], hash=False)
     interval: float = 0.0
-    aftermath: str = "read what it was about to find out"
+    recovery_hint: str = "read what it was about to find out"
     proof: type[object] | None = None
 
     @property
@@ -75,7 +75,7 @@ def read_by_rows(listing: Endpoint[list[T]], row_kind: type[T]) -> Endpoint[Read
     return cast("Endpoint[ReadableRows[T]]", evolved)
 
 
-class Caller(Protocol):
+class Transport(Protocol):
     """Whoever carries a call to Upbit and back."""
 
     @property
@@ -158,14 +158,14 @@ class Caller(Protocol):
         ...
 
     async def call(
-        self, endpoint: Endpoint[T], params: Params | None = None, *, escort: Escort | None = None
+        self, endpoint: Endpoint[T], params: Params | None = None, *, guard: SendGuard | None = None
     ) -> T:
         """Send one request, repeat it where that is safe, and return the decoded answer.
 
         Args:
             endpoint: What to ask.
             params: What to ask it with.
-            escort: Goes along with a request that must not happen twice; with one it is sent once.
+            guard: Goes along with a request that must not happen twice; with one it is sent once.
 
         Raises:
             UpbitError: See `upbit_async.errors`.

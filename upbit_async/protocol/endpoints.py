@@ -77,7 +77,7 @@ GET_WITHDRAWAL: Final = Endpoint(
     safety=Safety.READ,
     permission="view_withdrawals",
     docs=f"{_DOCS}get-withdrawal",
-    echoes=("uuid", "txid", "currency"),
+    echoed_fields=("uuid", "txid", "currency"),
 )
 GET_WITHDRAWAL_CHANCE: Final = Endpoint(
     method="GET",
@@ -86,7 +86,7 @@ GET_WITHDRAWAL_CHANCE: Final = Endpoint(
     safety=Safety.READ,
     permission="view_withdrawals",
     docs=f"{_DOCS}available-withdrawal-information",
-    echoes=("currency", "net_type"),
+    echoed_fields=("currency", "net_type"),
     echoed_in={
         "currency": ("currency.code", "account.currency", "withdraw_limit.currency"),
         "net_type": ("net_type", "currency.net_type"),
@@ -107,8 +107,8 @@ CREATE_WITHDRAWAL: Final = Endpoint(
     safety=Safety.ONCE,
     permission="withdraw",
     docs=f"{_DOCS}withdraw",
-    aftermath="client.withdraws.reconcile(error) finds out",
-    echoes=("currency", "net_type", "transaction_type", "amount"),
+    recovery_hint="client.withdraws.reconcile(error) finds out",
+    echoed_fields=("currency", "net_type", "transaction_type", "amount"),
 )
 CANCEL_WITHDRAWAL: Final = Endpoint(
     method="DELETE",
@@ -117,7 +117,7 @@ CANCEL_WITHDRAWAL: Final = Endpoint(
     safety=Safety.REPEATABLE,
     permission="withdraw",
     docs=f"{_DOCS}cancel-withdrawal",
-    echoes=("uuid",),
+    echoed_fields=("uuid",),
 )
 
 LIST_DEPOSITS: Final = Endpoint(
@@ -135,7 +135,7 @@ GET_DEPOSIT: Final = Endpoint(
     safety=Safety.READ,
     permission="view_deposits",
     docs=f"{_DOCS}get-deposit",
-    echoes=("uuid", "txid", "currency"),
+    echoed_fields=("uuid", "txid", "currency"),
 )
 GET_DEPOSIT_CHANCE: Final = Endpoint(
     method="GET",
@@ -144,7 +144,7 @@ GET_DEPOSIT_CHANCE: Final = Endpoint(
     safety=Safety.READ,
     permission="view_deposits",
     docs=f"{_DOCS}available-deposit-information",
-    echoes=("currency", "net_type"),
+    echoed_fields=("currency", "net_type"),
 )
 LIST_DEPOSIT_ADDRESSES: Final = Endpoint(
     method="GET",
@@ -161,7 +161,7 @@ GET_DEPOSIT_ADDRESS: Final = Endpoint(
     safety=Safety.READ,
     permission="view_deposits",
     docs=f"{_DOCS}get-deposit-address",
-    echoes=("currency", "net_type"),
+    echoed_fields=("currency", "net_type"),
 )
 CREATE_DEPOSIT_ADDRESS: Final = Endpoint(
     method="POST",
@@ -170,7 +170,7 @@ CREATE_DEPOSIT_ADDRESS: Final = Endpoint(
     safety=Safety.REPEATABLE,  # there is one address for each currency and network, for ever
     permission="deposit",
     docs=f"{_DOCS}create-deposit-address",
-    echoes=("currency", "net_type"),
+    echoed_fields=("currency", "net_type"),
 )
 LIST_VASPS: Final = Endpoint(
     method="GET",
@@ -190,8 +190,8 @@ VERIFY_DEPOSIT_BY_UUID: Final = Endpoint(
     docs=f"{_DOCS}verify-travelrule-by-uuid",
     regions=_TRAVEL_RULE_REGIONS,
     interval=_TEN_MINUTES,
-    aftermath="client.deposits.get tells how far the deposit is now",
-    echoes=("deposit_uuid",),
+    recovery_hint="client.deposits.get tells how far the deposit is now",
+    echoed_fields=("deposit_uuid",),
 )
 VERIFY_DEPOSIT_BY_TXID: Final = Endpoint(
     method="POST",
@@ -202,7 +202,7 @@ VERIFY_DEPOSIT_BY_TXID: Final = Endpoint(
     docs=f"{_DOCS}verify-travelrule-by-txid",
     regions=_TRAVEL_RULE_REGIONS,
     interval=_TEN_MINUTES,
-    aftermath="client.deposits.get(txid=...) tells how far the deposit is now",
+    recovery_hint="client.deposits.get(txid=...) tells how far the deposit is now",
 )
 
 ENDPOINTS: Final[dict[tuple[str, str], Endpoint[Any]]] = {

@@ -30,7 +30,7 @@ from upbit_async.protocol.rates import LONGEST_BAN, Remaining, parse_remaining, 
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["Answer", "Fault", "api_error", "classify", "hint_for"]
+__all__ = ["Answer", "Failure", "api_error", "classify", "hint_for"]
 
 _ADVICE: Final = {
     "invalid_query_payload": "the query and its hash disagree: report this as a bug of the client",
@@ -56,7 +56,7 @@ _LONGEST_MESSAGE: Final = 500
 _LONGEST_NAME: Final = 100
 
 
-class Fault(enum.Enum):
+class Failure(enum.Enum):
     """What came of an attempt, if not a good answer."""
 
     NOT_SENT = "not sent"
@@ -81,7 +81,7 @@ class Fault(enum.Enum):
     """A good status with a body that is not what Upbit documents."""
 
 
-_LONGEST_HINTS: Final = {Fault.BARE_THROTTLED: 60.0, Fault.THROTTLED: 600.0, Fault.BANNED: LONGEST_BAN}
+_LONGEST_HINTS: Final = {Failure.BARE_THROTTLED: 60.0, Failure.THROTTLED: 600.0, Failure.BANNED: LONGEST_BAN}
 
 
 @attrs.frozen
@@ -137,25 +137,25 @@ def _object(value: object) -> dict[str, object]:
     return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
-def classify(answer: Answer) -> Fault | None:
+def classify(answer: Answer) -> Failure | None:
     """Say what an answer means for the request; None if its status is good."""
     match answer.status // 100, answer.status:
         case 2, _:
-            return None if answer.defect is None else Fault.UNREADABLE
+            return None if answer.defect is None else Failure.UNREADABLE
         case (5, _) | (_, 408):
-            return Fault.UNAVAILABLE
+            return Failure.UNAVAILABLE
         case _, 418:
-            return Fault.BANNED
+            return Failure.BANNED
         case _, 429:
             is_upbits_own = answer.error() is not None or answer.remaining is not None
-            return Fault.THROTTLED if is_upbits_own else Fault.BARE_THROTTLED
+            return Failure.THROTTLED if is_upbits_own else Failure.BARE_THROTTLED
         case 4, status:
             return _classify_refusal(answer.error(), named_is_enough=status != HTTPStatus.CONFLICT)
         case _:
-            return Fault.ODD
+            return Failure.ODD
 
 
-def hint_for(answer: Answer, fault: Fault, now: dt.datetime) -> float | None:
+def hint_for(answer: Answer, fault: Failure, now: dt.datetime) -> float | None:
     """Return how long the server asks to wait, in seconds, or None.
 
     A hint that would outlive the call is capped: a 429 that nothing shows to be Upbit's own may be a proxy's, and no
@@ -165,12 +165,12 @@ def hint_for(answer: Answer, fault: Fault, now: dt.datetime) -> float | None:
     return None if hint is None else min(hint, _LONGEST_HINTS.get(fault, hint))
 
 
-def _classify_refusal(error: tuple[str, str] | None, *, named_is_enough: bool) -> Fault:
+def _classify_refusal(error: tuple[str, str] | None, *, named_is_enough: bool) -> Failure:
     if error is None:
-        return Fault.ODD
+        return Failure.ODD
     if error[0] == "nonce_used":
-        return Fault.NONCE_USED
-    return Fault.REFUSED if named_is_enough else Fault.ODD
+        return Failure.NONCE_USED
+    return Failure.REFUSED if named_is_enough else Failure.ODD
 
 
 def api_error(

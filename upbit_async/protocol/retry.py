@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from upbit_async.policy import RetryPolicy, Safety
-from upbit_async.protocol.replies import Fault
+from upbit_async.protocol.replies import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,20 +36,26 @@ STANDSTILL: Final = 1.0
 """After 429 a whole group stops for at least so long, in seconds."""
 
 _AGAIN = {
-    Safety.READ: {Fault.NOT_SENT, Fault.NETWORK, Fault.UNAVAILABLE, Fault.THROTTLED, Fault.BARE_THROTTLED},
-    Safety.ONCE: {Fault.NOT_SENT, Fault.THROTTLED},
+    Safety.READ: {
+        Failure.NOT_SENT,
+        Failure.NETWORK,
+        Failure.UNAVAILABLE,
+        Failure.THROTTLED,
+        Failure.BARE_THROTTLED,
+    },
+    Safety.ONCE: {Failure.NOT_SENT, Failure.THROTTLED},
 }
 _AGAIN[Safety.REPEATABLE] = _AGAIN[Safety.READ]
-_KNOWN_NOT_DONE = {Fault.NOT_SENT, Fault.THROTTLED, Fault.BANNED, Fault.REFUSED}
-_THROTTLINGS = {Fault.THROTTLED, Fault.BARE_THROTTLED}
+_KNOWN_NOT_DONE = {Failure.NOT_SENT, Failure.THROTTLED, Failure.BANNED, Failure.REFUSED}
+_THROTTLINGS = {Failure.THROTTLED, Failure.BARE_THROTTLED}
 
 
-def leaves_doubt(fault: Fault) -> bool:
+def leaves_doubt(fault: Failure) -> bool:
     """Whether a request may have been carried out in spite of the fault."""
     return fault not in _KNOWN_NOT_DONE
 
 
-def is_unknown(safety: Safety, fault: Fault) -> bool:
+def is_unknown(safety: Safety, fault: Failure) -> bool:
     """Whether a request that must not happen twice may have happened in spite of the fault."""
     return safety is Safety.ONCE and leaves_doubt(fault)
 
@@ -61,7 +67,7 @@ class RetryBudget:
     capacity: int = 500
     tokens: int = 500
 
-    def spend(self, fault: Fault) -> int | None:
+    def spend(self, fault: Failure) -> int | None:
         """Take what a repetition costs; None if there is not enough left."""
         cost = 5 if fault in _THROTTLINGS else 14
         if cost > self.tokens:
@@ -87,7 +93,7 @@ class Situation:
     """
 
     safety: Safety
-    fault: Fault
+    fault: Failure
     attempt: int
     nonce_retried: bool = False
     hint: float | None = None
@@ -105,7 +111,7 @@ def wait_before_retry(
     """
     if situation.attempt >= policy.attempts:
         return None
-    if situation.fault is Fault.NONCE_USED:
+    if situation.fault is Failure.NONCE_USED:
         known_twice = situation.safety is Safety.ONCE or situation.nonce_retried
         return None if known_twice else situation.hint or 0.0
     if situation.fault not in _AGAIN[situation.safety]:

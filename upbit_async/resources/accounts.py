@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import builtins
 
     from upbit_async.models import Account
-    from upbit_async.protocol.endpoint import Caller
+    from upbit_async.protocol.endpoint import Transport
 
 __all__ = ["Accounts"]
 
@@ -20,7 +20,7 @@ __all__ = ["Accounts"]
 class Accounts:
     """What the account holds. See https://global-docs.upbit.com/reference/get-balance."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Transport) -> None:
         self._caller = caller
 
     async def list(self) -> builtins.list[Account]:

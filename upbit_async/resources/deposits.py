@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from upbit_async.errors import PollTimeout, RateLimited, ServerError, TransportError
-from upbit_async.events import LookFailed
+from upbit_async.events import PollFailed
 from upbit_async.models import Deposit, DepositAddress, DepositState
 from upbit_async.polling import DepositPoller, Watcher, read_token, wait_after
 from upbit_async.protocol.endpoint import read_by_rows
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from upbit_async.models import DepositChance
     from upbit_async.policy import PollSchedule
     from upbit_async.polling import IdName
-    from upbit_async.protocol.endpoint import Caller, Param
+    from upbit_async.protocol.endpoint import Param, Transport
     from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["Deposits"]
@@ -49,7 +49,7 @@ class Deposits(TransferRecords[Deposit]):
     docstring names those that are its own.
     """
 
-    def __init__(self, caller: Caller, schedule: PollSchedule) -> None:
+    def __init__(self, caller: Transport, schedule: PollSchedule) -> None:
         super().__init__(
             caller, listing=LIST_DEPOSITS, polling=_POLL, single=GET_DEPOSIT, states=DepositState
         )
@@ -73,7 +73,7 @@ class Deposits(TransferRecords[Deposit]):
         Raises:
             ValidationError: Upbit does not know the currency or the network.
         """
-        return await self._caller.call(GET_DEPOSIT_CHANCE, inputs.place(currency, net_type))
+        return await self._caller.call(GET_DEPOSIT_CHANCE, inputs.currency_and_network(currency, net_type))
 
     # Addresses
 
@@ -100,7 +100,7 @@ class Deposits(TransferRecords[Deposit]):
             NotFound: None was ever asked for.
             DecodeError: Upbit answered with the address of something else.
         """
-        return await self._caller.call(GET_DEPOSIT_ADDRESS, inputs.place(currency, net_type))
+        return await self._caller.call(GET_DEPOSIT_ADDRESS, inputs.currency_and_network(currency, net_type))
 
     async def create_address(
         self,
@@ -131,8 +131,8 @@ class Deposits(TransferRecords[Deposit]):
             APIError: Upbit refused. What may pass, such as a broken connection, is an event for the observer
                 and does not end the wait.
         """
-        place = inputs.place(currency, net_type)
-        patience = inputs.patience("timeout", timeout)
+        place = inputs.currency_and_network(currency, net_type)
+        patience = inputs.timeout("timeout", timeout)
         inputs.flag("wait", wait)
         began = anyio.current_time()
         while True:
@@ -156,7 +156,7 @@ class Deposits(TransferRecords[Deposit]):
         except (TransportError, RateLimited, ServerError) as failure:
             if not patient:
                 raise
-            self._caller.emit(LookFailed(host=self._caller.host, uuids=(), error=failure))
+            self._caller.emit(PollFailed(host=self._caller.host, uuids=(), error=failure))
             return DepositAddress(**place), failure
         if told.currency is None:
             return DepositAddress(**place), None

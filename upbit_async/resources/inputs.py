@@ -22,16 +22,16 @@ __all__ = [
     "amount_text",
     "choice",
     "count",
+    "currency_and_network",
     "flag",
     "id_list",
     "id_set",
     "members",
     "optional_text",
-    "patience",
-    "place",
     "seconds",
     "text",
-    "way",
+    "timeout",
+    "transaction_type_of",
     "withdrawal",
 ]
 
@@ -56,7 +56,7 @@ def optional_text(name: str, value: object) -> str | None:
     return None if value is None else text(name, value)
 
 
-def place(currency: object, net_type: object) -> dict[str, str]:
+def currency_and_network(currency: object, net_type: object) -> dict[str, str]:
     """Return a currency on a network, as it is asked for."""
     return {"currency": text("currency", currency), "net_type": text("net_type", net_type)}
 
@@ -85,7 +85,7 @@ def amount(value: object) -> Decimal:
     return Decimal(amount_text(value))
 
 
-def way(value: object) -> TransactionType:
+def transaction_type_of(value: object) -> TransactionType:
     """Return the way that a transfer takes."""
     kind = TransactionType(text("transaction_type", value))
     if not kind.known:
@@ -118,7 +118,7 @@ def seconds(name: str, value: object) -> float:
     return float(value)
 
 
-def patience(name: str, value: object) -> float:
+def timeout(name: str, value: object) -> float:
     """Return a number of seconds that may be endless, as None is."""
     return math.inf if value is None or value == math.inf else seconds(name, value)
 
@@ -178,7 +178,7 @@ def withdrawal(
         "amount": amount_text(amount),
         "address": text("address", address),
         "secondary_address": optional_text("secondary_address", secondary_address),
-        "transaction_type": way(transaction_type),
+        "transaction_type": transaction_type_of(transaction_type),
     }
     return added(known, extra)
 

@@ -21,7 +21,7 @@ from upbit_async.checks import (
 )
 from upbit_async.errors import APIError, NotFound, PreflightFailed, UpbitError, ValidationError
 from upbit_async.models.intent import shortened
-from upbit_async.polling import is_hopeless
+from upbit_async.polling import is_permanent
 from upbit_async.protocol.endpoints import (
     GET_WITHDRAWAL_CHANCE,
     LIST_WALLETS,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection
 
     from upbit_async.models import Intent, Withdrawal, WithdrawalChance
-    from upbit_async.protocol.endpoint import Caller
+    from upbit_async.protocol.endpoint import Transport
 
 __all__ = ["preflight", "reconcile"]
 
@@ -43,7 +43,7 @@ _LONGEST_WAIT = 10.0
 _FACTOR = 1.5
 
 
-async def preflight(caller: Caller, request: PreflightRequest) -> Preflight:
+async def preflight(caller: Transport, request: PreflightRequest) -> Preflight:
     """Read the address, the wallet and the limits, and judge them.
 
     Raises:
@@ -70,7 +70,7 @@ async def preflight(caller: Caller, request: PreflightRequest) -> Preflight:
     return result
 
 
-async def _chance(caller: Caller, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
+async def _chance(caller: Transport, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
     """Return the limits; or None, and why Upbit does not tell them, if it does not know such a thing."""
     try:
         asked = {"currency": request.currency, "net_type": request.net_type}
@@ -109,7 +109,7 @@ async def reconcile(
         try:
             rows = await _rows_since(intent, newest)
         except UpbitError as error:
-            if last or is_hopeless(error):
+            if last or is_permanent(error):
                 raise
         else:
             result = conclude(intent, matches(intent, rows, known_uuids=others(), slack=CLOCK_SLACK))

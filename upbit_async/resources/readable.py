@@ -11,7 +11,7 @@ from upbit_async.protocol.endpoint import read_by_rows
 from upbit_async.protocol.endpoints import LIST_WITHDRAWALS
 
 if TYPE_CHECKING:
-    from upbit_async.protocol.endpoint import Caller, Param
+    from upbit_async.protocol.endpoint import Param, Transport
     from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["list_readable"]
@@ -21,7 +21,7 @@ _PAGE: Final = 100
 
 
 async def list_readable(
-    caller: Caller, *, currency: str, to: str | None = None, limit: int = _PAGE
+    caller: Transport, *, currency: str, to: str | None = None, limit: int = _PAGE
 ) -> ReadableRows[Withdrawal]:
     """Return the newest withdrawals in a currency, newest first, and an error for each that can't be read.
 

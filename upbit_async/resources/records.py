@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from upbit_async.models import OpenEnum
-    from upbit_async.protocol.endpoint import Caller, Endpoint, Param
+    from upbit_async.protocol.endpoint import Endpoint, Param, Transport
     from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["TransferRecords"]
@@ -29,7 +29,7 @@ class TransferRecords(Generic[R]):
 
     def __init__(
         self,
-        caller: Caller,
+        caller: Transport,
         *,
         listing: Endpoint[builtins.list[R]],
         polling: Endpoint[ReadableRows[R]],

@@ -8,16 +8,16 @@ import anyio
 import attrs
 
 from upbit_async.errors import NotFound, UpbitError
-from upbit_async.events import LookFailed
+from upbit_async.events import PollFailed
 from upbit_async.models import WalletStatus
-from upbit_async.polling import is_hopeless
+from upbit_async.polling import is_permanent
 from upbit_async.protocol.endpoints import LIST_WALLETS
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from upbit_async.protocol.endpoint import Caller
+    from upbit_async.protocol.endpoint import Transport
 
 __all__ = ["Status", "WalletChange"]
 
@@ -43,7 +43,7 @@ class Status:
     See https://global-docs.upbit.com/reference/get-service-status.
     """
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Transport) -> None:
         self._caller = caller
 
     async def wallets(self, currency: str | None = None, net_type: str | None = None) -> list[WalletStatus]:
@@ -137,9 +137,9 @@ class Status:
         try:
             return await self.wallets(currency, net_type)
         except UpbitError as error:
-            if is_hopeless(error):
+            if is_permanent(error):
                 raise
-            self._caller.emit(LookFailed(host=self._caller.host, uuids=(), error=error))
+            self._caller.emit(PollFailed(host=self._caller.host, uuids=(), error=error))
             return list(known.values())
 
 

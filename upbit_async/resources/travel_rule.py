@@ -9,7 +9,7 @@ from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
     from upbit_async.models import TravelRuleVerification, Vasp
-    from upbit_async.protocol.endpoint import Caller
+    from upbit_async.protocol.endpoint import Transport
 
 __all__ = ["TravelRule"]
 
@@ -23,7 +23,7 @@ class TravelRule:
     See https://global-docs.upbit.com/reference/travelrule-guide.
     """
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Transport) -> None:
         self._caller = caller
 
     async def vasps(self) -> list[Vasp]:
@@ -91,6 +91,6 @@ class TravelRule:
             {
                 "vasp_uuid": inputs.text("vasp_uuid", vasp_uuid),
                 "txid": inputs.text("txid", txid),
-                **inputs.place(currency, net_type),
+                **inputs.currency_and_network(currency, net_type),
             },
         )

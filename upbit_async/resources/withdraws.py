@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from upbit_async.policy import PollSchedule
-    from upbit_async.protocol.endpoint import Caller, Param
+    from upbit_async.protocol.endpoint import Param, Transport
 
 __all__ = ["Withdraws"]
 
@@ -49,7 +49,7 @@ class Withdraws(TransferRecords[Withdrawal]):
     are its parts. Every method may raise any `UpbitError`; its docstring names those that are its own.
     """
 
-    def __init__(self, caller: Caller, schedule: PollSchedule) -> None:
+    def __init__(self, caller: Transport, schedule: PollSchedule) -> None:
         super().__init__(
             caller,
             listing=LIST_WITHDRAWALS,
@@ -75,7 +75,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         Raises:
             ValidationError: Upbit does not know the currency or the network.
         """
-        return await self._caller.call(GET_WITHDRAWAL_CHANCE, inputs.place(currency, net_type))
+        return await self._caller.call(GET_WITHDRAWAL_CHANCE, inputs.currency_and_network(currency, net_type))
 
     async def addresses(
         self,
@@ -217,7 +217,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             amount=inputs.amount(amount),
             address=inputs.optional_text("address", address),
             exchange_name=inputs.optional_text("exchange_name", exchange_name),
-            transaction_type=inputs.way(transaction_type),
+            transaction_type=inputs.transaction_type_of(transaction_type),
             round_down=inputs.flag("round_down", round_down),
         )
         return await procedure.preflight(self._caller, request)

@@ -4,28 +4,28 @@
 ways that cost money. It reads the rules by itself: what signs and decodes in this library is not used here.
 """
 
-from upbit_async.sandbox.exchange.assets import Wallet
-from upbit_async.sandbox.exchange.deposits import Deposit
-from upbit_async.sandbox.exchange.ledger import Entry
-from upbit_async.sandbox.exchange.plan import Plan, Step
-from upbit_async.sandbox.exchange.travel_rule import Vasp
-from upbit_async.sandbox.exchange.withdrawals import Withdrawal
+from upbit_async.sandbox.exchange.assets import WalletRecord
+from upbit_async.sandbox.exchange.deposits import DepositRecord
+from upbit_async.sandbox.exchange.ledger import LedgerEntry
+from upbit_async.sandbox.exchange.transitions import Transition, Transitions
+from upbit_async.sandbox.exchange.travel_rule import VaspRecord
+from upbit_async.sandbox.exchange.withdrawals import WithdrawalRecord
 from upbit_async.sandbox.faults import Fault
-from upbit_async.sandbox.knobs import Knobs, Named
-from upbit_async.sandbox.messages import Received
+from upbit_async.sandbox.knobs import ErrorSpec, Knobs
+from upbit_async.sandbox.messages import RequestRecord
 from upbit_async.sandbox.sandbox import Sandbox
 
 __all__ = [
-    "Deposit",
-    "Entry",
+    "DepositRecord",
+    "ErrorSpec",
     "Fault",
     "Knobs",
-    "Named",
-    "Plan",
-    "Received",
+    "LedgerEntry",
+    "RequestRecord",
     "Sandbox",
-    "Step",
-    "Vasp",
-    "Wallet",
-    "Withdrawal",
+    "Transition",
+    "Transitions",
+    "VaspRecord",
+    "WalletRecord",
+    "WithdrawalRecord",
 ]

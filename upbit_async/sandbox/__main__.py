@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from upbit_async.credentials import Credentials
 from upbit_async.region import Region
-from upbit_async.sandbox import Plan, Sandbox
-from upbit_async.sandbox.doors.hosts import is_local
+from upbit_async.sandbox import Sandbox, Transitions
+from upbit_async.sandbox.adapters.hosts import is_local
 from upbit_async.sandbox.extra import PACKAGES, require
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     sandbox = Sandbox(
         options.region,
-        plan=plan_from(options),
+        transitions=plan_from(options),
         limits=not options.no_limits,
         credentials=credentials,
     )
@@ -113,7 +113,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--no-limits", action="store_true", help="do not count calls")
     parser.add_argument(
         "--progress",
-        choices=["seconds", "looks", "at-once", "never"],
+        choices=["seconds", "reads", "at-once", "never"],
         default="seconds",
         help="what moves a transfer on: time, being read, nothing more is needed, or nothing at all",
     )
@@ -122,15 +122,15 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def plan_from(options: argparse.Namespace) -> Plan:
+def plan_from(options: argparse.Namespace) -> Transitions:
     """How transfers are to progress; only the usual end suits deposits too."""
     end = None if options.end == "DONE" else options.end
     path = None if end is None else ("PROCESSING", end)
     if options.progress == "seconds":
-        return Plan.after_seconds(3.0 if options.every is None else options.every, path=path)
-    if options.progress == "looks":
-        return Plan.after_looks(1 if options.every is None else int(options.every), path=path)
-    return Plan.at_once(end) if options.progress == "at-once" else Plan.by_hand()
+        return Transitions.after_seconds(3.0 if options.every is None else options.every, states=path)
+    if options.progress == "reads":
+        return Transitions.after_reads(1 if options.every is None else int(options.every), states=path)
+    return Transitions.immediate(end) if options.progress == "at-once" else Transitions.manual()
 
 
 def stop_event() -> threading.Event:

@@ -12,25 +12,25 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from upbit_async.sandbox.knobs import Named
-from upbit_async.sandbox.messages import Answer, Request
+from upbit_async.sandbox.knobs import ErrorSpec
+from upbit_async.sandbox.messages import SandboxRequest, SandboxResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from upbit_async.sandbox.dispatcher import Dispatcher
     from upbit_async.sandbox.faults import Delivery
-    from upbit_async.sandbox.front import Front
 
 __all__ = [
     "FOREIGN_HOST",
     "LARGEST_BODY",
     "WIRE",
     "App",
+    "ConnectionControl",
     "Message",
     "Receive",
     "Scope",
     "Send",
-    "Wire",
 ]
 
 # ASGI's dictionaries are of mixed types by specification: https://asgi.readthedocs.io/en/latest/specs/www.html
@@ -40,7 +40,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 WIRE: Final = "upbit_async.wire"
-"""The scope extension in which a door puts its ``Wire``."""
+"""The scope extension in which a door puts its `ConnectionControl`."""
 FOREIGN_HOST: Final = "upbit_async.foreign_host"
 """The scope extension that is true if the request names a host for which the server does not answer."""
 LARGEST_BODY: Final = 2**20
@@ -48,11 +48,11 @@ LARGEST_BODY: Final = 2**20
 _BODILESS: Final = frozenset({204, 304})
 _FORBIDDEN: Final = 403
 """What an ASGI server answers where a WebSocket is closed before it is accepted."""
-_TOO_LARGE: Final = Named(413, "payload_too_large")
-_MISDIRECTED: Final = Named(421, "misdirected_request")
+_TOO_LARGE: Final = ErrorSpec(413, "payload_too_large")
+_MISDIRECTED: Final = ErrorSpec(421, "misdirected_request")
 
 
-class Wire(ABC):
+class ConnectionControl(ABC):
     """What a door lets the application do to a connection; ASGI itself has no words for it.
 
     Attributes:
@@ -71,7 +71,7 @@ class Wire(ABC):
 
 
 class App(Starlette):
-    """Answers HTTP requests out of a ``Front``.
+    """Answers HTTP requests out of a `Dispatcher`.
 
     Starlette serves the rest of ASGI; its routing would answer and not log what it can't read.
 
@@ -79,7 +79,7 @@ class App(Starlette):
         front: What does the work. It sees every request: unknown paths and methods are logged too.
     """
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Dispatcher) -> None:
         super().__init__()
         self._front = front
 
@@ -98,7 +98,7 @@ class App(Starlette):
         Args:
             status: The status that the HTTP server sent, or ``None`` if it sent no answer.
         """
-        self._front.note(Request(method="", path=""), status)
+        self._front.note(SandboxRequest(method="", path=""), status)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, wire = _head(scope), _extensions(scope).get(WIRE)
@@ -107,7 +107,7 @@ class App(Starlette):
             has_left = False
         except ClientDisconnect:  # in the middle of its request
             has_left = True
-        refused_with = wire.status_sent if isinstance(wire, Wire) else None
+        refused_with = wire.status_sent if isinstance(wire, ConnectionControl) else None
         if has_left or refused_with is not None:
             self._front.note(request, refused_with)
             return
@@ -118,11 +118,11 @@ class App(Starlette):
         await _Delivered(delivery)(scope, receive, send)
 
 
-def _head(scope: Scope) -> Request:
+def _head(scope: Scope) -> SandboxRequest:
     """Return a request without its body, if need be with the reason not to read that."""
     headers = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
     client = cast("Sequence[str] | None", scope.get("client"))
-    return Request(
+    return SandboxRequest(
         method=cast("str", scope.get("method", "GET")),
         path=cast("str", scope["path"]),
         query=cast("bytes", scope.get("query_string", b"")).decode("latin-1"),
@@ -132,7 +132,7 @@ def _head(scope: Scope) -> Request:
     )
 
 
-async def _read_body(request: Request, receive: Receive) -> None:
+async def _read_body(request: SandboxRequest, receive: Receive) -> None:
     """Read a body; of one that is too large no more than it takes to notice.
 
     Raises:
@@ -183,7 +183,7 @@ class _Delivered(Response):
         await _client_gone(receive)
 
 
-def _encoded(answer: Answer) -> list[tuple[bytes, bytes]]:
+def _encoded(answer: SandboxResponse) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
 
 
@@ -192,9 +192,9 @@ async def _client_gone(receive: Receive) -> None:
         pass
 
 
-def _wire(scope: Scope) -> Wire:
+def _wire(scope: Scope) -> ConnectionControl:
     wire = _extensions(scope).get(WIRE)
-    if not isinstance(wire, Wire):
+    if not isinstance(wire, ConnectionControl):
         raise RuntimeError("this server can't break connections; use Sandbox.serve() or Sandbox.client()")  # noqa: TRY004
     return wire
 

@@ -10,7 +10,7 @@ import attrs
 from upbit_async.sandbox.exchange.errors import INVALID_PARAMETER, Refusal
 
 if TYPE_CHECKING:
-    from upbit_async.sandbox.messages import Request
+    from upbit_async.sandbox.messages import SandboxRequest
 
 __all__ = ["Body", "Member", "Number"]
 
@@ -35,7 +35,7 @@ class Body:
     members: tuple[tuple[str, Member], ...] = ()
 
     @classmethod
-    def of(cls, request: Request) -> Body:
+    def of(cls, request: SandboxRequest) -> Body:
         """The body of a request; without one there are no members.
 
         Raises:

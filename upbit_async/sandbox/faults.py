@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
 
-from upbit_async.sandbox.messages import Answer, Request
+from upbit_async.sandbox.messages import SandboxRequest, SandboxResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Delivery", "Ending", "Fault", "FaultPlan"]
+__all__ = ["Delivery", "Ending", "Fault", "FaultQueue"]
 
 Ending: TypeAlias = Literal["send", "reset", "close", "cut", "hang"]
 """What becomes of an answer: it is sent; the connection is reset, or closed, without one; it is cut off in
@@ -38,7 +38,7 @@ class Delivery:
         delay: Seconds until then.
     """
 
-    answer: Answer
+    answer: SandboxResponse
     ending: Ending = "send"
     delay: float = 0.0
 
@@ -48,7 +48,7 @@ class Delivery:
         return self.answer.status if self.ending in {"send", "cut"} else None
 
 
-def _as_it_is(answer: Answer) -> Answer:
+def _as_it_is(answer: SandboxResponse) -> SandboxResponse:
     return answer
 
 
@@ -76,7 +76,9 @@ class Fault:
     before: bool = attrs.field(default=False, kw_only=True)
     delay: float = attrs.field(default=0.0, kw_only=True)
     ending: Ending = attrs.field(default="send", kw_only=True)
-    rewrite: Callable[[Answer], Answer] = attrs.field(default=_as_it_is, kw_only=True, repr=False)
+    rewrite: Callable[[SandboxResponse], SandboxResponse] = attrs.field(
+        default=_as_it_is, kw_only=True, repr=False
+    )
     unauthenticated: bool = attrs.field(default=False, kw_only=True)
 
     @classmethod
@@ -177,7 +179,7 @@ class Fault:
         """
         return cls(method, path, times=times, skip=skip, rewrite=lambda answer: _spoilt(answer, body))
 
-    def matches(self, request: Request, *, authenticated: bool) -> bool:
+    def matches(self, request: SandboxRequest, *, authenticated: bool) -> bool:
         """Whether a request is one of those that it may strike."""
         return (
             (authenticated or self.unauthenticated)
@@ -185,7 +187,7 @@ class Fault:
             and self.path in {None, request.path}
         )
 
-    def deliver(self, answer: Answer) -> Delivery:
+    def deliver(self, answer: SandboxResponse) -> Delivery:
         """What becomes of the exchange's answer."""
         return Delivery(self.rewrite(answer), self.ending, self.delay)
 
@@ -197,7 +199,7 @@ class _Armed:
     left: int | None
     struck: int = 0
 
-    def strikes(self, request: Request, *, authenticated: bool) -> bool:
+    def strikes(self, request: SandboxRequest, *, authenticated: bool) -> bool:
         if self.left == 0 or not self.fault.matches(request, authenticated=authenticated):
             return False
         if self.to_skip:
@@ -208,7 +210,7 @@ class _Armed:
         return True
 
 
-class FaultPlan:
+class FaultQueue:
     """The faults that are to happen; of those that match a request, the first added strikes alone."""
 
     def __init__(self) -> None:
@@ -229,7 +231,7 @@ class FaultPlan:
             armed.fault for armed in self._armed if armed.left or (armed.left is None and not armed.struck)
         )
 
-    def strike(self, request: Request, *, authenticated: bool) -> Fault | None:
+    def strike(self, request: SandboxRequest, *, authenticated: bool) -> Fault | None:
         """The fault that strikes a request, if any; it is counted.
 
         Args:
@@ -242,26 +244,26 @@ class FaultPlan:
         return None
 
 
-def _error_answer(status: int, body: Literal["json", "html", "empty"] | bytes, name: str) -> Answer:
+def _error_answer(status: int, body: Literal["json", "html", "empty"] | bytes, name: str) -> SandboxResponse:
     if isinstance(body, bytes):
-        return Answer(status, body)
+        return SandboxResponse(status, body)
     if body == "html":
-        return Answer(status, _HTML, (_HTML_TYPE,))
+        return SandboxResponse(status, _HTML, (_HTML_TYPE,))
     if body == "empty":
-        return Answer(status)
-    return Answer.of_error(status, name, name.replace("_", " ").capitalize() + ".")
+        return SandboxResponse(status)
+    return SandboxResponse.of_error(status, name, name.replace("_", " ").capitalize() + ".")
 
 
-def _spoilt(answer: Answer, body: Garbage | bytes) -> Answer:
+def _spoilt(answer: SandboxResponse, body: Garbage | bytes) -> SandboxResponse:
     if isinstance(body, bytes):
         return attrs.evolve(answer, body=body)
     if body == "gzip":
         packed = attrs.evolve(answer, body=gzip.compress(answer.body))
         return packed.with_headers(("Content-Encoding", "gzip"))
     if body == "html":
-        return Answer(answer.status, _HTML, (_HTML_TYPE,))
+        return SandboxResponse(answer.status, _HTML, (_HTML_TYPE,))
     bodies = {"text": b"OK", "empty": b"", "wrong json": b'{"result":"ok"}'}
-    return Answer(answer.status, bodies.get(body) or _filler(body), (_JSON_TYPE,))
+    return SandboxResponse(answer.status, bodies.get(body) or _filler(body), (_JSON_TYPE,))
 
 
 def _filler(body: str) -> bytes:

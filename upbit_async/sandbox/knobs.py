@@ -9,11 +9,11 @@ import attrs
 
 from upbit_async.sandbox import knob_values
 
-__all__ = ["Knobs", "Named"]
+__all__ = ["ErrorSpec", "Knobs"]
 
 
 @attrs.frozen
-class Named:
+class ErrorSpec:
     """How one kind of refusal is answered.
 
     Attributes:
@@ -162,16 +162,16 @@ class Knobs:
     beneficiary_required: bool = False
 
     language: Literal["en", "ko"] = "en"
-    out_of_scope: Named = Named(403, "out_of_scope")
-    unknown_wallet: Named = Named(400, "invalid_parameter")
-    insufficient_balance: Named = Named(400, "withdraw_insufficient_balance")
-    below_minimum: Named = Named(400, "withdraw_amount_below_minimum")
-    too_many_decimals: Named = Named(400, "withdraw_decimal_places_exceeded")
-    wallet_suspended: Named = Named(400, "withdraw_maintain")
-    account_locked: Named = Named(400, "request_fail")
-    not_cancelable: Named = Named(400, "withdraw_not_cancelable")
-    deposits_suspended: Named | None = Named(400, "invalid_parameter")
-    address_not_found: Named = Named(404, "coin_address_not_found")
-    unknown_vasp: Named = Named(400, "invalid_parameter")
-    verification_too_soon: Named = Named(429, "too_many_requests")
-    not_in_region: Named = Named(404, "not_found")
+    out_of_scope: ErrorSpec = ErrorSpec(403, "out_of_scope")
+    unknown_wallet: ErrorSpec = ErrorSpec(400, "invalid_parameter")
+    insufficient_balance: ErrorSpec = ErrorSpec(400, "withdraw_insufficient_balance")
+    below_minimum: ErrorSpec = ErrorSpec(400, "withdraw_amount_below_minimum")
+    too_many_decimals: ErrorSpec = ErrorSpec(400, "withdraw_decimal_places_exceeded")
+    wallet_suspended: ErrorSpec = ErrorSpec(400, "withdraw_maintain")
+    account_locked: ErrorSpec = ErrorSpec(400, "request_fail")
+    not_cancelable: ErrorSpec = ErrorSpec(400, "withdraw_not_cancelable")
+    deposits_suspended: ErrorSpec | None = ErrorSpec(400, "invalid_parameter")
+    address_not_found: ErrorSpec = ErrorSpec(404, "coin_address_not_found")
+    unknown_vasp: ErrorSpec = ErrorSpec(400, "invalid_parameter")
+    verification_too_soon: ErrorSpec = ErrorSpec(429, "too_many_requests")
+    not_in_region: ErrorSpec = ErrorSpec(404, "not_found")

@@ -13,12 +13,12 @@ from urllib.parse import unquote_plus
 import attrs
 
 from upbit_async.sandbox import knob_values
-from upbit_async.sandbox.knobs import Named
+from upbit_async.sandbox.knobs import ErrorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Answer", "Json", "Received", "Request"]
+__all__ = ["Json", "RequestRecord", "SandboxRequest", "SandboxResponse"]
 
 Json: TypeAlias = "str | int | bool | Mapping[str, Json] | Sequence[Json] | None"
 
@@ -31,7 +31,7 @@ _HEADER_VALUE: Final = re.compile(rb"(?:[^\0\s](?:[^\0\n\r\f\v]*[^\0\s])?)?")
 
 
 @attrs.define(kw_only=True, slots=False)
-class Request:
+class SandboxRequest:
     """One request, complete with its body.
 
     Attributes:
@@ -50,7 +50,7 @@ class Request:
     body: bytes = b""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     client_ip: str = "127.0.0.1"
-    rejection: Named | None = None
+    rejection: ErrorSpec | None = None
 
     @cached_property
     def parameters(self) -> list[tuple[str, str]]:
@@ -76,7 +76,7 @@ def _is_header(name: str, value: str) -> bool:
 
 
 @attrs.frozen
-class Answer:
+class SandboxResponse:
     """One answer.
 
     Attributes:
@@ -93,24 +93,24 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), validator=_check_headers)
 
     @classmethod
-    def of_json(cls, status: int, value: Json) -> Answer:
+    def of_json(cls, status: int, value: Json) -> SandboxResponse:
         """An answer as the Exchange API gives it."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         # half a surrogate pair has no bytes, but JSON can spell it
         return cls(status, text.encode(errors="backslashreplace"), _JSON_HEADERS)
 
     @classmethod
-    def of_error(cls, status: int, name: str, message: str) -> Answer:
+    def of_error(cls, status: int, name: str, message: str) -> SandboxResponse:
         """A refusal as the Exchange API gives it."""
         return cls.of_json(status, {"error": {"name": name, "message": message}})
 
-    def with_headers(self, *headers: tuple[str, str]) -> Answer:
+    def with_headers(self, *headers: tuple[str, str]) -> SandboxResponse:
         """The same answer with more headers."""
         return attrs.evolve(self, headers=self.headers + headers)
 
 
 @attrs.frozen(kw_only=True)
-class Received:
+class RequestRecord:
     """One line of the log of requests; the token is never kept.
 
     Attributes:

@@ -13,15 +13,15 @@ from upbit_async.credentials import Credentials
 from upbit_async.region import Region
 from upbit_async.sandbox.clock import RunningClock
 from upbit_async.sandbox.controls import AccountControl, DepositControl, WithdrawalControl
-from upbit_async.sandbox.engine import Engine
+from upbit_async.sandbox.dispatcher import Dispatcher
 from upbit_async.sandbox.exchange.defaults import default_account, default_wallets
 from upbit_async.sandbox.exchange.exchange import Exchange
 from upbit_async.sandbox.exchange.history import write_history
 from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS, ApiKey
-from upbit_async.sandbox.exchange.plan import Plan
-from upbit_async.sandbox.exchange.shared import Shared
+from upbit_async.sandbox.exchange.state import ExchangeState
+from upbit_async.sandbox.exchange.transitions import Transitions
+from upbit_async.sandbox.exchange_lock import ExchangeLock
 from upbit_async.sandbox.extra import require
-from upbit_async.sandbox.front import Front
 from upbit_async.sandbox.guard import Guard
 from upbit_async.sandbox.knobs import Knobs
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from upbit_async.client import UpbitClient
-    from upbit_async.sandbox.doors.in_process import ClientOptions, InProcessTransport
-    from upbit_async.sandbox.doors.on_socket import Serving
+    from upbit_async.sandbox.adapters.in_process import ClientOptions, InProcessTransport
+    from upbit_async.sandbox.adapters.on_socket import Serving
     from upbit_async.sandbox.exchange.ledger import Ledger
 
 __all__ = ["Sandbox"]
@@ -49,7 +49,7 @@ class Sandbox:
     It starts with an account as in Upbit's examples: BTC, ETH, XRP and USDT on three networks, addresses to
     withdraw and to deposit to, and one old withdrawal and one old deposit in each state. New withdrawals go
     from WAITING to PROCESSING to DONE and new deposits from PROCESSING to ACCEPTED, three seconds each, unless
-    ``plan`` says otherwise.
+    ``transitions`` says otherwise.
 
     Within the process, ``client`` gives a client of this library and ``transport`` carries any httpx client;
     ``serve`` opens a socket for everybody else. Both need ``upbit_async[sandbox]``.
@@ -57,8 +57,8 @@ class Sandbox:
     Args:
         region: Which of Upbit's exchanges it is.
         knobs: What the documents leave open; may be changed at any time.
-        plan: How new transfers progress; may be changed at any time. One that names states is for withdrawals
-            only.
+        transitions: How new transfers progress, by default three seconds in each state. Transitions that name states
+            are for withdrawals only. ``withdrawals.transitions`` and ``deposits.transitions`` change it later.
         limits: Whether calls are counted, with 429 and 418 for those beyond the budget.
         credentials: The key to the account; made up if absent.
         clock: Tells the time (aware, UTC); by default UTC that goes by the event loop's clock, or by the
@@ -89,7 +89,7 @@ class Sandbox:
         region: Region | str,
         *,
         knobs: Knobs | None = None,
-        plan: Plan | None = None,
+        transitions: Transitions | None = None,
         limits: bool = True,
         credentials: Credentials | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -103,23 +103,22 @@ class Sandbox:
         # each has a host of its own, so that no limit or ban that a client remembers reaches the next sandbox
         self.base_url = f"https://{self.region}.sandbox-{next(_numbers)}.invalid"
         self.knobs = knobs or Knobs(time_format="offset" if self.region is Region.KR else "naive")
-        self._shared = Shared(
+        self._shared = ExchangeState(
             region=self.region,
             account=default_account(self.region),
             wallets=default_wallets(),
             knobs=self.knobs,
-            plan=plan or Plan.after_seconds(),
             new_uuid=self._new_uuid,
         )
-        exchange = Exchange(self._shared)
+        exchange = Exchange(self._shared, transitions or Transitions.after_seconds())
         self.keys = exchange.keys
         self.credentials = self._issue(credentials or self._made_up_credentials())
         running_clock = RunningClock()
         self._real_time: Callable[[], AbstractContextManager[None]] = (
             running_clock.real if clock is None else nullcontext
         )
-        self._engine = Engine(exchange, clock or running_clock)
-        self._front = Front(self._engine, Guard(self.keys, self.knobs, limited=limits))
+        self._engine = ExchangeLock(exchange, clock or running_clock)
+        self._front = Dispatcher(self._engine, Guard(self.keys, self.knobs, limited=limits))
         self._closing = AsyncExitStack()
         self.account = AccountControl(self._engine)
         self.withdrawals = WithdrawalControl(self._engine)
@@ -147,18 +146,6 @@ class Sandbox:
         await self._closing.aclose()
 
     # -- what it is doing --------------------------------------------------------------------------
-
-    @property
-    def plan(self) -> Plan:
-        """How new transfers progress; those under way keep theirs.
-
-        A plan that names states is for withdrawals only; ``deposits.plan`` is for deposits only.
-        """
-        return self._shared.plan
-
-    @plan.setter
-    def plan(self, plan: Plan) -> None:
-        self._shared.plan = plan
 
     @property
     def ledger(self) -> Ledger:
@@ -202,7 +189,7 @@ class Sandbox:
         Args:
             client_ip: Where the requests seem to come from.
         """
-        from upbit_async.sandbox.doors.in_process import InProcessTransport  # noqa: PLC0415 - httpx may be unused
+        from upbit_async.sandbox.adapters.in_process import InProcessTransport  # noqa: PLC0415 - httpx may be unused
 
         return InProcessTransport(self.app, client_ip=client_ip)
 
@@ -215,7 +202,7 @@ class Sandbox:
         """
         # the client may be unused, and is built from rooms that know nothing of this one
         from upbit_async.client import UpbitClient  # noqa: PLC0415
-        from upbit_async.sandbox.doors.in_process import http_client  # noqa: PLC0415
+        from upbit_async.sandbox.adapters.in_process import http_client  # noqa: PLC0415
 
         http = http_client(self.transport())
         said: ClientOptions = {"credentials": self.credentials, **options}
@@ -237,7 +224,7 @@ class Sandbox:
             ValueError: The address is not a loopback address, and other machines may not call it.
         """
         require("uvicorn")
-        from upbit_async.sandbox.doors.on_socket import Serving  # noqa: PLC0415 - uvicorn is an extra
+        from upbit_async.sandbox.adapters.on_socket import Serving  # noqa: PLC0415 - uvicorn is an extra
 
         return Serving(self.app, self._real_time(), host=host, port=port, allow_remote=allow_remote)
 

@@ -10,15 +10,20 @@ from upbit_async.region import Region
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from upbit_async.sandbox.exchange.accounts import Account, Balance, MemberLevel, RegisteredAddress
-    from upbit_async.sandbox.exchange.assets import Wallet
-    from upbit_async.sandbox.exchange.deposit_addresses import DepositAddress
-    from upbit_async.sandbox.exchange.deposits import Deposit
+    from upbit_async.sandbox.exchange.accounts import (
+        AccountRecord,
+        Balance,
+        MemberLevelRecord,
+        RegisteredAddress,
+    )
+    from upbit_async.sandbox.exchange.assets import WalletRecord
+    from upbit_async.sandbox.exchange.deposit_addresses import DepositAddressRecord
+    from upbit_async.sandbox.exchange.deposits import DepositRecord
     from upbit_async.sandbox.exchange.exchange import Exchange
     from upbit_async.sandbox.exchange.keys import ApiKey
-    from upbit_async.sandbox.exchange.transfers import Transfer
-    from upbit_async.sandbox.exchange.travel_rule import Vasp, Verification
-    from upbit_async.sandbox.exchange.withdrawals import Withdrawal
+    from upbit_async.sandbox.exchange.transfers import TransferRecord
+    from upbit_async.sandbox.exchange.travel_rule import VaspRecord, Verification
+    from upbit_async.sandbox.exchange.withdrawals import WithdrawalRecord
     from upbit_async.sandbox.knobs import Knobs
     from upbit_async.sandbox.messages import Json
 
@@ -58,7 +63,7 @@ def time_text(moment: datetime, knobs: Knobs) -> str:
     return moment.astimezone(timezone(knobs.time_offset)).isoformat()
 
 
-def wallet_view(wallet: Wallet, now: datetime) -> dict[str, Json]:
+def wallet_view(wallet: WalletRecord, now: datetime) -> dict[str, Json]:
     """A row of ``GET /v1/status/wallet``."""
     age = wallet.block_age
     block_at = None if age is None else now - timedelta(seconds=age)
@@ -107,7 +112,7 @@ def address_view(address: RegisteredAddress, region: Region) -> dict[str, Json]:
 
 
 def withdrawal_view(
-    record: Withdrawal, knobs: Knobs, *, is_cancelable: bool | None = None
+    record: WithdrawalRecord, knobs: Knobs, *, is_cancelable: bool | None = None
 ) -> dict[str, Json]:
     """A withdrawal; ``is_cancelable`` overrides what the record says."""
     view = _transfer_view("withdraw", record, knobs)
@@ -117,12 +122,12 @@ def withdrawal_view(
     return view
 
 
-def deposit_view(record: Deposit, knobs: Knobs) -> dict[str, Json]:
+def deposit_view(record: DepositRecord, knobs: Knobs) -> dict[str, Json]:
     """A deposit."""
     return _transfer_view("deposit", record, knobs)
 
 
-def _transfer_view(kind: str, record: Transfer, knobs: Knobs) -> dict[str, Json]:
+def _transfer_view(kind: str, record: TransferRecord, knobs: Knobs) -> dict[str, Json]:
     return {
         "type": kind,
         "uuid": record.uuid,
@@ -138,7 +143,7 @@ def _transfer_view(kind: str, record: Transfer, knobs: Knobs) -> dict[str, Json]
     }
 
 
-def chance_view(exchange: Exchange, wallet: Wallet) -> dict[str, Json]:
+def chance_view(exchange: Exchange, wallet: WalletRecord) -> dict[str, Json]:
     """The answer of ``GET /v1/withdraws/chance``."""
     account, region = exchange.account, exchange.region
     return {
@@ -156,7 +161,7 @@ def chance_view(exchange: Exchange, wallet: Wallet) -> dict[str, Json]:
     }
 
 
-def _member_level_view(level: MemberLevel, region: Region, knobs: Knobs) -> dict[str, Json]:
+def _member_level_view(level: MemberLevelRecord, region: Region, knobs: Knobs) -> dict[str, Json]:
     view: dict[str, Json] = {
         "security_level": level.security_level,
         "fee_level": level.fee_level,
@@ -170,7 +175,7 @@ def _member_level_view(level: MemberLevel, region: Region, knobs: Knobs) -> dict
     return view | {"locked": level.locked, "wallet_locked": level.wallet_locked}
 
 
-def _limit_view(account: Account, wallet: Wallet, region: Region) -> dict[str, Json]:
+def _limit_view(account: AccountRecord, wallet: WalletRecord, region: Region) -> dict[str, Json]:
     remaining = amount_text(account.remaining_daily_fiat)
     view: dict[str, Json] = {
         "currency": wallet.currency,
@@ -189,7 +194,7 @@ def _limit_view(account: Account, wallet: Wallet, region: Region) -> dict[str, J
     return view
 
 
-def deposit_chance_view(wallet: Wallet) -> dict[str, Json]:
+def deposit_chance_view(wallet: WalletRecord) -> dict[str, Json]:
     """The answer of ``GET /v1/deposits/chance/coin``."""
     possible = "deposit" in wallet.support
     return {
@@ -203,7 +208,7 @@ def deposit_chance_view(wallet: Wallet) -> dict[str, Json]:
     }
 
 
-def deposit_address_view(address: DepositAddress) -> dict[str, Json]:
+def deposit_address_view(address: DepositAddressRecord) -> dict[str, Json]:
     """A row of ``GET /v1/deposits/coin_addresses``; until it is ready the address is null."""
     return {
         "currency": address.currency,
@@ -213,7 +218,7 @@ def deposit_address_view(address: DepositAddress) -> dict[str, Json]:
     }
 
 
-def vasp_view(vasp: Vasp) -> dict[str, Json]:
+def vasp_view(vasp: VaspRecord) -> dict[str, Json]:
     """A row of ``GET /v1/travel_rule/vasps``."""
     return {
         "vasp_name": vasp.vasp_name,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.settings import host_of
-from upbit_async.transport.call import Shared
+from upbit_async.transport.call import ClientState
+from upbit_async.transport.connection_pool import ConnectionPool
 from upbit_async.transport.foreign_logs import keep_tokens_out
-from upbit_async.transport.gate import Gate
-from upbit_async.transport.http_port import Bounds, ClientLane, Lane, OwnLane, library_of
+from upbit_async.transport.http_port import Bounds, Connection, InjectedConnection, OwnConnection, library_of
 from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import LocalLimiter, RateLimiter
-from upbit_async.transport.penalty import put_under
+from upbit_async.transport.penalty_box import put_under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def assemble(
     http: Any,
     algorithm: Algorithm,
     space_as_plus: bool,
-) -> Shared:
+) -> ClientState:
     """Build what a client and its siblings share.
 
     Raises:
@@ -42,33 +42,33 @@ def assemble(
         TypeError: `http` is no client of httpx or httpx2.
     """
     keep_tokens_out()
-    make_lane: Callable[[], Lane] = functools.partial(OwnLane, base_url)
+    connect: Callable[[], Connection] = functools.partial(OwnConnection, base_url)
     bounds = Bounds(injected=http is not None)
     if http is not None:
         library_of(http)
-        make_lane = functools.partial(ClientLane, base_url, http, bounds)
+        connect = functools.partial(InjectedConnection, base_url, http, bounds)
     host = host_of(base_url)
     signer = None if credentials is None else Signer(credentials, algorithm)
     use = KeyUse(host, "" if signer is None else signer.key_digest)
     chosen = limiter if limiter is not None else use.state.limiter
     if isinstance(chosen, LocalLimiter):
-        put_under(chosen, use.state.box)
-    return Shared(
+        put_under(chosen, use.state.penalty_box)
+    return ClientState(
         region=region,
         host=host,
         signer=signer,
-        gate=Gate(connections, make_lane, abandon=_abandon),
+        pool=ConnectionPool(connections, connect, abandon=_abandon),
         injected=http is not None,
         limiter=chosen,
-        box=use.state.box,
-        intervals=use.state.intervals,
+        penalty_box=use.state.penalty_box,
+        cooldowns=use.state.cooldowns,
         key_use=use,
         space_as_plus=space_as_plus,
         bounds=bounds,
     )
 
 
-def _abandon(lane: Lane) -> None:
+def _abandon(lane: Connection) -> None:
     """Close what a lane's event loop has left open when it ended; connections of an injected client are not ours."""
-    if isinstance(lane, OwnLane):
+    if isinstance(lane, OwnConnection):
         lane.abandon()

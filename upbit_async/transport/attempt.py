@@ -13,15 +13,15 @@ import anyio
 from upbit_async import errors, events
 from upbit_async.logs import logger
 from upbit_async.protocol.rates import ban_seconds
-from upbit_async.protocol.replies import Answer, Fault, classify, hint_for
+from upbit_async.protocol.replies import Answer, Failure, classify, hint_for
 from upbit_async.protocol.retry import STANDSTILL
-from upbit_async.transport import clock
-from upbit_async.transport.call import Call, Held, Outcome, Shared, Teller
-from upbit_async.transport.http_port import SATURATED, Lost, Wire
+from upbit_async.transport import shared_clock
+from upbit_async.transport.call import Call, ClientState, EventReporter, HeldResources, Outcome
+from upbit_async.transport.completion import run_to_completion
+from upbit_async.transport.failures import banned
+from upbit_async.transport.http_port import SATURATED, Lost, RequestProgress
 from upbit_async.transport.limiter import Ticket
-from upbit_async.transport.once import see_through
 from upbit_async.transport.teardown import TeardownReport
-from upbit_async.transport.verdict import banned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class Attempter:
         tell: Tells the observer.
     """
 
-    def __init__(self, shared: Shared, timeouts: Timeouts, tell: Teller) -> None:
+    def __init__(self, shared: ClientState, timeouts: Timeouts, tell: EventReporter) -> None:
         self._shared = shared
         self._timeouts = timeouts
         self._tell = tell
@@ -65,9 +65,9 @@ class Attempter:
         if isinstance(held, Outcome):
             return held
         if not call.once and not self._shared.injected:
-            return await self._carry(call, held, Wire())
+            return await self._carry(call, held, RequestProgress())
         try:
-            return await see_through(
+            return await run_to_completion(
                 functools.partial(self._carry_once, call, held, late)
                 if call.once
                 else functools.partial(self._carry, call, held),
@@ -80,24 +80,27 @@ class Attempter:
                 await self._hand_back(held)
             raise
 
-    async def _enter(self, call: Call) -> Held | Outcome:
+    async def _enter(self, call: Call) -> HeldResources | Outcome:
         """Get through the gate and the limiter, or say why not."""
         self._refuse_if_forbidden(call)
-        busy = f"all {self._shared.gate.size} connections of this client were busy"
+        busy = f"all {self._shared.pool.size} connections of this client were busy"
         began = anyio.current_time()
-        with anyio.CancelScope(deadline=call.deadline) as scope, self._shared.box.cutting_short(scope):
-            lane_pass = await self._shared.gate.enter()
+        with (
+            anyio.CancelScope(deadline=call.deadline) as scope,
+            self._shared.penalty_box.cutting_short(scope),
+        ):
+            lane_pass = await self._shared.pool.acquire()
             busy = f"the rate limiter let no further call of group {call.endpoint.group!r} leave"
             began = anyio.current_time()
             try:
                 ticket = await self._ticket(call)
             except BaseException:
-                await lane_pass.hand_back(clean=True)
+                await lane_pass.release(clean=True)
                 raise
             if isinstance(ticket, Outcome):
-                await lane_pass.hand_back(clean=True)
+                await lane_pass.release(clean=True)
                 return ticket
-            held = Held(lane_pass, ticket)
+            held = HeldResources(lane_pass, ticket)
             try:
                 self._refuse_if_forbidden(call)  # it may have come while we waited
             except errors.UpbitError:
@@ -124,19 +127,19 @@ class Attempter:
     def _refuse_if_forbidden(self, call: Call) -> None:
         if self._shared.closed:
             raise errors.ConfigurationError(f"{call.asked}: this client was closed; make a new one")
-        if seconds := self._shared.box.seconds_left():
+        if seconds := self._shared.penalty_box.seconds_left():
             raise banned(self._shared, call, seconds)
 
-    async def _hand_back(self, held: Held) -> None:
+    async def _hand_back(self, held: HeldResources) -> None:
         """Give back what was not used."""
         self._tell_limiter(held, None)
-        await held.lane_pass.hand_back(clean=True)
+        await held.slot.release(clean=True)
 
-    async def _carry(self, call: Call, held: Held, wire: Wire) -> Outcome:
+    async def _carry(self, call: Call, held: HeldResources, wire: RequestProgress) -> Outcome:
         """Send the request and read its answer; hand everything back, whatever happens."""
         held.started = True
         outcome: Outcome | None = None
-        started, left_at = anyio.current_time(), clock.now()
+        started, left_at = anyio.current_time(), shared_clock.now()
         is_torn_down = False
         try:
             self._tell(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
@@ -158,14 +161,14 @@ class Attempter:
                     await self._hand_back_used(held, wire, clean=outcome is not None and outcome.is_clean)
         return judged
 
-    async def _hand_back_used(self, held: Held, wire: Wire, *, clean: bool) -> None:
+    async def _hand_back_used(self, held: HeldResources, wire: RequestProgress, *, clean: bool) -> None:
         """Give back the connection; one that is not clean is closed, and the next request opens another."""
-        await held.lane_pass.hand_back(clean=clean)
+        await held.slot.release(clean=clean)
         if not clean and not wire.certainly_here and not self._shared.injected:
             self._tell(events.ConnectionReplaced)
 
     async def _carry_once(
-        self, call: Call, held: Held, late: Callable[[Outcome, str], None], wire: Wire
+        self, call: Call, held: HeldResources, late: Callable[[Outcome, str], None], wire: RequestProgress
     ) -> Outcome:
         """Carry a request that must not happen twice: whatever stops it, the log has its outcome."""
         report_unknown = functools.partial(_log_unknown, call.intent, wire)
@@ -181,19 +184,19 @@ class Attempter:
         finally:
             teardown.cancel()
 
-    async def _send(self, call: Call, held: Held, wire: Wire) -> Answer | Lost:
-        wire.must_stop = lambda: self._shared.box.seconds_left() > 0
-        lane = held.lane_pass.lane
+    async def _send(self, call: Call, held: HeldResources, wire: RequestProgress) -> Answer | Lost:
+        wire.must_stop = lambda: self._shared.penalty_box.seconds_left() > 0
+        lane = held.slot.connection
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
                 wire.once, wire.drop_after = True, self._timeouts.read
                 # An escort notes down whether its connection will be bounded, before there is one.
-                wire.must_be_bounded = call.escort is not None and self._shared.bounds.possible
+                wire.must_be_bounded = call.guard is not None and self._shared.bounds.possible
                 await lane.aclose()  # it travels on a fresh connection: an idle one may be dead already
             nonce, algorithm = str(uuid.uuid4()), None
-            if call.escort is not None:
-                wire.permit = call.escort.release
-                seal = await call.escort.seal()
+            if call.guard is not None:
+                wire.permit = call.guard.may_send
+                seal = await call.guard.signing_params()
                 nonce, algorithm = seal.nonce, seal.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
             if wire.unwanted:
@@ -204,20 +207,20 @@ class Attempter:
 
     def _judge(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
-            return Outcome(Fault.NETWORK if came.sent else Fault.NOT_SENT, lost=came)
+            return Outcome(Failure.NETWORK if came.sent else Failure.NOT_SENT, lost=came)
         fault = classify(came)
         if fault is None:
-            self._shared.box.forgive(left_at)
+            self._shared.penalty_box.forgive(left_at)
             return Outcome(None, came)
         now = dt.datetime.now(dt.UTC)
         hint = hint_for(came, fault, now)
-        if fault is not Fault.BANNED:
+        if fault is not Failure.BANNED:
             return Outcome(fault, came, hint=hint)
         text = came.text()
-        length = self._shared.box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans, now=now))
+        length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans, now=now))
         return Outcome(fault, came, hint=hint, banned_for=length)
 
-    def _tell_limiter(self, held: Held, outcome: Outcome | None) -> None:
+    def _tell_limiter(self, held: HeldResources, outcome: Outcome | None) -> None:
         """Tell the limiter how it went; what it raises must not cover an answer."""
         answer = outcome.answer if outcome is not None else None
         limiter = self._shared.limiter
@@ -225,7 +228,7 @@ class Attempter:
         try:
             if answer is not None and outcome is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                 limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
-            elif outcome is not None and outcome.fault is Fault.BANNED and take_ban is not None:
+            elif outcome is not None and outcome.fault is Failure.BANNED and take_ban is not None:
                 take_ban(held.ticket, outcome.banned_for)
             else:
                 remaining = answer.remaining if answer is not None else None
@@ -253,11 +256,11 @@ class Attempter:
         )
 
 
-def _log_unknown(intent: Intent, wire: Wire) -> None:
+def _log_unknown(intent: Intent, wire: RequestProgress) -> None:
     """Log a request that must not happen twice and has lost the code that would take its answer."""
     if not wire.certainly_here:
         _log.error("%s was stopped on its way: its outcome is unknown", intent)
 
 
 def _not_sent(what: str, advice: str) -> Outcome:
-    return Outcome(Fault.NOT_SENT, lost=Lost(sent=False, what=what, advice=advice))
+    return Outcome(Failure.NOT_SENT, lost=Lost(sent=False, what=what, advice=advice))

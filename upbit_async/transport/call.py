@@ -12,26 +12,26 @@ from upbit_async.errors import RAW_CAP, ConfigurationError
 from upbit_async.models import Intent
 from upbit_async.policy import Safety
 from upbit_async.protocol.endpoint import Endpoint
-from upbit_async.protocol.escort import Escort
 from upbit_async.protocol.message import Message
-from upbit_async.protocol.replies import Answer, Fault
+from upbit_async.protocol.replies import Answer, Failure
 from upbit_async.protocol.retry import RetryBudget
+from upbit_async.protocol.send_guard import SendGuard
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.region import Region
-from upbit_async.transport.gate import Gate, Pass
+from upbit_async.transport.completion import OwnedTasks
+from upbit_async.transport.connection_pool import ConnectionPool, Slot
+from upbit_async.transport.cooldowns import Cooldowns
 from upbit_async.transport.http_port import Bounds, Lost
-from upbit_async.transport.intervals import Intervals
 from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import RateLimiter, Ticket
-from upbit_async.transport.once import OwnedTasks
-from upbit_async.transport.penalty import PenaltyBox
+from upbit_async.transport.penalty_box import PenaltyBox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from upbit_async.events import Event
 
-__all__ = ["Call", "Held", "Outcome", "Shared", "Teller"]
+__all__ = ["Call", "ClientState", "EventReporter", "HeldResources", "Outcome"]
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ _BEYOND = 4096
 _KEY_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
-class Teller(Protocol):
+class EventReporter(Protocol):
     """Makes an event and tells it, if there is an observer."""
 
     def __call__(self, event: type[Event], /, **about: Any) -> None:
@@ -52,18 +52,18 @@ class Teller(Protocol):
 
 
 @attrs.define(eq=False)
-class Shared:
+class ClientState:
     """What siblings made by `with_options` have in common.
 
     Attributes:
         region: The region that is talked to.
         host: The host that is talked to.
         signer: Signs requests; None if there are no keys.
-        gate: Hands out connections.
+        pool: Hands out connections.
         injected: Whether requests go through a client of the user's.
         limiter: Says when a call may leave.
-        box: Holds whoever was banned.
-        intervals: Holds back what may be sent once in a while only.
+        penalty_box: Holds whoever was banned.
+        cooldowns: Holds back what may be sent once in a while only.
         key_use: Keeps the three of them as long as this lives.
         space_as_plus: How a space is hashed.
         budget: How much repeating is left.
@@ -80,11 +80,11 @@ class Shared:
     region: Region
     host: str
     signer: Signer | None
-    gate: Gate
+    pool: ConnectionPool
     injected: bool
     limiter: RateLimiter
-    box: PenaltyBox
-    intervals: Intervals
+    penalty_box: PenaltyBox
+    cooldowns: Cooldowns
     key_use: KeyUse = attrs.field(repr=False)
     space_as_plus: bool = False
     budget: RetryBudget = attrs.field(factory=RetryBudget)
@@ -139,7 +139,7 @@ class Shared:
         return self.signer.token(nonce, query_hash, algorithm)
 
     def derive_key(self, purpose: bytes) -> bytes:
-        """Return a key for a purpose of our own; see `upbit_async.protocol.endpoint.Caller`."""
+        """Return a key for a purpose of our own; see `upbit_async.protocol.endpoint.Transport`."""
         if self.signer is None:
             raise ConfigurationError("there are no keys to derive another from: pass credentials")
         return self.signer.derive_key(purpose)
@@ -180,7 +180,7 @@ class Call:
         message: The request.
         intent: The same, for the error if its answer is lost.
         deadline: When the time for it is over, by the running loop's clock.
-        escort: Who goes along with it, or None.
+        guard: Who goes along with it, or None.
         attempt: The number of the attempt under way, from 1.
         nonce_retried: Whether it was repeated for a used nonce.
         answer_was_lost: Whether an earlier attempt may have been carried out.
@@ -194,7 +194,7 @@ class Call:
     message: Message
     intent: Intent
     deadline: float
-    escort: Escort | None = None
+    guard: SendGuard | None = None
     attempt: int = 0
     nonce_retried: bool = False
     answer_was_lost: bool = False
@@ -241,7 +241,7 @@ class Outcome:
         banned_for: How long it blocks us, in seconds.
     """
 
-    fault: Fault | None
+    fault: Failure | None
     answer: Answer | None = None
     lost: Lost | None = None
     hint: float | None = None
@@ -250,9 +250,9 @@ class Outcome:
     @property
     def turned_away(self) -> bool:
         """Whether Upbit did not even look at what was asked."""
-        if self.fault is Fault.REFUSED and self.answer is not None:
+        if self.fault is Failure.REFUSED and self.answer is not None:
             return self.answer.status in _KEY_REFUSED
-        return self.fault in {Fault.NOT_SENT, Fault.BANNED}
+        return self.fault in {Failure.NOT_SENT, Failure.BANNED}
 
     @property
     def is_clean(self) -> bool:
@@ -261,10 +261,10 @@ class Outcome:
 
 
 @attrs.define(eq=False)
-class Held:
+class HeldResources:
     """What an attempt holds while it lasts, to be handed back exactly once."""
 
-    lane_pass: Pass
+    slot: Slot
     ticket: Ticket
     outcome: Outcome | None = None  # what the attempt came to, as soon as it is known
     started: bool = False  # whether the attempt has begun, and so will hand it back by itself

@@ -28,7 +28,7 @@ from upbit_async.logs import logger
 from upbit_async.protocol.replies import Answer
 from upbit_async.transport import bounding
 from upbit_async.transport.leftovers import bytes_follow, discard, was_used_before
-from upbit_async.transport.wire import Wire, Withheld
+from upbit_async.transport.request_progress import RequestProgress, Withheld
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 __all__ = [
     "SATURATED",
     "Bounds",
-    "ClientLane",
-    "Lane",
+    "Connection",
+    "InjectedConnection",
     "Lost",
-    "OwnLane",
-    "Wire",
+    "OwnConnection",
+    "RequestProgress",
     "Withheld",
     "library_of",
 ]
@@ -105,17 +105,17 @@ class Bounds:
         """Whether the next request that must be bounded will be, as far as is known."""
         return bool(self.learned) if self.injected else bounding.is_supported()
 
-    def learn(self, wire: Wire) -> None:
+    def learn(self, wire: RequestProgress) -> None:
         """Note what a request has shown of its connection."""
         if self.learned is not False:
             self.learned = bool(wire.boundable)
 
 
-class Lane(Protocol):
+class Connection(Protocol):
     """Carries one request at a time."""
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         ...
@@ -125,7 +125,7 @@ class Lane(Protocol):
         ...
 
 
-class OwnLane:
+class OwnConnection:
     """A lane with a connection of its own, opened when it is first needed."""
 
     def __init__(self, base_url: str) -> None:
@@ -137,7 +137,7 @@ class OwnLane:
         self._open_until = 0.0  # until then, by the process's clock, the connection is very likely open
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         # To listen costs a little, so it is not done where there is little to hear.
@@ -177,7 +177,7 @@ class OwnLane:
                 real.close()
 
 
-class ClientLane:
+class InjectedConnection:
     """A lane over a client that the user has injected. The client stays the user's: it is never closed here."""
 
     def __init__(self, base_url: str, client: Any, bounds: Bounds) -> None:
@@ -188,7 +188,7 @@ class ClientLane:
         self._library = library_of(client)
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: Wire
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         if self._client.is_closed:
@@ -293,7 +293,7 @@ def _headers(base: httpx.URL, message: Message, token: Callable[[], str]) -> lis
     return headers
 
 
-def _extensions(timeouts: Timeouts, wire: Wire | None) -> dict[str, Any]:
+def _extensions(timeouts: Timeouts, wire: RequestProgress | None) -> dict[str, Any]:
     extensions: dict[str, Any] = {
         "timeout": {
             "connect": timeouts.connect,
@@ -308,7 +308,7 @@ def _extensions(timeouts: Timeouts, wire: Wire | None) -> dict[str, Any]:
 
 
 async def _exchange(
-    library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, wire: Wire
+    library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, wire: RequestProgress
 ) -> Answer | Lost:
     try:
         response = await send(request)
@@ -376,7 +376,7 @@ async def _hang_up(response: Any) -> bool:
     return True
 
 
-def _lost(library: Any, error: Exception, wire: Wire) -> Lost:
+def _lost(library: Any, error: Exception, wire: RequestProgress) -> Lost:
     before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
     # Some transports call a connection that broke after the request a ConnectTimeout (httpx-aiohttp does), so
     # the name alone is believed only of a library that told what it was doing. It tells nothing while it waits

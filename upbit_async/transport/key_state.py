@@ -13,10 +13,10 @@ from typing import Final
 
 import attrs
 
-from upbit_async.transport import clock
-from upbit_async.transport.intervals import Intervals
+from upbit_async.transport import shared_clock
+from upbit_async.transport.cooldowns import Cooldowns
 from upbit_async.transport.limiter import LocalLimiter
-from upbit_async.transport.penalty import PenaltyBox
+from upbit_async.transport.penalty_box import PenaltyBox
 
 __all__ = ["KeyState", "KeyUse", "known"]
 
@@ -27,17 +27,17 @@ class KeyState:
 
     Attributes:
         limiter: Says when a call may leave.
-        box: Holds bans.
-        intervals: Holds cooldowns.
+        penalty_box: Holds bans.
+        cooldowns: Holds cooldowns.
     """
 
     limiter: LocalLimiter = attrs.field(factory=LocalLimiter)
-    box: PenaltyBox = attrs.field(factory=PenaltyBox)
-    intervals: Intervals = attrs.field(factory=Intervals)
+    penalty_box: PenaltyBox = attrs.field(factory=PenaltyBox)
+    cooldowns: Cooldowns = attrs.field(factory=Cooldowns)
 
     def is_at_rest(self, now: float) -> bool:
         """Whether a new state would say the same of everything from now on."""
-        return all(part.is_at_rest(now) for part in (self.limiter, self.box, self.intervals))
+        return all(part.is_at_rest(now) for part in (self.limiter, self.penalty_box, self.cooldowns))
 
 
 class KeyUse:
@@ -96,7 +96,7 @@ class _Register:
                     self._uses[place] -= 1
                     if not self._uses[place]:
                         self._unused.add(place)
-                now = clock.now_anywhere()
+                now = shared_clock.now_anywhere()
                 for place in [place for place in self._unused if self.states[place].is_at_rest(now)]:
                     self._unused.discard(place)
                     del self.states[place], self._uses[place]

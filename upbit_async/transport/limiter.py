@@ -1,4 +1,4 @@
-"""Staying inside Upbit's limits. When a call may leave is worked out by `Places`; here calls wait for it.
+"""Staying inside Upbit's limits. When a call may leave is worked out by `SlidingWindow`; here calls wait for it.
 
 State is plain numbers under a thread lock, so clients in several threads and event loops share one limiter. Nobody
 is woken, because that would tie the limiter to a loop: whoever waits looks again when its turn may have come, and
@@ -15,10 +15,10 @@ import anyio
 import attrs
 
 from upbit_async.errors import RateLimited
-from upbit_async.protocol.places import Places
 from upbit_async.protocol.rates import budget
-from upbit_async.transport import clock
-from upbit_async.transport.penalty import lift_bans
+from upbit_async.protocol.sliding_window import SlidingWindow
+from upbit_async.transport import shared_clock
+from upbit_async.transport.penalty_box import lift_bans
 
 __all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket"]
 
@@ -75,7 +75,7 @@ class RateLimiter(Protocol):
 class _Group:
     """One rate group: its places, and who waits for them."""
 
-    places: Places
+    window: SlidingWindow
     queue: list[int] = attrs.field(factory=list[int])  # the numbers of those who wait, in the order they came
     looks_at: dict[int, float] = attrs.field(factory=dict[int, float])  # when each of them looks again
     newest: int = 0
@@ -88,7 +88,7 @@ class _Group:
         while self.looks_at.get(self.queue[0], now) < now - _PATIENCE:
             self.leave(self.queue[0])
         ahead = bisect_left(self.queue, number)
-        wait = self.places.wait(ahead, now)
+        wait = self.window.wait(ahead, now)
         if wait > 0:
             wait = max(_SHORTEST_NAP, min(wait, _GLANCE * (1 + ahead / 2)))
             self.looks_at[number] = now + wait
@@ -134,13 +134,13 @@ class LocalLimiter:
         try:
             while True:
                 with self._lock:
-                    now = clock.now()
+                    now = shared_clock.now()
                     wait = state.look(number, now)
                     if wait <= 0:
                         ticket = Ticket(group, now)
-                        state.places.take(ticket, now)
+                        state.window.take(ticket, now)
                         return ticket
-                    standstill = state.places.standstill(now)
+                    standstill = state.window.standstill(now)
                 _refuse_beyond_deadline(group, standstill)
                 await anyio.sleep(wait)
         finally:
@@ -150,13 +150,13 @@ class LocalLimiter:
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
         """Take note that a call has ended, and slow down if the server has counted more than it should."""
         with self._lock:
-            places = self._group(ticket.group).places
-            places.give_back(ticket, clock.now(), remaining, lost=ticket.lost)
+            places = self._group(ticket.group).window
+            places.give_back(ticket, shared_clock.now(), remaining, lost=ticket.lost)
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
         """Let the whole group stand still."""
         with self._lock:
-            self._group(ticket.group).places.refuse(ticket, clock.now(), seconds)
+            self._group(ticket.group).window.refuse(ticket, shared_clock.now(), seconds)
 
     def reset(self) -> None:
         """End standstills (429), and the bans (418) of all keys that this limiter is used for.
@@ -166,18 +166,18 @@ class LocalLimiter:
         """
         with self._lock:
             for state in self._groups.values():
-                state.places.reset()
+                state.window.reset()
         lift_bans(self)
 
     def is_at_rest(self, now: float) -> bool:
         """Whether a new limiter would let calls leave at the same times."""
         with self._lock:
-            return all(not group.queue and group.places.is_at_rest(now) for group in self._groups.values())
+            return all(not group.queue and group.window.is_at_rest(now) for group in self._groups.values())
 
     def _group(self, name: str) -> _Group:
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = _Group(Places(self._budgets.get(name, budget(name))))
+            group = self._groups[name] = _Group(SlidingWindow(self._budgets.get(name, budget(name))))
         return group
 
 

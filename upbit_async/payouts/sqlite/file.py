@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import JournalError, raise_alone
+from upbit_async.payouts.sqlite.file_checks import FileChecks, escaped
 from upbit_async.payouts.sqlite.schema import check_schema, harden, prepare
-from upbit_async.payouts.sqlite.trust import FileRules, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -43,16 +43,16 @@ class File:
 
     Args:
         path: The file; it is made if it is missing, and so are SQLite's own two beside it.
-        patience: How long to wait for another process that writes, in seconds.
-        group_shared: Whether the group of the files is trusted as their owner is; see `FileRules`.
+        busy_timeout: How long to wait for another process that writes, in seconds.
+        group_shared: Whether the group of the files is trusted as their owner is; see `FileChecks`.
     """
 
-    def __init__(self, path: str, patience: float, *, group_shared: bool = False) -> None:
+    def __init__(self, path: str, busy_timeout: float, *, group_shared: bool = False) -> None:
         self.path = path
-        self._rules = FileRules(group_shared)
+        self._rules = FileChecks(group_shared)
         # Reentrant, for a signal's handler may fork while its own thread is in a transaction.
         self.lock = threading.RLock()
-        self._patience = patience
+        self._busy_timeout = busy_timeout
         self._open: sqlite3.Connection | None = None
         self._parts: tuple[Path, ...] = ()
         self._paths: tuple[Path, ...] = ()
@@ -136,7 +136,7 @@ class File:
                 self._rules.create(real)  # SQLite gives its own files the same mode
             self._check_paths()
             connection = sqlite3.connect(
-                real, timeout=self._patience, isolation_level=None, check_same_thread=False
+                real, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
             )
         self._parts = Path(self.path), self._paths[1]
         return connection
@@ -157,7 +157,7 @@ class File:
 
     def _write_ahead(self, connection: sqlite3.Connection) -> str:
         """Switch to the write-ahead log; SQLite itself does not wait for others who are just doing the same."""
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + self._busy_timeout
         while True:
             try:
                 return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.journal import Related
     from upbit_async.payouts.journal_time import JournalTime
-    from upbit_async.payouts.manual import Decision
+    from upbit_async.payouts.manual import ManualDecision
     from upbit_async.payouts.payout import Payout
 
 __all__ = ["SqliteJournal"]
+
+_LONGEST_TIMEOUT = 1e6
 
 T = TypeVar("T")
 
@@ -60,30 +62,34 @@ class SqliteJournal:
 
     Args:
         path: The file; it is made if it is missing. Two more, ``-wal`` and ``-shm``, lie beside it while it is used.
-        patience: How long to wait for another process that writes, in seconds.
+        busy_timeout: How long to wait for another process that writes, in seconds.
         group_shared: Whether to trust the group of the files as well as their owner: accept mode 0660 and folders that
             their group can write to, and give new files mode 0660. Volumes that Kubernetes mounts with ``fsGroup``
             need it. The owner is still the only user that can open the journal by this library.
 
     Raises:
         TypeError: The path is none, or `group_shared` is neither True nor False.
-        ValueError: The path is empty or ``:memory:``, or the patience is negative.
+        ValueError: The path is empty or ``:memory:``, or `busy_timeout` is negative.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, patience: float = 10.0, group_shared: bool = False
+        self, path: str | os.PathLike[str], *, busy_timeout: float = 10.0, group_shared: bool = False
     ) -> None:
         text = os.fspath(path)
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"path is text, not {type(text).__name__}")
         if not text or ":memory:" in text or "\0" in text:
             raise ValueError("a journal must outlive its process: give the path of a file")
-        if isinstance(patience, bool) or not isinstance(patience, (int, float)) or not 0 <= patience < 1e6:  # noqa: PLR2004
-            raise ValueError(f"patience is a number of seconds, not {patience!r}")
+        if (
+            isinstance(busy_timeout, bool)
+            or not isinstance(busy_timeout, (int, float))
+            or not 0 <= busy_timeout < _LONGEST_TIMEOUT
+        ):
+            raise ValueError(f"busy_timeout must be a number of seconds, got {busy_timeout!r}")
         if not isinstance(group_shared, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"group_shared must be True or False, got {group_shared!r}")
         self.path = os.path.abspath(text)  # noqa: PTH100 - links are left as they are; the folder may change later
-        self._store = Store(self.path, patience, group_shared=group_shared)
+        self._store = Store(self.path, busy_timeout, group_shared=group_shared)
 
     async def bind(self, host: str, region: str) -> None:
         """Belong to one host and region from now on.
@@ -116,9 +122,9 @@ class SqliteJournal:
         """Return a payout, or None; see `Journal.get`."""
         return await self._run(self._store.get, key)
 
-    async def swap(self, old: Payout, new: Payout) -> Payout:
-        """Put a payout in another's place; see `Journal.swap`."""
-        return await self._run(self._store.swap, old, new)
+    async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
+        """Put a payout in another's place; see `Journal.compare_and_swap`."""
+        return await self._run(self._store.compare_and_swap, old, new)
 
     async def open_keys(self) -> Sequence[str]:
         """Return the keys of all payouts that are not final; see `Journal.open_keys`."""
@@ -128,9 +134,9 @@ class SqliteJournal:
         """Return what is known of withdrawals; see `Journal.related`."""
         return await self._run(self._store.related, currency, uuids)
 
-    async def examples(self) -> Sequence[Payout]:
-        """Return the newest that were told by answers; see `Journal.examples`."""
-        return await self._run(self._store.examples)
+    async def recent_answered(self) -> Sequence[Payout]:
+        """Return the newest that were told by answers; see `Journal.recent_answered`."""
+        return await self._run(self._store.recent_answered)
 
     async def mark(self, currency: str) -> str | None:
         """Return a currency's reconciliation mark; see `Journal.mark`."""
@@ -142,7 +148,7 @@ class SqliteJournal:
         """Store unowned withdrawals and move the mark; see `Journal.reconcile`."""
         await self._run(self._store.reconcile, currency, unowned, old_mark, new_mark)
 
-    async def acknowledge(self, uuid: str, currency: str, decision: Decision, at: dt.datetime) -> None:
+    async def acknowledge(self, uuid: str, currency: str, decision: ManualDecision, at: dt.datetime) -> None:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         await self._run(self._store.acknowledge, uuid, currency, decision, at)
 

@@ -22,11 +22,11 @@ from upbit_async.errors import (
     raise_alone,
 )
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.payouts.moments import Moment
-from upbit_async.payouts.payout import Departure, Evidence, Payout, PayoutState, Step
+from upbit_async.payouts.journal_moments import Moment
+from upbit_async.payouts.payout import Evidence, HistoryEntry, Payout, PayoutState, SentRequest
 from upbit_async.payouts.sqlite.json_text import decoded
 from upbit_async.protocol.decode import decode
-from upbit_async.protocol.escort import Seal
+from upbit_async.protocol.send_guard import SigningParams
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ COLUMNS: Final = (
     "evidence",
     "record",
     "error",
-    "departure",
+    "sent_request",
     "mac",
 )
 
 
 def row_of(payout: Payout) -> dict[str, str | int | None]:
     """Write a payout, all but its history."""
-    kind = payout.kind
+    kind = payout.criteria
     return {
         "key": payout.key,
         "revision": payout.revision,
@@ -72,12 +72,12 @@ def row_of(payout: Payout) -> dict[str, str | int | None]:
         "evidence": None if payout.evidence is None else payout.evidence.value,
         "record": None if payout.record is None else _text(attrs.asdict(payout.record)),
         "error": None if payout.error is None else _error_text(payout.error),
-        "departure": None if payout.departure is None else _text(attrs.asdict(payout.departure)),
+        "sent_request": None if payout.sent_request is None else _text(attrs.asdict(payout.sent_request)),
         "mac": payout.mac,
     }
 
 
-def payout_of(row: Mapping[str, Any], history: Iterable[Step]) -> Payout:
+def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout:
     """Read a payout.
 
     Raises:
@@ -96,9 +96,9 @@ def payout_of(row: Mapping[str, Any], history: Iterable[Step]) -> Payout:
             error=None if row["error"] is None else _error_of(decoded(row["error"], what=what), intent),
             evidence=None if row["evidence"] is None else Evidence(row["evidence"]),
             history=tuple(history),
-            departure=None
-            if row["departure"] is None
-            else _departure_of(decoded(row["departure"], what=what)),
+            sent_request=None
+            if row["sent_request"] is None
+            else _departure_of(decoded(row["sent_request"], what=what)),
             revision=row["revision"],
             mac=row["mac"],
         )
@@ -139,7 +139,7 @@ def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
             raise ValueError(f"its {column} does not agree with the rest of the row")
     if payout.state.may_leave and payout.uuid is not None:
         raise ValueError(f"it is {payout.state} and has withdrawal {payout.uuid}")
-    if payout.state in _WITH_DEPARTURE and payout.departure is None:
+    if payout.state in _WITH_DEPARTURE and payout.sent_request is None:
         raise ValueError(f"it is {payout.state}, and nothing is recorded of its request")
 
 
@@ -152,7 +152,7 @@ def step_row(payout: Payout, number: int) -> tuple[str, int, str, str, str, str 
     return payout.key, number, step.at.isoformat(), step.state.value, step.note, step.actor
 
 
-def step_of(row: Mapping[str, Any]) -> Step:
+def step_of(row: Mapping[str, Any]) -> HistoryEntry:
     """Read one step.
 
     Raises:
@@ -161,7 +161,7 @@ def step_of(row: Mapping[str, Any]) -> Step:
     """
     if not isinstance(row["note"], str) or not isinstance(row["actor"], (str, type(None))):
         raise TypeError("a step of its history is no text")
-    return Step(
+    return HistoryEntry(
         at=dt.datetime.fromisoformat(row["at"]),
         state=PayoutState(row["state"]),
         note=row["note"],
@@ -219,11 +219,11 @@ def _intent_of(told: Mapping[str, Any]) -> Intent:
     )
 
 
-def _departure_of(told: Mapping[str, Any]) -> Departure:
-    return Departure(
+def _departure_of(told: Mapping[str, Any]) -> SentRequest:
+    return SentRequest(
         **{name: told[name] for name in _PLAIN},
-        seal=Seal(**told["seal"]),
-        origin=PayoutState(told["origin"]),
+        signing=SigningParams(**told["signing"]),
+        previous_state=PayoutState(told["previous_state"]),
         left_at=_moment_of(told["left_at"]),
         left_utc=dt.datetime.fromisoformat(told["left_utc"]),
         lost_at=None if told["lost_at"] is None else _moment_of(told["lost_at"]),
@@ -242,7 +242,7 @@ _PLAIN: Final = (
     "arrived",
     "answered",
     "reopened",
-    "renew",
+    "needs_new_nonce",
     "mac",
 )
 

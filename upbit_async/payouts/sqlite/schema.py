@@ -16,7 +16,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from upbit_async.errors import JournalError
-from upbit_async.payouts.sqlite.trust import escaped
+from upbit_async.payouts.sqlite.file_checks import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ MIGRATIONS: Final[Sequence[str]] = (
         evidence TEXT,
         record TEXT,
         error TEXT,
-        departure TEXT,
+        sent_request TEXT,
         mac TEXT NOT NULL
     );
     -- Of payouts of one amount, currency and network, only one at a time may have a withdrawal of unknown id.

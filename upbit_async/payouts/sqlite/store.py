@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from upbit_async.errors import JournalError, raise_alone
-from upbit_async.payouts.journal import Outdated, Related, Taken
+from upbit_async.payouts.journal import ConflictingPayout, Related, StaleRevision
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite.file import File
 from upbit_async.payouts.sqlite.rows import (
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts.manual import Decision
+    from upbit_async.payouts.manual import ManualDecision
     from upbit_async.payouts.payout import Payout
 
 __all__ = ["Store"]
@@ -62,13 +62,13 @@ class Store:
 
     Args:
         path: The file; it is made if it is missing, and so are SQLite's own two beside it.
-        patience: How long to wait for another process that writes, in seconds.
+        busy_timeout: How long to wait for another process that writes, in seconds.
         group_shared: Whether the group of the files is trusted as their owner is.
     """
 
-    def __init__(self, path: str, patience: float, *, group_shared: bool = False) -> None:
+    def __init__(self, path: str, busy_timeout: float, *, group_shared: bool = False) -> None:
         self.path = path
-        self._file = File(path, patience, group_shared=group_shared)
+        self._file = File(path, busy_timeout, group_shared=group_shared)
 
     def bind(self, host: str, region: str) -> None:
         """Belong to one host and region; see `Journal.bind`."""
@@ -101,8 +101,8 @@ class Store:
         with self._reading() as connection:
             return self._read(connection, key)
 
-    def swap(self, old: Payout, new: Payout) -> Payout:
-        """Put a payout in another's place; see `Journal.swap`."""
+    def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
+        """Put a payout in another's place; see `Journal.compare_and_swap`."""
         changed = attrs.evolve(new, revision=old.revision + 1)
         assignments = ", ".join(f"{column} = :{column}" for column in COLUMNS)
         statement = f"UPDATE payouts SET {assignments} WHERE key = :key AND revision = :known"  # noqa: S608 - likewise
@@ -113,9 +113,9 @@ class Store:
             try:
                 changes = connection.execute(statement, row | {"known": old.revision}).rowcount
             except sqlite3.IntegrityError:
-                raise_alone(Taken(self._who_stands_in_the_way(connection, row)))
+                raise_alone(ConflictingPayout(self._who_stands_in_the_way(connection, row)))
             if changes != 1:
-                raise Outdated
+                raise StaleRevision
             self._write_history(connection, changed, len(old.history))
             return changed
 
@@ -180,11 +180,11 @@ class Store:
                     (new_mark, currency, old_mark),
                 )
 
-    def acknowledge(self, uuid: str, currency: str, decision: Decision, at: dt.datetime) -> None:
+    def acknowledge(self, uuid: str, currency: str, decision: ManualDecision, at: dt.datetime) -> None:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         with self._writing() as connection:
             if (by_key := self._owner_of(connection, uuid)) is not None:
-                raise Taken(by_key)
+                raise ConflictingPayout(by_key)
             connection.execute(
                 "INSERT INTO unowned (uuid, currency, is_acknowledged, at, note, actor) VALUES (?, ?, 1, ?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET is_acknowledged = 1, at = excluded.at, note = excluded.note, "
@@ -192,8 +192,8 @@ class Store:
                 (uuid, currency, at.isoformat(), decision.note, decision.actor),
             )
 
-    def examples(self) -> list[Payout]:
-        """Return the newest that were told by answers; see `Journal.examples`."""
+    def recent_answered(self) -> list[Payout]:
+        """Return the newest that were told by answers; see `Journal.recent_answered`."""
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?",
@@ -246,7 +246,7 @@ class Store:
         """Let nothing leave while an equal payout needs review."""
         by_key = self._another(connection, f"state = 'needs_review' AND holds_up_equals AND {_ALIKE}", row)
         if by_key is not None:
-            raise Taken(by_key)
+            raise ConflictingPayout(by_key)
 
     def _who_stands_in_the_way(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> str:
         for reason in ("uuid = :uuid COLLATE NOCASE", f"state IN ('sending', 'unknown') AND {_ALIKE}"):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from upbit_async.sandbox.controls.amounts import amount_of
-from upbit_async.sandbox.exchange.accounts import Balance, MemberLevel, RegisteredAddress
+from upbit_async.sandbox.exchange.accounts import Balance, MemberLevelRecord, RegisteredAddress
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from upbit_async.sandbox.engine import Engine
+    from upbit_async.sandbox.exchange_lock import ExchangeLock
 
 __all__ = ["AccountControl"]
 
@@ -22,12 +22,12 @@ class AccountControl:
         engine: The exchange at work.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: ExchangeLock) -> None:
         self._engine = engine
         self._account = engine.exchange.account
 
     @property
-    def member_level(self) -> MemberLevel:
+    def member_level(self) -> MemberLevelRecord:
         """The account's standing; live, may be changed."""
         return self._account.member_level
 

@@ -8,46 +8,55 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import attrs
 
 from upbit_async.sandbox.controls.amounts import amount_of
-from upbit_async.sandbox.exchange.deposits import Arrival, Deposit
+from upbit_async.sandbox.exchange.deposits import Arrival, DepositRecord
 from upbit_async.sandbox.exchange.errors import Refusal
-from upbit_async.sandbox.exchange.transfers import Transfer
-from upbit_async.sandbox.exchange.withdrawals import Order, Withdrawal
+from upbit_async.sandbox.exchange.transfers import TransferRecord
+from upbit_async.sandbox.exchange.withdrawals import Order, WithdrawalRecord
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from upbit_async.sandbox.engine import Engine
-    from upbit_async.sandbox.exchange.desk import Desk
-    from upbit_async.sandbox.exchange.plan import Plan
+    from upbit_async.sandbox.exchange.transfer_service import TransferService
+    from upbit_async.sandbox.exchange.transitions import Transitions
+    from upbit_async.sandbox.exchange_lock import ExchangeLock
 
 __all__ = ["DepositControl", "WithdrawalControl"]
 
-T = TypeVar("T", bound=Transfer)
+T = TypeVar("T", bound=TransferRecord)
 
 
 class _TransferControl(Mapping[str, T]):
     """All transfers of one kind by uuid, oldest first, as they stand at this moment."""
 
-    def __init__(self, engine: Engine, desk: Desk[T]) -> None:
+    def __init__(self, engine: ExchangeLock, service: TransferService[T]) -> None:
         self._engine = engine
-        self._desk = desk
+        self._service = service
+
+    @property
+    def transitions(self) -> Transitions:
+        """How new transfers of this kind progress; those under way keep theirs."""
+        return self._service.transitions
+
+    @transitions.setter
+    def transitions(self, transitions: Transitions) -> None:
+        self._service.transitions = transitions
 
     def __getitem__(self, uuid: str) -> T:
         """The live record; ``KeyError`` when there is none."""
         with self._engine.at_work():
-            return self._desk.records[uuid]
+            return self._service.records[uuid]
 
     def __iter__(self) -> Iterator[str]:
         """The uuids as of now, oldest first."""
         with self._engine.at_work():
-            return iter(tuple(self._desk.records))
+            return iter(tuple(self._service.records))
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._desk.records)
+        return len(self._service.records)
 
-    def advance(self, uuid: str, state: str) -> T:
-        """Puts a transfer into any state; from then on its plan does nothing.
+    def set_state(self, uuid: str, state: str) -> T:
+        """Puts a transfer into any state; its transitions end with that.
 
         The money follows. For a withdrawal ``DONE`` settles it, ``FAILED``, ``CANCELLED`` and ``REJECTED`` give
         it back; for a deposit ``ACCEPTED`` credits it, once.
@@ -60,7 +69,7 @@ class _TransferControl(Mapping[str, T]):
             KeyError: There is no such transfer.
         """
         with self._engine.at_work() as now:
-            return self._desk.advance(uuid, state, now)
+            return self._service.set_state(uuid, state, now)
 
     def _check_new(self, uuid: str | None) -> None:
         if uuid is None:
@@ -71,23 +80,23 @@ class _TransferControl(Mapping[str, T]):
             uuid.encode()
         except UnicodeEncodeError:
             raise ValueError(f"uuid must be Unicode, got {uuid!r}") from None
-        if self._desk.records.in_any_case(uuid) in self._desk.records:
+        if self._service.records.in_any_case(uuid) in self._service.records:
             raise ValueError(f"uuid must be new, in any case of letters, got {uuid!r}")
 
     def snapshot(self) -> tuple[T, ...]:
         """Copies of all records, oldest first, which do not change any more."""
         with self._engine.at_work():
-            return tuple(attrs.evolve(record) for record in self._desk.records.values())
+            return tuple(attrs.evolve(record) for record in self._service.records.values())
 
 
-class WithdrawalControl(_TransferControl[Withdrawal]):
+class WithdrawalControl(_TransferControl[WithdrawalRecord]):
     """All withdrawals by uuid, oldest first, as they stand at this moment.
 
     Args:
         engine: The exchange at work.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: ExchangeLock) -> None:
         super().__init__(engine, engine.exchange.withdrawals)
 
     def create_on_website(
@@ -100,7 +109,7 @@ class WithdrawalControl(_TransferControl[Withdrawal]):
         secondary_address: str | None = None,
         transaction_type: Literal["default", "internal"] = "default",
         uuid: str | None = None,
-    ) -> Withdrawal:
+    ) -> WithdrawalRecord:
         """Create a withdrawal as the account's owner does on the website, without a request to the API.
 
         Args:
@@ -137,32 +146,16 @@ class WithdrawalControl(_TransferControl[Withdrawal]):
             except Refusal as refusal:
                 raise ValueError(f"it is not accepted: {refusal.name}") from None
 
-    order = create_on_website
-    """Former name of `create_on_website`."""
 
-
-class DepositControl(_TransferControl[Deposit]):
+class DepositControl(_TransferControl[DepositRecord]):
     """All deposits by uuid, oldest first, as they stand at this moment.
 
     Args:
         engine: The exchange at work.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: ExchangeLock) -> None:
         super().__init__(engine, engine.exchange.deposits)
-
-    @property
-    def plan(self) -> Plan | None:
-        """How new deposits progress; those under way keep theirs.
-
-        ``None``, as in the beginning, is as `Sandbox.plan` says for all transfers if that names no states,
-        else three seconds of PROCESSING.
-        """
-        return self._engine.exchange.deposits.plan
-
-    @plan.setter
-    def plan(self, plan: Plan | None) -> None:
-        self._engine.exchange.deposits.plan = plan
 
     def arrive(
         self,
@@ -173,20 +166,20 @@ class DepositControl(_TransferControl[Deposit]):
         txid: str | None = None,
         transaction_type: Literal["default", "internal"] = "default",
         vasp_name: str | None = None,
-        plan: Plan | None = None,
+        transitions: Transitions | None = None,
         uuid: str | None = None,
-    ) -> Deposit:
+    ) -> DepositRecord:
         """Somebody sends money to the account.
 
         Args:
             currency: The currency's code.
             net_type: The network's identifier; ``None`` for fiat.
-            amount: How much; less than the wallet's ``minimum_deposit`` is never credited, whatever the plan.
+            amount: How much; less than the wallet's ``minimum_deposit`` is never credited, whatever the transitions.
             txid: The chain's id, or the bank's; several deposits may have one. Made up if absent.
             transaction_type: Whether it comes over the chain or from another account of Upbit's.
             vasp_name: The exchange that it comes from; without one, nobody can answer for it to the travel
                 rule.
-            plan: How it progresses, such as ``Plan.suspected()``; as `plan` says if absent.
+            transitions: How it progresses, such as ``Transitions.suspected()``; as ``transitions`` says if absent.
             uuid: The id of the deposit; random if absent.
 
         Raises:
@@ -204,7 +197,7 @@ class DepositControl(_TransferControl[Deposit]):
             txid=txid,
             transaction_type=transaction_type,
             vasp_name=vasp_name,
-            plan=plan,
+            transitions=transitions,
             uuid=uuid,
         )
         with self._engine.at_work() as now:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-__all__ = ["Account", "Balance", "MemberLevel", "RegisteredAddress"]
+__all__ = ["AccountRecord", "Balance", "MemberLevelRecord", "RegisteredAddress"]
 
 _ZERO = Decimal(0)
 
@@ -30,7 +30,7 @@ class Balance:
 
 
 @attrs.define(kw_only=True)
-class MemberLevel:
+class MemberLevelRecord:
     """The account's standing; see https://global-docs.upbit.com/reference/available-withdrawal-information.
 
     Attributes:
@@ -92,7 +92,7 @@ class RegisteredAddress:
 
 
 @attrs.define(kw_only=True)
-class Account:
+class AccountRecord:
     """One member's account.
 
     Attributes:
@@ -104,7 +104,7 @@ class Account:
     """
 
     balances: defaultdict[str, Balance] = attrs.field(factory=lambda: defaultdict(Balance))
-    member_level: MemberLevel = attrs.field(factory=MemberLevel)
+    member_level: MemberLevelRecord = attrs.field(factory=MemberLevelRecord)
     addresses: list[RegisteredAddress] = attrs.field(factory=list[RegisteredAddress])
     remaining_daily_fiat: Decimal = Decimal(1_000_000)
     withdraw_delayed_fiat: Decimal = _ZERO

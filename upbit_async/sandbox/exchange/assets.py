@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import attrs
 
-__all__ = ["Wallet", "Wallets"]
+__all__ = ["WalletRecord", "Wallets"]
 
 _SUPPORT = {"working": ("deposit", "withdraw"), "withdraw_only": ("withdraw",), "deposit_only": ("deposit",)}
 
 
 @attrs.define(kw_only=True)
-class Wallet:
+class WalletRecord:
     """One currency on one network; tests may change any member at any time.
 
     See https://global-docs.upbit.com/reference/get-service-status and
@@ -57,13 +57,13 @@ class Wallet:
         return _SUPPORT.get(self.wallet_state, ())
 
 
-class Wallets(Mapping[tuple[str, str], Wallet]):
+class Wallets(Mapping[tuple[str, str], WalletRecord]):
     """All wallets, by (currency, net_type), in the order in which they are listed."""
 
-    def __init__(self, wallets: tuple[Wallet, ...]) -> None:
+    def __init__(self, wallets: tuple[WalletRecord, ...]) -> None:
         self._wallets = {(wallet.currency, wallet.net_type): wallet for wallet in wallets}
 
-    def __getitem__(self, key: tuple[str, str]) -> Wallet:
+    def __getitem__(self, key: tuple[str, str]) -> WalletRecord:
         """The wallet of (currency, net_type); ``KeyError`` when it is not listed."""
         return self._wallets[key]
 
@@ -75,7 +75,7 @@ class Wallets(Mapping[tuple[str, str], Wallet]):
         """How many wallets are listed."""
         return len(self._wallets)
 
-    def add(self, wallet: Wallet) -> None:
+    def add(self, wallet: WalletRecord) -> None:
         """Lists one more wallet, or replaces the one of the same currency and network."""
         self._wallets[wallet.currency, wallet.net_type] = wallet
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from upbit_async.sandbox.exchange.accounts import Account, RegisteredAddress
-from upbit_async.sandbox.exchange.assets import Wallet, Wallets
+from upbit_async.sandbox.exchange.accounts import AccountRecord, RegisteredAddress
+from upbit_async.sandbox.exchange.assets import WalletRecord, Wallets
 
 if TYPE_CHECKING:
     from upbit_async.region import Region
@@ -46,9 +46,9 @@ def default_wallets() -> Wallets:
     )
 
 
-def default_account(region: Region) -> Account:
+def default_account(region: Region) -> AccountRecord:
     """Money in every currency, and addresses at an exchange, in a personal wallet and with a memo."""
-    account = Account()
+    account = AccountRecord()
     account.fund(region.fiat, Decimal(1_000_000))
     for currency, (amount, price) in _FUNDS.items():
         account.fund(currency, Decimal(amount))
@@ -81,8 +81,8 @@ def _wallet(
     height: int | None = None,
     age: float | None = None,
     decimals: int = 8,
-) -> Wallet:
-    return Wallet(
+) -> WalletRecord:
+    return WalletRecord(
         currency=currency,
         net_type=net_type,
         network_name=network_name,

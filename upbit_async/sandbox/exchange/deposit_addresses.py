@@ -11,14 +11,14 @@ import attrs
 from upbit_async.sandbox.exchange.errors import Refusal
 
 if TYPE_CHECKING:
-    from upbit_async.sandbox.exchange.assets import Wallet
-    from upbit_async.sandbox.exchange.shared import Shared
+    from upbit_async.sandbox.exchange.assets import WalletRecord
+    from upbit_async.sandbox.exchange.state import ExchangeState
 
-__all__ = ["AddressDesk", "DepositAddress"]
+__all__ = ["AddressService", "DepositAddressRecord"]
 
 
 @attrs.define(kw_only=True)
-class DepositAddress:
+class DepositAddressRecord:
     """One address to which money may be sent to the account.
 
     See https://global-docs.upbit.com/reference/list-deposit-addresses.
@@ -38,30 +38,30 @@ class DepositAddress:
     deposit_address: str
     secondary_address: str | None = None
     requested_at: datetime
-    looks: int = 0
+    reads: int = 0
     is_ready: bool = False
 
 
-class AddressDesk:
+class AddressService:
     """Makes deposit addresses; see https://global-docs.upbit.com/reference/create-deposit-address.
 
     Args:
         shared: What it shares with the other desks.
     """
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: ExchangeState) -> None:
         self._shared = shared
-        self._addresses: dict[tuple[str, str], DepositAddress] = {}
+        self._addresses: dict[tuple[str, str], DepositAddressRecord] = {}
 
-    def add(self, address: DepositAddress) -> None:
+    def add(self, address: DepositAddressRecord) -> None:
         """Notes an address that was made already."""
         self._addresses[address.currency, address.net_type] = address
 
-    def ready(self, now: datetime) -> tuple[DepositAddress, ...]:
+    def ready(self, now: datetime) -> tuple[DepositAddressRecord, ...]:
         """The addresses that are ready, in the order in which they were asked for."""
         return tuple(each for each in self._addresses.values() if self._up_to_date(each, now).is_ready)
 
-    def request(self, currency: str, net_type: str, now: datetime) -> DepositAddress:
+    def request(self, currency: str, net_type: str, now: datetime) -> DepositAddressRecord:
         """The address of a wallet, whose making begins with the first request.
 
         Raises:
@@ -78,7 +78,7 @@ class AddressDesk:
         self.add(made)
         return self._up_to_date(made, now)
 
-    def find(self, currency: str, net_type: str, now: datetime) -> DepositAddress:
+    def find(self, currency: str, net_type: str, now: datetime) -> DepositAddressRecord:
         """The address of a wallet, ready or not.
 
         Raises:
@@ -90,25 +90,25 @@ class AddressDesk:
             raise Refusal(self._shared.knobs.address_not_found)
         return self._shown(known, now)
 
-    def _shown(self, address: DepositAddress, now: datetime) -> DepositAddress:
+    def _shown(self, address: DepositAddressRecord, now: datetime) -> DepositAddressRecord:
         """An address that is now shown to a client, which counts as a look if it is not ready."""
         if not self._up_to_date(address, now).is_ready:
-            address.looks += 1
+            address.reads += 1
         return address
 
-    def _up_to_date(self, address: DepositAddress, now: datetime) -> DepositAddress:
+    def _up_to_date(self, address: DepositAddressRecord, now: datetime) -> DepositAddressRecord:
         seconds, looks = self._shared.knobs.address_seconds, self._shared.knobs.address_looks
         address.is_ready = (
             address.is_ready
             or (seconds is not None and now >= address.requested_at + timedelta(seconds=seconds))
-            or (looks is not None and address.looks >= looks)
+            or (looks is not None and address.reads >= looks)
         )
         return address
 
-    def _make(self, wallet: Wallet, now: datetime) -> DepositAddress:
+    def _make(self, wallet: WalletRecord, now: datetime) -> DepositAddressRecord:
         name = f"{self._shared.region}/{wallet.currency}/{wallet.net_type}"
         digest = hashlib.sha256(name.encode()).hexdigest()
-        return DepositAddress(
+        return DepositAddressRecord(
             currency=wallet.currency,
             net_type=wallet.net_type,
             deposit_address=f"Fake{wallet.net_type.title()}DepositAddress{digest[:16]}",

@@ -7,10 +7,10 @@ from typing import Final
 
 import attrs
 
-from upbit_async.sandbox.exchange.plan import Plan
-from upbit_async.sandbox.exchange.transfers import Transfer
+from upbit_async.sandbox.exchange.transfers import TransferRecord
+from upbit_async.sandbox.exchange.transitions import Transitions
 
-__all__ = ["SUSPECTED", "Arrival", "Deposit"]
+__all__ = ["SUSPECTED", "Arrival", "DepositRecord"]
 
 SUSPECTED: Final = "TRAVEL_RULE_SUSPECTED"
 """The state in which money has arrived, but is held up until it is known whose it was."""
@@ -39,12 +39,12 @@ class Arrival:
     txid: str | None = None
     transaction_type: str = "default"
     vasp_name: str | None = None
-    plan: Plan | None = None
+    transitions: Transitions | None = None
     uuid: str | None = None
 
 
 @attrs.define(kw_only=True)
-class Deposit(Transfer):
+class DepositRecord(TransferRecord):
     """One deposit as the exchange knows it, which is more than it tells.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from upbit_async.sandbox.knobs import Named
+from upbit_async.sandbox.knobs import ErrorSpec
 
 __all__ = [
     "ADDRESS_NOT_REGISTERED",
@@ -17,11 +17,11 @@ __all__ = [
     "message_for",
 ]
 
-INVALID_PARAMETER: Final = Named(400, "invalid_parameter")
-ADDRESS_NOT_REGISTERED: Final = Named(400, "withdraw_address_not_registered")
-ALREADY_HAVE_DEPOSIT: Final = Named(400, "already_have_deposit_transaction")
-WITHDRAW_NOT_FOUND: Final = Named(404, "withdraw_not_found")
-DEPOSIT_NOT_FOUND: Final = Named(404, "deposit_not_found")
+INVALID_PARAMETER: Final = ErrorSpec(400, "invalid_parameter")
+ADDRESS_NOT_REGISTERED: Final = ErrorSpec(400, "withdraw_address_not_registered")
+ALREADY_HAVE_DEPOSIT: Final = ErrorSpec(400, "already_have_deposit_transaction")
+WITHDRAW_NOT_FOUND: Final = ErrorSpec(404, "withdraw_not_found")
+DEPOSIT_NOT_FOUND: Final = ErrorSpec(404, "deposit_not_found")
 
 # The Korean texts are published or were seen in answers, except for names that are not documented at all.
 _MESSAGES: Final = {
@@ -80,7 +80,7 @@ class Refusal(Exception):
         message: The ``error.message`` where it depends on the request, else ``None``: the usual text.
     """
 
-    def __init__(self, named: Named, message: str | None = None) -> None:
+    def __init__(self, named: ErrorSpec, message: str | None = None) -> None:
         super().__init__(named, message)
         self.status = named.status
         self.name = named.name
@@ -89,7 +89,7 @@ class Refusal(Exception):
 
 def invalid(*reasons: str) -> Refusal:
     """A ``validation_error`` that names every reason, joined by a comma as Upbit does."""
-    return Refusal(Named(400, "validation_error"), ", ".join(reasons))
+    return Refusal(ErrorSpec(400, "validation_error"), ", ".join(reasons))
 
 
 def message_for(name: str, *, korean: bool) -> str:

@@ -1,20 +1,21 @@
-"""The exchange: all its desks around one account."""
+"""The exchange: its services around one account."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from upbit_async.sandbox.exchange.deposit_addresses import AddressDesk
-from upbit_async.sandbox.exchange.deposit_desk import DepositDesk
+from upbit_async.sandbox.exchange.deposit_addresses import AddressService
+from upbit_async.sandbox.exchange.deposit_service import DepositService
 from upbit_async.sandbox.exchange.keys import Keys
-from upbit_async.sandbox.exchange.travel_rule import TravelRuleDesk
-from upbit_async.sandbox.exchange.withdrawal_desk import WithdrawalDesk
+from upbit_async.sandbox.exchange.transitions import Transitions
+from upbit_async.sandbox.exchange.travel_rule import TravelRuleService
+from upbit_async.sandbox.exchange.withdrawal_service import WithdrawalService
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from upbit_async.sandbox.exchange.assets import Wallet
-    from upbit_async.sandbox.exchange.shared import Shared
+    from upbit_async.sandbox.exchange.assets import WalletRecord
+    from upbit_async.sandbox.exchange.state import ExchangeState
 
 __all__ = ["Exchange"]
 
@@ -23,7 +24,8 @@ class Exchange:
     """One region's exchange with one account.
 
     Args:
-        shared: What its desks share.
+        state: State that its services share.
+        transitions: How new withdrawals progress, and new deposits unless it names states.
 
     Attributes:
         region: Which exchange.
@@ -32,33 +34,34 @@ class Exchange:
         wallets: What is listed.
         knobs: The undocumented choices.
         ledger: What really moved.
-        withdrawals: The desk for withdrawals.
-        deposits: The desk for deposits.
-        deposit_addresses: The desk for the account's own addresses.
-        travel_rule: The desk that verifies deposits.
+        withdrawals: The service for withdrawals.
+        deposits: The service for deposits.
+        deposit_addresses: The service for the account's own addresses.
+        travel_rule: The service that verifies deposits.
     """
 
-    def __init__(self, shared: Shared) -> None:
-        self.region = shared.region
-        self.account = shared.account
+    def __init__(self, state: ExchangeState, transitions: Transitions) -> None:
+        self.region = state.region
+        self.account = state.account
         self.keys = Keys()
-        self.wallets = shared.wallets
-        self.knobs = shared.knobs
-        self.ledger = shared.ledger
-        self.withdrawals = WithdrawalDesk(shared)
-        self.deposits = DepositDesk(shared)
-        self.deposit_addresses = AddressDesk(shared)
-        self.travel_rule = TravelRuleDesk(shared, self.deposits)
-        self._shared = shared
+        self.wallets = state.wallets
+        self.knobs = state.knobs
+        self.ledger = state.ledger
+        self.withdrawals = WithdrawalService(state, transitions)
+        common = Transitions.after_seconds() if transitions.names_states else transitions
+        self.deposits = DepositService(state, common)
+        self.deposit_addresses = AddressService(state)
+        self.travel_rule = TravelRuleService(state, self.deposits)
+        self._state = state
 
-    def wallet(self, currency: str, net_type: str) -> Wallet:
+    def wallet(self, currency: str, net_type: str) -> WalletRecord:
         """The wallet of a currency on a network.
 
         Raises:
             Refusal: It is not listed.
         """
-        return self._shared.wallet(currency, net_type)
+        return self._state.wallet(currency, net_type)
 
     def catch_up(self, now: datetime) -> None:
-        """Takes every step that has become due, in the order in which they were due."""
-        self._shared.timetable.catch_up(now)
+        """Apply every transition that has become due, in the order in which they were due."""
+        self._state.transition_queue.catch_up(now)

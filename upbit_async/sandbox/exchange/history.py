@@ -6,11 +6,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.exchange.deposit_addresses import DepositAddress
-from upbit_async.sandbox.exchange.deposits import SUSPECTED, Deposit
-from upbit_async.sandbox.exchange.plan import DEPOSIT_WAY, WITHDRAWAL_WAY, Journey, Plan
+from upbit_async.sandbox.exchange.deposit_addresses import DepositAddressRecord
+from upbit_async.sandbox.exchange.deposits import SUSPECTED, DepositRecord
 from upbit_async.sandbox.exchange.transfers import chain_txid
-from upbit_async.sandbox.exchange.withdrawals import GIVEN_BACK, Withdrawal
+from upbit_async.sandbox.exchange.transitions import (
+    DEPOSIT_STATES,
+    WITHDRAWAL_STATES,
+    Transitions,
+    TransitionState,
+)
+from upbit_async.sandbox.exchange.withdrawals import GIVEN_BACK, WithdrawalRecord
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.exchange.exchange import Exchange
@@ -51,7 +56,7 @@ def write_history(exchange: Exchange, now: datetime) -> None:
         exchange.deposits.records.add(_past_deposit(100 + number, state, created_at, exchange.region.fiat))
     for currency, address, memo in _ADDRESSES:
         exchange.deposit_addresses.add(
-            DepositAddress(
+            DepositAddressRecord(
                 currency=currency,
                 net_type=currency,
                 deposit_address=address,
@@ -62,11 +67,11 @@ def write_history(exchange: Exchange, now: datetime) -> None:
         )
 
 
-def _past_withdrawal(number: int, state: str, created_at: datetime) -> Withdrawal:
+def _past_withdrawal(number: int, state: str, created_at: datetime) -> WithdrawalRecord:
     uuid = _uuid(number)
     ended = state in {"DONE", "FAILED", "REJECTED"}
     amount, fee = Decimal("10.0"), Decimal("1.0")
-    return Withdrawal(
+    return WithdrawalRecord(
         uuid=uuid,
         currency="XRP",
         net_type="XRP",
@@ -81,15 +86,15 @@ def _past_withdrawal(number: int, state: str, created_at: datetime) -> Withdrawa
         done_at=created_at + timedelta(seconds=20) if ended else None,
         txid=chain_txid(uuid) if state == "DONE" else None,
         money="settled" if state == "DONE" else "released" if state in GIVEN_BACK else "held",
-        journey=Journey.begin(Plan.by_hand(), WITHDRAWAL_WAY, created_at),
+        progress=TransitionState.begin(Transitions.manual(), WITHDRAWAL_STATES, created_at),
     )
 
 
-def _past_deposit(number: int, state: str, created_at: datetime, fiat: str) -> Deposit:
+def _past_deposit(number: int, state: str, created_at: datetime, fiat: str) -> DepositRecord:
     """The accepted one is of fiat, as in the example of a listing; the others are of USDT on Tron."""
     of_fiat = state == "ACCEPTED"
     amount_text = "100000.0" if of_fiat else "35.72344"
-    return Deposit(
+    return DepositRecord(
         uuid=_uuid(number),
         currency=fiat if of_fiat else "USDT",
         net_type=None if of_fiat else "TRX",
@@ -101,7 +106,7 @@ def _past_deposit(number: int, state: str, created_at: datetime, fiat: str) -> D
         done_at=None if state in {"PROCESSING", "REFUNDING"} else created_at + timedelta(seconds=10),
         vasp_name=None if of_fiat else "Example Exchange A",
         credited=of_fiat,
-        journey=Journey.begin(Plan.by_hand(), DEPOSIT_WAY, created_at),
+        progress=TransitionState.begin(Transitions.manual(), DEPOSIT_STATES, created_at),
     )
 
 

@@ -9,11 +9,11 @@ from typing import Literal, overload
 
 import attrs
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Ledger", "LedgerEntry"]
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
+class LedgerEntry:
     """One movement of money.
 
     Attributes:
@@ -43,17 +43,17 @@ class Entry:
     at: datetime
 
 
-class Ledger(Sequence[Entry]):
+class Ledger(Sequence[LedgerEntry]):
     """Every movement of money since the sandbox was made, oldest first; nothing is ever taken back."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[LedgerEntry] = []
 
     @overload
-    def __getitem__(self, index: int) -> Entry: ...
+    def __getitem__(self, index: int) -> LedgerEntry: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
-    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+    def __getitem__(self, index: slice) -> Sequence[LedgerEntry]: ...
+    def __getitem__(self, index: int | slice) -> LedgerEntry | Sequence[LedgerEntry]:
         """One entry, or a copy of several."""
         return self._entries[index]
 
@@ -61,31 +61,31 @@ class Ledger(Sequence[Entry]):
         """How many entries there are."""
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[LedgerEntry]:
         """The entries as of now, oldest first."""
         return iter(tuple(self._entries))
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: LedgerEntry) -> None:
         """Writes one more entry."""
         self._entries.append(entry)
 
     @property
-    def created(self) -> tuple[Entry, ...]:
+    def created(self) -> tuple[LedgerEntry, ...]:
         """The withdrawals that were accepted."""
         return self._of("created")
 
     @property
-    def settled(self) -> tuple[Entry, ...]:
+    def settled(self) -> tuple[LedgerEntry, ...]:
         """The withdrawals whose money left the exchange."""
         return self._of("settled")
 
     @property
-    def released(self) -> tuple[Entry, ...]:
+    def released(self) -> tuple[LedgerEntry, ...]:
         """The withdrawals whose money was given back."""
         return self._of("released")
 
     @property
-    def credited(self) -> tuple[Entry, ...]:
+    def credited(self) -> tuple[LedgerEntry, ...]:
         """The deposits that became the account's."""
         return self._of("credited")
 
@@ -93,5 +93,5 @@ class Ledger(Sequence[Entry]):
         """How much of a currency left the account in all, fees included."""
         return sum((entry.total for entry in self.settled if entry.currency == currency), Decimal(0))
 
-    def _of(self, kind: str) -> tuple[Entry, ...]:
+    def _of(self, kind: str) -> tuple[LedgerEntry, ...]:
         return tuple(entry for entry in self._entries if entry.kind == kind)

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import attrs
 
-from upbit_async.sandbox.exchange.plan import Journey
+from upbit_async.sandbox.exchange.transitions import TransitionState
 
-__all__ = ["Transfer", "bank_txid", "chain_txid"]
+__all__ = ["TransferRecord", "bank_txid", "chain_txid"]
 
 
 @attrs.define(kw_only=True)
-class Transfer:
+class TransferRecord:
     """One transfer as the exchange knows it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Transfer:
     state: str
     created_at: datetime
     done_at: datetime | None = None
-    journey: Journey
+    progress: TransitionState
 
 
 def chain_txid(uuid: str) -> str:

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from upbit_async.sandbox.exchange.deposits import SUSPECTED, Deposit
+from upbit_async.sandbox.exchange.deposits import SUSPECTED, DepositRecord
 from upbit_async.sandbox.exchange.errors import ALREADY_HAVE_DEPOSIT, DEPOSIT_NOT_FOUND, Refusal
-from upbit_async.sandbox.exchange.shelf import Search
+from upbit_async.sandbox.exchange.transfer_store import Search
 
 if TYPE_CHECKING:
-    from upbit_async.sandbox.exchange.deposit_desk import DepositDesk
-    from upbit_async.sandbox.exchange.shared import Shared
+    from upbit_async.sandbox.exchange.deposit_service import DepositService
+    from upbit_async.sandbox.exchange.state import ExchangeState
 
-__all__ = ["TravelRuleDesk", "Vasp", "Verification"]
+__all__ = ["TravelRuleService", "VaspRecord", "Verification"]
 
 _VERIFIED: Final = "verified"
 
 
 @attrs.define(kw_only=True)
-class Vasp:
+class VaspRecord:
     """Another exchange that takes part; tests may change any member at any time.
 
     See https://global-docs.upbit.com/reference/list-travelrule-vasps.
@@ -51,11 +51,11 @@ class Verification:
         result: ``verified``, or another word.
     """
 
-    deposit: Deposit
+    deposit: DepositRecord
     result: str
 
 
-class TravelRuleDesk:
+class TravelRuleService:
     """Verifies deposits.
 
     Args:
@@ -66,10 +66,10 @@ class TravelRuleDesk:
         vasps: The exchanges that take part, in the order in which they are listed.
     """
 
-    def __init__(self, shared: Shared, deposits: DepositDesk) -> None:
+    def __init__(self, shared: ExchangeState, deposits: DepositService) -> None:
         self.vasps = [
-            Vasp(vasp_name="Example Exchange A", vasp_uuid="00000000-0000-4000-8000-000000000901"),
-            Vasp(
+            VaspRecord(vasp_name="Example Exchange A", vasp_uuid="00000000-0000-4000-8000-000000000901"),
+            VaspRecord(
                 vasp_name="Example Exchange B",
                 vasp_uuid="00000000-0000-4000-8000-000000000902",
                 withdrawable=False,
@@ -104,14 +104,14 @@ class TravelRuleDesk:
         vasp = self._vasp(vasp_uuid)
         return self._verify(deposit, vasp, (vasp.vasp_uuid, txid, currency, net_type), now)
 
-    def _vasp(self, uuid: str) -> Vasp:
+    def _vasp(self, uuid: str) -> VaspRecord:
         any_case = self._shared.knobs.uuids == "any case"
         for vasp in self.vasps:
             if vasp.vasp_uuid == uuid or (any_case and vasp.vasp_uuid.casefold() == uuid.casefold()):
                 return vasp
         raise Refusal(self._shared.knobs.unknown_vasp)
 
-    def _find(self, txid: str, currency: str, net_type: str, now: datetime) -> Deposit:
+    def _find(self, txid: str, currency: str, net_type: str, now: datetime) -> DepositRecord:
         wanted = Search(currency=currency, txids=frozenset({txid}), ascending=True)
         found = self._deposits.records.search(wanted, now, hidden_for=self._shared.knobs.get_delay)
         of_network = [deposit for deposit in found if deposit.net_type == net_type]
@@ -119,7 +119,9 @@ class TravelRuleDesk:
             raise Refusal(DEPOSIT_NOT_FOUND)
         return next((deposit for deposit in of_network if deposit.state == SUSPECTED), of_network[0])
 
-    def _verify(self, deposit: Deposit, vasp: Vasp, asked: tuple[str, ...], now: datetime) -> Verification:
+    def _verify(
+        self, deposit: DepositRecord, vasp: VaspRecord, asked: tuple[str, ...], now: datetime
+    ) -> Verification:
         knobs = self._shared.knobs
         last = self._verified_at.get(asked)
         if last is not None and now < last + timedelta(seconds=knobs.verification_interval):

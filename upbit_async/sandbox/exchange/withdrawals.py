@@ -7,9 +7,9 @@ from typing import Literal
 
 import attrs
 
-from upbit_async.sandbox.exchange.transfers import Transfer
+from upbit_async.sandbox.exchange.transfers import TransferRecord
 
-__all__ = ["GIVEN_BACK", "Order", "Withdrawal"]
+__all__ = ["GIVEN_BACK", "Order", "WithdrawalRecord"]
 
 GIVEN_BACK = frozenset({"FAILED", "CANCELLED", "REJECTED"})
 """The states in which the money is the account's again."""
@@ -41,7 +41,7 @@ class Order:
 
 
 @attrs.define(kw_only=True)
-class Withdrawal(Transfer):
+class WithdrawalRecord(TransferRecord):
     """One withdrawal as the exchange knows it, which is more than it tells.
 
     Attributes:
@@ -59,4 +59,4 @@ class Withdrawal(Transfer):
     @property
     def is_cancelable(self) -> bool:
         """Whether it may be cancelled right now; fiat never may."""
-        return self.net_type is not None and self.state in self.journey.plan.cancelable
+        return self.net_type is not None and self.state in self.progress.transitions.cancelable

@@ -1,5 +1,5 @@
 """What the exchange checks before a request reaches its route."""
 
-from upbit_async.sandbox.guard.guard import Guard, Pass
+from upbit_async.sandbox.guard.guard import AuthenticatedRequest, Guard
 
-__all__ = ["Guard", "Pass"]
+__all__ = ["AuthenticatedRequest", "Guard"]

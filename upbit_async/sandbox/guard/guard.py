@@ -12,27 +12,27 @@ from upbit_async.sandbox.guard.limits import Limits
 from upbit_async.sandbox.guard.nonces import Nonces
 from upbit_async.sandbox.guard.query_hash import check_query_hash
 from upbit_async.sandbox.guard.token import Token
-from upbit_async.sandbox.knobs import Knobs, Named
+from upbit_async.sandbox.knobs import ErrorSpec, Knobs
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from upbit_async.sandbox.exchange.keys import Keys
-    from upbit_async.sandbox.messages import Answer, Request
+    from upbit_async.sandbox.messages import SandboxRequest, SandboxResponse
 
-__all__ = ["Guard", "Pass"]
+__all__ = ["AuthenticatedRequest", "Guard"]
 
-_NO_TOKEN: Final = Named(401, "no_authorization_token")
-_UNKNOWN_KEY: Final = Named(401, "invalid_access_key")
-_EXPIRED_KEY: Final = Named(401, "expired_access_key")
-_WRONG_IP: Final = Named(401, "no_authorization_ip")
-_WITHDRAW_LOCKED: Final = Named(403, "open_api_withdraw_locked")
+_NO_TOKEN: Final = ErrorSpec(401, "no_authorization_token")
+_UNKNOWN_KEY: Final = ErrorSpec(401, "invalid_access_key")
+_EXPIRED_KEY: Final = ErrorSpec(401, "expired_access_key")
+_WRONG_IP: Final = ErrorSpec(401, "no_authorization_ip")
+_WITHDRAW_LOCKED: Final = ErrorSpec(403, "open_api_withdraw_locked")
 _PUBLIC_LIMIT: Final = 10
 """Calls per second, in every group of the quotation half."""
 
 
 @attrs.frozen(kw_only=True)
-class Pass:
+class AuthenticatedRequest:
     """A request whose sender is known.
 
     Attributes:
@@ -64,7 +64,7 @@ class Guard:
         self._limited = limited
         self._nonces = Nonces(knobs)
 
-    def identify(self, request: Request) -> Pass:
+    def identify(self, request: SandboxRequest) -> AuthenticatedRequest:
         """Who sent a request, before anything is verified.
 
         Raises:
@@ -77,9 +77,9 @@ class Guard:
         key = self._keys.find(token.access_key)
         if key is None:
             raise Refusal(_UNKNOWN_KEY)
-        return Pass(token=token, key=key)
+        return AuthenticatedRequest(token=token, key=key)
 
-    def is_authentic(self, sender: Pass | Refusal) -> bool:
+    def is_authentic(self, sender: AuthenticatedRequest | Refusal) -> bool:
         """Whether a request is signed with the secret key that belongs to its access key."""
         if isinstance(sender, Refusal):
             return False
@@ -89,23 +89,27 @@ class Guard:
             return False
         return True
 
-    def charge(self, request: Request, public_group: str | None, now: datetime) -> Answer | None:
+    def charge(
+        self, request: SandboxRequest, public_group: str | None, now: datetime
+    ) -> SandboxResponse | None:
         """Charges the account, or for a public call its address; the answer of a call that is too many."""
         return self._budget(request, public_group).charge(now) if self._limited else None
 
     def headers(
-        self, request: Request, public_group: str | None, now: datetime
+        self, request: SandboxRequest, public_group: str | None, now: datetime
     ) -> tuple[tuple[str, str], ...]:
         """The headers that tell what is left; none when nothing is counted."""
         return (self._budget(request, public_group).header(now),) if self._limited else ()
 
-    def _budget(self, request: Request, public_group: str | None) -> Limits:
+    def _budget(self, request: SandboxRequest, public_group: str | None) -> Limits:
         if public_group is None:
             return self._limits
         limits = Limits(self._knobs, group=public_group, limit=_PUBLIC_LIMIT)
         return self._public_limits.setdefault((public_group, request.client_ip), limits)
 
-    def admit(self, request: Request, sender: Pass, permission: str | None, now: datetime) -> None:
+    def admit(
+        self, request: SandboxRequest, sender: AuthenticatedRequest, permission: str | None, now: datetime
+    ) -> None:
         """Verifies all that the token claims, and that the key may make this call.
 
         Raises:
@@ -126,6 +130,6 @@ class Guard:
         if permission == "withdraw" and key.withdraw_locked:
             raise Refusal(_WITHDRAW_LOCKED)
 
-    def accept(self, sender: Pass, now: datetime) -> None:
+    def accept(self, sender: AuthenticatedRequest, now: datetime) -> None:
         """Notes that a request was carried out, which uses up its nonce in any case."""
         self._nonces.burn(sender.key.access_key, sender.token.nonce, now)

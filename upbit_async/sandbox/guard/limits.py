@@ -11,14 +11,14 @@ from collections import deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from upbit_async.sandbox.messages import Answer
+from upbit_async.sandbox.messages import SandboxResponse
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.knobs import Knobs
 
 __all__ = ["Limits"]
 
-_TOO_MANY = Answer.of_error(429, "too_many_requests", "Too many API requests.")
+_TOO_MANY = SandboxResponse.of_error(429, "too_many_requests", "Too many API requests.")
 _SECOND = timedelta(seconds=1)
 _LONGEST_BAN = 1e9
 """Seconds, about 30 years: the end of a ban must be a time that a calendar knows."""
@@ -42,7 +42,7 @@ class Limits:
         self._bans = 0
         self._banned_until: datetime | None = None
 
-    def charge(self, now: datetime) -> Answer | None:
+    def charge(self, now: datetime) -> SandboxResponse | None:
         """Charges one call; the answer of a call that is refused, ``None`` for one that may go on."""
         if self._banned_until is not None and now < self._banned_until:
             return self._ban_answer(self._banned_until - now)
@@ -71,7 +71,7 @@ class Limits:
         while self._calls and (self._calls[0] < start if fixed else self._calls[0] <= start):
             self._calls.popleft()
 
-    def _strike(self, now: datetime) -> Answer:
+    def _strike(self, now: datetime) -> SandboxResponse:
         """A call beyond the budget: 429, or a ban for a client that was told often enough."""
         knobs = self._knobs
         oldest = now - timedelta(seconds=knobs.ban_memory)
@@ -82,7 +82,7 @@ class Limits:
         self._strikes.append(now)
         return _TOO_MANY.with_headers(self.header(now)) if knobs.remaining_on_429 else _TOO_MANY
 
-    def _ban(self, now: datetime) -> Answer:
+    def _ban(self, now: datetime) -> SandboxResponse:
         length = timedelta(seconds=self._ban_seconds())
         self._bans += 1
         self._strikes.clear()
@@ -95,12 +95,14 @@ class Limits:
         except OverflowError:
             return _LONGEST_BAN
 
-    def _ban_answer(self, left: timedelta) -> Answer:
+    def _ban_answer(self, left: timedelta) -> SandboxResponse:
         knobs = self._knobs
         seconds = math.ceil(left.total_seconds())
         if knobs.ban_body is not None:
             text = knobs.ban_body.replace("{seconds}", str(seconds))
-            return Answer(
+            return SandboxResponse(
                 418, text.encode(errors="backslashreplace"), (("Content-Type", "text/plain;charset=UTF-8"),)
             )
-        return Answer.of_error(418, knobs.ban_name, knobs.ban_message.replace("{seconds}", str(seconds)))
+        return SandboxResponse.of_error(
+            418, knobs.ban_name, knobs.ban_message.replace("{seconds}", str(seconds))
+        )

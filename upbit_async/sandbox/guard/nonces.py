@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from upbit_async.sandbox.exchange.errors import Refusal
-from upbit_async.sandbox.knobs import Knobs, Named
+from upbit_async.sandbox.knobs import ErrorSpec, Knobs
 
 __all__ = ["Nonces"]
 
-_NONCE_USED: Final = Named(401, "nonce_used")
+_NONCE_USED: Final = ErrorSpec(401, "nonce_used")
 
 
 class Nonces:

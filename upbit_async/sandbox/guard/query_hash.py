@@ -13,21 +13,21 @@ from urllib.parse import unquote_plus
 
 from upbit_async.sandbox.body import Body, Member
 from upbit_async.sandbox.exchange.errors import INVALID_PARAMETER, Refusal
-from upbit_async.sandbox.knobs import Knobs, Named
+from upbit_async.sandbox.knobs import ErrorSpec, Knobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from upbit_async.sandbox.guard.token import Token
-    from upbit_async.sandbox.messages import Request
+    from upbit_async.sandbox.messages import SandboxRequest
 
 __all__ = ["check_query_hash"]
 
-_INVALID_QUERY_PAYLOAD: Final = Named(401, "invalid_query_payload")
+_INVALID_QUERY_PAYLOAD: Final = ErrorSpec(401, "invalid_query_payload")
 _ALGORITHMS: Final = {"SHA256": hashlib.sha256, "SHA384": hashlib.sha384, "SHA512": hashlib.sha512}
 
 
-def check_query_hash(request: Request, token: Token, knobs: Knobs) -> None:
+def check_query_hash(request: SandboxRequest, token: Token, knobs: Knobs) -> None:
     """Checks that the token covers the request's parameters.
 
     Raises:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 import attrs
 
 from upbit_async.sandbox.exchange.errors import Refusal
-from upbit_async.sandbox.knobs import Named
+from upbit_async.sandbox.knobs import ErrorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["JWT_VERIFICATION", "Token"]
 
-JWT_VERIFICATION: Final = Named(401, "jwt_verification")
+JWT_VERIFICATION: Final = ErrorSpec(401, "jwt_verification")
 _DIGESTS: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 

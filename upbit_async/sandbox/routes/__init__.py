@@ -15,12 +15,12 @@ from upbit_async.sandbox.routes import (
     withdraw_order,
     withdraws,
 )
-from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.route import Route, RouteContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ROUTES", "Call", "Route"]
+__all__ = ["ROUTES", "Route", "RouteContext"]
 
 ROUTES: Final[Mapping[tuple[str, str], Route]] = {
     (route.method, route.path): route

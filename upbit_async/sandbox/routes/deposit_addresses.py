@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from upbit_async.sandbox.body import Body
 from upbit_async.sandbox.routes.parameters import Members, Query
-from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.route import Route, RouteContext
 from upbit_async.sandbox.views import deposit_address_view
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.knobs import Knobs
-    from upbit_async.sandbox.messages import Answer
+    from upbit_async.sandbox.messages import SandboxResponse
 
 __all__ = ["ROUTES"]
 
 
-def _generate(call: Call) -> Answer:
+def _generate(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/create-deposit-address."""
     members, knobs = Members(Body.of(call.request)), call.exchange.knobs
     currency, net_type = members.text("currency"), members.text("net_type")
@@ -32,13 +32,13 @@ def _permission(knobs: Knobs) -> str:
     return knobs.address_permission
 
 
-def _list(call: Call) -> Answer:
+def _list(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/list-deposit-addresses."""
     ready = call.exchange.deposit_addresses.ready(call.now)
     return call.answer(200, [deposit_address_view(address) for address in ready])
 
 
-def _get(call: Call) -> Answer:
+def _get(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/get-deposit-address."""
     query = Query(call.request.parameters)
     currency, net_type = query.required("currency"), query.required("net_type")

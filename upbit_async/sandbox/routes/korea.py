@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
 from upbit_async.sandbox.exchange.deposits import Arrival
-from upbit_async.sandbox.exchange.plan import Plan
+from upbit_async.sandbox.exchange.transitions import Transitions
 from upbit_async.sandbox.routes.parameters import Members
-from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.route import Route, RouteContext
 from upbit_async.sandbox.views import api_key_view, deposit_view, withdrawal_view
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from upbit_async.sandbox.messages import Answer
+    from upbit_async.sandbox.messages import SandboxResponse
 
 __all__ = ["ROUTES"]
 
@@ -23,19 +23,19 @@ _REGIONS: Final = frozenset({Region.KR})
 _SECOND_FACTORS: Final = ("kakao", "naver", "hana")
 
 
-def _keys(call: Call) -> Answer:
+def _keys(call: RouteContext) -> SandboxResponse:
     """https://docs.upbit.com/kr/reference/list-api-keys."""
     return call.answer(200, [api_key_view(key) for key in call.exchange.keys])
 
 
-def _withdraw(call: Call) -> Answer:
+def _withdraw(call: RouteContext) -> SandboxResponse:
     """https://docs.upbit.com/kr/reference/withdraw-krw."""
     knobs = call.exchange.knobs
     record = call.exchange.withdrawals.withdraw_fiat(*_amount(call), call.now)
     return call.answer(knobs.post_status, withdrawal_view(record, knobs))
 
 
-def _deposit(call: Call) -> Answer:
+def _deposit(call: RouteContext) -> SandboxResponse:
     """https://docs.upbit.com/kr/reference/deposit-krw: it waits for a hand, the user's in the app."""
     knobs = call.exchange.knobs
     amount, amount_text = _amount(call)
@@ -44,13 +44,13 @@ def _deposit(call: Call) -> Answer:
         net_type=None,
         amount=amount,
         amount_text=amount_text,
-        plan=Plan.by_hand(),
+        transitions=Transitions.manual(),
     )
     record = call.exchange.deposits.arrive(arrival, call.now)
     return call.answer(knobs.post_status, deposit_view(record, knobs))
 
 
-def _amount(call: Call) -> tuple[Decimal, str]:
+def _amount(call: RouteContext) -> tuple[Decimal, str]:
     members = Members(Body.of(call.request))
     amount, amount_text = members.amount("amount")
     members.choice("two_factor_type", _SECOND_FACTORS)

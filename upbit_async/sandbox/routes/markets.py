@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.region import Region
-from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.route import Route, RouteContext
 
 if TYPE_CHECKING:
-    from upbit_async.sandbox.messages import Answer, Json
+    from upbit_async.sandbox.messages import Json, SandboxResponse
 
 __all__ = ["ROUTES"]
 
@@ -37,7 +37,7 @@ _NO_BOOLEAN: Final[Json] = {
 }
 
 
-def _markets(call: Call) -> Answer:
+def _markets(call: RouteContext) -> SandboxResponse:
     said = dict(call.request.parameters).get("is_details") or "false"
     if said not in {"true", "false"}:
         return call.answer(400, _NO_BOOLEAN)

@@ -10,13 +10,13 @@ import attrs
 from upbit_async.region import Region
 from upbit_async.sandbox.exchange.exchange import Exchange
 from upbit_async.sandbox.knobs import Knobs
-from upbit_async.sandbox.messages import Answer, Json, Request
+from upbit_async.sandbox.messages import Json, SandboxRequest, SandboxResponse
 
-__all__ = ["Call", "Route"]
+__all__ = ["Route", "RouteContext"]
 
 
 @attrs.frozen(kw_only=True)
-class Call:
+class RouteContext:
     """A request that was let through.
 
     Attributes:
@@ -25,13 +25,13 @@ class Call:
         now: The present time (aware, UTC).
     """
 
-    request: Request
+    request: SandboxRequest
     exchange: Exchange
     now: datetime
 
-    def answer(self, status: int, value: Json) -> Answer:
+    def answer(self, status: int, value: Json) -> SandboxResponse:
         """Answer with JSON, with its nulls or without, by knob."""
-        return Answer.of_json(
+        return SandboxResponse.of_json(
             status, value if self.exchange.knobs.nulls == "present" else _without_nulls(value)
         )
 
@@ -53,7 +53,7 @@ class Route:
     method: str
     path: str
     permission: str | Callable[[Knobs], str] | None
-    answer: Callable[[Call], Answer]
+    answer: Callable[[RouteContext], SandboxResponse]
     public_group: str | None = attrs.field(default=None, kw_only=True)
     regions: frozenset[Region] = attrs.field(default=frozenset(Region), kw_only=True)
 

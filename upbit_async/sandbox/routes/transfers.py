@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import attrs
 
 from upbit_async.sandbox.exchange.errors import INVALID_PARAMETER, Refusal
-from upbit_async.sandbox.exchange.shelf import Search
-from upbit_async.sandbox.exchange.transfers import Transfer
+from upbit_async.sandbox.exchange.transfer_store import Search
+from upbit_async.sandbox.exchange.transfers import TransferRecord
 from upbit_async.sandbox.routes.parameters import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from upbit_async.sandbox.exchange.desk import Desk
+    from upbit_async.sandbox.exchange.transfer_service import TransferService
     from upbit_async.sandbox.knobs import Knobs
-    from upbit_async.sandbox.messages import Answer, Json
-    from upbit_async.sandbox.routes.route import Call
+    from upbit_async.sandbox.messages import Json, SandboxResponse
+    from upbit_async.sandbox.routes.route import RouteContext
 
 __all__ = ["get_transfer", "list_transfers"]
 
 _MOST_IDS = 100
 _MOST_ROWS = 100
 
-T = TypeVar("T", bound=Transfer)
+T = TypeVar("T", bound=TransferRecord)
 View: TypeAlias = "Callable[[T, Knobs], dict[str, Json]]"
 
 
-def list_transfers(call: Call, desk: Desk[T], view: View[T]) -> Answer:
+def list_transfers(call: RouteContext, desk: TransferService[T], view: View[T]) -> SandboxResponse:
     """The transfers that the query asks for; each of them was looked at.
 
     Raises:
@@ -40,15 +40,15 @@ def list_transfers(call: Call, desk: Desk[T], view: View[T]) -> Answer:
     records = desk.records.search(wanted, call.now, hidden_for=knobs.list_delay)
     rows: list[Json] = [_row(record, wanted, view(record, knobs)) for record in records]
     for record in records:
-        desk.look_at(record, call.now)
+        desk.read(record, call.now)
     return call.answer(200, rows)
 
 
-def _row(record: Transfer, wanted: Search, view: dict[str, Json]) -> dict[str, Json]:
+def _row(record: TransferRecord, wanted: Search, view: dict[str, Json]) -> dict[str, Json]:
     return view | {"created_at": None} if wanted.is_undated(record) else view
 
 
-def _wanted(call: Call, desk: Desk[T]) -> Search:
+def _wanted(call: RouteContext, desk: TransferService[T]) -> Search:
     query, knobs = Query(call.request.parameters), call.exchange.knobs
     wanted = Search(
         currency=query.text("currency"),
@@ -90,7 +90,7 @@ def _with_cursors_and_filters(wanted: Search, knobs: Knobs, query: Query) -> Sea
     return wanted
 
 
-def _cursor(call: Call, desk: Desk[T], uuid: str | None) -> str | None:
+def _cursor(call: RouteContext, desk: TransferService[T], uuid: str | None) -> str | None:
     if uuid is None or (uuid := desk.id_of(uuid)) in desk.records:
         return uuid
     if call.exchange.knobs.unknown_cursor == "refused":
@@ -98,7 +98,7 @@ def _cursor(call: Call, desk: Desk[T], uuid: str | None) -> str | None:
     return None
 
 
-def get_transfer(call: Call, desk: Desk[T], view: View[T]) -> dict[str, Json]:
+def get_transfer(call: RouteContext, desk: TransferService[T], view: View[T]) -> dict[str, Json]:
     """The transfer that the query names, without an id the latest one; it was looked at.
 
     Raises:
@@ -114,5 +114,5 @@ def get_transfer(call: Call, desk: Desk[T], view: View[T]) -> dict[str, Json]:
     )
     record = desk.find_first(wanted, call.now)
     seen = view(record, call.exchange.knobs)
-    desk.look_at(record, call.now)
+    desk.read(record, call.now)
     return seen

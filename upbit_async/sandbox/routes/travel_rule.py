@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Final
 from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
 from upbit_async.sandbox.routes.parameters import Members
-from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.route import Route, RouteContext
 from upbit_async.sandbox.views import vasp_view, verification_view
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.exchange.travel_rule import Verification
-    from upbit_async.sandbox.messages import Answer
+    from upbit_async.sandbox.messages import SandboxResponse
 
 __all__ = ["ROUTES"]
 
 _REGIONS: Final = frozenset({Region.SG, Region.KR})
 
 
-def _vasps(call: Call) -> Answer:
+def _vasps(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/list-travelrule-vasps."""
     return call.answer(200, [vasp_view(vasp) for vasp in call.exchange.travel_rule.vasps])
 
 
-def _by_uuid(call: Call) -> Answer:
+def _by_uuid(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/verify-travelrule-by-uuid."""
     members = Members(Body.of(call.request))
     deposit_uuid, vasp_uuid = members.text("deposit_uuid"), members.text("vasp_uuid")
@@ -32,7 +32,7 @@ def _by_uuid(call: Call) -> Answer:
     return _answer(call, call.exchange.travel_rule.verify_by_uuid(deposit_uuid, vasp_uuid, call.now))
 
 
-def _by_txid(call: Call) -> Answer:
+def _by_txid(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/verify-travelrule-by-txid."""
     members = Members(Body.of(call.request))
     vasp_uuid, txid = members.text("vasp_uuid"), members.text("txid")
@@ -42,7 +42,7 @@ def _by_txid(call: Call) -> Answer:
     return _answer(call, verification)
 
 
-def _answer(call: Call, verification: Verification) -> Answer:
+def _answer(call: RouteContext, verification: Verification) -> SandboxResponse:
     return call.answer(call.exchange.knobs.post_status, verification_view(verification))
 
 

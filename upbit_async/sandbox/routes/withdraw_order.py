@@ -8,11 +8,11 @@ from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
 from upbit_async.sandbox.exchange.withdrawals import Order
 from upbit_async.sandbox.routes.parameters import Members, Query
-from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.route import Route, RouteContext
 from upbit_async.sandbox.views import withdrawal_view
 
 if TYPE_CHECKING:
-    from upbit_async.sandbox.messages import Answer
+    from upbit_async.sandbox.messages import SandboxResponse
 
 __all__ = ["ROUTES"]
 
@@ -23,14 +23,14 @@ _BENEFICIARY: Final = (
 )
 
 
-def _withdraw(call: Call) -> Answer:
+def _withdraw(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/withdraw."""
     exchange = call.exchange
     record = exchange.withdrawals.withdraw(_order(call), call.now)
     return call.answer(exchange.knobs.post_status, withdrawal_view(record, exchange.knobs))
 
 
-def _order(call: Call) -> Order:
+def _order(call: RouteContext) -> Order:
     exchange = call.exchange
     members = Members(Body.of(call.request))
     currency, net_type = members.text("currency"), members.text("net_type")
@@ -51,7 +51,7 @@ def _order(call: Call) -> Order:
     return order
 
 
-def _cancel(call: Call) -> Answer:
+def _cancel(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/cancel-withdrawal."""
     exchange, query = call.exchange, Query(call.request.parameters)
     uuid = query.required("uuid")

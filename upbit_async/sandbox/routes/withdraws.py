@@ -5,31 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.sandbox.routes.parameters import Query
-from upbit_async.sandbox.routes.route import Call, Route
+from upbit_async.sandbox.routes.route import Route, RouteContext
 from upbit_async.sandbox.routes.transfers import get_transfer, list_transfers
 from upbit_async.sandbox.views import address_view, chance_view, withdrawal_view
 
 if TYPE_CHECKING:
-    from upbit_async.sandbox.exchange.withdrawals import Withdrawal
+    from upbit_async.sandbox.exchange.withdrawals import WithdrawalRecord
     from upbit_async.sandbox.knobs import Knobs
-    from upbit_async.sandbox.messages import Answer, Json
+    from upbit_async.sandbox.messages import Json, SandboxResponse
 
 __all__ = ["ROUTES"]
 
 
-def _list(call: Call) -> Answer:
+def _list(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/list-withdrawals."""
     return list_transfers(call, call.exchange.withdrawals, _row)
 
 
-def _row(record: Withdrawal, knobs: Knobs) -> dict[str, Json]:
+def _row(record: WithdrawalRecord, knobs: Knobs) -> dict[str, Json]:
     view = withdrawal_view(record, knobs)
     if not knobs.list_net_type:
         view.pop("net_type", None)
     return view
 
 
-def _get(call: Call) -> Answer:
+def _get(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/get-withdrawal."""
     view = get_transfer(call, call.exchange.withdrawals, withdrawal_view)
     if not call.exchange.knobs.single_get_net_type:
@@ -37,7 +37,7 @@ def _get(call: Call) -> Answer:
     return call.answer(200, view)
 
 
-def _chance(call: Call) -> Answer:
+def _chance(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/available-withdrawal-information."""
     query = Query(call.request.parameters)
     currency, net_type = query.required("currency"), query.required("net_type")
@@ -46,7 +46,7 @@ def _chance(call: Call) -> Answer:
     return call.answer(200, chance_view(call.exchange, wallet))
 
 
-def _addresses(call: Call) -> Answer:
+def _addresses(call: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/list-withdrawal-addresses."""
     exchange = call.exchange
     return call.answer(200, [address_view(item, exchange.region) for item in exchange.account.addresses])

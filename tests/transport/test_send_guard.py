@@ -1,0 +1,136 @@
+"""Who goes along with a withdrawal is asked what to sign it with, and whether its first byte may leave."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import httpx
+import httpx2
+import pytest
+from clients import WITHDRAWAL, client_for, withdrawal_json
+from fault_server import Connection, FaultServer, http, serve
+
+from upbit_async import errors
+from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
+from upbit_async.protocol.send_guard import SigningParams
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+
+
+@attrs.define
+class Guard:
+    """An escort that does as a test says."""
+
+    lets_go: bool = True
+    raises: Exception | None = None
+    breaks: Exception | None = None
+    told: list[str] = attrs.field(factory=list[str])
+
+    async def signing_params(self) -> SigningParams:
+        self.told.append("signing_params")
+        if self.raises is not None:
+            raise self.raises
+        return SigningParams(nonce="the nonce", algorithm="HS512")
+
+    async def may_send(self) -> bool:
+        self.told.append("may_send")
+        if self.breaks is not None:
+            raise self.breaks
+        return self.lets_go
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[FaultServer]:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await connection.send(http(201, withdrawal_json()))
+
+    async with serve(behaviour) as server:
+        yield server
+
+
+@pytest.fixture(params=["own", "httpx", "httpx2"])
+async def options(request: pytest.FixtureRequest) -> AsyncGenerator[dict[str, Any]]:
+    if request.param == "own":
+        yield {}
+        return
+    library: Any = {"httpx": httpx, "httpx2": httpx2}[request.param]
+    async with library.AsyncClient() as client:
+        yield {"http": client}
+
+
+async def test_a_withdrawal_is_signed_as_its_escort_says(
+    server: FaultServer, options: dict[str, Any]
+) -> None:
+    guard = Guard()
+    async with client_for(server.url, **options) as client:
+        record = await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
+        assert record.uuid
+        assert client.transport.answered == set()  # an escort keeps account by itself
+        await client.withdraws.create(**WITHDRAWAL)
+        assert client.transport.answered == {record.uuid}
+    token = server.requests[0].split(b"Bearer ")[1].split(b"\r\n")[0]
+    head, claims = (json.loads(urlsafe_b64decode(part + b"==")) for part in token.split(b".")[:2])
+    assert (head["alg"], claims["nonce"]) == ("HS512", "the nonce")
+    assert guard.told[:2] == ["signing_params", "may_send"]
+
+
+@pytest.mark.parametrize(
+    "guard", [Guard(lets_go=False), Guard(breaks=RuntimeError("odd"))], ids=["no", "breaks"]
+)
+async def test_what_is_not_released_does_not_leave(
+    server: FaultServer, options: dict[str, Any], guard: Guard
+) -> None:
+    guard = attrs.evolve(guard, told=[])
+    async with client_for(server.url, **options) as client:
+        with pytest.raises(errors.NotSent) as caught:
+            await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
+    assert not caught.value.may_have_executed
+    assert server.requests == []
+    assert guard.told.count("signing_params") == 1  # it is sent once, whatever the policy says of repetition
+
+
+async def test_what_can_not_be_sealed_does_not_leave_and_raises_as_it_is(
+    server: FaultServer, options: dict[str, Any]
+) -> None:
+    guard = Guard(raises=LookupError("no seal"))
+    async with client_for(server.url, **options) as client:
+        with pytest.raises(LookupError, match="no seal"):
+            await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
+        assert server.requests == []
+        await client.withdraws.create(**WITHDRAWAL)  # and nothing is held for good
+    assert guard.told == ["signing_params"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (429, b'{"error":{"name":"too_many_requests","message":""}}', errors.RateLimited),
+        (503, b"", errors.OutcomeUnknown),
+        (401, b'{"error":{"name":"nonce_used","message":""}}', errors.OutcomeUnknown),
+        (
+            400,
+            b'{"error":{"name":"x","message":"no TFakeTronWithdrawAddressFakeFakeFa here"}}',
+            errors.ValidationError,
+        ),
+    ],
+)
+async def test_whether_to_repeat_it_is_for_others_to_say(
+    status: int, body: bytes, kind: type[errors.UpbitError]
+) -> None:
+    async def behaviour(connection: Connection, request: bytes) -> None:
+        await connection.send(http(status, body))
+
+    async with serve(behaviour) as server, client_for(server.url) as client:
+        with pytest.raises(kind) as caught:
+            await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=Guard())
+        assert len(server.requests) == 1
+    error = caught.value
+    assert "TFakeTron" not in str(error)
+    if isinstance(error, errors.OutcomeUnknown):
+        assert (error.status, error.name) == (status, "nonce_used" if status == 401 else "")

@@ -1,0 +1,135 @@
+"""Many wait, and some of them work for all.
+
+There is no background task. One waiter leads: it finds out what is to be done, and rests until there is
+something. Then it leaves the lead to another and does the work itself, so a few may work at once, and slow
+work holds up nobody else. All others sleep until they are told something, or the lead is theirs.
+
+Why no wake-up is lost. *If there are sleepers, nobody leads and there is a place to work, some waiter has been
+woken that has not run yet.* The lead falls vacant only in `_lead`, and a place only in `_serve_all`. Whoever
+leaves it goes on without yielding, either to `_pass_on`, which wakes a sleeper, or to take the lead anew. And
+whoever was woken, for whichever reason, takes the lead, finds it taken or no place free, or goes to `_pass_on`
+as well.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import anyio
+import anyio.lowlevel
+
+from upbit_async.polling.waker import Waker, new_waker
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["LeaderFollowers", "Waiter", "Work"]
+
+Work: TypeAlias = "Callable[[], Awaitable[None]]"
+"""Something to be done, once."""
+
+
+class Waiter(Protocol):
+    """Someone who waits, once at a time."""
+
+    @property
+    def served(self) -> bool:
+        """Whether there is something to tell."""
+        ...
+
+
+class LeaderFollowers:
+    """The waiters of one event loop.
+
+    Args:
+        find: Returns what is to be done now, or when to ask again, by the loop's clock.
+        max_polls: How many may work at once.
+    """
+
+    def __init__(self, find: Callable[[], Work | float], *, max_polls: int) -> None:
+        self.loop = anyio.lowlevel.current_token()
+        self._find = find
+        self._places = max_polls
+        self._led = False
+        self._sleepers: dict[Waiter, Waker] = {}
+        self._alarm: Waker | None = None
+        self._alarm_at = -math.inf
+
+    async def wait(self, waiter: Waiter) -> None:
+        """Return when the waiter is served; until then sleep, lead, or work for everyone."""
+        try:
+            while not waiter.served:
+                if self._led or not self._places:
+                    bell = self._sleepers[waiter] = new_waker()
+                    try:
+                        await bell.wait()
+                    finally:
+                        self._sleepers.pop(waiter, None)
+                else:
+                    await self._serve_all(waiter)
+        finally:
+            self._pass_on()
+
+    def tell(self, waiter: Waiter) -> None:
+        """Wake the waiter, if it sleeps or rests."""
+        bell = self._sleepers.pop(waiter, None)
+        if bell is not None:
+            bell.set()
+
+    def rouse(self, when: float) -> None:
+        """End the leader's rest, if it would last beyond a moment."""
+        if self._alarm is not None and when < self._alarm_at and self._runs():
+            self._alarm.set()
+
+    async def _serve_all(self, waiter: Waiter) -> None:
+        work = await self._lead(waiter)
+        if work is None:
+            return
+        self._places -= 1
+        self._pass_on()
+        try:
+            await work()
+        finally:
+            self._places += 1
+
+    async def _lead(self, waiter: Waiter) -> Work | None:
+        """Return what is to be done, or None if the waiter is served before there is anything."""
+        self._led = True
+        try:
+            while True:
+                await anyio.lowlevel.checkpoint()  # whoever begins to wait in this very tick comes along
+                if waiter.served:
+                    return None
+                found = self._find()
+                if not isinstance(found, (int, float)):
+                    return found
+                await self._rest(waiter, found)
+        finally:
+            self._led = False
+
+    async def _rest(self, waiter: Waiter, until: float) -> None:
+        self._alarm = bell = self._sleepers[waiter] = new_waker()
+        self._alarm_at = until
+        try:
+            with anyio.CancelScope(deadline=until):
+                await bell.wait()
+        finally:
+            self._alarm = None
+            self._sleepers.pop(waiter, None)
+
+    def _pass_on(self) -> None:
+        """Wake a sleeper to lead, if nobody leads and there is a place to work."""
+        if self._led or not self._places:
+            return
+        for sleeper in self._sleepers:
+            if self._runs():
+                self.tell(sleeper)
+            return
+
+    def _runs(self) -> bool:
+        # A coroutine that outlives its loop is closed by the garbage collector; nobody is left to be woken.
+        try:
+            return anyio.lowlevel.current_token() == self.loop
+        except anyio.NoEventLoopError:
+            return False

@@ -1,0 +1,39 @@
+"""The exchange at work: one lock, one clock, and books that are up to date whenever someone looks."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from datetime import datetime
+
+    from upbit_async.sandbox.exchange.exchange import Exchange
+
+__all__ = ["ExchangeLock"]
+
+
+class ExchangeLock:
+    """Holds the exchange and lets one at a time work with it.
+
+    Args:
+        exchange: The exchange.
+        clock: Tells the present time (aware, UTC).
+    """
+
+    def __init__(self, exchange: Exchange, clock: Callable[[], datetime]) -> None:
+        self.exchange = exchange
+        self._clock = clock
+        # A plain lock of threads: a served sandbox is worked on by its server's thread and by the test's.
+        # Nothing awaits while it is held.
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def at_work(self) -> Generator[datetime]:
+        """The present time, with everything done that was due until then, and nobody else at work."""
+        with self._lock:
+            now = self._clock()
+            self.exchange.catch_up(now)
+            yield now

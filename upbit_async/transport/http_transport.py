@@ -1,0 +1,315 @@
+"""The loop that ties it together: attempt, verdict, wait, and again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import random
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from upbit_async import errors, events
+from upbit_async.logs import logger
+from upbit_async.models import Intent, Withdrawal
+from upbit_async.protocol.message import compose
+from upbit_async.protocol.replies import Failure
+from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
+from upbit_async.transport.answer_proof import doubt_about, ids_in
+from upbit_async.transport.attempt import Attempter
+from upbit_async.transport.call import Call, ClientState, Outcome
+from upbit_async.transport.decoding import DecodedAnswer, Misfit, read_at_once, read_in_steps
+from upbit_async.transport.failures import error_for, too_soon, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from upbit_async.policy import RetryPolicy, Timeouts
+    from upbit_async.protocol.endpoint import Endpoint, Params
+    from upbit_async.protocol.replies import Answer
+    from upbit_async.protocol.send_guard import SendGuard
+    from upbit_async.protocol.token import Algorithm
+    from upbit_async.region import Region
+
+__all__ = ["HttpTransport"]
+
+T = TypeVar("T")
+
+_log = logger("upbit_async.http")
+
+
+class HttpTransport:
+    """Carries calls for one client; see `upbit_async.protocol.endpoint.Transport`.
+
+    Args:
+        shared: What all siblings share.
+        retry: How often and how patiently calls are repeated.
+        timeouts: How long calls may take.
+        observer: Is told what happens.
+    """
+
+    def __init__(
+        self, shared: ClientState, *, retry: RetryPolicy, timeouts: Timeouts, observer: events.Observer | None
+    ) -> None:
+        self.shared = shared
+        self.retry = retry
+        self.timeouts = timeouts
+        self.observer = observer
+        self._observer_failed = False
+        self._ignored: set[tuple[str, str]] = set()
+        self._attempter = Attempter(shared, timeouts, self.report)
+
+    @property
+    def region(self) -> Region:
+        """The region that is talked to."""
+        return self.shared.region
+
+    @property
+    def host(self) -> str:
+        """The host that is talked to, with its port if it is unusual."""
+        return self.shared.host
+
+    def claim(self, uuid: str, intent: Intent) -> None:
+        """Remember that an id is this intent's and no other's."""
+        self.shared.claim(uuid, intent)
+
+    def claimed_by_others(self, intent: Intent) -> set[str]:
+        """Return the ids that are known to be other intents'."""
+        return self.shared.claimed_by_others(intent)
+
+    def emit(self, event: events.Event) -> None:
+        """Tell the observer, if there is one; what it raises breaks nothing."""
+        if self.observer is None:
+            return
+        try:
+            self.observer(event)
+        except (KeyboardInterrupt, SystemExit):  # the program is asked to end
+            raise
+        except BaseException:  # noqa: BLE001 - a cancelled future of its own, say: the call goes on all the same
+            if not self._observer_failed:
+                self._observer_failed = True
+                _log.exception("the observer raised; this is reported once")
+
+    def report(self, event: type[events.Event], /, **about: Any) -> None:
+        """Make an event and tell it, if there is an observer."""
+        if self.observer is not None:
+            self.emit(event(host=self.host, **about))
+
+    def sibling(
+        self, *, retry: RetryPolicy | None, timeouts: Timeouts | None, observer: events.Observer | None
+    ) -> HttpTransport:
+        """Return a carrier that shares everything but what is given."""
+        return HttpTransport(
+            self.shared,
+            retry=retry or self.retry,
+            timeouts=timeouts or self.timeouts,
+            observer=observer or self.observer,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections, and refuse calls from now on."""
+        self.shared.closed = True
+        try:
+            await self.shared.tasks.aclose()
+        finally:
+            await self.shared.pool.aclose()
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """How tokens are signed."""
+        return "HS256" if self.shared.signer is None else self.shared.signer.algorithm
+
+    @property
+    def fingerprint(self) -> str:
+        """The first eight digits of `key_digest`, for people; empty if there is no key."""
+        return "" if self.shared.signer is None else self.shared.signer.fingerprint
+
+    @property
+    def key_digest(self) -> str:
+        """What tells the key from all other keys without giving it away; empty if there is none."""
+        return "" if self.shared.signer is None else self.shared.signer.key_digest
+
+    def derive_key(self, purpose: bytes) -> bytes:
+        """Return a key for a purpose of our own, which the secret key stands behind."""
+        return self.shared.derive_key(purpose)
+
+    @property
+    def answered(self) -> AbstractSet[str]:
+        """The ids that answers have told of what was made without an escort, in lower case."""
+        with self.shared.lock:
+            return frozenset(self.shared.answered)
+
+    @property
+    def unproven(self) -> AbstractSet[str]:
+        """The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case."""
+        with self.shared.lock:
+            return frozenset(self.shared.unproven)
+
+    @property
+    def bounds_connections(self) -> bool:
+        """Whether what must not happen twice leaves only on connections that are bounded."""
+        return self.shared.bounds.possible
+
+    async def call(
+        self, endpoint: Endpoint[T], params: Params | None = None, *, guard: SendGuard | None = None
+    ) -> T:
+        """Send one request, repeat it where that is safe, and return the decoded answer."""
+        call = self._begin(endpoint, params, guard)
+        if not endpoint.interval:
+            return await self._see_to(endpoint, call)
+        intervals = self.shared.cooldowns
+        if wait := intervals.book(call.identity, endpoint.interval):
+            raise too_soon(call, wait)
+        try:
+            return await self._see_to(endpoint, call)
+        finally:
+            intervals.settle(call.identity, endpoint.interval, counts=call.may_count)
+
+    async def _see_to(self, endpoint: Endpoint[T], call: Call) -> T:
+        while True:
+            call.attempt += 1
+            try:
+                outcome = await self._attempter.attempt(call, functools.partial(self._late, call))
+            except errors.UpbitError as refusal:
+                # Nothing may leave now; an earlier attempt may have.
+                refusal.may_have_executed |= call.may_have_executed
+                if isinstance(refusal, errors.APIError):
+                    refusal.endpoint = refusal.endpoint or call.asked
+                raise
+            ended = await self._end(endpoint, call, outcome)
+            del outcome  # whatever the answer echoes must be in no local of a frame that an error shows
+            if isinstance(ended, errors.UpbitError):
+                raise ended
+            if not isinstance(ended, _Again):
+                return ended
+            await anyio.sleep(ended.after)
+
+    async def _end(
+        self, endpoint: Endpoint[T], call: Call, outcome: Outcome
+    ) -> T | errors.UpbitError | _Again:
+        """Return the value, or the error to raise, or when to try again; nothing is raised here."""
+        if outcome.fault is None and outcome.answer is not None:
+            reading = await self._read(endpoint, call, outcome.answer)
+            return self._value(call, outcome.answer, reading)
+        wait = self._wait(call, outcome)
+        return error_for(self.shared, call, outcome) if wait is None else _Again(wait)
+
+    def _begin(self, endpoint: Endpoint[Any], params: Params | None, escort: SendGuard | None) -> Call:
+        region = self.shared.region
+        if endpoint.regions is not None and region not in endpoint.regions:
+            raise errors.ConfigurationError(
+                f"{endpoint.label} exists only in {', '.join(sorted(endpoint.regions))}; this client is for {region}"
+            )
+        if self.shared.signer is None:
+            names = f"UPBIT_{region.upper()}_ACCESS_KEY and UPBIT_{region.upper()}_SECRET_KEY"
+            raise errors.ConfigurationError(
+                f"{endpoint.label} must be signed, and there are no keys: pass credentials, or set {names}"
+            )
+        message = compose(endpoint.method, endpoint.path, params, space_as_plus=self.shared.space_as_plus)
+        intent = Intent(
+            endpoint=endpoint.label,
+            host=self.shared.host,
+            members=dict(message.members),
+            started_at=dt.datetime.now(dt.UTC),
+        )
+        return Call(endpoint, message, intent, anyio.current_time() + self.timeouts.total, escort)
+
+    def _wait(self, call: Call, outcome: Outcome) -> float | None:
+        """Say how long to wait before the next attempt, in seconds; None if there must be none."""
+        fault = outcome.fault
+        if fault is None or call.guard is not None:
+            return None
+        situation = Situation(call.endpoint.safety, fault, call.attempt, call.nonce_retried, outcome.hint)
+        wait = wait_before_retry(self.retry, situation, rand=random.random)
+        deadline = min(call.deadline, anyio.current_effective_deadline())
+        if wait is None or anyio.current_time() + wait >= deadline:
+            return None
+        call.retry_cost = self.shared.budget.spend(fault)
+        if call.retry_cost is None:
+            return None
+        call.nonce_retried |= fault is Failure.NONCE_USED
+        call.answer_was_lost |= leaves_doubt(fault)
+        self.report(
+            events.RetryPlanned, endpoint=call.asked, attempt=call.attempt, seconds=wait, fault=fault.value
+        )
+        return wait
+
+    async def _read(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> DecodedAnswer[T] | Misfit:
+        """Read an answer, and let other tasks run while a long one is read; what happens once is read at once."""
+        if not call.reads:
+            return read_at_once(endpoint, call, answer)
+        steps = read_in_steps(endpoint, call, answer)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast("DecodedAnswer[T] | Misfit", end.value)
+            await anyio.lowlevel.checkpoint()
+
+    def _value(self, call: Call, answer: Answer, reading: DecodedAnswer[T] | Misfit) -> T | errors.UpbitError:
+        self.shared.budget.succeed(call.retry_cost)
+        if isinstance(reading, Misfit):
+            error = unreadable(self.shared, call, answer, reading.path, reading.text)
+            if call.once:
+                _log.error("%s", error)
+            return error
+        record = reading.record
+        if call.once and not call.is_fresh and (doubt := doubt_about(self.shared, call, record)):
+            return unreadable(self.shared, call, attrs.evolve(answer, defect=doubt), "$", doubt)
+        if self.shared.injected:
+            self.shared.see(ids_in(answer.body))
+        if call.once and isinstance(record, Withdrawal):
+            if not call.is_fresh:
+                self.shared.doubt(record.uuid)
+            self.shared.take_answer(record.uuid, call.intent, escorted=call.guard is not None)
+        for field in reading.ignored:
+            self._report_ignored(call.asked, field)
+        for unread in reading.unreadable:
+            unread.uuid = unread.uuid and self.shared.scrub(unread.uuid)
+        return reading.value
+
+    def _report_ignored(self, endpoint: str, field: str) -> None:
+        if (endpoint, field) in self._ignored:
+            return
+        self._ignored.add((endpoint, field))
+        _log.warning(
+            "%s at %s: field %s holds a value that Upbit does not document, and reads as None; reported once",
+            endpoint,
+            self.host,
+            field,
+        )
+        self.report(events.FieldIgnored, endpoint=endpoint, field=field)
+
+    def _late(self, call: Call, outcome: Outcome, why: str) -> None:
+        """Take the answer of a request that must not happen twice, if its caller can't be given it.
+
+        Args:
+            call: The call.
+            outcome: What it came to.
+            why: What stands in the way.
+        """
+        result: object = None
+        if outcome.answer is None or outcome.fault is not None:
+            result = error_for(self.shared, call, outcome)
+        else:
+            reading = read_at_once(call.endpoint, call, outcome.answer)
+            result = self._value(call, outcome.answer, reading)
+        error = result if isinstance(result, errors.UpbitError) else None
+        _log.warning(
+            "%s: %s; it ended with: %s",
+            call.intent,
+            why,
+            error or f"uuid {getattr(result, 'uuid', None) or getattr(result, 'deposit_uuid', None)}",
+        )
+        self.report(
+            events.AnswerAfterCancellation, intent=call.intent, result=None if error else result, error=error
+        )
+
+
+@attrs.frozen
+class _Again:
+    """When to try again, in seconds from now."""
+
+    after: float
