@@ -1,4 +1,4 @@
-"""`UpbitClient`: one region's namespaces, and what they stand on."""
+"""`UpbitClient`: the namespaces of one region over one connection pool."""
 
 from __future__ import annotations
 

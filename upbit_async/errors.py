@@ -1,4 +1,4 @@
-"""Everything that can go wrong in operation.
+"""Errors that can occur in operation.
 
 ::
 

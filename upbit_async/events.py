@@ -1,4 +1,4 @@
-"""What an observer is told.
+"""Events that an observer receives.
 
 An observer is any callable that takes one event; it is called in the task in which things happen, so it
 should be quick. If it raises, that is logged once and the call goes on.

@@ -1,4 +1,4 @@
-"""What a user can tune, and the classes that say what may be repeated."""
+"""Settings of retries, timeouts and polling, and the safety classes of endpoints."""
 
 from __future__ import annotations
 

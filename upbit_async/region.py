@@ -1,4 +1,4 @@
-"""The exchanges that Upbit runs, one per country."""
+"""Upbit's exchanges, one per country."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys and base URLs from the environment, for what the user did not pass.
+"""Keys and base URLs from environment variables.
 
 Nothing here fails open. A variable that is set but empty is an error and never means "the next one", or an
 expansion that went wrong would sign with another account's key or call the real exchange. The keys of one

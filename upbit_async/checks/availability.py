@@ -1,4 +1,4 @@
-"""Whether wallet and account let withdrawals out."""
+"""Whether the wallet and the account allow withdrawals. Pure."""
 
 from __future__ import annotations
 

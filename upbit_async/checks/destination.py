@@ -1,4 +1,4 @@
-"""Which registered address a withdrawal goes to: exactly one, or none."""
+"""Selection of the registered address that a withdrawal goes to. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a withdrawal is what was asked for, and on which side of its amount the fee is. Pure.
+"""Whether a withdrawal is what was asked for, and whether its amount includes the fee. Pure.
 
 It is undocumented whether the amount that Upbit shows contains the fee, so an amount that differs by exactly the
 fee is no contradiction.

@@ -1,4 +1,4 @@
-"""What became of a withdrawal whose answer was lost. Pure.
+"""Search for the withdrawal whose answer was lost. Pure.
 
 Upbit knows no key against repetition and shows no destination, so all that can be done is to look for a new
 withdrawal of the same kind. See https://global-docs.upbit.com/reference/list-withdrawals.

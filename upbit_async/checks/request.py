@@ -1,4 +1,4 @@
-"""What a preflight is asked to judge."""
+"""The request that a preflight judges."""
 
 from __future__ import annotations
 

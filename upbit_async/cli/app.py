@@ -1,4 +1,4 @@
-"""The command line: what can be asked for, and how an answer becomes an exit code."""
+"""Command line: options, and exit codes for what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``upbit-async demo``: a withdrawal on a sandbox, told step by step.
+"""``upbit-async demo``: a withdrawal on a sandbox, step by step.
 
 It follows https://global-docs.upbit.com/docs/digital-asset-withdrawal, with what every user has and no more.
 """

@@ -1,4 +1,4 @@
-"""How things look: with colours on a terminal, as plain lines elsewhere."""
+"""Terminal output: colours on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

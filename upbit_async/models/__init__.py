@@ -1,4 +1,4 @@
-"""What Upbit says: frozen classes with Upbit's own field names.
+"""Models of Upbit's answers: frozen classes with Upbit's own field names.
 
 Amounts are `decimal.Decimal`, times are aware `datetime.datetime`, and states are open enums: a word that
 is younger than this library is a value whose ``known`` is False. Null and absent read alike.

@@ -1,4 +1,4 @@
-"""What the models share: amounts, times and open enums."""
+"""Types that the models share: amounts, times and open enums."""
 
 from __future__ import annotations
 

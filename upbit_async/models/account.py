@@ -1,4 +1,4 @@
-"""What Upbit says of balances."""
+"""Model of a balance."""
 
 from __future__ import annotations
 

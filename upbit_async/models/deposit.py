@@ -1,4 +1,4 @@
-"""What Upbit says of deposits."""
+"""Models of deposits and deposit addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request meant to do, kept for the case that its answer is lost."""
+"""What a request asked for, kept for the case that its answer is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a withdrawal was not tried."""
+"""Reason why a withdrawal was not attempted."""
 
 from __future__ import annotations
 

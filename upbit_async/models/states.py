@@ -1,4 +1,4 @@
-"""The states of wallets, chains and transfers."""
+"""States of wallets, chains and transfers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Upbit says under the travel rule: who sent a deposit must be known before it is credited."""
+"""Models of the travel rule: the exchanges that can identify the sender of a deposit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Upbit says of its wallets."""
+"""Model of a wallet's status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Upbit says of withdrawals."""
+"""Models of withdrawals, their limits and registered addresses."""
 
 from __future__ import annotations
 

@@ -9,19 +9,19 @@
 
 The modules, in the order in which one `Payouts.send` uses them:
 
-- `payouts`: what users call. `request`: what is asked for, and whether it is the same as before.
-- `books`: the repository of payouts. `journal`: the protocol of what keeps them, and `sqlite`: a file that does.
-- `driver`: takes one payout at a time as far as it gets. `turns`: keyed locks, so that equal calls share one attempt.
-- `sending`: authorisation and repeats. `unowned` and `baseline`: the account's newest withdrawals are compared with the
+- `payouts`: what users call. `arguments`: validation, and whether two calls ask for the same payment.
+- `repository`: applies and reports changes. `journal`: the interface of the store, and `sqlite`: a file.
+- `driver`: advances one payout. `keyed_lock`: lets concurrent calls with one key share an attempt.
+- `sending`: authorisation and repeats. `unowned` and `baseline`: compare the account's newest withdrawals with the
   journal before a first copy leaves.
-- `passage`: one copy of the request, recorded before its first byte, followed to its answer even if the caller is
-  cancelled (`protected`).
+- `send_attempt`: one copy of the request, recorded before its first byte, followed to its answer even if the caller is
+  cancelled (`completion`).
 - `settling`: the outcome of a copy whose answer is lost. `waiting`: waiting for the end, or until a deadline.
 - `resolving`: manual decisions.
 
-And the pure part, without a disk, a network or a clock: `payout` (the states and the edges between them), `transitions`
-and `manual` (how a payout moves), `verdict` (what Upbit's list says of one), `moments` (journal time), `authorisation`
-and `row_mac` (which rows are believed).
+The pure part, without a disk, a network or a clock: `payout` (the states and the edges between them), `transitions`
+and `manual` (how a payout changes its state), `decision` (the outcome by Upbit's list), `journal_moments` (journal
+time), `authenticator` and `row_mac` (which rows are trusted).
 """
 
 from __future__ import annotations

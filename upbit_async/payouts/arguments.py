@@ -1,4 +1,4 @@
-"""What a payout asks for, and whether two ask for the same."""
+"""Validation of what `Payouts` is given, and comparison of two payments."""
 
 from __future__ import annotations
 

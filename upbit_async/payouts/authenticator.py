@@ -1,4 +1,4 @@
-"""Whether a journal's row is one that this library wrote. Pure.
+"""Signs journal rows, and verifies that this library wrote them. Pure.
 
 A journal is a file or a database that others may be able to change. So each row carries a MAC over what it asks for,
 and over what its request is signed with. A row without a MAC that verifies is never sent.

@@ -1,4 +1,4 @@
-"""Reading Upbit's list of withdrawals back to what was seen before, and whether that proves anything.
+"""Reads Upbit's list of withdrawals back to a baseline, and checks whether the list proves anything.
 
 The list is read newest first, page by page, until it reaches withdrawals that are known. What stands behind them must
 then be older. That is an assumption about Upbit's order, so it is checked: `created_at` must not rise by more than

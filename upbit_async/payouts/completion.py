@@ -1,4 +1,4 @@
-"""Work that is finished although its caller is cancelled."""
+"""Runs work to completion although its caller is cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drives payouts: sends what may leave, settles what is lost, follows what was accepted."""
+"""Advances one payout: sends it, settles it if its answer is lost, follows it if it was accepted."""
 
 from __future__ import annotations
 

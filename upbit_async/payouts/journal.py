@@ -1,4 +1,4 @@
-"""What keeps payouts: a compare-and-swap store with history, as a small protocol.
+"""Interface of a journal: a compare-and-swap store of payouts with history.
 
 A journal may live anywhere that is durable. `SqliteJournal` keeps it in a file.
 """

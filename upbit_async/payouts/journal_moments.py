@@ -1,4 +1,4 @@
-"""Points in journal time, and how long ago they were. Pure.
+"""Points in journal time, and durations between them. Pure.
 
 The clock that a journal's leases and settling times are kept by can't be set. But it starts again when the machine
 starts, and a container may shift it. So each reading is tagged with the epoch that it belongs to, and two readings can

@@ -1,4 +1,4 @@
-"""Journal time: the clock that leases and settling count by, shared by all processes of one machine.
+"""Journal time: the clock that leases and settling use, shared by all processes of one machine.
 
 The time of day is no measure: it can be wrong, differ between processes, and be set while a lease runs. Journal time
 only goes forward, continues while the machine sleeps, and can't be set. It starts at each boot, so a reading says

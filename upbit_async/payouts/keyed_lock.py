@@ -1,4 +1,4 @@
-"""Turns: of all who want the same thing in one process, one has it at a time; other processes are looked for."""
+"""Lock per key for the tasks of one process; other processes are waited for by polling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a payout moves by manual decisions. Pure."""
+"""State changes of a payout by manual decisions. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A payout: one payment under one key, and how far it is.
+"""A payout: one payment under one key, and its state.
 
 ::
 
@@ -134,7 +134,7 @@ class Evidence(StrEnum):
     """Upbit's own answer to the request."""
     MATCH = "match"
     """Upbit's list, in which exactly one withdrawal fits, or none does."""
-    MANUAL = "person"
+    MANUAL = "manual"
     """A manual decision."""
 
 

@@ -1,4 +1,4 @@
-"""Manual decisions about payouts: what was found out, and what is to happen."""
+"""Manual decisions about payouts: resolve, acknowledge, abandon and retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a payout moves from state to state by itself. Pure; manual decisions are in `manual`.
+"""State changes of a payout by what happens to its request. Pure; manual decisions are in `manual`.
 
 Each function returns the updated payout, or None if what has happened changes nothing: two owners may learn of the
 same request, and the second must not undo what the first has found out.

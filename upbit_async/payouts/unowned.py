@@ -1,4 +1,4 @@
-"""Withdrawals that belong to no payout, and what they forbid.
+"""Guard against paying again what an unowned withdrawal may have paid.
 
 A journal that was lost, restored from a backup or left on a volume that is not mounted looks like a new one: it does
 not know what was paid. So before a payout's first copy leaves, the account's newest withdrawals are compared with the

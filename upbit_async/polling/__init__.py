@@ -1,9 +1,10 @@
-"""Waiting for a transfer.
+"""Polling of withdrawals and deposits until they end.
 
-A `poller` is what a user holds; `watcher` looks for all who wait, in `sweep`s that the waiters' `circle` leads,
-whose sleepers a `bell` wakes; `lone` has the transfers that are polled alone; `merged` follows many at once;
-`progress`, `schedule`, `ids`, `failures` and `hopeless` are the pure rules; `resume` writes and reads the token
-with which to go on.
+- `poller`, `withdrawal_poller` and `deposit_poller`: what a user holds. `resume`: the token that continues a wait.
+- `watcher`: shared by all waits of one client. `sweep`: polls what is watched. `subscription`: who waits for what.
+- `leader_followers`: which waiting task polls, and `waker`: how it wakes another. `single_polls`: transfers that are
+  polled alone. `merged`: the changes of many transfers as one stream.
+- Pure rules: `progress`, `schedule`, `ids`, `failures` and `permanent_errors`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a user waits for a deposit with."""
+"""Poller for one deposit."""
 
 from __future__ import annotations
 

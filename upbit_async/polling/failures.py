@@ -1,4 +1,4 @@
-"""What a failed poll means for those who wait. Pure.
+"""Classification of failed polls. Pure.
 
 A failed poll is an event, not an end: networks, proxies and Upbit itself have bad moments, and the transfer goes
 on. Only what would fail again at every later poll ends a wait.

@@ -1,4 +1,4 @@
-"""Which ids can be asked for. Pure."""
+"""Validation of ids, and how many fit into one request. Pure."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Many wait, and some of them work for all.
+"""Leader/followers scheduling: one waiting task polls on behalf of all.
 
-There is no background task. One waiter leads: it finds out what is to be done, and rests until there is
-something. Then it leaves the lead to another and does the work itself, so a few may work at once, and slow
-work holds up nobody else. All others sleep until they are told something, or the lead is theirs.
+There is no background task: the tasks that wait for transfers also do the polling. One of them, the leader, determines
+the next batch and sleeps until it is due. It then hands leadership to another waiting task and polls the batch itself,
+so up to `max_polls` requests run at once and a slow one blocks nobody. All other tasks sleep until their transfer
+changes or they become leader.
 
-Why no wake-up is lost. *If there are sleepers, nobody leads and there is a place to work, some waiter has been
-woken that has not run yet.* The lead falls vacant only in `_lead`, and a place only in `_serve_all`. Whoever
-leaves it goes on without yielding, either to `_pass_on`, which wakes a sleeper, or to take the lead anew. And
-whoever was woken, for whichever reason, takes the lead, finds it taken or no place free, or goes to `_pass_on`
-as well.
+No wake-up is lost. Invariant: if tasks are sleeping, nobody leads and fewer than `max_polls` polls are running, then at
+least one woken task has not run yet. Leadership ends only in `_lead`, and a poll only in `_serve_all`. The task that
+ends it goes on without yielding: to `_pass_on`, which wakes a sleeper, or to lead again. A woken task leads, finds
+another leader or no free poll, or goes to `_pass_on` as well.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class LeaderFollowers:
     def __init__(self, find: Callable[[], Work | float], *, max_polls: int) -> None:
         self.loop = anyio.lowlevel.current_token()
         self._find = find
-        self._places = max_polls
-        self._led = False
+        self._free_polls = max_polls
+        self._has_leader = False
         self._sleepers: dict[Waiter, Waker] = {}
         self._alarm: Waker | None = None
         self._alarm_at = -math.inf
@@ -60,10 +60,10 @@ class LeaderFollowers:
         """Return when the waiter is served; until then sleep, lead, or work for everyone."""
         try:
             while not waiter.served:
-                if self._led or not self._places:
-                    bell = self._sleepers[waiter] = new_waker()
+                if self._has_leader or not self._free_polls:
+                    waker = self._sleepers[waiter] = new_waker()
                     try:
-                        await bell.wait()
+                        await waker.wait()
                     finally:
                         self._sleepers.pop(waiter, None)
                 else:
@@ -73,9 +73,9 @@ class LeaderFollowers:
 
     def tell(self, waiter: Waiter) -> None:
         """Wake the waiter, if it sleeps or rests."""
-        bell = self._sleepers.pop(waiter, None)
-        if bell is not None:
-            bell.set()
+        waker = self._sleepers.pop(waiter, None)
+        if waker is not None:
+            waker.set()
 
     def rouse(self, when: float) -> None:
         """End the leader's rest, if it would last beyond a moment."""
@@ -86,16 +86,16 @@ class LeaderFollowers:
         work = await self._lead(waiter)
         if work is None:
             return
-        self._places -= 1
+        self._free_polls -= 1
         self._pass_on()
         try:
             await work()
         finally:
-            self._places += 1
+            self._free_polls += 1
 
     async def _lead(self, waiter: Waiter) -> Work | None:
         """Return what is to be done, or None if the waiter is served before there is anything."""
-        self._led = True
+        self._has_leader = True
         try:
             while True:
                 await anyio.lowlevel.checkpoint()  # whoever begins to wait in this very tick comes along
@@ -106,21 +106,21 @@ class LeaderFollowers:
                     return found
                 await self._rest(waiter, found)
         finally:
-            self._led = False
+            self._has_leader = False
 
     async def _rest(self, waiter: Waiter, until: float) -> None:
-        self._alarm = bell = self._sleepers[waiter] = new_waker()
+        self._alarm = waker = self._sleepers[waiter] = new_waker()
         self._alarm_at = until
         try:
             with anyio.CancelScope(deadline=until):
-                await bell.wait()
+                await waker.wait()
         finally:
             self._alarm = None
             self._sleepers.pop(waiter, None)
 
     def _pass_on(self) -> None:
         """Wake a sleeper to lead, if nobody leads and there is a place to work."""
-        if self._led or not self._places:
+        if self._has_leader or not self._free_polls:
             return
         for sleeper in self._sleepers:
             if self._runs():

@@ -1,4 +1,4 @@
-"""Waiting for many transfers at once, of several regions perhaps."""
+"""Changes of many transfers as one stream, also of several regions."""
 
 from __future__ import annotations
 

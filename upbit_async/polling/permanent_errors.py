@@ -1,4 +1,4 @@
-"""What ends all waiting: errors after which looking again would not help."""
+"""Errors after which polling again would not help."""
 
 from __future__ import annotations
 

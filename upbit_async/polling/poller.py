@@ -1,4 +1,4 @@
-"""What a user waits with: what handles for withdrawals and for deposits have in common."""
+"""Base of the pollers for withdrawals and deposits."""
 
 from __future__ import annotations
 

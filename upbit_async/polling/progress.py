@@ -1,4 +1,4 @@
-"""How far a transfer is: from records to changes of state. Pure.
+"""Progress of a transfer: changes of state from successive records. Pure.
 
 The rules:
 

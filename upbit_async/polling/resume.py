@@ -1,4 +1,4 @@
-"""The resume token: what to store to go on waiting in another process, or on another day.
+"""Resume token: continues a wait in another process.
 
 It is JSON text with a version, such as
 ``{"v":1,"kind":"withdrawal","region":"sg","host":"sg-api.upbit.com","uuid":"9f43…"}``.

@@ -1,4 +1,4 @@
-"""When to look next. Pure: the time and the randomness are arguments."""
+"""When to poll next. Pure: time and randomness are arguments."""
 
 from __future__ import annotations
 

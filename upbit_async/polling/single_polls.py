@@ -1,4 +1,4 @@
-"""Transfers that are polled alone, because a list with them in it does not decode.
+"""Transfers that are polled alone, because a list that includes them does not decode.
 
 They must not cost the others their polls, nor the account its budget of calls. So one of them is polled at a
 time, and a few a second at most, however many there are; who is polled with others goes first for a while. Only a

@@ -1,4 +1,4 @@
-"""What is watched, and who waits for it."""
+"""Watched transfers and their subscribers."""
 
 from __future__ import annotations
 

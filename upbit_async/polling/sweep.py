@@ -1,4 +1,4 @@
-"""The looks at everything that is watched in one event loop, up to a hundred transfers at a time.
+"""Polls everything that is watched in one event loop, up to a hundred transfers per request.
 
 A sweep begins when some transfer is due. It takes along those that are almost due, so that transfers which
 were begun together stay together, and fills its last request with the soonest others. A few requests are under

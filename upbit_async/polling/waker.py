@@ -1,4 +1,4 @@
-"""What a sleeper is woken by.
+"""Wakes one sleeping task.
 
 anyio's event would do, but on asyncio it costs a kilobyte more for each sleeper, and there may be ten thousand.
 """

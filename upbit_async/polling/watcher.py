@@ -1,4 +1,4 @@
-"""One watcher serves all who wait for one client's withdrawals, or for its deposits."""
+"""Watcher that all waits for one client's withdrawals, or deposits, share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user waits for a withdrawal with."""
+"""Poller for one withdrawal."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How Upbit is spoken to. Pure: time, nonces and randomness come in as arguments."""
+"""Upbit's protocol: messages, tokens, answers and limits. Pure: time, nonces and randomness are arguments."""

@@ -1,4 +1,4 @@
-"""Whether an answer is about what was asked for: Upbit may answer with another record."""
+"""Whether an answer is about the record that was asked for. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints as typed data, and what resources see of whoever carries their calls."""
+"""Endpoints as typed data, and the transport interface that resources use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The endpoints that this library knows. Tests walk them: each has a method, a route and a sample."""
+"""All endpoints that this library knows."""
 
 from __future__ import annotations
 

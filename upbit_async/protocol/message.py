@@ -1,4 +1,4 @@
-"""A request as it leaves: the query or body that is sent, and the text that is hashed into its token.
+"""A request's query or body, and the text that is hashed into its token.
 
 Both are made from one ordered list of members, so they can't disagree. Upbit's rules
 (https://global-docs.upbit.com/reference/auth): a query is hashed as it is sent, but decoded; a body is hashed

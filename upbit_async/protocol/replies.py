@@ -1,4 +1,4 @@
-"""Answers into faults and errors: what Upbit's statuses and error names mean.
+"""Classification of answers into failures and errors.
 
 See https://global-docs.upbit.com/reference/rest-api-guide. Upbit advises to go by ``error.name``, since 401
 and 403 are not used uniformly; not every name is documented.

@@ -1,4 +1,4 @@
-"""Who goes along with a request that must not happen twice, up to its first byte."""
+"""Guard of a request that must not happen twice, asked before its first byte leaves."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""When a call may leave, as arithmetic: at most so many a second, whatever second one looks at.
+"""Sliding-window rate limit as arithmetic: at most N calls in any second. Pure.
 
-A rate group has as many places as the second has calls, less one. A call holds its place from when it leaves until
-a second after it is over: no earlier can another reach Upbit a whole second after it, however long each is on its
-way. So no window of one second, wherever it starts and whichever kind the server uses, sees more calls than there
-are places, whatever the answers say.
+A rate group has as many slots as a second has calls, less one. A call holds its slot from when it leaves until a
+second after it is over: only then is another call sure to reach Upbit a whole second later, however long each is on
+its way. So no window of one second, wherever it starts and whichever kind the server uses, sees more calls than there
+are slots, whatever the answers say.
 
 The server's own count, `Remaining.sec`, can only slow calls down. What is left of the second covers the calls under
 way, and no more leave before an answer says otherwise. Calls that it counts and that can't be ours are another
-process's, which is left the places for them and one more. For a while ours then leave evenly spread: whoever spends
-a second at its start hears nothing of the others' calls, and leaves them no gap. After a standstill one call goes
-ahead, to find out.
+process's, which is left the slots for them and one more. For a while ours then leave evenly spread: a process that
+spends a second at its start does not see the others' calls, and leaves them no gap. After a standstill one call goes
+first, to learn the server's count.
 
 All times are seconds of one clock. See https://global-docs.upbit.com/reference/rate-limits.
 """

@@ -1,4 +1,4 @@
-"""The token that signs a request. See https://global-docs.upbit.com/reference/auth."""
+"""JSON Web Token that signs a request. See https://global-docs.upbit.com/reference/auth."""
 
 from __future__ import annotations
 

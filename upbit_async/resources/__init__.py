@@ -1,1 +1,1 @@
-"""The namespaces that a user sees: one for each noun of Upbit's."""
+"""Namespaces of the client, one for each kind of Upbit's resources."""

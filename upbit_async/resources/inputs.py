@@ -1,4 +1,4 @@
-"""What may be handed in.
+"""Validation of arguments.
 
 A wrong type is a `TypeError` and a wrong value a `ValueError`, both before anything is sent.
 """

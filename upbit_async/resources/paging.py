@@ -1,4 +1,4 @@
-"""Walking a whole history with uuid cursors.
+"""Iteration over a whole history with uuid cursors.
 
 Upbit's page numbers shift when a new row arrives, so they are no way to see everything once
 (https://global-docs.upbit.com/reference/list-withdrawals). ``to`` leads on in descending order, ``from`` in

@@ -1,4 +1,4 @@
-"""The withdrawal tutorial as a procedure.
+"""Preflight and reconciliation, as the withdrawal tutorial describes them.
 
 What is read before money moves, and what is read after an answer was lost. See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
 """

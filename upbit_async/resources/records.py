@@ -1,4 +1,4 @@
-"""Looking transfers up: what withdrawals and deposits have in common."""
+"""Base of the namespaces for withdrawals and deposits."""
 
 from __future__ import annotations
 

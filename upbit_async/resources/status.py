@@ -1,4 +1,4 @@
-"""`client.status`: whether wallets work."""
+"""`client.status`: availability of wallets."""
 
 from __future__ import annotations
 

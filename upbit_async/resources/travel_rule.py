@@ -1,4 +1,4 @@
-"""`client.travel_rule`: who has sent a deposit."""
+"""`client.travel_rule`: verification of a deposit's sender."""
 
 from __future__ import annotations
 

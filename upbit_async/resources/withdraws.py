@@ -1,4 +1,4 @@
-"""`client.withdraws`: money that leaves."""
+"""`client.withdraws`: withdrawals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP face of the sandbox, on Starlette."""
+"""ASGI application of the sandbox, on Starlette."""
 
 from __future__ import annotations
 

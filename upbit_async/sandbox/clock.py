@@ -1,4 +1,4 @@
-"""The sandbox's time of day."""
+"""Clock of the sandbox."""
 
 from __future__ import annotations
 

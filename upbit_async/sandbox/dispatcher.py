@@ -1,4 +1,4 @@
-"""The front of the exchange: from a request to what is delivered, in one synchronous piece of work."""
+"""Dispatcher: from a request to what is delivered, under the exchange's lock."""
 
 from __future__ import annotations
 

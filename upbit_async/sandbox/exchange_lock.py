@@ -1,4 +1,4 @@
-"""The exchange at work: one lock, one clock, and books that are up to date whenever someone looks."""
+"""Lock around the exchange; it also applies transitions that have become due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults on purpose: answers that are lost, late, wrong or replaced."""
+"""Faults that tests inject: answers that are lost, late, wrong or replaced."""
 
 from __future__ import annotations
 

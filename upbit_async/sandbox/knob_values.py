@@ -1,4 +1,4 @@
-"""Which values a knob takes: checked when it is set, so that no request meets one that has no meaning."""
+"""Validation of knob values when they are set."""
 
 from __future__ import annotations
 

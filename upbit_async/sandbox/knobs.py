@@ -1,4 +1,4 @@
-"""What Upbit's documents leave open, each as a named knob with a default."""
+"""Knobs: each choice that Upbit's documents leave open, with a default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request as it came over the wire, and the answer as it goes back."""
+"""Request and response of the sandbox, independent of the adapter."""
 
 from __future__ import annotations
 

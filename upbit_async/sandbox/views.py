@@ -1,4 +1,4 @@
-"""How the exchange's records look as JSON: amounts as text, times as text, members in the published order."""
+"""JSON views of the exchange's records."""
 
 from __future__ import annotations
 

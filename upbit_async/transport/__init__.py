@@ -1,1 +1,1 @@
-"""One call, carried well."""
+"""Transport: carries one call over HTTP, with limits, retries and cancellation."""

@@ -1,4 +1,4 @@
-"""Builds what a client and its siblings share."""
+"""Builds the state that a client and its siblings share."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def assemble(
     )
 
 
-def _abandon(lane: Connection) -> None:
-    """Close what a lane's event loop has left open when it ended; connections of an injected client are not ours."""
-    if isinstance(lane, OwnConnection):
-        lane.abandon()
+def _abandon(connection: Connection) -> None:
+    """Close the socket of a connection whose event loop has ended, unless an injected client owns it."""
+    if isinstance(connection, OwnConnection):
+        connection.abandon()

@@ -1,4 +1,4 @@
-"""One attempt: through the gate and the limiter, onto the wire, and everything handed back."""
+"""One attempt of a call: connection, rate limit, request, answer, and release of what it held."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Attempter:
             raise
 
     async def _enter(self, call: Call) -> HeldResources | Outcome:
-        """Get through the gate and the limiter, or say why not."""
+        """Acquire a slot and a ticket of the limiter, or return why that failed."""
         self._refuse_if_forbidden(call)
         busy = f"all {self._shared.pool.size} connections of this client were busy"
         began = anyio.current_time()
@@ -89,18 +89,18 @@ class Attempter:
             anyio.CancelScope(deadline=call.deadline) as scope,
             self._shared.penalty_box.cutting_short(scope),
         ):
-            lane_pass = await self._shared.pool.acquire()
+            slot = await self._shared.pool.acquire()
             busy = f"the rate limiter let no further call of group {call.endpoint.group!r} leave"
             began = anyio.current_time()
             try:
                 ticket = await self._ticket(call)
             except BaseException:
-                await lane_pass.release(clean=True)
+                await slot.release(clean=True)
                 raise
             if isinstance(ticket, Outcome):
-                await lane_pass.release(clean=True)
+                await slot.release(clean=True)
                 return ticket
-            held = HeldResources(lane_pass, ticket)
+            held = HeldResources(slot, ticket)
             try:
                 self._refuse_if_forbidden(call)  # it may have come while we waited
             except errors.UpbitError:
@@ -186,13 +186,13 @@ class Attempter:
 
     async def _send(self, call: Call, held: HeldResources, wire: RequestProgress) -> Answer | Lost:
         wire.must_stop = lambda: self._shared.penalty_box.seconds_left() > 0
-        lane = held.slot.connection
+        connection = held.slot.connection
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
                 wire.once, wire.drop_after = True, self._timeouts.read
                 # An escort notes down whether its connection will be bounded, before there is one.
                 wire.must_be_bounded = call.guard is not None and self._shared.bounds.possible
-                await lane.aclose()  # it travels on a fresh connection: an idle one may be dead already
+                await connection.aclose()  # it travels on a fresh connection: an idle one may be dead already
             nonce, algorithm = str(uuid.uuid4()), None
             if call.guard is not None:
                 wire.permit = call.guard.may_send
@@ -201,7 +201,7 @@ class Attempter:
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
             if wire.unwanted:
                 return Lost(sent=False, what="its caller was cancelled")
-            return self._shared.cleaned(await lane.send(call.message, token, self._timeouts, wire))
+            return self._shared.cleaned(await connection.send(call.message, token, self._timeouts, wire))
         what = f"no whole answer in {self._timeouts.total:g} s"
         return Lost(sent=not wire.certainly_here, what=what)
 

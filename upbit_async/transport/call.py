@@ -1,4 +1,4 @@
-"""What the parts of the transport hand each other."""
+"""Types that the parts of the transport share: a call, its outcome, and the client's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that goes on when its caller is cancelled.
+"""Runs a request to completion although its caller is cancelled.
 
 anyio's shields hold off anyio's cancellation, but not asyncio's own (``task.cancel()``, ``asyncio.timeout``). So
 on asyncio the work runs in a task that belongs to us, and on trio under a shield. Either way it can be stopped

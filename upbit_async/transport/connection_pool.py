@@ -1,8 +1,8 @@
-"""So many connections at once, and no more.
+"""Connection pool with one connection per slot.
 
-A caller that gets through the gate holds a lane until it comes back. Lanes are reused newest first, so few stay
-open. A lane on which something did not end cleanly is closed and made anew at the next need: that is cheaper than
-finding out what state it is in.
+A call holds a slot until it is over. Connections are reused newest first, so few stay open. A connection on which a
+request did not end cleanly is closed, and another is opened when it is needed: that is cheaper than finding out what
+state it is in.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["ConnectionPool", "Slot"]
 
 
 _MOST_LOOPS = 16
-"""Of so many event loops, counted from the newest, the lanes are remembered."""
+"""Maximum number of event loops whose connections are remembered, newest first."""
 
 
 @attrs.define(eq=False)
 class LoopState:
-    """The lanes of one event loop; connections can't move to another."""
+    """The connections of one event loop; they can't move to another."""
 
     slots: anyio.Semaphore
     loop: EventLoopToken
@@ -53,13 +53,13 @@ class LoopState:
 
 @attrs.define(eq=False)
 class Slot:
-    """The right to use one lane."""
+    """The right to use one connection."""
 
     connection: Connection
     _state: LoopState
 
     async def release(self, *, clean: bool) -> None:
-        """Leave the lane to others, or close it if its last request did not end cleanly."""
+        """Return the connection to the pool, or close it if its last request did not end cleanly."""
         try:
             if clean and not self._state.closed:
                 self._state.idle.append(self.connection)
@@ -71,12 +71,12 @@ class Slot:
 
 
 class ConnectionPool:
-    """Hands out lanes.
+    """Connection pool with one connection per slot.
 
     Args:
-        size: Lanes at once, in each event loop.
-        connect: Makes a lane.
-        abandon: Closes what a lane has left open, if its event loop has ended and can't do that any more.
+        size: Maximum number of connections in each event loop.
+        connect: Creates a connection; it is opened when it is first used.
+        abandon: Closes the socket of a connection whose event loop has ended.
     """
 
     def __init__(
@@ -90,50 +90,50 @@ class ConnectionPool:
 
     @property
     def size(self) -> int:
-        """How many lanes there are in each event loop."""
+        """Maximum number of connections in each event loop."""
         return self._size
 
     async def acquire(self) -> Slot:
-        """Wait for a free lane."""
-        yard = self._state_here()
-        await yard.slots.acquire()
+        """Wait for a free slot."""
+        state = self._state_here()
+        await state.slots.acquire()
         try:
-            lane = yard.idle.pop() if yard.idle else self._connect()
-            yard.busy.add(lane)
-            return Slot(lane, yard)
+            connection = state.idle.pop() if state.idle else self._connect()
+            state.busy.add(connection)
+            return Slot(connection, state)
         except BaseException:
-            yard.slots.release()
+            state.slots.release()
             raise
 
     async def aclose(self) -> None:
-        """Close this loop's lanes: the idle ones now, the others when they come back.
+        """Close this loop's connections: the idle ones now, the others when they are released.
 
         Loops that have ended can't close theirs any more, so their sockets are closed here.
         """
         with self._lock:
             self._forget_ended_loops()
-            yard = self._states.pop(anyio.lowlevel.current_token(), None)
-        if yard is None:
+            state = self._states.pop(anyio.lowlevel.current_token(), None)
+        if state is None:
             return
-        yard.closed = True
-        while yard.idle:
-            await yard.idle.pop().aclose()
+        state.closed = True
+        while state.idle:
+            await state.idle.pop().aclose()
 
     def _state_here(self) -> LoopState:
         loop = anyio.lowlevel.current_token()
-        yard = self._states.get(loop)
-        if yard is None:
+        state = self._states.get(loop)
+        if state is None:
             with self._lock:
                 self._forget_ended_loops()
                 while len(self._states) >= _MOST_LOOPS:
                     self._states.pop(next(iter(self._states))).closed = True
-                places = anyio.Semaphore(self._size, fast_acquire=True)
-                yard = self._states[loop] = LoopState(places, loop)
-        return yard
+                slots = anyio.Semaphore(self._size, fast_acquire=True)
+                state = self._states[loop] = LoopState(slots, loop)
+        return state
 
     def _forget_ended_loops(self) -> None:
-        for loop, yard in list(self._states.items()):
-            if yard.has_ended:
+        for loop, state in list(self._states.items()):
+            if state.has_ended:
                 del self._states[loop]
-                for lane in (*yard.idle, *yard.busy):
-                    self._abandon(lane)
+                for connection in (*state.idle, *state.busy):
+                    self._abandon(connection)

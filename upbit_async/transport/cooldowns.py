@@ -1,4 +1,4 @@
-"""Calls that Upbit takes only once in a while: the same one is not sent again before its time.
+"""Cooldowns of calls that Upbit accepts once in an interval.
 
 What Upbit does with one that comes too soon is not documented, and a ban would be the worst of it.
 """

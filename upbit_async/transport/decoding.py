@@ -1,4 +1,4 @@
-"""Reads the value out of an answer with a good status."""
+"""Decodes the value of an answer with a good status."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def read_in_steps(
     except DecodeError as misfit:
         return Misfit(misfit.path, str(misfit))
     # A guarded call's owner compares the answer itself, and keeps its id where it is about something else.
-    echoes = endpoint.echoed_fields if call.guard is None else ()
+    echoed = endpoint.echoed_fields if call.guard is None else ()
     sent = call.intent.members
-    if name := mismatch(echoes, sent, record, places=endpoint.echoed_in):
+    if name := mismatch(echoed, sent, record, places=endpoint.echoed_in):
         wanted = f"{call.asked}: asked for {name} {sent[name]}"
         return Misfit(f"$.{name}", f"{wanted}, and Upbit answered with another")
     return DecodedAnswer(value, record, tuple(dict.fromkeys(ignored)))

@@ -1,4 +1,4 @@
-"""What the caller is told when a call fails: the one place that makes the errors of calls."""
+"""Builds the error of a call that failed."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""The only place that knows httpx. It sends one request on one connection, and says what became of it.
+"""Sends one request on one connection, over httpx, and reports what happened. Only this module knows httpx.
 
 httpx 0.28 loses connections of a pool for good when requests on it are cancelled
-(https://github.com/encode/httpcore/issues/658), so there is no pool here: each lane owns a transport of one
-connection, and a lane whose request did not end cleanly is thrown away. An injected client, of httpx or of
-httpx2, keeps its own pool.
+(https://github.com/encode/httpcore/issues/658), so httpx's pool is not used: each of our connections
+owns a transport of one connection, and is closed if a request on it did not end cleanly. An injected client, of httpx
+or of httpx2, keeps its own pool.
 
-Nothing here is raised but cancellation: what went wrong is returned in words, and the token is taken out of every
-foreign request before anybody can see it.
+Nothing is raised here except cancellation: a failure is returned as text, and the token is removed from each foreign
+request before it can be seen.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Connection(Protocol):
 
 
 class OwnConnection:
-    """A lane with a connection of its own, opened when it is first needed."""
+    """A connection of our own, opened when it is first used."""
 
     def __init__(self, base_url: str) -> None:
         self._base = httpx.URL(base_url)
@@ -166,7 +166,7 @@ class OwnConnection:
             await self._transport.aclose()
 
     def abandon(self) -> None:
-        """Close the socket, if the lane's event loop has ended and can't do it any more."""
+        """Close the socket of a connection whose event loop has ended."""
         pool: Any = getattr(self._transport, "_pool", None)
         for connection in getattr(pool, "connections", ()):
             stream = getattr(getattr(connection, "_connection", None), "_network_stream", None)
@@ -178,7 +178,7 @@ class OwnConnection:
 
 
 class InjectedConnection:
-    """A lane over a client that the user has injected. The client stays the user's: it is never closed here."""
+    """A connection of an injected client. The client stays the user's: it is never closed here."""
 
     def __init__(self, base_url: str, client: Any, bounds: Bounds) -> None:
         self._base_url = base_url

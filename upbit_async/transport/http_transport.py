@@ -1,4 +1,4 @@
-"""The loop that ties it together: attempt, verdict, wait, and again."""
+"""The retry loop of a call: attempt, classify, wait, repeat."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Staying inside Upbit's limits. When a call may leave is worked out by `SlidingWindow`; here calls wait for it.
+"""Rate limiters: calls wait here until the sliding window lets them leave.
 
 State is plain numbers under a thread lock, so clients in several threads and event loops share one limiter. Nobody
-is woken, because that would tie the limiter to a loop: whoever waits looks again when its turn may have come, and
-now and then besides, because others may have given up before it. The further back, the more rarely.
+is woken, because that would tie the limiter to a loop: a waiting call checks again when its turn may have come, and
+at intervals, because calls before it may have been cancelled. The interval grows with its rank in the queue.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class RateLimiter(Protocol):
 
 @attrs.define(eq=False)
 class _Group:
-    """One rate group: its places, and who waits for them."""
+    """One rate group: its sliding window, and the calls that wait for it."""
 
     window: SlidingWindow
     queue: list[int] = attrs.field(factory=list[int])  # the numbers of those who wait, in the order they came
@@ -150,8 +150,8 @@ class LocalLimiter:
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
         """Take note that a call has ended, and slow down if the server has counted more than it should."""
         with self._lock:
-            places = self._group(ticket.group).window
-            places.give_back(ticket, shared_clock.now(), remaining, lost=ticket.lost)
+            window = self._group(ticket.group).window
+            window.give_back(ticket, shared_clock.now(), remaining, lost=ticket.lost)
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
         """Let the whole group stand still."""

@@ -1,7 +1,7 @@
-"""The box for who was banned: after 418 nothing goes to that host for that key until the ban is over.
+"""Registry of 418 bans per host and key.
 
-It is shared by all clients of the process and obeys no limiter. Whoever has not left yet hears of a ban at once, in
-whichever thread it waits.
+It is shared by all clients of the process, and no limiter switches it off. A ban cuts short the wait of every call
+that has not left, in all threads.
 """
 
 from __future__ import annotations

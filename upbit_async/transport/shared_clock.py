@@ -1,4 +1,4 @@
-"""One clock for limits that several event loops share.
+"""Clock for limits that several event loops share.
 
 Each loop has a clock of its own (trio's even starts at a random number, and a test's may run ahead). Its offset
 to the process's monotonic clock is measured once; after that the loop's own clock counts.

@@ -1,4 +1,4 @@
-"""A log line for a request on the wire whose event loop is closed under it.
+"""Logs a request that is on the wire when its event loop is closed.
 
 A loop that is closed without cancelling its tasks runs none of their code again, so no ``finally`` can report
 them. The loop itself holds a timer for each such request; closing the loop discards its timers, and a discarded

@@ -1,4 +1,4 @@
-"""The journal's file and this process's connection to it: one and the same file from first to last, in one process."""
+"""The journal's SQLite file and this process's connection to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that a journal's row holds, read as if somebody else had written it.
+"""Strict reading of JSON in a journal's row.
 
 Python's reader takes more than a journal ever writes: NaN, numbers of any size, the same name twice, text that is no
 Unicode, and nesting that exhausts the stack, here or in whatever handles the value later.

@@ -1,4 +1,4 @@
-"""Payouts as rows of the database, and back.
+"""Conversion of payouts to database rows and back.
 
 Everything is text that a person can read with SQLite's own shell. Neither a key nor a token is among it.
 """

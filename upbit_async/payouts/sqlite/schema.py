@@ -1,4 +1,4 @@
-"""What a journal's file looks like, and whether a file is one.
+"""Schema of a journal's file, and verification that a file has it.
 
 The file says in SQLite's own places what it is (``application_id``) and in which version (``user_version``).
 

@@ -1,4 +1,4 @@
-"""The journal's database, called from one thread at a time. Whatever it commits is on the disk."""
+"""SQLite statements of the journal, called from one thread at a time."""
 
 from __future__ import annotations
 

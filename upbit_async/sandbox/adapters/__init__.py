@@ -1,1 +1,1 @@
-"""The ways into the sandbox: within the process, and through a socket."""
+"""Adapters that bring requests to the sandbox: in process, and from a socket."""

@@ -1,4 +1,4 @@
-"""The door within the process: an httpx transport that calls the application."""
+"""In-process adapter: an httpx transport that calls the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door on a socket: an HTTP server in a thread of its own."""
+"""Socket adapter: an HTTP server in a thread of its own."""
 
 from __future__ import annotations
 

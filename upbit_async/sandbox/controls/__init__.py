@@ -1,4 +1,4 @@
-"""What tests hold in their hands, also while the sandbox is served."""
+"""Test-side controls of the sandbox, also while it is served."""
 
 from upbit_async.sandbox.controls.account import AccountControl
 from upbit_async.sandbox.controls.transfers import DepositControl, WithdrawalControl

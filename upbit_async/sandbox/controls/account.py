@@ -1,4 +1,4 @@
-"""The account in a test's hands."""
+"""Test-side control of the account."""
 
 from __future__ import annotations
 

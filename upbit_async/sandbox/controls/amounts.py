@@ -1,4 +1,4 @@
-"""Amounts of money that a test hands in."""
+"""Validation of amounts that a test passes."""
 
 from __future__ import annotations
 

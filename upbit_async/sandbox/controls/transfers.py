@@ -1,4 +1,4 @@
-"""Withdrawals and deposits in a test's hands."""
+"""Test-side control of withdrawals and deposits."""
 
 from __future__ import annotations
 

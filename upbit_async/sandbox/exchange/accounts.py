@@ -1,4 +1,4 @@
-"""What one member of the exchange has: balances, flags, registered addresses."""
+"""The account of one member: balances, flags and registered addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exchange lists: one wallet for each currency on each network."""
+"""Wallets that the exchange lists, one for each currency on each network."""
 
 from __future__ import annotations
 

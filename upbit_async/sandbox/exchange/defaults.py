@@ -1,4 +1,4 @@
-"""The account that a sandbox starts with: the one that Upbit's examples show."""
+"""The account that a sandbox starts with, as in Upbit's examples."""
 
 from __future__ import annotations
 

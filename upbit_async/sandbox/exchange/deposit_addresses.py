@@ -1,4 +1,4 @@
-"""The account's own addresses: made on request, once for each currency and network, and then for ever."""
+"""The account's deposit addresses, created on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deposits, and the money that arrives for them."""
+"""Deposit records and arrivals."""
 
 from __future__ import annotations
 

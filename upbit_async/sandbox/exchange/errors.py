@@ -1,4 +1,4 @@
-"""How the exchange says no."""
+"""Refusals of the exchange, with Upbit's names and messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has happened before: one old transfer in each state, and addresses, as in Upbit's examples."""
+"""Old transfers that a sandbox starts with, one in each state."""
 
 from __future__ import annotations
 

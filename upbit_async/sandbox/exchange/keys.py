@@ -1,4 +1,4 @@
-"""API keys and what each of them may do."""
+"""API keys and their permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What really happened to the money, as opposed to what any client was told."""
+"""Ledger of what really happened to the money, whatever a client was told."""
 
 from __future__ import annotations
 

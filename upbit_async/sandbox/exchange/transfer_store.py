@@ -1,4 +1,4 @@
-"""The shelf on which transfers of one kind are found again."""
+"""Store of the transfers of one kind, with search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What withdrawals and deposits have in common."""
+"""Base of withdrawal and deposit records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When what is due: the journeys whose next step waits for time."""
+"""Queue of the transitions that wait for time."""
 
 from __future__ import annotations
 

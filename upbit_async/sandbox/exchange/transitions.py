@@ -1,4 +1,4 @@
-"""How a transfer progresses: at once, as time passes, as it is looked at, or by hand."""
+"""Transitions of a transfer: immediate, as time passes, as it is read, or manual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The travel rule: deposits that are held up until it is known from which exchange they come.
+"""The travel rule: deposits are held until their sender's exchange is known.
 
 See https://global-docs.upbit.com/reference/travelrule-guide.
 """

@@ -1,4 +1,4 @@
-"""Withdrawals, and the requests for them."""
+"""Withdrawal records and orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exchange checks before a request reaches its route."""
+"""Checks that a request passes before its route: token, nonce, hash, limits."""
 
 from upbit_async.sandbox.guard.guard import AuthenticatedRequest, Guard
 

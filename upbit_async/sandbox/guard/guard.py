@@ -1,4 +1,4 @@
-"""The checks in their order."""
+"""The checks of a request, in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many calls an account may make, and what happens to those who go on.
+"""Rate limits per account, and bans for callers that ignore them.
 
 See https://global-docs.upbit.com/reference/rate-limits: 30 calls per second for everything about wallets, 429
 above that, and 418 for a time for clients that do not stop.

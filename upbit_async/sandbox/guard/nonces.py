@@ -1,4 +1,4 @@
-"""The nonces that were used up."""
+"""Nonces that were used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exchange answers, one file for each family of paths."""
+"""Routes of the exchange, one file for each family of paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account's deposit addresses: asking for one, and looking at them."""
+"""Routes of deposit addresses."""
 
 from __future__ import annotations
 

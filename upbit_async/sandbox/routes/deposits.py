@@ -1,4 +1,4 @@
-"""Looking at deposits, and at what they need."""
+"""Routes that read deposits."""
 
 from __future__ import annotations
 

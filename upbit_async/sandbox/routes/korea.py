@@ -1,4 +1,4 @@
-"""What there is in Korea only: the list of keys, and won to and from the account's bank."""
+"""Routes that exist in Korea only: the list of keys, and transfers of won."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading parameters by Upbit's rules: every fault is named, and all of them at once."""
+"""Reading of parameters by Upbit's rules; all mistakes are reported at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route is."""
+"""A route, and the context that its function gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking transfers up, which withdrawals and deposits have in common."""
+"""Reading of transfers, shared by the routes of withdrawals and deposits."""
 
 from __future__ import annotations
 

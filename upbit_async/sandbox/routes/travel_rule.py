@@ -1,4 +1,4 @@
-"""The travel rule, in Singapore and Korea."""
+"""Routes of the travel rule, in Singapore and Korea."""
 
 from __future__ import annotations
 

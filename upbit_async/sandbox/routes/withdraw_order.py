@@ -1,4 +1,4 @@
-"""The two calls that move money: ordering a withdrawal and cancelling one."""
+"""Routes that create and cancel a withdrawal."""
 
 from __future__ import annotations
 

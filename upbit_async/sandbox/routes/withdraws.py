@@ -1,4 +1,4 @@
-"""Looking at withdrawals, and what they need: limits and registered addresses."""
+"""Routes that read withdrawals, limits and registered addresses."""
 
 from __future__ import annotations
 
