@@ -190,7 +190,7 @@ class PayoutChanged(Event):
 
 
 class Observer(Protocol):
-    """Whoever wants to be told."""
+    """Receiver of events: any function of one event."""
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of one event."""
+        """Receive one event."""

@@ -195,7 +195,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         """Make a call in all regions at once, such as ``lambda client: client.status.wallets()``.
 
         Every region is in `ok` or in `errors`. In `errors` are a region's `UpbitError`; an `ExceptionGroup` of
-        such, as `RegionErrors`; and a cancellation that comes from the call itself and not from whoever
+        such, as `RegionErrors`; and a cancellation that comes from the call itself and not from the task that
         cancels `map`. Any other exception is raised and cancels the other calls.
 
         Args:

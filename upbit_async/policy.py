@@ -82,7 +82,7 @@ class PollSchedule:
 
     Attributes:
         first: From the start, and from every change, to the next look.
-        factor: Each further wait is so many times longer ...
+        factor: Each further wait is this many times longer ...
         longest: ... up to this.
         jitter: Each wait is varied by so much of itself, up or down (0.2 is ±20 %).
         grace: For so long after the start "not found" means that Upbit's list lags behind.

@@ -31,7 +31,7 @@ class Reconciliation:
     """What became of a withdrawal whose answer was lost.
 
     Attributes:
-        status: ``found``: exactly one withdrawal has the very amount. ``not_found``: none fits, which is no
+        status: ``found``: exactly one withdrawal has exactly this amount. ``not_found``: none fits, which is no
             proof that none will appear. ``ambiguous``: several have it, and Upbit does not tell which is it;
             or none has it, and what fits differs by exactly its fee. Then a person must look.
         withdrawal: The one that fits, if ``found``.
@@ -49,7 +49,7 @@ def matches(
     """Return the withdrawals that may be the one that was meant, each once.
 
     What Upbit leaves out excludes nothing. It is undocumented whether a withdrawal's amount contains its fee,
-    so an amount that differs by exactly the fee fits as well, unless another row has the very amount. Such a
+    so an amount that differs by exactly the fee fits as well, unless another row has exactly this amount. Such a
     row is shown to a person and never taken for the one that was meant: it may as well be somebody else's.
 
     Args:

@@ -3,7 +3,7 @@
 Money depends on two rules that lean opposite ways:
 
 - *It is this one* is said by the **narrowest** match: of all withdrawals that are new since the baseline and belong to
-  no payout, exactly one has the currency, the network, the type and the very amount.
+  no payout, exactly one has the currency, the network, the type and exactly the amount.
 - *It was not sent* is said by the **widest**: every new withdrawal in that currency belongs to another payout, or was
   acknowledged as no payout; and the list is newest first, so that reading it back to the baseline has missed nothing.
 

@@ -60,7 +60,7 @@ class Driver:
 
         Args:
             key: The payout's key.
-            asked: What the caller asks for, with which the very row that leaves is compared.
+            asked: What the caller asks for, with which the row that leaves is compared.
 
         Raises:
             PayoutConflict: The row asks for something else.

@@ -69,7 +69,7 @@ class PayoutState(StrEnum):
     UNKNOWN = "unknown"
     """The answer was lost. `Payouts.wait` and `recover` look for the withdrawal after the settling time."""
     NOT_SENT = "not_sent"
-    """Upbit's list does not show the withdrawal. `Payouts.retry` sends the very same request again."""
+    """Upbit's list does not show the withdrawal. `Payouts.retry` sends exactly the same request again."""
     NEEDS_REVIEW = "needs_review"
     """What Upbit shows does not settle it: look at Upbit's website, then call `Payouts.resolve`."""
     ABANDONED = "abandoned"

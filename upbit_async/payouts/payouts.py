@@ -54,7 +54,7 @@ class Payouts:
             longer, what was carried out may be called ``not_sent``; then only the nonce prevents a further copy from
             being carried out too.
         check: Whether `client.withdraws.check` comes before each payout.
-        resend: ``automatic`` to let `recover` send again what is ``not_sent``: the very same request, whose nonce
+        resend: ``automatic`` to let `recover` send again what is ``not_sent``: exactly the same request, whose nonce
             Upbit takes only once; but not after Upbit has refused that nonce as used. ``manual`` to do so after `retry`
             only.
         on_unowned: What happens to a payout if Upbit shows an equal withdrawal that no payout owns: ``block`` it
@@ -178,7 +178,7 @@ class Payouts:
                 return payout
 
     def _authorise(self, asked: Intent) -> Change:
-        """Return what authorises a row anew for a call that asks for the same."""
+        """Return the change that authorises a row again for a call that asks for the same."""
 
         def authorise(known: Payout, _now: Now) -> Payout | None:
             arguments.raise_if_other(known, asked)
@@ -313,13 +313,13 @@ class Payouts:
     ) -> Payout:
         """Release a payout that is ``not_sent`` or ``declined`` to be sent again; it is ``queued`` then.
 
-        `recover` sends it, or `send` with the same parameters. What was not sent goes out as the very same request:
+        `recover` sends it, or `send` with the same parameters. What was not sent goes out as exactly the same request:
         Upbit takes its nonce only once, so even if the first copy was carried out, the next is refused. That protects
         nothing after ``new_nonce=True``.
 
         Args:
             key: The payout's key.
-            new_nonce: Whether to sign it anew, for a nonce that Upbit has refused as used, or a key that was replaced.
+            new_nonce: Whether to sign it again, for a nonce that Upbit has refused as used, or a key that was replaced.
                 It takes ``resolve(key, not_sent=True)`` before.
             note: Why; it goes into the history.
             actor: Who has decided so; it goes into the history.
@@ -356,7 +356,7 @@ class Payouts:
         """
         decision = arguments.decision_of(note, actor)
         force = inputs.flag("force", force)
-        # This waits for no other call: it may be the very one that is to be stopped.
+        # This waits for no other call: it may be the one that is to be stopped.
         payout = await self._settler.expire(arguments.key_of(key))
         if payout.state is PayoutState.NOT_SENT:
             payout = await self._settler.read_again(payout)

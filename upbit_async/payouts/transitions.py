@@ -269,7 +269,7 @@ def not_found(payout: Payout, now: Now) -> Payout:
     """Record that Upbit's list does not show it."""
     note = (
         "Upbit's whole list shows no new withdrawal that could be it; "
-        f"to send the very same request once more, call retry({payout.key!r})"
+        f"to send exactly the same request once more, call retry({payout.key!r})"
     )
     return moved(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH, error=None)
 

@@ -2,7 +2,7 @@
 
 A journal that was lost, restored from a backup or left on a volume that is not mounted looks like a new one: it does
 not know what was paid. So before a payout's first copy leaves, the account's newest withdrawals are compared with the
-journal. One that no payout owns and that could be this very payment blocks it, until somebody acknowledges that it is
+journal. One that no payout owns and that could be this payment blocks it, until somebody acknowledges that it is
 no payout.
 
 The comparison goes back to the journal's reconciliation mark, or seven days if there is none.
@@ -206,7 +206,7 @@ def _blocked(payout: Payout, rows: Sequence[Withdrawal]) -> PayoutBlocked:
     first = rows[0].uuid
     return PayoutBlocked(
         f"{payout} was not sent: Upbit shows {shown}{more}, which belongs to no payout of this journal and could be "
-        "this very payment (was the journal lost, or restored from a backup?); look at Upbit's website, then call "
+        "this payment (was the journal lost, or restored from a backup?); look at Upbit's website, then call "
         f"acknowledge({first!r}) if it is another payment, or resolve({payout.key!r}, uuid=…) if it is this one",
         uuids=tuple(row.uuid.casefold() for row in rows),
     )

@@ -98,7 +98,7 @@ class LeaderFollowers:
         self._has_leader = True
         try:
             while True:
-                await anyio.lowlevel.checkpoint()  # whoever begins to wait in this very tick comes along
+                await anyio.lowlevel.checkpoint()  # tasks that begin to wait in this tick are included
                 if waiter.served:
                     return None
                 found = self._find()

@@ -141,7 +141,7 @@ class _Inbox(Generic[R]):
         self.hands: list[_Worker[R]] = []
 
     def hear(self, subscription: Subscription[R]) -> None:
-        """Take note that there is something to be told."""
+        """Record that there is a change to report."""
         self.heard[subscription] = None
         for hand in self.hands:
             hand.home.wake(hand)

@@ -93,7 +93,7 @@ class Progress(Generic[R]):
         self._place: int | None = None
 
     def feed(self, record: R, at: dt.datetime) -> StateChange[R] | None:
-        """Take note of a record that was seen `at` a moment; return the change, if it is one."""
+        """Record what was seen `at` a moment; return the change, if it is one."""
         previous, state = self._state, record.state
         if previous is not None and (previous.is_final or previous.value == state.value):
             return None

@@ -3,7 +3,7 @@
 It is JSON text with a version, such as
 ``{"v":1,"kind":"withdrawal","region":"sg","host":"sg-api.upbit.com","uuid":"9f43…"}``.
 A deposit that was asked for by its transaction, and not seen yet, has its ``txid`` in place of the ``uuid``.
-It holds no secret, so it may lie in a job table. Whoever reads one trusts nothing in it but its types.
+It holds no secret, so it may lie in a job table. When one is read, nothing in it is trusted but its types.
 """
 
 from __future__ import annotations

@@ -124,14 +124,14 @@ class Subscription(Generic[R]):
         return bool(self._changes) or self._error is not None or self._expired
 
     def see(self, record: R, at: dt.datetime) -> None:
-        """Take note of how the transfer looks."""
+        """Record the transfer's newest record."""
         self.record, self.failure = record, None
         change = self._progress.feed(record, at)
         if change is not None:
             self._changes.append(change)
 
     def looked(self, ended: float, failure: UpbitError | None) -> None:
-        """Take note of a look that is over, however it went; one that ends past the deadline ends the wait.
+        """Record that a poll has ended, whatever its result; one that ends past the deadline ends the wait.
 
         It counts even if it began before: another one might take as long again.
         """
@@ -178,7 +178,7 @@ class WatchedTransfer(Generic[R]):
     subscriptions: dict[Subscription[R], None] = attrs.field(factory=dict["Subscription[R]", None])
 
     def see(self, record: R, at: dt.datetime) -> StateChange[R] | None:
-        """Take note of how the transfer looks; return the change of its state, if it is one."""
+        """Record the transfer's newest record; return the change of its state, if it is one."""
         self.record = record
         return self.progress.feed(record, at)
 

@@ -44,7 +44,7 @@ R = TypeVar("R", bound=Transfer)
 
 _log = logger("upbit_async.polling")
 _LINE_HOLDS = 0.25
-"""For how many seconds the order of looks holds. To settle it anew for each would cost much with many."""
+"""For how many seconds the order of looks holds. Sorting again for each would cost much with many."""
 
 
 @attrs.frozen(kw_only=True)

@@ -37,7 +37,7 @@ def _no_observer(_event: Event) -> None:
 class Watcher(Generic[R]):
     """Looks at many transfers with few requests, as long as somebody waits for them.
 
-    It has no task of its own and needs no closing: whoever waits looks for everybody else, and a transfer for
+    It has no task of its own and needs no closing: the tasks that wait also poll for all others, and a transfer for
     which nobody waits is forgotten. It may be made outside an event loop, and used in one loop after another.
 
     Args:

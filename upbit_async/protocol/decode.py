@@ -43,7 +43,7 @@ _MISFITS: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionE
 _SMALL: Final = 128 * 1024
 """Up to this size an answer is decoded whatever it holds, in bytes."""
 _STEP: Final = 64 * 1024
-"""After so many bytes of rows others may run; each row counts for at least `_ROW_SIZE`."""
+"""After this many bytes of rows other tasks may run; each row counts for at least `_ROW_SIZE`."""
 _ROW_SIZE: Final = 256
 _MOST_REPAIRED: Final = 5_000
 """Records of one answer that are repaired; if more are odd, it is another answer than Upbit documents."""

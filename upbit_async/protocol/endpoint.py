@@ -46,7 +46,7 @@ class Endpoint(Generic[T]):
         echoed_in: The fields of the answer that repeat a member, where that is not the one of its name.
         interval: For how many seconds Upbit takes the same request only once; 0 is as often as one likes.
         recovery_hint: How to find out what became of it if its answer is lost, for the error.
-        proof: What a good answer must decode to besides, where `returns` is looser.
+        proof: What a good answer must also decode to, where `returns` is looser.
     """
 
     method: str
@@ -76,7 +76,7 @@ def read_by_rows(listing: Endpoint[list[T]], row_kind: type[T]) -> Endpoint[Read
 
 
 class Transport(Protocol):
-    """Whoever carries a call to Upbit and back."""
+    """What resources need to send calls to Upbit."""
 
     @property
     def region(self) -> Region:

@@ -70,7 +70,7 @@ class Failure(enum.Enum):
     BANNED = "banned"
     """418."""
     NONCE_USED = "nonce used"
-    """Upbit has seen this very token before."""
+    """Upbit has seen this token before."""
     UNAVAILABLE = "unavailable"
     """408 or 5xx."""
     REFUSED = "refused"

@@ -13,7 +13,7 @@ __all__ = ["SendGuard", "SigningParams"]
 
 @attrs.frozen
 class SigningParams:
-    """What the token of one request is made with, besides the keys.
+    """Nonce and algorithm of one request's token.
 
     Attributes:
         nonce: A UUID. Upbit takes each only once, so the same one again can't be carried out twice.

@@ -104,11 +104,11 @@ class SlidingWindow:
         return not lasts and now >= max(self._still_until, self._careful_until)
 
     def take(self, call: object, now: float) -> None:
-        """Take note that a call leaves."""
+        """Record that a call leaves."""
         self._under_way[call] = self._last_left_at = now
 
     def give_back(self, call: object, now: float, remaining: int | None, *, lost: bool = False) -> None:
-        """Take note that a call is over.
+        """Record that a call is over.
 
         Args:
             call: Which; one that is over already is ignored.
@@ -128,7 +128,7 @@ class SlidingWindow:
             self._stand_still(now + WINDOW)
 
     def refuse(self, call: object, now: float, seconds: float) -> None:
-        """Take note that the server refused a call, and that nothing may leave for so many seconds."""
+        """Record that the server refused a call, and that nothing may leave for a time."""
         self.give_back(call, now, None)
         self._stand_still(now + seconds + WINDOW - 1.0)
 

@@ -39,7 +39,7 @@ class Signer:
         self.algorithm: Final = algorithm
         self._access_key = credentials.access_key
         self._secret_key = credentials.secret_key
-        # Signed with PyJWT's HMAC, and not with its `encode`: that would write the head anew for every token, and
+        # Signed with PyJWT's HMAC, and not with its `encode`: that would encode the header again for every token, and
         # warn that Upbit's keys of 40 characters are short for HS512. Its users can't follow that advice, and 40
         # random characters hold far more than 128 bits all the same.
         self._hmacs = {name: (_head(name), HMACAlgorithm(_HASHES[name])) for name in _HASHES}
@@ -105,7 +105,7 @@ def _problem_with(credentials: Credentials) -> str:
     access_key, secret_key = credentials.access_key.reveal(), credentials.secret_key.reveal()
     if not access_key.isascii() or not access_key.isprintable() or set('"\\') & set(access_key):
         return "the access key holds characters that none of Upbit's has"
-    if secret_key.startswith("{"):  # a JSON Web Key; older versions of PyJWT would sign with its very text
+    if secret_key.startswith("{"):  # a JSON Web Key; older versions of PyJWT would sign with its text
         return "the secret key is of another kind than the text that Upbit issues"
     try:
         HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret_key)

@@ -174,7 +174,7 @@ class Deposits(TransferRecords[Deposit]):
         """Return what waits for a deposit; this asks nothing yet.
 
         A deposit that Upbit does not show within the poll schedule's `grace` ends the wait with `NotFound`.
-        Whoever waits for a transaction that is still on its way gives that more time:
+        To wait for a transaction that is still on its way, give it more time:
         ``client.with_options(poll=PollSchedule(grace=3600))``.
 
         Args:

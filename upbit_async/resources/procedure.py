@@ -90,7 +90,7 @@ async def reconcile(
     others: Callable[[], Collection[str]],
     timeout: float,  # noqa: ASYNC109 - it ends with one last look
 ) -> Reconciliation:
-    """Look for the withdrawal until one, or several, with the very amount are found, or the time is over.
+    """Look for the withdrawal until one, or several, with exactly this amount are found, or the time is over.
 
     Args:
         intent: What the lost request meant to do.

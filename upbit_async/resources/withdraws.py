@@ -296,7 +296,7 @@ class Withdraws(TransferRecords[Withdrawal]):
 
         Upbit shows neither a reference of ours nor the destination, so a withdrawal is told by its currency,
         network, amount, way and time. Withdrawals that this client got an answer for, or has found for
-        another lost one, are known to be others; name those that you know of besides (another process's, say).
+        another lost one, are known to be others; name those that you also know of (another process's, say).
 
         Args:
             unknown: The error that `create` or `send` raised.

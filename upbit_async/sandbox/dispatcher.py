@@ -63,7 +63,7 @@ class RequestLog(Sequence[RequestRecord]):
 class Dispatcher:
     """Answers requests one after the other.
 
-    A call of ``serve`` never awaits: whoever handed a request over may go away, but can't make the exchange
+    A call of ``serve`` never awaits: a caller that goes away can't make the exchange
     do half of it.
 
     Args:

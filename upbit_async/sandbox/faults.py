@@ -154,7 +154,7 @@ class Fault:
         times: int | None = 1,
         skip: int = 0,
     ) -> Fault:
-        """The work is done at once, but its answer comes so many seconds later."""
+        """The work is done at once, but its answer comes this many seconds later."""
         return cls(method, path, times=times, skip=skip, delay=seconds)
 
     @classmethod

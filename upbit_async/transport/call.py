@@ -62,7 +62,7 @@ class ClientState:
         pool: Hands out connections.
         injected: Whether requests go through a client of the user's.
         limiter: Says when a call may leave.
-        penalty_box: Holds whoever was banned.
+        penalty_box: Bans of this key at this host.
         cooldowns: Holds back what may be sent once in a while only.
         key_use: Keeps the three of them as long as this lives.
         space_as_plus: How a space is hashed.
@@ -119,8 +119,8 @@ class ClientState:
     def take_answer(self, uuid: str, intent: Intent, *, escorted: bool) -> None:
         """Remember what an id belongs to, by Upbit's own answer.
 
-        Whoever sends an escort along keeps account by himself. If he has not come to note an answer down, his
-        withdrawal must not pass for one that has nothing to do with him.
+        Guarded calls keep their own record; exclude them, so that an unrecorded answer is not mistaken for an
+        unrelated withdrawal.
         """
         self.claim(uuid, intent)
         if not escorted:

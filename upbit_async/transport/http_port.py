@@ -62,7 +62,7 @@ _CLOSING = 1.0
 _MOST_REFUSED = 100
 """This many used connections of an injected client are refused before a withdrawal is given up."""
 _VERY_LIKELY_OPEN = 2.0
-"""For so long after an answer the server has very likely left the connection open, in seconds."""
+"""How long after an answer the server has most likely left the connection open, in seconds."""
 _USER_AGENT = f"upbit_async/{VERSION}".encode("ascii")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
@@ -134,7 +134,7 @@ class OwnConnection:
             verify=_tls_context() if base_url.startswith("https:") else _no_tls_context(),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE),
         )
-        self._open_until = 0.0  # until then, by the process's clock, the connection is very likely open
+        self._open_until = 0.0  # until then, by the process's clock, the connection is most likely open
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
@@ -265,7 +265,7 @@ def _no_tls_context() -> ssl.SSLContext:
 class _ReadyURL(httpx.URL):
     """A message's URL, whose path and query are sent just as they were written and hashed.
 
-    httpx would parse them anew for every request, and quote what it thinks should be.
+    httpx would parse them again for every request, and quote what it thinks should be quoted.
     """
 
     def __init__(self, base: httpx.URL, message: Message) -> None:

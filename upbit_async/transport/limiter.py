@@ -23,7 +23,7 @@ from upbit_async.transport.penalty_box import lift_bans
 __all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket"]
 
 _GLANCE = 0.02
-"""How soon whoever is first in the queue looks again at the latest, in seconds; the third after twice as long."""
+"""Maximum re-check interval for the head of the queue, in seconds; the third waits twice as long."""
 _SHORTEST_NAP = 1e-6
 """Clocks are sums of numbers; nobody sleeps for less than what rounding may cost, in seconds."""
 _PATIENCE = 0.5
@@ -46,7 +46,7 @@ class Ticket:
 
 
 class RateLimiter(Protocol):
-    """Whoever says when a call may leave. Every `acquire` is followed by one `observe`, `refuse` or `ban`.
+    """Decides when a call may leave. Every `acquire` is followed by one `observe`, `refuse` or `ban`.
 
     A limiter may also have ``ban(ticket, seconds)``. It is called, in place of `observe`, when the server has
     blocked the key or the address (418) for this many seconds. The client itself obeys a ban with or without it;
@@ -58,7 +58,7 @@ class RateLimiter(Protocol):
         ...
 
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
-        """Take note that a call has ended.
+        """Record that a call has ended.
 
         Args:
             ticket: What `acquire` returned.
@@ -67,7 +67,7 @@ class RateLimiter(Protocol):
         ...
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
-        """Take note that the server refused a call (429): its group stands still for so many seconds."""
+        """Record that the server refused a call (429): its group stands still for this many seconds."""
         ...
 
 
@@ -148,7 +148,7 @@ class LocalLimiter:
                 state.leave(number)
 
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
-        """Take note that a call has ended, and slow down if the server has counted more than it should."""
+        """Record that a call has ended, and slow down if the server has counted more than it should."""
         with self._lock:
             window = self._group(ticket.group).window
             window.give_back(ticket, shared_clock.now(), remaining, lost=ticket.lost)

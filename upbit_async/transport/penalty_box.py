@@ -50,7 +50,7 @@ class PenaltyBox:
                 del self._waiting[scope]
 
     def ban(self, seconds: Callable[[int], float]) -> float:
-        """Take note of a ban. Answers that come while one lasts belong to it, and count no further.
+        """Record a ban. Answers that come while one lasts belong to it, and count no further.
 
         Args:
             seconds: Says how long it is, given how many came before.
@@ -77,7 +77,7 @@ class PenaltyBox:
             self._bans = 0
 
     def forgive(self, left_at: float) -> None:
-        """Take note that a call which left then went through: the next ban counts as the first again."""
+        """Record that a call which left at that time was answered: the next ban counts as the first again."""
         if not self._bans:
             return
         with self._lock:

@@ -94,7 +94,7 @@ class File:
             self._opened = ()
 
     def let_go(self) -> None:
-        """Close the connection, by whoever holds the lock; the next one must be to the same file."""
+        """Close the connection; the caller holds the lock; the next one must be to the same file."""
         connection, self._open = self._open, None
         self._inspected = None
         if connection is not None:
@@ -110,7 +110,7 @@ class File:
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
             if self._opened and _which(self._parts[0]) != self._opened[0]:
-                raise self._replaced()  # since a fork: it must not be made anew either
+                raise self._replaced()  # since a fork: it must not be created again either
             self._open = connection = self._connect()
             try:
                 self._set_up(connection)
@@ -181,8 +181,8 @@ class File:
     def _check_it_is_the_same(self) -> None:
         """Refuse to go on when others find another file at this place, or another log.
 
-        The latter comes to pass when this process has lost its locks: whoever closes the file then takes itself for
-        the last, and removes the log, in which all that is written afterwards is lost.
+        The latter happens when this process has lost its locks: a process that closes the file then takes itself for
+        the last and removes the log, and what is written to it afterwards is lost.
         """
         if self._identity() != self._opened:
             raise self._replaced()

@@ -1,6 +1,6 @@
 """File checks: only the journal's own user (and root) may be able to read, change or replace its files.
 
-Whoever can write to a journal can have anything paid. So the files must belong to the user that the program runs as,
+Anyone who can write to a journal can have anything paid. So the files must belong to the user that the program runs as,
 with mode 0600 and one name each, and every folder on the way to them must belong to that user or to root and be
 writable by nobody else. The way is walked from ``/``, link by link. A folder that passes can't be changed by other
 users, so what was found in it is still there when it is used: no race is left between a check and the opening.
@@ -158,8 +158,8 @@ class FileChecks:
             )
         if found.st_nlink != 1:
             raise JournalError(
-                f"the journal file {_shown(path)} has {found.st_nlink} names (hard links), and whoever opens it under "
-                "another name gets past its log and its locks: find them with "
+                f"the journal file {_shown(path)} has {found.st_nlink} names (hard links), and a process that "
+                "opens it under another name gets past its log and its locks: find them with "
                 f"find … -samefile {_shown(path)}, and remove all but this one"
             )
 

@@ -205,7 +205,7 @@ def _changed(path: str, problem: str) -> JournalError:
     return JournalError(
         f"another program has changed the schema of the journal {path} ({problem}), so what it holds can't be "
         "believed: stop, take a copy of it and its -wal file aside, and find out who changed it, and which payouts; "
-        "whoever can change the schema can change what is paid"
+        "anyone who can change the schema can change what is paid"
     )
 
 

@@ -36,8 +36,8 @@ class Transition:
 
     Attributes:
         state: The state that is entered, any text.
-        seconds: It is entered so many seconds after the state before.
-        looks: It is entered once the state before was read so many times (in a list or alone).
+        seconds: Seconds after the state before.
+        reads: Reads of the state before (in a list or alone).
     """
 
     state: str
@@ -117,14 +117,14 @@ class Transitions:
         first: str | None = None,
         speed: float = 1.0,
     ) -> Transitions:
-        """One state further every so many seconds."""
+        """One state further every ``each`` seconds."""
         return cls._at(Trigger(seconds=each), states=states, first=first, speed=speed)
 
     @classmethod
     def after_reads(
         cls, each: int = 1, *, states: Iterable[str] | None = None, first: str | None = None
     ) -> Transitions:
-        """One state further after every so many reads of the transfer."""
+        """One state further after every ``each`` reads of the transfer."""
         return cls._at(Trigger(reads=each), states=states, first=first)
 
     @classmethod
