@@ -108,12 +108,12 @@ class UpbitClient:
             algorithm=algorithm,
             space_as_plus=hash_space_as_plus,
         )
-        carrier = HttpTransport(
+        transport = HttpTransport(
             shared, retry=retry or RetryPolicy(), timeouts=timeouts or Timeouts(), observer=observer
         )
-        self._set_up(carrier, poll or PollSchedule(), owner=True)
+        self._set_up(transport, poll or PollSchedule(), owner=True)
 
-    def _set_up(self, carrier: HttpTransport, poll: PollSchedule, *, owner: bool) -> None:
+    def _set_up(self, transport: HttpTransport, poll: PollSchedule, *, owner: bool) -> None:
         # Only here, because they bring half of the library along.
         from upbit_async.resources.accounts import Accounts  # noqa: PLC0415
         from upbit_async.resources.deposits import Deposits  # noqa: PLC0415
@@ -121,34 +121,34 @@ class UpbitClient:
         from upbit_async.resources.travel_rule import TravelRule  # noqa: PLC0415
         from upbit_async.resources.withdraws import Withdraws  # noqa: PLC0415
 
-        self._carrier = carrier
+        self._transport = transport
         self._poll = poll
         self._owner = owner
-        self.status = Status(carrier)
-        self.withdraws = Withdraws(carrier, poll)
-        self.deposits = Deposits(carrier, poll)
-        self.accounts = Accounts(carrier)
-        self.travel_rule = TravelRule(carrier)
+        self.status = Status(transport)
+        self.withdraws = Withdraws(transport, poll)
+        self.deposits = Deposits(transport, poll)
+        self.accounts = Accounts(transport)
+        self.travel_rule = TravelRule(transport)
 
     @property
     def region(self) -> Region:
         """The region that is talked to."""
-        return self._carrier.region
+        return self._transport.region
 
     @property
     def host(self) -> str:
         """The host that is talked to, with its port if it has one."""
-        return self._carrier.host
+        return self._transport.host
 
     @property
     def limiter(self) -> RateLimiter:
         """Rate limiter of this client; without one of your own, the one that all clients with this key share."""
-        return self._carrier.shared.limiter
+        return self._transport.shared.limiter
 
     @property
     def transport(self) -> Transport:
         """Who carries this client's calls, for what is built on top of it."""
-        return self._carrier
+        return self._transport
 
     @hide_arguments
     def with_options(
@@ -166,8 +166,8 @@ class UpbitClient:
         _check(retry=(retry, RetryPolicy), timeouts=(timeouts, Timeouts), poll=(poll, PollSchedule))
         _check_observer(observer)
         sibling = object.__new__(type(self))
-        carrier = self._carrier.sibling(retry=retry, timeouts=timeouts, observer=observer)
-        sibling._set_up(carrier, poll or self._poll, owner=False)
+        transport = self._transport.sibling(retry=retry, timeouts=timeouts, observer=observer)
+        sibling._set_up(transport, poll or self._poll, owner=False)
         return sibling
 
     async def request(
@@ -212,12 +212,12 @@ class UpbitClient:
             raise TypeError(f"safety is a Safety, not {type(safety).__name__}")
         given = params if verb in _BODILESS else json
         sent = None if given is None else inputs.members("params" if verb in _BODILESS else "json", given)
-        return await self._carrier.call(_endpoint(verb, path, safety), sent)
+        return await self._transport.call(_endpoint(verb, path, safety), sent)
 
     async def aclose(self) -> None:
         """Close the connections. Calls are refused from now on; what is on the wire is finished."""
         if self._owner:
-            await self._carrier.aclose()
+            await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         """Give the client itself; nothing is sent."""
@@ -234,7 +234,7 @@ class UpbitClient:
 
     def __repr__(self) -> str:
         """Show region and host, and no key."""
-        if not hasattr(self, "_carrier"):  # its arguments were refused; a traceback may show it
+        if not hasattr(self, "_transport"):  # its arguments were refused; a traceback may show it
             return "<UpbitClient that was not made>"
         return f"<UpbitClient {self.region} at {self.host}>"
 

@@ -47,7 +47,7 @@ async def test_siblings_share_connections_and_limits(sandbox: Sandbox) -> None:
     await client.status.wallets()
     await sibling.status.wallets()
     assert limiter.acquired == 2
-    assert sibling._carrier.shared is client._carrier.shared  # pyright: ignore[reportPrivateUsage]
+    assert sibling._transport.shared is client._transport.shared  # pyright: ignore[reportPrivateUsage]
     assert (sibling.region, sibling.host, repr(sibling)) == (client.region, client.host, repr(client))
 
 

@@ -108,7 +108,7 @@ async def _assert_all_is_well(client: UpbitClient) -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(client.withdraws.list)
-    (yard,) = client._carrier.shared.pool._states.values()
+    (yard,) = client._transport.shared.pool._states.values()
     assert yard.slots.value == 10
 
 

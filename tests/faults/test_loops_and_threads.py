@@ -74,7 +74,7 @@ def test_many_threads_use_one_client_at_once(backend: str) -> None:
 
 @pytest.mark.usefixtures("fast_switching")
 def test_the_clients_memory_of_ids_may_be_read_while_another_thread_writes_it() -> None:
-    shared = client_for("http://127.0.0.1:1")._carrier.shared
+    shared = client_for("http://127.0.0.1:1")._transport.shared
     ended = threading.Event()
 
     def write() -> None:

@@ -100,11 +100,11 @@ async def test_options_are_the_same_for_all_clients(sandboxes: dict[Region, Sand
         algorithm="HS512",
     )
     for client in regions.values():
-        carrier = client._carrier  # pyright: ignore[reportPrivateUsage]
-        assert (carrier.retry.attempts, carrier.timeouts.total) == (1, 3)
-        assert carrier.observer == events.append
+        transport = client._transport  # pyright: ignore[reportPrivateUsage]
+        assert (transport.retry.attempts, transport.timeouts.total) == (1, 3)
+        assert transport.observer == events.append
         assert client._poll.first == 7  # pyright: ignore[reportPrivateUsage]
-        assert jwt.get_unverified_header(carrier.shared.token("nonce", None))["alg"] == "HS512"
+        assert jwt.get_unverified_header(transport.shared.token("nonce", None))["alg"] == "HS512"
     siblings = [
         each.client(retry=RetryPolicy(attempts=1), observer=events.append) for each in sandboxes.values()
     ]
@@ -128,11 +128,11 @@ def test_each_region_reads_its_own_names(monkeypatch: pytest.MonkeyPatch) -> Non
     set_keys(monkeypatch, "UPBIT_SG")
     regions = UpbitRegions.from_env("th", Region.SG, "TH", timeouts=Timeouts(total=3))
     assert list(regions) == [Region.TH, Region.SG]
-    limiters = [client._carrier.shared.limiter for client in regions.values()]  # pyright: ignore[reportPrivateUsage]
+    limiters = [client._transport.shared.limiter for client in regions.values()]  # pyright: ignore[reportPrivateUsage]
     own = [UpbitClient("th", credentials=TH), UpbitClient("sg", credentials=SG)]
     # a limiter is shared by those who use one key at one host
-    assert limiters == [client._carrier.shared.limiter for client in own]  # pyright: ignore[reportPrivateUsage]
-    assert regions["th"]._carrier.timeouts.total == 3  # pyright: ignore[reportPrivateUsage]
+    assert limiters == [client._transport.shared.limiter for client in own]  # pyright: ignore[reportPrivateUsage]
+    assert regions["th"]._transport.timeouts.total == 3  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("prefix", ["UPBIT", "UPBIT_OPEN_API"])

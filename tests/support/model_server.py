@@ -186,5 +186,5 @@ def client_of(answer: Callable[[Message], Answer], *, trip: float = 0.02, **opti
     """Return a client whose requests are answered by a function, on ten connections."""
     usual: dict[str, Any] = {"credentials": canaries(), "base_url": "https://upbit.invalid"}
     client = UpbitClient("sg", **(usual | options))
-    client._carrier.shared.pool = ConnectionPool(10, lambda: FakeConnection(answer, trip))
+    client._transport.shared.pool = ConnectionPool(10, lambda: FakeConnection(answer, trip))
     return client

@@ -36,7 +36,7 @@ def states() -> int:
 
 
 def state_of(client: UpbitClient) -> KeyState:
-    shared = client._carrier.shared
+    shared = client._transport.shared
     return key_state.known()[shared.host, client.transport.key_digest]
 
 
@@ -48,7 +48,7 @@ def test_keys_with_one_fingerprint_are_told_apart() -> None:
     assert one.fingerprint == other.fingerprint
     assert one.digest != other.digest
     clients = [client(Credentials(key, "s" * 40)) for key in TWINS]
-    shared = [each._carrier.shared for each in clients]
+    shared = [each._transport.shared for each in clients]
     assert shared[0].limiter is not shared[1].limiter
     assert shared[0].penalty_box is not shared[1].penalty_box
     assert shared[0].cooldowns is not shared[1].cooldowns
@@ -58,9 +58,9 @@ def test_keys_with_one_fingerprint_are_told_apart() -> None:
 
 async def test_a_ban_of_one_key_bans_no_other_with_its_fingerprint() -> None:
     banned, other = (client(Credentials(key, "s" * 40)) for key in TWINS)
-    banned._carrier.shared.penalty_box.ban(lambda bans: 60.0)
-    assert banned._carrier.shared.penalty_box.seconds_left() > 0
-    assert other._carrier.shared.penalty_box.seconds_left() == 0
+    banned._transport.shared.penalty_box.ban(lambda bans: 60.0)
+    assert banned._transport.shared.penalty_box.seconds_left() > 0
+    assert other._transport.shared.penalty_box.seconds_left() == 0
 
 
 def test_the_fingerprint_is_the_beginning_of_the_digest() -> None:
@@ -81,18 +81,18 @@ def test_a_key_has_one_state_at_each_host() -> None:
 
 def test_a_key_is_derived_from_the_secret_for_each_purpose() -> None:
     keys = canaries()
-    caller = client(keys).transport
+    transport = client(keys).transport
     wanted = hmac.new(keys.secret_key.reveal().encode(), b"a purpose", hashlib.sha256).digest()
-    assert caller.derive_key(b"a purpose") == wanted
-    assert caller.derive_key(b"another") != wanted
+    assert transport.derive_key(b"a purpose") == wanted
+    assert transport.derive_key(b"another") != wanted
     assert client(canaries()).transport.derive_key(b"a purpose") != wanted
 
 
 def test_without_keys_none_is_derived() -> None:
-    caller = UpbitClient("sg", base_url=URL).transport
+    transport = UpbitClient("sg", base_url=URL).transport
     with pytest.raises(errors.ConfigurationError, match="no keys"):
-        caller.derive_key(b"a purpose")
-    assert caller.key_digest == ""
+        transport.derive_key(b"a purpose")
+    assert transport.key_digest == ""
 
 
 @pytest.mark.parametrize("purpose", [b"", b"eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ"])
@@ -182,32 +182,32 @@ async def test_a_ban_counts_on_for_as_long_again() -> None:
 async def test_a_window_that_is_still_open_outlives_its_clients() -> None:
     keys = canaries()
     first = client(keys)
-    limiter = first._carrier.shared.limiter
+    limiter = first._transport.shared.limiter
     for _ in range(29):
         limiter.observe(await limiter.acquire("default"), None)
     del first, limiter
     gc.collect()
     began = anyio.current_time()
-    await client(keys)._carrier.shared.limiter.acquire("default")
+    await client(keys)._transport.shared.limiter.acquire("default")
     assert anyio.current_time() - began >= 1.0
 
 
 async def test_a_standstill_outlives_its_clients() -> None:
     keys = canaries()
     first = client(keys)
-    limiter = first._carrier.shared.limiter
+    limiter = first._transport.shared.limiter
     limiter.refuse(await limiter.acquire("default"), 30.0)
     del first, limiter
     gc.collect()
     began = anyio.current_time()
-    await client(keys)._carrier.shared.limiter.acquire("default")
+    await client(keys)._transport.shared.limiter.acquire("default")
     assert anyio.current_time() - began >= 30.0
 
 
 async def test_a_limiter_that_rests_is_dropped() -> None:
     first = client(canaries())
-    limiter = weakref.ref(first._carrier.shared.limiter)
-    await first._carrier.shared.limiter.acquire("default")
+    limiter = weakref.ref(first._transport.shared.limiter)
+    await first._transport.shared.limiter.acquire("default")
     del first
     gc.collect()
     assert limiter() is not None

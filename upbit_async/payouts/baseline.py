@@ -77,7 +77,7 @@ class _Page:
 class _Reader:
     """Reads page after page."""
 
-    caller: Transport
+    transport: Transport
     currency: str
     rows: dict[str, Withdrawal] = attrs.field(factory=dict[str, Withdrawal])
     unreadable: dict[str, DecodeError] = attrs.field(factory=dict[str, DecodeError])
@@ -92,7 +92,7 @@ class _Reader:
         Raises:
             DecodeError: The list does not go on, although its last page was full.
         """
-        page = await list_readable(self.caller, currency=self.currency, to=self._cursor)
+        page = await list_readable(self.transport, currency=self.currency, to=self._cursor)
         fresh = {uuid: row for uuid, row in by_id(page.rows, _id_of).items() if uuid not in self.rows}
         self.rows |= fresh
         self.unreadable |= {(error.uuid or str(error)).casefold(): error for error in page.unreadable}
@@ -150,13 +150,13 @@ class _Reader:
         )
 
 
-async def back_to_mark(caller: Transport, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
+async def back_to_mark(transport: Transport, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
     """Return the newest withdrawals in a currency, back to a mark, or else to a time.
 
     That they can be read also proves that the key may read them, which is needed if an answer is lost.
 
     Args:
-        caller: Carries the calls that read the list.
+        transport: Carries the calls that read the list.
         currency: The currency's code.
         mark: A withdrawal, by its id in lower case, that must be in the list. What stands behind it is not returned
             unless it is on the same page; None to read back to a time.
@@ -165,7 +165,7 @@ async def back_to_mark(caller: Transport, currency: str, mark: str | None, oldes
     Raises:
         DecodeError: The list lacks the mark, or does not go on.
     """
-    reader = _Reader(caller, currency)
+    reader = _Reader(transport, currency)
 
     def reached(page: _Page) -> bool:
         if mark is not None:
@@ -182,14 +182,14 @@ async def back_to_mark(caller: Transport, currency: str, mark: str | None, oldes
 
 
 async def since_baseline(
-    caller: Transport, currency: str, baseline: Sequence[str], *, confirm: bool = False
+    transport: Transport, currency: str, baseline: Sequence[str], *, confirm: bool = False
 ) -> Listing:
     """Return all withdrawals in a currency that are new since a baseline was taken.
 
     Pages are read to their end: a new withdrawal may stand behind old ones of the same second.
 
     Args:
-        caller: Carries the calls that read the list.
+        transport: Carries the calls that read the list.
         currency: The currency's code.
         baseline: The newest withdrawals of that time, newest first, by their ids in lower case.
         confirm: Whether to read on behind the landmarks, to find rows that the list does not sort by time.
@@ -197,7 +197,7 @@ async def since_baseline(
     Raises:
         DecodeError: The list does not reach back to the baseline, so it does not show that anything is missing.
     """
-    reader = _Reader(caller, currency)
+    reader = _Reader(transport, currency)
     landmarks = frozenset(baseline[:_LANDMARKS])
     await reader.read_until(lambda _: bool(landmarks) and all(map(reader.has, landmarks)))
     if not all(map(reader.has, landmarks)):

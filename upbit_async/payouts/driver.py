@@ -53,7 +53,7 @@ class Driver:
         self._settler = settler
         self._check = check
         self._resends = resends
-        self._turns = KeyedLock()
+        self._locks = KeyedLock()
 
     async def drive(self, key: str, asked: Intent | None = None) -> Payout:
         """Bring a payout as far as sending gets it; concurrent calls share one attempt, and its failure.
@@ -66,9 +66,9 @@ class Driver:
             PayoutConflict: The row asks for something else.
             UpbitError: Nothing of it has left.
         """
-        async with self._turns.hold(key) as turn:
-            if turn.failure is not None:
-                raise copy.copy(turn.failure)  # of the attempt that this call has joined
+        async with self._locks.hold(key) as lock:
+            if lock.failure is not None:
+                raise copy.copy(lock.failure)  # of the attempt that this call has joined
             payout = await self._settler.wait_until_sent(key)
             if asked is not None:
                 arguments.raise_if_other(payout, asked)
@@ -102,7 +102,7 @@ class Driver:
         if known.sent_request is not None:
             return attrs.evolve(known, error=error)
         if known.state is before.state:
-            self._turns.share_failure(before.key, error)
+            self._locks.share_failure(before.key, error)
             raise error
         return known  # another process got further meanwhile
 

@@ -44,20 +44,20 @@ class KeyedLock:
     async def hold(self, what: Hashable) -> AsyncGenerator[Hold, None]:
         """Wait for one's turn and have it while the block lasts."""
         queue = self._queues.setdefault(what, _Queue())
-        turn = Hold()
-        queue.turns.append(turn)
+        lock = Hold()
+        queue.turns.append(lock)
         try:
             async with queue.lock:
-                yield turn
+                yield lock
         finally:
-            queue.turns.remove(turn)
+            queue.turns.remove(lock)
             if not queue.turns:
                 del self._queues[what]
 
     def share_failure(self, what: Hashable, failure: Exception) -> None:
         """Let all who wait for their turn know what the one who has it has failed with."""
-        for turn in self._queues[what].turns:
-            turn.failure = failure
+        for lock in self._queues[what].turns:
+            lock.failure = failure
 
 
 def poll_pauses() -> Iterator[float]:

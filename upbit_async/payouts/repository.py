@@ -64,7 +64,7 @@ class PayoutRepository:
 
     Args:
         journal: Keeps them.
-        caller: Talks to the host that they belong to.
+        transport: Talks to the host that they belong to.
         clock: Returns the time, UTC, for the history; leases and settling times are kept by the journal's own.
         keys: Authenticate the rows; None derives one from the caller's secret key.
     """
@@ -72,17 +72,17 @@ class PayoutRepository:
     def __init__(
         self,
         journal: Journal,
-        caller: Transport,
+        transport: Transport,
         clock: Callable[[], dt.datetime],
         keys: JournalKeys | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock
-        self._caller = caller
+        self._transport = transport
         self._keys = keys
         self._is_bound = False
         self._unwritten: dict[str, _Unwritten] = {}
-        self._turns = KeyedLock()
+        self._locks = KeyedLock()
 
     async def open(self) -> None:
         """Make sure that the journal is there, and is this host's.
@@ -91,7 +91,7 @@ class PayoutRepository:
             JournalError: It is not.
         """
         if not self._is_bound:
-            await self.journal.bind(self._caller.host, self._caller.region.value)
+            await self.journal.bind(self._transport.host, self._transport.region.value)
             self._is_bound = True
 
     async def aclose(self) -> None:
@@ -113,8 +113,8 @@ class PayoutRepository:
         Raises:
             ConfigurationError: There is no journal key, and no secret key to derive one from.
         """
-        keys = self._keys or JournalKeys([self._caller.derive_key(JOURNAL_KEY_PURPOSE)])
-        return RowAuthenticator(keys, host=self._caller.host, account=self._caller.region.value)
+        keys = self._keys or JournalKeys([self._transport.derive_key(JOURNAL_KEY_PURPOSE)])
+        return RowAuthenticator(keys, host=self._transport.host, account=self._transport.region.value)
 
     async def now(self) -> Now:
         """Return the present."""
@@ -263,7 +263,7 @@ class PayoutRepository:
         """
         if key not in self._unwritten:
             return
-        async with self._turns.hold(key):
+        async with self._locks.hold(key):
             unwritten = self._unwritten.get(key)
             while unwritten is not None and unwritten.changes:
                 await self._write_down(key, *unwritten.changes[0])
@@ -275,9 +275,9 @@ class PayoutRepository:
             return
         level = logging.WARNING if after.state in _ALARMING else logging.INFO
         _log.log(level, "%s is %s: %s", after, after.state, after.reason)
-        self._caller.emit(
+        self._transport.emit(
             PayoutChanged(
-                host=self._caller.host,
+                host=self._transport.host,
                 key=after.key,
                 previous=None if before is None else before.state.value,
                 state=after.state.value,

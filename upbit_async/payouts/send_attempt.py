@@ -39,7 +39,7 @@ class SendAttempt:
         payout: The payout, which may be sent.
         baseline: The newest withdrawals before the first copy.
         owner: Who sends it.
-        caller: Sends it.
+        transport: Sends it.
         repository: The payouts.
     """
 
@@ -49,13 +49,13 @@ class SendAttempt:
         baseline: Sequence[str],
         *,
         owner: str,
-        caller: Transport,
+        transport: Transport,
         repository: PayoutRepository,
     ) -> None:
         self._payout = payout
         self._baseline = baseline
         self._owner = owner
-        self._caller = caller
+        self._transport = transport
         self._repository = repository
         self._scope = anyio.CancelScope()
         self._is_unwanted = False
@@ -83,14 +83,14 @@ class SendAttempt:
 
     def _departing(self, now: Now) -> Payout:
         known = self._payout.sent_request
-        lease = _LEASE * self._caller.timeouts.total
-        is_bounded = self._caller.bounds_connections
+        lease = _LEASE * self._transport.timeouts.total
+        is_bounded = self._transport.bounds_connections
         if known is not None and not known.needs_new_nonce:
             return transitions.departing_again(
                 self._payout, owner=self._owner, lease=lease, now=now, is_bounded=is_bounded
             )
-        signing = SigningParams(nonce=str(uuid.uuid4()), algorithm=self._caller.algorithm)
-        signed_by = self._caller.key_digest
+        signing = SigningParams(nonce=str(uuid.uuid4()), algorithm=self._transport.algorithm)
+        signed_by = self._transport.key_digest
         mac = self._repository.authenticator.departure_mac(self._payout, signing, signed_by)
         if known is not None:
             return transitions.departing_again(
@@ -145,7 +145,7 @@ class SendAttempt:
     async def _send(self) -> Payout:
         body = dict(self._payout.intent.members)
         try:
-            record = await self._caller.call(_PAY, body, guard=self)
+            record = await self._transport.call(_PAY, body, guard=self)
         except (StaleRevision, ConflictingPayout):
             raise
         except UpbitError as error:
@@ -172,7 +172,7 @@ class SendAttempt:
         """
         if uuid in self._payout.required_request.baseline:
             return "was there before"
-        if uuid not in self._caller.unproven:
+        if uuid not in self._transport.unproven:
             return ""
         try:
             related = await self._repository.journal.related(self._payout.criteria.currency, [uuid])

@@ -52,7 +52,7 @@ class Sender:
         self._repository = repository
         self._settler = settler
         self._guard = guard
-        self._turns = KeyedLock()
+        self._locks = KeyedLock()
         self._name = f"payouts {uuid.uuid4()}"
 
     async def send(self, payout: Payout) -> Payout:
@@ -71,7 +71,7 @@ class Sender:
         self._check_authorised(payout)
         self._check_key(payout)
         before = payout.state
-        async with self._turns.hold(payout.criteria):
+        async with self._locks.hold(payout.criteria):
             for attempt in itertools.count(1):
                 try:
                     return await self._pass(payout)
@@ -100,7 +100,7 @@ class Sender:
                     payout,
                     baseline,
                     owner=self._owner,
-                    caller=self._client.transport,
+                    transport=self._client.transport,
                     repository=self._repository,
                 )
                 return await passage.run()

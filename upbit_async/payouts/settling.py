@@ -54,7 +54,7 @@ class Settler:
         self._client = client
         self._repository = repository
         self._settling_time = settling_time
-        self._turns = KeyedLock()
+        self._locks = KeyedLock()
 
     async def settle(
         self, key: str, *, behind: frozenset[str] = frozenset(), deadline: float = math.inf
@@ -70,11 +70,11 @@ class Settler:
             UpbitError: The list could not be read, so nothing is decided.
         """
         while True:
-            async with self._turns.hold(key):
+            async with self._locks.hold(key):
                 found = await self._settle_once(key, behind, deadline)
             if isinstance(found, Payout):
                 return found
-            # No turn is held here: two that wait for each other must not stand still.
+            # No lock is held here: two payouts that wait for each other would deadlock.
             if not await self._wait_until_all_settled(found.keys, behind | {key}, deadline):
                 return await self._repository.read(key)
 

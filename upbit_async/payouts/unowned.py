@@ -92,7 +92,7 @@ class UnownedGuard:
     """Lets a payout leave only if no unowned withdrawal could be it.
 
     Args:
-        caller: Carries the calls that read Upbit's list.
+        transport: Carries the calls that read Upbit's list.
         repository: The payouts.
         settler: Settles payouts that may own a withdrawal.
         trailing: By how much Upbit's list may lag, in seconds.
@@ -101,14 +101,14 @@ class UnownedGuard:
 
     def __init__(
         self,
-        caller: Transport,
+        transport: Transport,
         repository: PayoutRepository,
         settler: Settler,
         *,
         trailing: float,
         on_unowned: OnUnowned,
     ) -> None:
-        self._caller = caller
+        self._transport = transport
         self._repository = repository
         self._settler = settler
         self._trailing = dt.timedelta(seconds=trailing)
@@ -127,7 +127,7 @@ class UnownedGuard:
             mark = await journal.mark(currency)
             now = await self._repository.now()
             oldest = now.utc - _WITHOUT_MARK
-            listing = await back_to_mark(self._caller, currency, mark, oldest)
+            listing = await back_to_mark(self._transport, currency, mark, oldest)
             # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
             related = await journal.related(currency, listing.uuids)
             fee_convention = await self._repository.fee_convention()

@@ -20,8 +20,8 @@ __all__ = ["Accounts"]
 class Accounts:
     """What the account holds. See https://global-docs.upbit.com/reference/get-balance."""
 
-    def __init__(self, caller: Transport) -> None:
-        self._caller = caller
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     async def list(self) -> builtins.list[Account]:
         """Return the balance of each currency, in Upbit's order; those without any may be missing.
@@ -29,7 +29,7 @@ class Accounts:
         Raises:
             UpbitError: See `upbit_async.errors`.
         """
-        return await self._caller.call(LIST_ACCOUNTS)
+        return await self._transport.call(LIST_ACCOUNTS)
 
     async def get(self, currency: str) -> Account:
         """Return the balance of one currency.

@@ -49,9 +49,9 @@ class Deposits(TransferRecords[Deposit]):
     docstring names those that are its own.
     """
 
-    def __init__(self, caller: Transport, schedule: PollSchedule) -> None:
+    def __init__(self, transport: Transport, schedule: PollSchedule) -> None:
         super().__init__(
-            caller, listing=LIST_DEPOSITS, polling=_POLL, single=GET_DEPOSIT, states=DepositState
+            transport, listing=LIST_DEPOSITS, polling=_POLL, single=GET_DEPOSIT, states=DepositState
         )
         self._schedule = schedule
         self._watchers = {
@@ -73,7 +73,7 @@ class Deposits(TransferRecords[Deposit]):
         Raises:
             ValidationError: Upbit does not know the currency or the network.
         """
-        return await self._caller.call(GET_DEPOSIT_CHANCE, inputs.currency_and_network(currency, net_type))
+        return await self._transport.call(GET_DEPOSIT_CHANCE, inputs.currency_and_network(currency, net_type))
 
     # Addresses
 
@@ -82,7 +82,7 @@ class Deposits(TransferRecords[Deposit]):
 
         See https://global-docs.upbit.com/reference/list-deposit-addresses.
         """
-        return await self._caller.call(LIST_DEPOSIT_ADDRESSES)
+        return await self._transport.call(LIST_DEPOSIT_ADDRESSES)
 
     async def address(self, currency: str, net_type: str) -> DepositAddress:
         """Return the address for a currency on a network; `create_address` generates it.
@@ -100,7 +100,9 @@ class Deposits(TransferRecords[Deposit]):
             NotFound: None was ever asked for.
             DecodeError: Upbit answered with the address of something else.
         """
-        return await self._caller.call(GET_DEPOSIT_ADDRESS, inputs.currency_and_network(currency, net_type))
+        return await self._transport.call(
+            GET_DEPOSIT_ADDRESS, inputs.currency_and_network(currency, net_type)
+        )
 
     async def create_address(
         self,
@@ -152,11 +154,11 @@ class Deposits(TransferRecords[Deposit]):
     ) -> tuple[DepositAddress, UpbitError | None]:
         """Return the address as far as it is known, and why nothing was learned if that may pass."""
         try:
-            told = await self._caller.call(CREATE_DEPOSIT_ADDRESS, place)
+            told = await self._transport.call(CREATE_DEPOSIT_ADDRESS, place)
         except (TransportError, RateLimited, ServerError) as failure:
             if not patient:
                 raise
-            self._caller.emit(PollFailed(host=self._caller.host, uuids=(), error=failure))
+            self._transport.emit(PollFailed(host=self._transport.host, uuids=(), error=failure))
             return DepositAddress(**place), failure
         if told.currency is None:
             return DepositAddress(**place), None
@@ -219,20 +221,20 @@ class Deposits(TransferRecords[Deposit]):
         Raises:
             ValueError: It is no such token, or is for another region, host or kind of transfer.
         """
-        caller = self._caller
-        point = read_token(resume_token, kind="deposit", region=caller.region, host=caller.host)
+        transport = self._transport
+        point = read_token(resume_token, kind="deposit", region=transport.region, host=transport.host)
         return self._poller(point.by, point.id)
 
     def _poller(self, by: IdName, id_: str) -> DepositPoller:
-        caller, watcher = self._caller, self._watchers[by]
-        return DepositPoller(id_, by=by, watcher=watcher, region=caller.region, host=caller.host)
+        transport, watcher = self._transport, self._watchers[by]
+        return DepositPoller(id_, by=by, watcher=watcher, region=transport.region, host=transport.host)
 
     def _watcher(
         self,
         look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | ReadableRows[Deposit]]],
         by: IdName,
     ) -> Watcher[Deposit]:
-        host, emit = self._caller.host, self._caller.emit
+        host, emit = self._transport.host, self._transport.emit
         return Watcher(look, self._schedule, kind="deposit", host=host, emit=emit, id_of=attrgetter(by))
 
     async def _find(self, txids: Sequence[str]) -> Sequence[Deposit]:
@@ -255,7 +257,7 @@ class Deposits(TransferRecords[Deposit]):
 
         async def fetch(paging: dict[str, Param]) -> builtins.list[Deposit]:
             nonlocal is_last
-            page = [] if is_last else await self._caller.call(LIST_DEPOSITS, {"txids": txids, **paging})
+            page = [] if is_last else await self._transport.call(LIST_DEPOSITS, {"txids": txids, **paging})
             is_last = len(page) < PAGE
             return page
 

@@ -43,19 +43,19 @@ _LONGEST_WAIT = 10.0
 _FACTOR = 1.5
 
 
-async def preflight(caller: Transport, request: PreflightRequest) -> Preflight:
+async def preflight(transport: Transport, request: PreflightRequest) -> Preflight:
     """Read the address, the wallet and the limits, and judge them.
 
     Raises:
         PreflightFailed: Something stands in the way; all of it is told.
         UpbitError: Something could not be read.
     """
-    addresses = await caller.call(LIST_WITHDRAWAL_ADDRESSES)
-    wallets = await caller.call(LIST_WALLETS)
-    chance, refusal = await _chance(caller, request)
+    addresses = await transport.call(LIST_WITHDRAWAL_ADDRESSES)
+    wallets = await transport.call(LIST_WALLETS)
+    chance, refusal = await _chance(transport, request)
     result = judge(
         request,
-        region=caller.region,
+        region=transport.region,
         addresses=addresses,
         wallets=wallets,
         chance=chance,
@@ -70,11 +70,11 @@ async def preflight(caller: Transport, request: PreflightRequest) -> Preflight:
     return result
 
 
-async def _chance(caller: Transport, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
+async def _chance(transport: Transport, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
     """Return the limits; or None, and why Upbit does not tell them, if it does not know such a thing."""
     try:
         asked = {"currency": request.currency, "net_type": request.net_type}
-        return await caller.call(GET_WITHDRAWAL_CHANCE, asked), ""
+        return await transport.call(GET_WITHDRAWAL_CHANCE, asked), ""
     except (NotFound, ValidationError) as refusal:
         return None, _reason(refusal)
 

@@ -21,7 +21,7 @@ _PAGE: Final = 100
 
 
 async def list_readable(
-    caller: Transport, *, currency: str, to: str | None = None, limit: int = _PAGE
+    transport: Transport, *, currency: str, to: str | None = None, limit: int = _PAGE
 ) -> ReadableRows[Withdrawal]:
     """Return the newest withdrawals in a currency, newest first, and an error for each that can't be read.
 
@@ -30,7 +30,7 @@ async def list_readable(
     currency too.
 
     Args:
-        caller: Carries the call.
+        transport: Carries the call.
         currency: The currency's code.
         to: Only withdrawals made before the one with this uuid.
         limit: How many at most, up to 100.
@@ -40,5 +40,5 @@ async def list_readable(
         UpbitError: The list could not be read.
     """
     asked: dict[str, Param] = {"currency": currency, "limit": limit, "order_by": "desc", "to": to}
-    found = await caller.call(_LISTING, asked)
+    found = await transport.call(_LISTING, asked)
     return attrs.evolve(found, rows=found.rows[:limit])

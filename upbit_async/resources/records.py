@@ -29,14 +29,14 @@ class TransferRecords(Generic[R]):
 
     def __init__(
         self,
-        caller: Transport,
+        transport: Transport,
         *,
         listing: Endpoint[builtins.list[R]],
         polling: Endpoint[ReadableRows[R]],
         single: Endpoint[R],
         states: type[OpenEnum],
     ) -> None:
-        self._caller = caller
+        self._transport = transport
         self._listing = listing
         self._polling = polling
         self._single = single
@@ -92,7 +92,7 @@ class TransferRecords(Generic[R]):
         }
         if wanted == [] or transactions == []:
             return []  # without ids Upbit would answer with everybody's
-        rows = await self._caller.call(self._listing, asked)
+        rows = await self._transport.call(self._listing, asked)
         return rows[:most]
 
     def iter(
@@ -125,7 +125,7 @@ class TransferRecords(Generic[R]):
         most = None if max_items is None else inputs.count("max_items", max_items)
 
         async def fetch(paging: dict[str, Param]) -> builtins.list[R]:
-            return await self._caller.call(self._listing, chosen | paging)
+            return await self._transport.call(self._listing, chosen | paging)
 
         return walk(fetch, order=order_by, most=most, asked=self._listing.label)
 
@@ -148,7 +148,7 @@ class TransferRecords(Generic[R]):
         if (uuid is None) == (txid is None):
             raise ValueError("get takes a uuid or a txid; `latest` returns the newest")
         name, wanted = ("uuid", uuid) if txid is None else ("txid", txid)
-        return await self._caller.call(self._single, {name: inputs.text(name, wanted)})
+        return await self._transport.call(self._single, {name: inputs.text(name, wanted)})
 
     async def latest(self, currency: str | None = None) -> R:
         """Return the newest transfer.
@@ -160,10 +160,12 @@ class TransferRecords(Generic[R]):
             NotFound: There is none.
             DecodeError: Upbit answered with one of another currency.
         """
-        return await self._caller.call(self._single, {"currency": inputs.optional_text("currency", currency)})
+        return await self._transport.call(
+            self._single, {"currency": inputs.optional_text("currency", currency)}
+        )
 
     async def _poll(self, uuids: Sequence[str]) -> ReadableRows[R]:
         """Return the transfers with these ids; a row that can't be read costs no other."""
         wanted = inputs.id_list("uuids", uuids)
         asked: dict[str, Param] = {"uuids": wanted, "limit": _MOST, "order_by": "desc"}
-        return await self._caller.call(self._polling, asked)
+        return await self._transport.call(self._polling, asked)

@@ -43,8 +43,8 @@ class Status:
     See https://global-docs.upbit.com/reference/get-service-status.
     """
 
-    def __init__(self, caller: Transport) -> None:
-        self._caller = caller
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     async def wallets(self, currency: str | None = None, net_type: str | None = None) -> list[WalletStatus]:
         """Return the wallets' states; they may lag behind by minutes.
@@ -60,7 +60,7 @@ class Status:
         """
         currency = inputs.optional_text("currency", currency)
         net_type = inputs.optional_text("net_type", net_type)
-        wallets = await self._caller.call(LIST_WALLETS)
+        wallets = await self._transport.call(LIST_WALLETS)
         if currency is None and net_type is None:
             return wallets
         return [
@@ -83,7 +83,7 @@ class Status:
         found = await self.wallets(inputs.text("currency", currency), inputs.text("net_type", net_type))
         if not found:
             raise NotFound(
-                f"{LIST_WALLETS.label}: {self._caller.region} has no wallet for {currency} on {net_type}; "
+                f"{LIST_WALLETS.label}: {self._transport.region} has no wallet for {currency} on {net_type}; "
                 "client.status.wallets() lists those there are",
                 status=200,
                 endpoint=LIST_WALLETS.label,
@@ -139,7 +139,7 @@ class Status:
         except UpbitError as error:
             if is_permanent(error):
                 raise
-            self._caller.emit(PollFailed(host=self._caller.host, uuids=(), error=error))
+            self._transport.emit(PollFailed(host=self._transport.host, uuids=(), error=error))
             return list(known.values())
 
 

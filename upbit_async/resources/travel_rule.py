@@ -23,8 +23,8 @@ class TravelRule:
     See https://global-docs.upbit.com/reference/travelrule-guide.
     """
 
-    def __init__(self, caller: Transport) -> None:
-        self._caller = caller
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     async def vasps(self) -> list[Vasp]:
         """Return the VASPs with which senders can be verified.
@@ -36,7 +36,7 @@ class TravelRule:
             ConfigurationError: The region knows no travel rule.
             UpbitError: See `upbit_async.errors`.
         """
-        return await self._caller.call(LIST_VASPS)
+        return await self._transport.call(LIST_VASPS)
 
     async def verify_by_uuid(self, deposit_uuid: str, vasp_uuid: str) -> TravelRuleVerification:
         """Have the sender of a deposit verified.
@@ -56,7 +56,7 @@ class TravelRule:
             NotFound: There is no such deposit.
             ConfigurationError: The region knows no travel rule.
         """
-        return await self._caller.call(
+        return await self._transport.call(
             VERIFY_DEPOSIT_BY_UUID,
             {
                 "deposit_uuid": inputs.text("deposit_uuid", deposit_uuid),
@@ -86,7 +86,7 @@ class TravelRule:
             ValidationError: Among others ``already_have_deposit_transaction``: verify by uuid.
             ConfigurationError: The region knows no travel rule.
         """
-        return await self._caller.call(
+        return await self._transport.call(
             VERIFY_DEPOSIT_BY_TXID,
             {
                 "vasp_uuid": inputs.text("vasp_uuid", vasp_uuid),

@@ -49,16 +49,16 @@ class Withdraws(TransferRecords[Withdrawal]):
     are its parts. Every method may raise any `UpbitError`; its docstring names those that are its own.
     """
 
-    def __init__(self, caller: Transport, schedule: PollSchedule) -> None:
+    def __init__(self, transport: Transport, schedule: PollSchedule) -> None:
         super().__init__(
-            caller,
+            transport,
             listing=LIST_WITHDRAWALS,
             polling=_POLL,
             single=GET_WITHDRAWAL,
             states=WithdrawalState,
         )
         self._watcher: Watcher[Withdrawal] = Watcher(
-            self._poll, schedule, kind="withdrawal", host=caller.host, emit=caller.emit
+            self._poll, schedule, kind="withdrawal", host=transport.host, emit=transport.emit
         )
 
     async def chance(self, currency: str, net_type: str) -> WithdrawalChance:
@@ -75,7 +75,9 @@ class Withdraws(TransferRecords[Withdrawal]):
         Raises:
             ValidationError: Upbit does not know the currency or the network.
         """
-        return await self._caller.call(GET_WITHDRAWAL_CHANCE, inputs.currency_and_network(currency, net_type))
+        return await self._transport.call(
+            GET_WITHDRAWAL_CHANCE, inputs.currency_and_network(currency, net_type)
+        )
 
     async def addresses(
         self,
@@ -98,7 +100,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         exchange = inputs.optional_text("exchange_name", exchange_name)
         return [
             address
-            for address in await self._caller.call(LIST_WITHDRAWAL_ADDRESSES)
+            for address in await self._transport.call(LIST_WITHDRAWAL_ADDRESSES)
             if currency in {None, address.currency}
             and net_type in {None, address.net_type}
             and (exchange is None or (address.exchange_name or "").casefold() == exchange.casefold())
@@ -151,7 +153,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             transaction_type=transaction_type,
             extra=extra,
         )
-        return await self._caller.call(CREATE_WITHDRAWAL, members)
+        return await self._transport.call(CREATE_WITHDRAWAL, members)
 
     async def cancel(self, uuid: str) -> Withdrawal:
         """Cancel a withdrawal that is still cancelable.
@@ -169,7 +171,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         """
         wanted = inputs.text("uuid", uuid)
         try:
-            return await self._caller.call(CANCEL_WITHDRAWAL, {"uuid": wanted})
+            return await self._transport.call(CANCEL_WITHDRAWAL, {"uuid": wanted})
         except APIError as refusal:
             if not refusal.may_have_executed:
                 raise
@@ -220,7 +222,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             transaction_type=inputs.transaction_type_of(transaction_type),
             round_down=inputs.flag("round_down", round_down),
         )
-        return await procedure.preflight(self._caller, request)
+        return await procedure.preflight(self._transport, request)
 
     async def send(
         self,
@@ -313,9 +315,9 @@ class Withdraws(TransferRecords[Withdrawal]):
         about = unknown.intent
         if about.endpoint != CREATE_WITHDRAWAL.label or about.currency is None or about.amount is None:
             raise ValueError(f"{about.endpoint} is no withdrawal: there is nothing to reconcile")
-        if about.host != self._caller.host:
+        if about.host != self._transport.host:
             raise ValueError(
-                f"that withdrawal was sent to {about.host}, and this client talks to {self._caller.host}"
+                f"that withdrawal was sent to {about.host}, and this client talks to {self._transport.host}"
             )
         known = inputs.id_set("known_uuids", known_uuids)
         patience = inputs.seconds("timeout", timeout)
@@ -323,7 +325,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             result = await procedure.reconcile(
                 about,
                 lambda currency: self.iter(currency=currency),
-                others=lambda: known | self._caller.claimed_by_others(about),
+                others=lambda: known | self._transport.claimed_by_others(about),
                 timeout=patience,
             )
         except UpbitError as blindness:  # a NotSent, say, would seem to speak of the withdrawal
@@ -334,7 +336,7 @@ class Withdraws(TransferRecords[Withdrawal]):
                 connection_bounded=unknown.connection_bounded,
             ) from blindness
         if result.withdrawal is not None:
-            self._caller.claim(result.withdrawal.uuid, about)
+            self._transport.claim(result.withdrawal.uuid, about)
         return result
 
     # Waiting
@@ -373,12 +375,12 @@ class Withdraws(TransferRecords[Withdrawal]):
         Raises:
             ValueError: It is no such token, or is for another region, host or kind of transfer.
         """
-        caller = self._caller
-        point = read_token(resume_token, kind="withdrawal", region=caller.region, host=caller.host)
+        transport = self._transport
+        point = read_token(resume_token, kind="withdrawal", region=transport.region, host=transport.host)
         return self._poller(point.id, None)
 
     def _poller(self, uuid: str, last: Withdrawal | None) -> WithdrawalPoller:
-        caller = self._caller
+        transport = self._transport
         return WithdrawalPoller(
-            uuid, watcher=self._watcher, region=caller.region, host=caller.host, last=last
+            uuid, watcher=self._watcher, region=transport.region, host=transport.host, last=last
         )

@@ -135,7 +135,7 @@ class Attempter:
         self._tell_limiter(held, None)
         await held.slot.release(clean=True)
 
-    async def _carry(self, call: Call, held: HeldResources, wire: RequestProgress) -> Outcome:
+    async def _carry(self, call: Call, held: HeldResources, progress: RequestProgress) -> Outcome:
         """Send the request and read its answer; hand everything back, whatever happens."""
         held.started = True
         outcome: Outcome | None = None
@@ -143,14 +143,14 @@ class Attempter:
         is_torn_down = False
         try:
             self._tell(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
-            judged = outcome = self._judge(await self._send(call, held, wire), left_at)
+            judged = outcome = self._judge(await self._send(call, held, progress), left_at)
             held.outcome = outcome
         except GeneratorExit:  # the event loop was closed: there is nobody to tell, and nothing to wait with
             is_torn_down = True
             raise
         finally:
-            call.is_fresh, call.is_bounded = wire.fresh, wire.bounded
-            call.may_count = not (wire.certainly_here or (outcome is not None and outcome.turned_away))
+            call.is_fresh, call.is_bounded = progress.fresh, progress.bounded
+            call.may_count = not (progress.certainly_here or (outcome is not None and outcome.turned_away))
             if not is_torn_down:
                 try:
                     if isinstance(held.ticket, Ticket):
@@ -158,25 +158,25 @@ class Attempter:
                     self._tell_limiter(held, outcome)
                     self._report(call, outcome, anyio.current_time() - started)
                 finally:
-                    await self._hand_back_used(held, wire, clean=outcome is not None and outcome.is_clean)
+                    await self._hand_back_used(held, progress, clean=outcome is not None and outcome.is_clean)
         return judged
 
-    async def _hand_back_used(self, held: HeldResources, wire: RequestProgress, *, clean: bool) -> None:
+    async def _hand_back_used(self, held: HeldResources, progress: RequestProgress, *, clean: bool) -> None:
         """Give back the connection; one that is not clean is closed, and the next request opens another."""
         await held.slot.release(clean=clean)
-        if not clean and not wire.certainly_here and not self._shared.injected:
+        if not clean and not progress.certainly_here and not self._shared.injected:
             self._tell(events.ConnectionReplaced)
 
     async def _carry_once(
-        self, call: Call, held: HeldResources, late: Callable[[Outcome, str], None], wire: RequestProgress
+        self, call: Call, held: HeldResources, late: Callable[[Outcome, str], None], progress: RequestProgress
     ) -> Outcome:
         """Carry a request that must not happen twice: whatever stops it, the log has its outcome."""
-        report_unknown = functools.partial(_log_unknown, call.intent, wire)
+        report_unknown = functools.partial(_log_unknown, call.intent, progress)
         teardown = TeardownReport(report_unknown, call.deadline - anyio.current_time())
         try:
-            return await self._carry(call, held, wire)
+            return await self._carry(call, held, progress)
         except BaseException as stop:
-            if held.outcome is not None and not wire.certainly_here:
+            if held.outcome is not None and not progress.certainly_here:
                 late(held.outcome, f"{type(stop).__name__} was raised after its answer had come")
             elif not teardown.was_made:
                 report_unknown()
@@ -184,26 +184,26 @@ class Attempter:
         finally:
             teardown.cancel()
 
-    async def _send(self, call: Call, held: HeldResources, wire: RequestProgress) -> Answer | Lost:
-        wire.must_stop = lambda: self._shared.penalty_box.seconds_left() > 0
+    async def _send(self, call: Call, held: HeldResources, progress: RequestProgress) -> Answer | Lost:
+        progress.must_stop = lambda: self._shared.penalty_box.seconds_left() > 0
         connection = held.slot.connection
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
-                wire.once, wire.drop_after = True, self._timeouts.read
+                progress.once, progress.drop_after = True, self._timeouts.read
                 # An escort notes down whether its connection will be bounded, before there is one.
-                wire.must_be_bounded = call.guard is not None and self._shared.bounds.possible
+                progress.must_be_bounded = call.guard is not None and self._shared.bounds.possible
                 await connection.aclose()  # it travels on a fresh connection: an idle one may be dead already
             nonce, algorithm = str(uuid.uuid4()), None
             if call.guard is not None:
-                wire.permit = call.guard.may_send
+                progress.permit = call.guard.may_send
                 seal = await call.guard.signing_params()
                 nonce, algorithm = seal.nonce, seal.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
-            if wire.unwanted:
+            if progress.unwanted:
                 return Lost(sent=False, what="its caller was cancelled")
-            return self._shared.cleaned(await connection.send(call.message, token, self._timeouts, wire))
+            return self._shared.cleaned(await connection.send(call.message, token, self._timeouts, progress))
         what = f"no whole answer in {self._timeouts.total:g} s"
-        return Lost(sent=not wire.certainly_here, what=what)
+        return Lost(sent=not progress.certainly_here, what=what)
 
     def _judge(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
@@ -256,9 +256,9 @@ class Attempter:
         )
 
 
-def _log_unknown(intent: Intent, wire: RequestProgress) -> None:
+def _log_unknown(intent: Intent, progress: RequestProgress) -> None:
     """Log a request that must not happen twice and has lost the code that would take its answer."""
-    if not wire.certainly_here:
+    if not progress.certainly_here:
         _log.error("%s was stopped on its way: its outcome is unknown", intent)
 
 

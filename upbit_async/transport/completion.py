@@ -74,15 +74,15 @@ async def run_to_completion(
             it. With None the caller leaves at once, and the work ends by itself.
         stoppable: Whether the work may be cancelled as long as nothing has left.
     """
-    wire = RequestProgress()
+    progress = RequestProgress()
     if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
-        return await _in_own_task(work, wire, tasks, late, stoppable=stoppable)
-    return await _in_shield(work, wire, late)
+        return await _in_own_task(work, progress, tasks, late, stoppable=stoppable)
+    return await _in_shield(work, progress, late)
 
 
 async def _in_own_task(
     work: Callable[[RequestProgress], Coroutine[Any, Any, T]],
-    wire: RequestProgress,
+    progress: RequestProgress,
     tasks: OwnedTasks,
     late: Callable[[T], None] | None,
     *,
@@ -90,11 +90,11 @@ async def _in_own_task(
 ) -> T:
 
     async def departing() -> None:
-        if wire.unwanted:
+        if progress.unwanted:
             raise asyncio.CancelledError
 
-    wire.departing = departing
-    task = tasks.start(work(wire))
+    progress.departing = departing
+    task = tasks.start(work(progress))
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -103,23 +103,23 @@ async def _in_own_task(
                 await asyncio.wait([task])
         except asyncio.CancelledError as cancellation:
             cancelled = cancellation
-            wire.unwanted = True  # a library that tells is stopped at the first byte
-            wire.abandoned = wire.abandoned or wire.certainly_here
-            if wire.abandoned and stoppable and wire.begun:
+            progress.unwanted = True  # a library that tells is stopped at the first byte
+            progress.abandoned = progress.abandoned or progress.certainly_here
+            if progress.abandoned and stoppable and progress.begun:
                 task.cancel()
-            elif wire.begun and not task.done() and (wire.abandoned or late is None):
+            elif progress.begun and not task.done() and (progress.abandoned or late is None):
                 tasks.leave_behind(task)
                 raise
     if cancelled is None:
         return task.result()
-    if late is not None and not wire.abandoned and not task.cancelled() and task.exception() is None:
+    if late is not None and not progress.abandoned and not task.cancelled() and task.exception() is None:
         late(task.result())
     raise cancelled
 
 
 async def _in_shield(
     work: Callable[[RequestProgress], Coroutine[Any, Any, T]],
-    wire: RequestProgress,
+    progress: RequestProgress,
     late: Callable[[T], None] | None,
 ) -> T:
     scope = anyio.CancelScope()
@@ -129,15 +129,15 @@ async def _in_shield(
         await anyio.lowlevel.checkpoint_if_cancelled()
         scope.shield = late is not None
 
-    wire.departing = departing
+    progress.departing = departing
     results: list[T] = []
     with scope:
-        results.append(await work(wire))
+        results.append(await work(progress))
     (result,) = results
     try:
         await anyio.lowlevel.checkpoint_if_cancelled()
     except anyio.get_cancelled_exc_class():
-        if late is not None and not wire.certainly_here:
+        if late is not None and not progress.certainly_here:
             late(result)
         raise
     return result

@@ -105,17 +105,17 @@ class Bounds:
         """Whether the next request that must be bounded will be, as far as is known."""
         return bool(self.learned) if self.injected else bounding.is_supported()
 
-    def learn(self, wire: RequestProgress) -> None:
+    def learn(self, progress: RequestProgress) -> None:
         """Note what a request has shown of its connection."""
         if self.learned is not False:
-            self.learned = bool(wire.boundable)
+            self.learned = bool(progress.boundable)
 
 
 class Connection(Protocol):
     """Carries one request at a time."""
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         ...
@@ -137,23 +137,23 @@ class OwnConnection:
         self._open_until = 0.0  # until then, by the process's clock, the connection is most likely open
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         # To listen costs a little, so it is not done where there is little to hear.
-        listens = wire.departing is not None or time.monotonic() > self._open_until
-        wire.begun = wire.candid = True
-        wire.heard = listens  # httpcore is known to tell
+        listens = progress.departing is not None or time.monotonic() > self._open_until
+        progress.begun = progress.candid = True
+        progress.heard = listens  # httpcore is known to tell
         # The body goes as a stream: as content it would have the headers gone over once more.
         request = httpx.Request(
             message.method,
             self._base,
             headers=_headers(self._base, message, token),
             stream=httpx.ByteStream(message.body),
-            extensions=_extensions(timeouts, wire if listens else None),
+            extensions=_extensions(timeouts, progress if listens else None),
         )
         request.url = _ReadyURL(self._base, message)
-        answer = await _exchange(httpx, self._transport.handle_async_request, request, wire)
+        answer = await _exchange(httpx, self._transport.handle_async_request, request, progress)
         if isinstance(answer, Answer):
             closes = answer.headers.get("connection", "").lower() == "close"
             self._open_until = 0.0 if closes else time.monotonic() + _VERY_LIKELY_OPEN
@@ -188,31 +188,31 @@ class InjectedConnection:
         self._library = library_of(client)
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
         if self._client.is_closed:
             what, advice = "the injected HTTP client is closed", "inject one that is open"
             return Lost(sent=False, what=what, advice=advice)
         try:
-            await wire.depart()  # already here: not every transport tells when the first byte leaves
+            await progress.depart()  # already here: not every transport tells when the first byte leaves
         except Withheld as held_back:
             return Lost(sent=False, what=str(held_back))
-        wire.begun = True
+        progress.begun = True
         for _ in range(_MOST_REFUSED):
             request = self._library.Request(
                 message.method,
                 self._base_url + message.target,
                 headers=_headers(self._base, message, token),
                 content=message.body or None,
-                extensions=_extensions(timeouts, wire),
+                extensions=_extensions(timeouts, progress),
             )
-            answer = await _exchange(self._library, self._send, request, wire)
-            if isinstance(answer, Answer) or wire.was_unbounded:
-                self._bounds.learn(wire)
-            if not wire.was_reused:
+            answer = await _exchange(self._library, self._send, request, progress)
+            if isinstance(answer, Answer) or progress.was_unbounded:
+                self._bounds.learn(progress)
+            if not progress.was_reused:
                 return answer
-            wire.forget_connection()  # the client has closed it; sooner or later it opens a new one
+            progress.forget_connection()  # the client has closed it; sooner or later it opens a new one
         return Lost(sent=False, what="the injected HTTP client offers only used connections")
 
     async def aclose(self) -> None:
@@ -293,7 +293,7 @@ def _headers(base: httpx.URL, message: Message, token: Callable[[], str]) -> lis
     return headers
 
 
-def _extensions(timeouts: Timeouts, wire: RequestProgress | None) -> dict[str, Any]:
+def _extensions(timeouts: Timeouts, progress: RequestProgress | None) -> dict[str, Any]:
     extensions: dict[str, Any] = {
         "timeout": {
             "connect": timeouts.connect,
@@ -302,22 +302,22 @@ def _extensions(timeouts: Timeouts, wire: RequestProgress | None) -> dict[str, A
             "pool": timeouts.connect,
         }
     }
-    if wire is not None:
-        extensions["trace"] = wire.trace
+    if progress is not None:
+        extensions["trace"] = progress.trace
     return extensions
 
 
 async def _exchange(
-    library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, wire: RequestProgress
+    library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, progress: RequestProgress
 ) -> Answer | Lost:
     try:
         response = await send(request)
         try:
             answer = await _read(library, response)
-            if wire.once:
-                wire.take_answer()
+            if progress.once:
+                progress.take_answer()
                 if was_used_before(response):
-                    wire.fresh = (
+                    progress.fresh = (
                         False  # its connection was lost to another request, and it got one of another's
                     )
             if bytes_follow(response):
@@ -327,7 +327,7 @@ async def _exchange(
         finally:
             await response.aclose()
     except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
-        return _lost(library, error, wire)
+        return _lost(library, error, progress)
     finally:
         request.headers.pop("Authorization", None)
 
@@ -376,15 +376,15 @@ async def _hang_up(response: Any) -> bool:
     return True
 
 
-def _lost(library: Any, error: Exception, wire: RequestProgress) -> Lost:
+def _lost(library: Any, error: Exception, progress: RequestProgress) -> Lost:
     before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
     # Some transports call a connection that broke after the request a ConnectTimeout (httpx-aiohttp does), so
     # the name alone is believed only of a library that told what it was doing. It tells nothing while it waits
     # for its pool; but once the first byte has left, nothing is "not sent" (a hook may have raised it).
-    believed = wire.certainly_here or (wire.candid and not wire.departed)
+    believed = progress.certainly_here or (progress.candid and not progress.departed)
     here = believed and isinstance(error, (*before, Withheld))
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
-    here = here or (unsendable and not wire.departed)
+    here = here or (unsendable and not progress.departed)
     what = f"{type(error).__name__}: {_text_of(error)}".removesuffix(": ")
     if isinstance(error, library.PoolTimeout):
         what = "no connection in the pool of the injected HTTP client came free"

@@ -100,7 +100,7 @@ class HttpTransport:
     def sibling(
         self, *, retry: RetryPolicy | None, timeouts: Timeouts | None, observer: events.Observer | None
     ) -> HttpTransport:
-        """Return a carrier that shares everything but what is given."""
+        """Return a transport that shares everything but what is given."""
         return HttpTransport(
             self.shared,
             retry=retry or self.retry,
