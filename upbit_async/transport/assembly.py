@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.settings import host_of
 from upbit_async.transport.call import ClientState
+from upbit_async.transport.connection_check import Bounds
 from upbit_async.transport.connection_pool import ConnectionPool
 from upbit_async.transport.foreign_logs import keep_tokens_out
-from upbit_async.transport.http_port import Bounds, Connection, InjectedConnection, OwnConnection, library_of
+from upbit_async.transport.http_port import Connection, InjectedConnection, OwnConnection, library_of
 from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import LocalLimiter, RateLimiter
 from upbit_async.transport.penalty_box import put_under
@@ -43,7 +44,7 @@ def assemble(
     """
     keep_tokens_out()
     connect: Callable[[], Connection] = functools.partial(OwnConnection, base_url)
-    bounds = Bounds(injected=http is not None)
+    bounds = Bounds(is_injected=http is not None)
     if http is not None:
         library_of(http)
         connect = functools.partial(InjectedConnection, base_url, http, bounds)

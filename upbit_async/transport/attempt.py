@@ -9,18 +9,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import anyio
+import attrs
 
 from upbit_async import errors, events
+from upbit_async.concurrency import OnCancel, run_to_completion
 from upbit_async.logs import logger
 from upbit_async.protocol.rates import ban_seconds
 from upbit_async.protocol.replies import Answer, Failure, classify, hint_for
 from upbit_async.protocol.retry import STANDSTILL
 from upbit_async.transport import shared_clock
 from upbit_async.transport.call import Call, ClientState, EventReporter, HeldResources, Outcome
-from upbit_async.transport.completion import run_to_completion
+from upbit_async.transport.connection_check import ConnectionCheck
 from upbit_async.transport.failures import banned
-from upbit_async.transport.http_port import SATURATED, Lost, RequestProgress
+from upbit_async.transport.http_port import SATURATED, Lost
 from upbit_async.transport.limiter import Ticket
+from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
 from upbit_async.transport.teardown import TeardownReport
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from upbit_async.models import Intent
     from upbit_async.policy import Timeouts
+    from upbit_async.protocol.send_guard import SendGuard
 
 __all__ = ["Attempter"]
 
@@ -64,21 +68,36 @@ class Attempter:
         held = await self._enter(call)
         if isinstance(held, Outcome):
             return held
+        progress = RequestProgress([self._check_ban])
         if not call.once and not self._shared.injected:
-            return await self._carry(call, held, RequestProgress())
+            return await self._carry(call, held, progress)
+        return await self._complete(call, held, progress, late)
+
+    async def _complete(
+        self,
+        call: Call,
+        held: HeldResources,
+        progress: RequestProgress,
+        late: Callable[[Outcome, str], None],
+    ) -> Outcome:
+        """Carry a request that a cancelled caller must not tear apart."""
+        cancellation = _Cancellation(progress, once=call.once, can_stop=not self._shared.injected)
+        ended: list[Outcome] = []
+
+        async def work() -> None:
+            carry = functools.partial(self._carry_once, late=late) if call.once else self._carry
+            ended.append(await carry(call, held, progress))
+
         try:
-            return await run_to_completion(
-                functools.partial(self._carry_once, call, held, late)
-                if call.once
-                else functools.partial(self._carry, call, held),
-                tasks=self._shared.tasks,
-                late=(lambda outcome: late(outcome, _CALLER_CANCELLED)) if call.once else None,
-                stoppable=not self._shared.injected,
-            )
-        except BaseException:
+            await run_to_completion(work, on_cancel=cancellation.decide, tasks=self._shared.tasks)
+        except anyio.get_cancelled_exc_class():
+            if call.once and ended and progress.may_have_left:
+                late(ended[0], _CALLER_CANCELLED)
+            raise
+        finally:
             if not held.started:  # its task was cancelled before its first step
                 await self._hand_back(held)
-            raise
+        return ended[0]
 
     async def _enter(self, call: Call) -> HeldResources | Outcome:
         """Acquire a slot and a ticket of the limiter, or return why that failed."""
@@ -149,8 +168,8 @@ class Attempter:
             is_torn_down = True
             raise
         finally:
-            call.is_fresh, call.is_bounded = progress.fresh, progress.bounded
-            call.may_count = not (progress.certainly_here or (outcome is not None and outcome.turned_away))
+            call.is_fresh, call.is_bounded = progress.connection.is_fresh, progress.connection.is_bounded
+            call.may_count = progress.may_have_left and not (outcome is not None and outcome.turned_away)
             if not is_torn_down:
                 try:
                     if isinstance(held.ticket, Ticket):
@@ -164,11 +183,16 @@ class Attempter:
     async def _hand_back_used(self, held: HeldResources, progress: RequestProgress, *, clean: bool) -> None:
         """Give back the connection; one that is not clean is closed, and the next request opens another."""
         await held.slot.release(clean=clean)
-        if not clean and not progress.certainly_here and not self._shared.injected:
+        if not clean and progress.may_have_left and not self._shared.injected:
             self._tell(events.ConnectionReplaced)
 
     async def _carry_once(
-        self, call: Call, held: HeldResources, late: Callable[[Outcome, str], None], progress: RequestProgress
+        self,
+        call: Call,
+        held: HeldResources,
+        progress: RequestProgress,
+        *,
+        late: Callable[[Outcome, str], None],
     ) -> Outcome:
         """Carry a request that must not happen twice: whatever stops it, the log has its outcome."""
         report_unknown = functools.partial(_log_unknown, call.intent, progress)
@@ -176,7 +200,7 @@ class Attempter:
         try:
             return await self._carry(call, held, progress)
         except BaseException as stop:
-            if held.outcome is not None and not progress.certainly_here:
+            if held.outcome is not None and progress.may_have_left:
                 late(held.outcome, f"{type(stop).__name__} was raised after its answer had come")
             elif not teardown.was_made:
                 report_unknown()
@@ -185,25 +209,31 @@ class Attempter:
             teardown.cancel()
 
     async def _send(self, call: Call, held: HeldResources, progress: RequestProgress) -> Answer | Lost:
-        progress.must_stop = lambda: self._shared.penalty_box.seconds_left() > 0
-        connection = held.slot.connection
+        connection, guard = held.slot.connection, call.guard
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
-                progress.once, progress.drop_after = True, self._timeouts.read
-                # An escort notes down whether its connection will be bounded, before there is one.
-                progress.must_be_bounded = call.guard is not None and self._shared.bounds.possible
-                await connection.aclose()  # it travels on a fresh connection: an idle one may be dead already
+                # A guard records whether its connection will be bounded before there is one.
+                needs_bounded = guard is not None and self._shared.bounds.are_possible
+                progress.connection = ConnectionCheck(
+                    needs_fresh=True, needs_bounded=needs_bounded, drop_after=self._timeouts.read
+                )
+                await connection.aclose()  # an idle connection may be dead already
             nonce, algorithm = str(uuid.uuid4()), None
-            if call.guard is not None:
-                progress.permit = call.guard.may_send
-                seal = await call.guard.signing_params()
-                nonce, algorithm = seal.nonce, seal.algorithm
+            if guard is not None:
+                progress.hooks = [*progress.hooks, functools.partial(_check_guard, guard)]
+                signing = await guard.signing_params()
+                nonce, algorithm = signing.nonce, signing.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
-            if progress.unwanted:
+            if progress.is_cancelled:
                 return Lost(sent=False, what="its caller was cancelled")
             return self._shared.cleaned(await connection.send(call.message, token, self._timeouts, progress))
         what = f"no whole answer in {self._timeouts.total:g} s"
-        return Lost(sent=not progress.certainly_here, what=what)
+        return Lost(sent=progress.may_have_left, what=what)
+
+    async def _check_ban(self) -> None:
+        """Withhold a request if the key was banned since it began."""
+        if self._shared.penalty_box.seconds_left() > 0:
+            raise Withheld
 
     def _judge(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
@@ -256,9 +286,46 @@ class Attempter:
         )
 
 
+@attrs.define(eq=False)
+class _Cancellation:
+    """What happens to a request when its caller is cancelled.
+
+    Before its first byte it is stopped; after that, a request that must not happen twice is finished.
+
+    Attributes:
+        progress: The request.
+        once: Whether it must not happen twice.
+        can_stop: Whether the HTTP library may be cancelled. An injected client may lose a connection of its pool
+            by that, so its requests end by themselves: https://github.com/encode/httpcore/issues/658.
+    """
+
+    progress: RequestProgress
+    once: bool
+    can_stop: bool
+
+    def decide(self) -> OnCancel:
+        self.progress.cancel()
+        if self.progress.phase is Phase.PREPARED:
+            return OnCancel.WAIT  # a guard may be writing to its journal; nothing is sent after that
+        if not self.progress.may_have_left:
+            return OnCancel.STOP if self.can_stop else OnCancel.LEAVE
+        return OnCancel.WAIT if self.once else OnCancel.LEAVE
+
+
+async def _check_guard(guard: SendGuard) -> None:
+    """Withhold a request unless its guard lets it leave."""
+    try:
+        permitted = await guard.may_send()
+    except Exception:  # noqa: BLE001 - whatever it is, in doubt nothing leaves
+        _log.exception("the guard of a request raised; the request is not sent")
+        permitted = False
+    if not permitted:
+        raise Withheld
+
+
 def _log_unknown(intent: Intent, progress: RequestProgress) -> None:
     """Log a request that must not happen twice and has lost the code that would take its answer."""
-    if not progress.certainly_here:
+    if progress.may_have_left:
         _log.error("%s was stopped on its way: its outcome is unknown", intent)
 
 

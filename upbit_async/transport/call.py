@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
+from upbit_async.concurrency import OwnedTasks
 from upbit_async.errors import RAW_CAP, ConfigurationError
 from upbit_async.models import Intent
 from upbit_async.policy import Safety
@@ -18,10 +19,10 @@ from upbit_async.protocol.retry import RetryBudget
 from upbit_async.protocol.send_guard import SendGuard
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.region import Region
-from upbit_async.transport.completion import OwnedTasks
+from upbit_async.transport.connection_check import Bounds
 from upbit_async.transport.connection_pool import ConnectionPool, Slot
 from upbit_async.transport.cooldowns import Cooldowns
-from upbit_async.transport.http_port import Bounds, Lost
+from upbit_async.transport.http_port import Lost
 from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.penalty_box import PenaltyBox

@@ -26,9 +26,8 @@ from upbit_async._version import VERSION
 from upbit_async.errors import ConfigurationError, raise_alone
 from upbit_async.logs import logger
 from upbit_async.protocol.replies import Answer
-from upbit_async.transport import bounding
 from upbit_async.transport.leftovers import bytes_follow, discard, was_used_before
-from upbit_async.transport.request_progress import RequestProgress, Withheld
+from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,16 +35,14 @@ if TYPE_CHECKING:
 
     from upbit_async.policy import Timeouts
     from upbit_async.protocol.message import Message
+    from upbit_async.transport.connection_check import Bounds
 
 __all__ = [
     "SATURATED",
-    "Bounds",
     "Connection",
     "InjectedConnection",
     "Lost",
     "OwnConnection",
-    "RequestProgress",
-    "Withheld",
     "library_of",
 ]
 
@@ -85,32 +82,6 @@ class Lost:
     advice: str = "check the network, then try again"
 
 
-@attrs.define(eq=False)
-class Bounds:
-    """Whether the connections of a client can be bounded (see `bounding`).
-
-    For connections of our own the operating system decides. An injected client is watched: its requests show
-    what its connections are. One that can't be bounded settles it.
-
-    Attributes:
-        learned: What an injected client's requests have shown; None before its first answer, and for our own.
-        injected: Whether the client is injected.
-    """
-
-    injected: bool = False
-    learned: bool | None = None
-
-    @property
-    def possible(self) -> bool:
-        """Whether the next request that must be bounded will be, as far as is known."""
-        return bool(self.learned) if self.injected else bounding.is_supported()
-
-    def learn(self, progress: RequestProgress) -> None:
-        """Note what a request has shown of its connection."""
-        if self.learned is not False:
-            self.learned = bool(progress.boundable)
-
-
 class Connection(Protocol):
     """Carries one request at a time."""
 
@@ -140,17 +111,16 @@ class OwnConnection:
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         """Send one request and read its answer; never raises but on cancellation."""
-        # To listen costs a little, so it is not done where there is little to hear.
-        listens = progress.departing is not None or time.monotonic() > self._open_until
-        progress.begun = progress.candid = True
-        progress.heard = listens  # httpcore is known to tell
+        # A trace costs a little, so it is left out where the connection is most likely open.
+        traces = progress.connection.needs_fresh or time.monotonic() > self._open_until
+        progress.start(reports_first_byte=traces, reports_connect_errors=True)
         # The body goes as a stream: as content it would have the headers gone over once more.
         request = httpx.Request(
             message.method,
             self._base,
             headers=_headers(self._base, message, token),
             stream=httpx.ByteStream(message.body),
-            extensions=_extensions(timeouts, progress if listens else None),
+            extensions=_extensions(timeouts, progress if traces else None),
         )
         request.url = _ReadyURL(self._base, message)
         answer = await _exchange(httpx, self._transport.handle_async_request, request, progress)
@@ -195,10 +165,10 @@ class InjectedConnection:
             what, advice = "the injected HTTP client is closed", "inject one that is open"
             return Lost(sent=False, what=what, advice=advice)
         try:
-            await progress.depart()  # already here: not every transport tells when the first byte leaves
-        except Withheld as held_back:
-            return Lost(sent=False, what=str(held_back))
-        progress.begun = True
+            await progress.run_hooks()  # already here: not every transport reports its first byte
+        except Withheld as reason:
+            return Lost(sent=False, what=str(reason))
+        progress.start()
         for _ in range(_MOST_REFUSED):
             request = self._library.Request(
                 message.method,
@@ -208,11 +178,11 @@ class InjectedConnection:
                 extensions=_extensions(timeouts, progress),
             )
             answer = await _exchange(self._library, self._send, request, progress)
-            if isinstance(answer, Answer) or progress.was_unbounded:
-                self._bounds.learn(progress)
-            if not progress.was_reused:
+            if isinstance(answer, Answer) or progress.connection.was_unbounded:
+                self._bounds.learn(progress.connection)
+            if not progress.connection.was_used:
                 return answer
-            progress.forget_connection()  # the client has closed it; sooner or later it opens a new one
+            progress.connection.forget()  # the client has closed it; sooner or later it opens a new one
         return Lost(sent=False, what="the injected HTTP client offers only used connections")
 
     async def aclose(self) -> None:
@@ -314,12 +284,9 @@ async def _exchange(
         response = await send(request)
         try:
             answer = await _read(library, response)
-            if progress.once:
-                progress.take_answer()
-                if was_used_before(response):
-                    progress.fresh = (
-                        False  # its connection was lost to another request, and it got one of another's
-                    )
+            progress.take_answer(
+                over_used_connection=progress.connection.needs_fresh and was_used_before(response)
+            )
             if bytes_follow(response):
                 _log.warning("bytes follow an answer of %s; the connection is closed", request.url.host)
                 await discard(response)
@@ -378,18 +345,15 @@ async def _hang_up(response: Any) -> bool:
 
 def _lost(library: Any, error: Exception, progress: RequestProgress) -> Lost:
     before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
-    # Some transports call a connection that broke after the request a ConnectTimeout (httpx-aiohttp does), so
-    # the name alone is believed only of a library that told what it was doing. It tells nothing while it waits
-    # for its pool; but once the first byte has left, nothing is "not sent" (a hook may have raised it).
-    believed = progress.certainly_here or (progress.candid and not progress.departed)
-    here = believed and isinstance(error, (*before, Withheld))
+    has_stayed = progress.connect_errors_are_reliable and isinstance(error, (*before, Withheld))
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
-    here = here or (unsendable and not progress.departed)
+    # Once the first byte has left, no error means "not sent": a hook of the user's may have raised it.
+    has_stayed = has_stayed or (unsendable and progress.phase < Phase.SENT)
     what = f"{type(error).__name__}: {_text_of(error)}".removesuffix(": ")
     if isinstance(error, library.PoolTimeout):
         what = "no connection in the pool of the injected HTTP client came free"
-        return Lost(sent=not here, what=what, advice=SATURATED)
-    return Lost(sent=not here, what=what)
+        return Lost(sent=not has_stayed, what=what, advice=SATURATED)
+    return Lost(sent=not has_stayed, what=what)
 
 
 def _text_of(error: BaseException | None) -> str:

@@ -150,7 +150,7 @@ class HttpTransport:
     @property
     def bounds_connections(self) -> bool:
         """Whether what must not happen twice leaves only on connections that are bounded."""
-        return self.shared.bounds.possible
+        return self.shared.bounds.are_possible
 
     async def call(
         self, endpoint: Endpoint[T], params: Params | None = None, *, guard: SendGuard | None = None
