@@ -1,4 +1,4 @@
-"""Concurrency primitives that anyio does not have: a lock per key, a light event, and work that outlives its caller."""
+"""Concurrency primitives that anyio does not have: lock per key, light event, back-off, run to completion."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ import anyio
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterator
 
-__all__ = ["Hold", "KeyedLock", "OnCancel", "OwnedTasks", "Waker", "new_waker", "run_to_completion"]
+__all__ = [
+    "Hold",
+    "KeyedLock",
+    "OnCancel",
+    "OwnedTasks",
+    "Waker",
+    "backoff",
+    "new_waker",
+    "run_to_completion",
+]
 
 T = TypeVar("T")
 
@@ -101,6 +110,17 @@ def new_waker() -> Waker:
     if _is_asyncio():
         return _FutureWaker(asyncio.get_running_loop().create_future())
     return anyio.Event()
+
+
+# -- back-off --------------------------------------------------------------------------------------
+
+
+def backoff(first: float, longest: float, factor: float = 1.5) -> Iterator[float]:
+    """Yield waits that grow by a factor up to a maximum, in seconds, without end."""
+    seconds = first
+    while True:
+        yield seconds
+        seconds = min(longest, seconds * factor)
 
 
 # -- work that outlives its caller -----------------------------------------------------------------

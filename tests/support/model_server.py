@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from upbit_async.policy import Timeouts
     from upbit_async.transport.http_port import Lost
-    from upbit_async.transport.request_progress import RequestProgress
     from upbit_async.transport.limiter import Ticket
+    from upbit_async.transport.request_progress import RequestProgress
 
 __all__ = [
     "CountingServer",
