@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 from examples import example
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.protocol.rates import (
@@ -72,7 +72,6 @@ def test_a_remaining_req_that_says_nothing_certain_is_none(header: str | None) -
     assert parse_remaining(header) is None
 
 
-@settings(deadline=None)
 @given(header=st.text(max_size=60) | st.from_regex(r"(group|sec|min| |=|;|[0-9])*", fullmatch=True))
 def test_any_header_can_be_read(header: str) -> None:
     found = parse_remaining(header)
@@ -238,7 +237,6 @@ def test_the_longest_of_several_hints_counts() -> None:
     assert _ban("", retry_after=0.0) == 60
 
 
-@settings(deadline=None)
 @given(
     text=st.text(max_size=80)
     | st.from_regex(r"([0-9]{1,12}|\.| |s|min|h|초|분|시간|-|T|:|Z)*", fullmatch=True),

@@ -72,7 +72,7 @@ async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(ticks: i
 
 
 @given(st.lists(st.none() | st.floats(0, 12), min_size=1, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 async def test_those_who_stay_keep_their_order_and_wait_for_nobody_who_has_gone(
     patience: list[float | None],
 ) -> None:

@@ -75,7 +75,7 @@ def _between(times: list[float], begin: float, end: float) -> int:
     st.floats(0.001, 0.3),
     st.integers(0, 2**16),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 async def test_nothing_is_refused_that_a_header_had_foretold(
     window: Window, other: Other, trip: float, seed: int
 ) -> None:

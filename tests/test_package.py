@@ -18,7 +18,7 @@ import upbit_async
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PACKAGE = Path(upbit_async.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = (

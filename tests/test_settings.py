@@ -237,7 +237,7 @@ def test_keys_without_a_region_go_wherever_the_environment_says(monkeypatch: pyt
 _VALUES = st.sampled_from([None, "", "k", "https://sg-api.upbit.com", "https://elsewhere.example"])
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     environment=st.fixed_dictionaries(
         {f"{prefix}_{half}": _VALUES for prefix in PREFIXES for half in ("ACCESS_KEY", "SECRET_KEY")}
@@ -372,7 +372,7 @@ def test_a_url_is_text(url: Any) -> None:
 _LETTERS = "htpsHTPS:/.@?#[]%\\ 127.0localhost:evil\n"
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(url=st.text(_LETTERS, max_size=20) | st.text(_LETTERS, max_size=14).map("http://".__add__) | st.text())
 def test_every_accepted_url_is_safe_and_stays_as_it_is(url: str) -> None:
     try:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from journals import InlineJournal
 from payout_samples import EVERY, INTENT, LOST, PLANNED, SENDING, WHEN, departing, record
@@ -115,7 +115,6 @@ def test_an_error_of_a_later_version_is_an_error(store: Store) -> None:
     assert type(kept.error) is errors.UpbitError
 
 
-@settings(deadline=None)  # each writes a file to the disk
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text and text.isprintable()))
 def test_any_key_and_any_text_comes_back(text: str) -> None:
     payout = planned(text, address=text)

@@ -260,7 +260,7 @@ async def test_who_is_polled_alone_leaves_nothing_behind(desk: FakeTransferList)
 
 # -- whatever the poison ----------------------------------------------------------------------------
 
-SOME = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SOME = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @SOME
@@ -315,7 +315,7 @@ def test_splitting_finds_whom_to_blame_and_tells_all_others(
     assert set(asked) == set(names)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     steps=st.lists(
         st.tuples(

@@ -54,7 +54,7 @@ async def _go(traffic: Traffic, plan: Plan) -> None:
 
 
 @given(st.lists(_plans(), min_size=1, max_size=40), st.sampled_from(WINDOWS), st.floats(0, 0.999))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 async def test_no_second_sees_more_calls_than_the_budget(
     plans: list[Plan], window: Window, phase: float
 ) -> None:
