@@ -253,7 +253,7 @@ def _destination(address: WithdrawalAddress) -> str:
 
 
 def _findings(checked: Preflight) -> list[tuple[str, str]]:
-    """What the checks have found, in their order; nothing stood in the way, or they would have raised."""
+    """Return the result of each check, in order. All have passed: a failed check raises."""
     address, wallet, chance, fee = checked.address, checked.wallet, checked.chance, checked.fee
     if address is None or wallet is None or chance is None or fee is None:  # pragma: no cover
         raise DemoError("the checks have passed without having seen everything")
