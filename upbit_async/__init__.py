@@ -1,14 +1,15 @@
 """An asyncio client for the Upbit exchange that never pays twice, never jams and never loses track.
 
-::
+Example:
+    .. code-block:: python
 
-    from upbit_async import UpbitClient
+        from upbit_async import UpbitClient
 
-    async with UpbitClient("sg") as client:
-        poller = await client.withdraws.send(
-            currency="USDT", net_type="TRX", amount="13", exchange_name="Binance"
-        )
-        done = await poller.result(timeout=3600)
+        async with UpbitClient("sg") as client:
+            poller = await client.withdraws.send(
+                currency="USDT", net_type="TRX", amount="13", exchange_name="Binance"
+            )
+            done = await poller.result(timeout=3600)
 
 Names are imported when they are first used, so importing the package costs next to nothing.
 """

@@ -1,4 +1,4 @@
-"""The command as others run it: in a process of its own, through a pipe or at a terminal."""
+"""The command in a subprocess, with a pipe or a terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def command() -> Callable[..., Sequence[str]]:
-    """Makes the command line of a run."""
+    """Return the command line for options."""
     return lambda *options: [sys.executable, "-W", "error", "-m", "upbit_async.cli", *options]
 
 
 @pytest.fixture
 def surroundings() -> dict[str, str]:
-    """An environment that says nothing about colours."""
+    """The environment without variables about colours."""
     silent = {"NO_COLOR", "FORCE_COLOR", "CI", "TERM", "COLORTERM", "PYTHONIOENCODING"}
     return {name: value for name, value in os.environ.items() if name not in silent} | {"TERM": "xterm"}

@@ -1,4 +1,4 @@
-"""The command as a process: through a pipe, at a terminal, and interrupted."""
+"""The command as a process: with a pipe, at a terminal, and interrupted."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from upbit_async.cli import Exit
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals are POSIX's")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and terminals")
 
 
-def test_lines_come_as_things_happen(
+def test_each_line_is_printed_at_once(
     command: Callable[..., Sequence[str]], surroundings: dict[str, str]
 ) -> None:
-    """At this speed the demo takes minutes, so a line that arrives was not held back until the end."""
+    """At this speed the demo takes minutes: a line that arrives was not buffered until the end."""
     with subprocess.Popen(
         command("demo", "--speed", "0.05"),
         stdout=subprocess.PIPE,
@@ -37,7 +37,9 @@ def test_lines_come_as_things_happen(
         process.communicate()
 
 
-def test_a_pipe_gets_no_colours(command: Callable[..., Sequence[str]], surroundings: dict[str, str]) -> None:
+def test_piped_output_has_no_colours(
+    command: Callable[..., Sequence[str]], surroundings: dict[str, str]
+) -> None:
     done = subprocess.run(
         command("demo", "--speed", "50"),
         capture_output=True,
@@ -52,7 +54,7 @@ def test_a_pipe_gets_no_colours(command: Callable[..., Sequence[str]], surroundi
     assert "\x1b" not in done.stdout
 
 
-def test_an_interruption_leaves_no_traceback(
+def test_ctrl_c_prints_no_traceback(
     command: Callable[..., Sequence[str]], surroundings: dict[str, str]
 ) -> None:
     with subprocess.Popen(
@@ -70,7 +72,7 @@ def test_an_interruption_leaves_no_traceback(
     assert (process.returncode, errors) == (130, "upbit-async: interrupted\n")
 
 
-def test_a_reader_that_goes_away_is_no_drama(
+def test_a_closed_pipe_prints_no_traceback(
     command: Callable[..., Sequence[str]], surroundings: dict[str, str]
 ) -> None:
     with subprocess.Popen(
@@ -85,27 +87,27 @@ def test_a_reader_that_goes_away_is_no_drama(
     assert process.returncode == Exit.FAILED
 
 
-@pytest.mark.parametrize("wish", [{}, {"NO_COLOR": "1"}])
-def test_a_terminal_gets_colours_unless_it_wants_none(
-    command: Callable[..., Sequence[str]], surroundings: dict[str, str], wish: dict[str, str]
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}])
+def test_a_terminal_gets_colours_unless_no_color_is_set(
+    command: Callable[..., Sequence[str]], surroundings: dict[str, str], variables: dict[str, str]
 ) -> None:
     master, slave = os.openpty()
     with subprocess.Popen(
         command("demo", "--speed", "50", "--lose-answer"),
         stdout=slave,
         stderr=slave,
-        env=surroundings | {"PYTHONIOENCODING": "utf-8"} | wish,
+        env=surroundings | {"PYTHONIOENCODING": "utf-8"} | variables,
     ) as process:
         os.close(slave)
         text = _read(master).decode()
     os.close(master)
     assert process.returncode == Exit.OK
     assert "1 POST on the wire, 1 withdrawal in the ledger." in text
-    assert ("\x1b[" in text) is (not wish)
+    assert ("\x1b[" in text) is (not variables)
 
 
 def _read(terminal: int) -> bytes:
-    """Everything until the other end is closed, which Linux reports as an error and others as an end."""
+    """Read until the other end is closed, which Linux reports as an error and other systems as an end."""
     parts: list[bytes] = []
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Colours and motion for people at a terminal, plain lines for everybody else."""
+"""Terminal output: colours and motion on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 @pytest.fixture(autouse=True)
-def _no_wishes(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_preference(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "CI", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
 
 
 def change(state: str, *, seconds: float, skipped: bool = False) -> StateChange[Withdrawal]:
-    word = WithdrawalState(state)
-    record = Withdrawal(uuid="u", currency="USDT", state=word, amount=Decimal(13))
+    final = WithdrawalState(state)
+    record = Withdrawal(uuid="u", currency="USDT", state=final, amount=Decimal(13))
     at = NOON + dt.timedelta(seconds=seconds)
-    return StateChange(previous=None, state=word, record=record, skipped=skipped, at=at)
+    return StateChange(previous=None, state=final, record=record, skipped=skipped, at=at)
 
 
 def show_everything(stream: io.StringIO) -> str:
@@ -44,9 +44,9 @@ def show_everything(stream: io.StringIO) -> str:
     show.row("label", "text")
     show.check("label", "good")
     show.check("label", "bad", ok=False)
-    show.say("words " * 30)
-    with show.waiting("…") as tell:
-        tell("waiting …")
+    show.paragraph("words " * 30)
+    with show.waiting("…") as update:
+        update("waiting …")
         show.state(change("DONE", seconds=61.5, skipped=True), NOON)
     return stream.getvalue()
 
@@ -60,12 +60,14 @@ def test_a_terminal_gets_colours_and_motion() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("CI", "true"), ("TERM", "dumb")])
-def test_a_terminal_that_wants_none_gets_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_environment_variables_turn_colours_off(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
     assert show_everything(Terminal()) == show_everything(io.StringIO())
 
 
-def test_no_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_is_no_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "20")
     lines = show_everything(io.StringIO()).splitlines()
@@ -79,11 +81,11 @@ def test_no_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         "  label        text",
         "  ✓ label      good",
     ]
-    assert lines[-1] == "  12:01:01 UTC  +61.50 s  DONE  (one passed unseen)"
+    assert lines[-1] == "  12:01:01 UTC  +61.50 s  DONE  (at least one state was skipped)"
     assert max(map(len, lines)) <= 79
 
 
-def test_where_signs_cannot_be_shown_others_stand_for_them() -> None:
+def test_signs_that_the_encoding_lacks_become_ascii() -> None:
     raw = io.BytesIO()
     show = Show(console_for(io.TextIOWrapper(raw, encoding="ascii", write_through=True)))
     show.check("address", "TFak…keFa")
@@ -101,5 +103,5 @@ def test_where_signs_cannot_be_shown_others_stand_for_them() -> None:
         ("1E-8", "0.00000001"),
     ],
 )
-def test_amounts_are_written_out_without_idle_zeros(amount: str, text: str) -> None:
+def test_amounts_are_positional_without_trailing_zeros(amount: str, text: str) -> None:
     assert digits(Decimal(amount)) == text

@@ -185,7 +185,7 @@ def test_a_terminal_obeys_no_text(stream: type[io.StringIO], monkeypatch: pytest
     show.step(HOSTILE, HOSTILE)
     show.row(HOSTILE, HOSTILE)
     show.check(HOSTILE, HOSTILE)
-    show.say(HOSTILE)
+    show.paragraph(HOSTILE)
     with show.waiting(HOSTILE) as looking:
         looking(HOSTILE)
     for odd in ("\x1b[2J", "\x1b]0;", "\u202e", "\u2066", "\u2028", "\u200b", "\udcff", "\nERROR"):
@@ -200,7 +200,7 @@ def test_what_the_command_complains_of_is_escaped(
     async def fail(*_: object) -> None:
         raise OSError(HOSTILE)
 
-    monkeypatch.setattr(sys.modules["upbit_async.cli.demo"], "tell", fail)
+    monkeypatch.setattr(sys.modules["upbit_async.cli.demo"], "run", fail)
     main(["demo"])
     for odd in ("\x1b[2J", "\u202e", "\nERROR"):
         assert odd not in capsys.readouterr().err

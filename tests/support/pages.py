@@ -10,17 +10,14 @@ What a page needs and should not show stands in its comments: ``<!--- invisible-
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import contextlib
-import inspect
-import io
 import re
 import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from docstring_examples import run_source
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
@@ -95,14 +92,9 @@ class Page:
         if file := _FILE.match(source):
             self._printed = self._write(file["name"], source)
             return
-        padded = "\n" * (example.line + example.parsed.line_offset) + source
-        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        code = compile(padded, example.path, "exec", flags=flags, dont_inherit=True)
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            work = eval(code, example.namespace)  # noqa: S307 - the very lines that a reader copies
-            if inspect.iscoroutine(work):
-                self._runner.run(work)
-        self._printed = out.getvalue()
+        line = example.line + example.parsed.line_offset + 1
+        names = example.namespace
+        self._printed = run_source(source, path=example.path, line=line, names=names, runner=self._runner)
 
     def _write(self, name: str, source: str) -> str:
         (self._folder / name).write_text(source, encoding="utf-8")

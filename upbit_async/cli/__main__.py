@@ -1,4 +1,4 @@
-"""``python -m upbit_async.cli`` is ``upbit-async``."""
+"""Entry point of ``python -m upbit_async.cli``, the same command as ``upbit-async``."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ class Exit(enum.IntEnum):
     """The exit code of ``upbit-async``."""
 
     OK = 0
-    """What was asked for was done or shown."""
+    """The command did what was requested."""
     FAILED = 1
-    """Something went wrong; standard error says what."""
+    """The command failed. Read the reason on standard error."""
     USAGE = 2
-    """The command line is wrong; standard error says how it should look."""
+    """The command line is invalid. Read the usage and the reason on standard error."""
     INTERRUPTED = 130
-    """Stopped by Ctrl-C, as shells count it."""
+    """Ctrl-C stopped the command: 128 plus the number of SIGINT, as POSIX shells report it."""

@@ -37,16 +37,16 @@ _COLOURS = {
 
 
 def console_for(stream: TextIO) -> Console:
-    """Return a console: colours and motion for a person at a terminal, plain lines for everybody else."""
-    if _is_watched(stream, os.environ):
+    """Return a console for a stream: colours and motion on a terminal, plain lines of 79 columns elsewhere."""
+    if _wants_colours(stream, os.environ):
         return Console(file=stream, highlight=False)
-    # Everything is said outright, because rich would follow FORCE_COLOR and its like.
+    # Each option is explicit, because rich would otherwise obey FORCE_COLOR and similar variables.
     return Console(
         file=stream, force_terminal=False, color_system=None, no_color=True, highlight=False, width=_WIDTH
     )
 
 
-def _is_watched(stream: TextIO, environment: Mapping[str, str]) -> bool:
+def _wants_colours(stream: TextIO, environment: Mapping[str, str]) -> bool:
     unwanted = any(environment.get(name) for name in ("NO_COLOR", "CI")) or environment.get("TERM") == "dumb"
     return stream.isatty() and not unwanted
 
@@ -57,16 +57,16 @@ def clock(moment: dt.datetime) -> str:
 
 
 def digits(amount: Decimal) -> str:
-    """Return an amount without idle zeros."""
+    """Return an amount in positional notation, without trailing zeros."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class Show:
-    """Tells a story line by line; each line is out before the next begins.
+    """Output of the demo, line by line; each line is flushed at once.
 
     Args:
-        console: Where to.
+        console: The console to print to.
     """
 
     def __init__(self, console: Console) -> None:
@@ -75,51 +75,51 @@ class Show:
         try:
             "".join(_ASCII).encode(console.encoding)
         except (UnicodeEncodeError, LookupError):
-            self._signs = str.maketrans(_ASCII)
+            self._replacements = str.maketrans(_ASCII)
         else:
-            self._signs = {}
+            self._replacements = {}
 
     def title(self, text: str) -> None:
-        """Say what this is about."""
+        """Print the title."""
         self._line((text, "bold"))
 
     def step(self, text: str, call: str) -> None:
-        """Begin a numbered step, and name the call that it shows."""
+        """Begin a numbered step, and print the call that it makes."""
         self._steps += 1
         self._line()
         self._line((f"{self._steps}  {text}", "bold"))
         self._line(_INDENT, (f">>> {call}", "dim"))
 
     def heading(self, text: str) -> None:
-        """Begin a part that is no step."""
+        """Begin a part without a number."""
         self._line()
         self._line((text, "bold"))
 
     def row(self, label: str, text: str) -> None:
-        """Show one row of a table of two columns."""
+        """Print one row of a table of two columns."""
         self._line(_INDENT, (f"{label:<{_LABEL}}", "dim"), text)
 
     def check(self, label: str, text: str, *, ok: bool = True) -> None:
-        """Show a check and what it found."""
+        """Print a check and its result."""
         mark, colour = ("✓", "green") if ok else ("!", "yellow")
         self._line(_INDENT, (f"{mark} ", colour), f"{label:<{_LABEL - 2}}", text)
 
-    def say(self, text: str, style: str = "") -> None:
-        """Say a sentence or two."""
+    def paragraph(self, text: str, style: str = "") -> None:
+        """Print text, wrapped to the width."""
         for line in textwrap.wrap(escaped(text), _WIDTH - len(_INDENT), break_on_hyphens=False):
             self._line(_INDENT, (line, style))
 
     def state(self, change: StateChange[Withdrawal], since: dt.datetime) -> None:
-        """Show a change of state, with its time and how long after the creation it was seen."""
+        """Print a change of state, with its time and the seconds since the withdrawal was created."""
         state, seconds = change.state.value, (change.at - since).total_seconds()
-        missed = "  (one passed unseen)" if change.skipped else ""
+        missed = "  (at least one state was skipped)" if change.skipped else ""
         self._line(
             _INDENT, f"{clock(change.at)}  {seconds:+6.2f} s  ", (state, _COLOURS.get(state, "")), missed
         )
 
     @contextlib.contextmanager
     def waiting(self, text: str) -> Generator[Callable[[str], None]]:
-        """Let a terminal see that time passes; the context gets what changes the text."""
+        """Show a spinner on a terminal while the context is open; call its value to change the text."""
         if not self._console.is_terminal:
             yield lambda _text: None
             return
@@ -130,6 +130,6 @@ class Show:
         self._console.print(self._text(*parts), soft_wrap=True)
 
     def _text(self, *parts: str | tuple[str, str]) -> Text:
-        """Put texts and their styles together, escaped and in signs that the other end can show."""
+        """Assemble texts and their styles, escaped, with ASCII for signs that the encoding lacks."""
         pairs = [(part, "") if isinstance(part, str) else part for part in parts]
-        return Text.assemble(*((escaped(text).translate(self._signs), style) for text, style in pairs))
+        return Text.assemble(*((escaped(text).translate(self._replacements), style) for text, style in pairs))

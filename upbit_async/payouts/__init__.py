@@ -1,11 +1,15 @@
 """Payouts: withdrawals with a key and a journal, at most one for each key.
 
-::
+Example:
+    .. code-block:: python
 
-    from upbit_async.payouts import Payouts, SqliteJournal
+        from upbit_async.payouts import Payouts, SqliteJournal
 
-    async with Payouts(client, journal=SqliteJournal("payouts.db")) as payouts:
-        payout = await payouts.send("invoice-42", currency="USDT", net_type="TRX", amount="13", address="T…")
+        address = "TFakeTronWithdrawAddressFakeFakeFa"
+        async with Payouts(client, journal=SqliteJournal("payouts.db")) as payouts:
+            payout = await payouts.send(
+                "invoice-42", currency="USDT", net_type="TRX", amount="13", address=address
+            )
 
 The modules, in the order in which one `Payouts.send` uses them:
 

@@ -51,9 +51,11 @@ class JournalKeys:
         ValueError: There is none, or one is too short.
 
     Example:
-        ```python
-        keys = JournalKeys([new_key, former_key])
-        ```
+        .. code-block:: python
+
+            from upbit_async.payouts.row_mac import JournalKeys
+
+            keys = JournalKeys([b"the key that signs", b"the former key, which verifies"])
     """
 
     # A closure, so that no attribute holds a key: walking an object's attributes does not find it.

@@ -106,11 +106,11 @@ class Answer:
         return _remaining(self.headers.get("remaining-req"))
 
     def retry_after(self, now: dt.datetime) -> float | None:
-        """What ``Retry-After`` says, in seconds."""
+        """Return the value of ``Retry-After`` in seconds, or None."""
         return parse_retry_after(self.headers.get("retry-after"), now)
 
     def text(self) -> str:
-        """The body as text, whatever it is."""
+        """Return the body as text, with a replacement character for each invalid byte."""
         return self.body.decode(errors="replace")
 
     def error(self) -> tuple[str, str] | None:

@@ -56,9 +56,9 @@ class SqliteJournal:
     refused, also when it is added during use.
 
     Example:
-        ```python
-        journal = SqliteJournal("/var/lib/shop/payouts.db")
-        ```
+        .. code-block:: python
+
+            payouts = Payouts(client, journal=SqliteJournal("payouts.db"))
 
     Args:
         path: The file; it is made if it is missing. Two more, ``-wal`` and ``-shm``, lie beside it while it is used.

@@ -125,7 +125,11 @@ class WithdrawalControl(_TransferControl[WithdrawalRecord]):
             ValueError: The exchange does not accept it, or another withdrawal has this id.
 
         Example:
-            >>> sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address="T…", uuid="an-id")
+            .. code-block:: python
+
+                address = "TFakeTronWithdrawAddressFakeFakeFa"
+                record = sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=address)
+                assert (await client.withdraws.get(record.uuid)).amount == 13
         """
         value = amount_of(amount, positive=True)
         order = Order(

@@ -1,0 +1,209 @@
+"""The prose of the project is plain: archaic and literary phrases are counted, and a further one fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prose import tells_in
+
+ROOT = Path(__file__).parents[2]
+PLACES = ("upbit_async", "tests", "docs", "README.md", "noxfile.py")
+
+QUOTED = {
+    "tests/docs/test_language.py": "shows what is found",
+    "tests/support/prose.py": "lists the phrases",
+}
+"""Files that quote such phrases, and why: they are not searched."""
+
+BASELINE: dict[str, int] = {
+    "docs/changelog.md": 1,
+    "docs/explanation/decisions.md": 14,
+    "docs/explanation/how-it-never-pays-twice.md": 5,
+    "docs/explanation/limits.md": 1,
+    "docs/explanation/payouts.md": 6,
+    "docs/explanation/performance.md": 3,
+    "docs/explanation/security.md": 3,
+    "docs/how-to/pay-exactly-once.md": 2,
+    "docs/how-to/receive-deposits.md": 4,
+    "docs/how-to/test-your-code-with-the-sandbox.md": 5,
+    "docs/how-to/use-it-in-a-service.md": 12,
+    "docs/how-to/wait-for-a-withdrawal.md": 5,
+    "docs/how-to/withdraw-safely.md": 4,
+    "docs/reference/payouts.md": 1,
+    "docs/tutorial/first-withdrawal.md": 1,
+    "tests/benchmarks/contenders.py": 2,
+    "tests/benchmarks/cpu.py": 3,
+    "tests/benchmarks/lost_answers.py": 1,
+    "tests/benchmarks/peer.py": 3,
+    "tests/benchmarks/startup.py": 1,
+    "tests/benchmarks/waiting.py": 2,
+    "tests/client/test_making.py": 2,
+    "tests/crashes/ambiguity.py": 4,
+    "tests/crashes/backend.py": 1,
+    "tests/crashes/checks.py": 3,
+    "tests/crashes/harness.py": 11,
+    "tests/crashes/interruptions.py": 2,
+    "tests/crashes/schedules.py": 5,
+    "tests/docs/conftest.py": 1,
+    "tests/docs/test_docstring_examples.py": 1,
+    "tests/docs/test_virtual_time.py": 1,
+    "tests/faults/test_cancellation.py": 5,
+    "tests/faults/test_one_answer.py": 1,
+    "tests/limits/test_bans.py": 1,
+    "tests/limits/test_neighbours.py": 1,
+    "tests/multi_region/test_making.py": 1,
+    "tests/multi_region/test_watch.py": 2,
+    "tests/payouts/test_baseline.py": 2,
+    "tests/payouts/test_leases.py": 1,
+    "tests/payouts/test_lost_answers.py": 2,
+    "tests/payouts/test_manual_review.py": 2,
+    "tests/payouts/test_new_nonce.py": 1,
+    "tests/payouts/test_sqlite_file.py": 10,
+    "tests/payouts/test_state_machine.py": 1,
+    "tests/payouts/test_transitions.py": 1,
+    "tests/polling/conftest.py": 1,
+    "tests/polling/test_failures.py": 1,
+    "tests/polling/test_leader_followers.py": 2,
+    "tests/polling/test_lists.py": 4,
+    "tests/polling/test_poison.py": 4,
+    "tests/polling/test_scale.py": 3,
+    "tests/polling/test_watcher.py": 1,
+    "tests/protocol/test_replies.py": 1,
+    "tests/resources/test_bad_input.py": 1,
+    "tests/resources/test_reconciling.py": 1,
+    "tests/rivals/conftest.py": 1,
+    "tests/sandbox/test_deposits.py": 1,
+    "tests/sandbox/test_faults.py": 2,
+    "tests/sandbox/test_hosts.py": 1,
+    "tests/sandbox/test_korea.py": 1,
+    "tests/sandbox/test_main.py": 1,
+    "tests/sandbox/test_markets.py": 1,
+    "tests/sandbox/test_routes.py": 4,
+    "tests/sandbox/test_travel_rule.py": 1,
+    "tests/sandbox/test_withdrawing.py": 1,
+    "tests/support/crashing_process.py": 1,
+    "tests/support/docstring_examples.py": 1,
+    "tests/support/outage.py": 3,
+    "tests/support/payout_samples.py": 1,
+    "tests/support/payout_world.py": 1,
+    "tests/support/raw_requests.py": 1,
+    "tests/test_readme.py": 2,
+    "tests/transport/test_connection_pool.py": 1,
+    "tests/transport/test_key_state.py": 2,
+    "tests/transport/test_penalty_box.py": 1,
+    "tests/transport/test_request_progress.py": 1,
+    "tests/words/test_events.py": 1,
+    "upbit_async/checks/destination.py": 2,
+    "upbit_async/checks/fee_convention.py": 2,
+    "upbit_async/checks/reconcile.py": 1,
+    "upbit_async/client.py": 1,
+    "upbit_async/errors.py": 1,
+    "upbit_async/events.py": 1,
+    "upbit_async/models/_base.py": 1,
+    "upbit_async/models/deposit.py": 2,
+    "upbit_async/models/withdrawal.py": 3,
+    "upbit_async/multi_region.py": 3,
+    "upbit_async/payouts/completion.py": 1,
+    "upbit_async/payouts/decision.py": 4,
+    "upbit_async/payouts/driver.py": 1,
+    "upbit_async/payouts/manual.py": 1,
+    "upbit_async/payouts/payout.py": 2,
+    "upbit_async/payouts/payouts.py": 1,
+    "upbit_async/payouts/repository.py": 5,
+    "upbit_async/payouts/send_attempt.py": 3,
+    "upbit_async/payouts/sqlite/file_checks.py": 2,
+    "upbit_async/payouts/sqlite/journal.py": 1,
+    "upbit_async/payouts/sqlite/store.py": 2,
+    "upbit_async/payouts/transitions.py": 2,
+    "upbit_async/policy.py": 1,
+    "upbit_async/polling/merged.py": 4,
+    "upbit_async/polling/poller.py": 2,
+    "upbit_async/polling/progress.py": 5,
+    "upbit_async/polling/resume.py": 2,
+    "upbit_async/polling/subscription.py": 2,
+    "upbit_async/polling/sweep.py": 5,
+    "upbit_async/polling/watcher.py": 3,
+    "upbit_async/protocol/decode.py": 2,
+    "upbit_async/protocol/endpoint.py": 2,
+    "upbit_async/protocol/retry.py": 1,
+    "upbit_async/protocol/sliding_window.py": 3,
+    "upbit_async/protocol/token.py": 1,
+    "upbit_async/resources/inputs.py": 1,
+    "upbit_async/resources/procedure.py": 2,
+    "upbit_async/resources/status.py": 1,
+    "upbit_async/resources/withdraws.py": 4,
+    "upbit_async/sandbox/__main__.py": 1,
+    "upbit_async/sandbox/adapters/on_socket.py": 4,
+    "upbit_async/sandbox/clock.py": 1,
+    "upbit_async/sandbox/exchange/accounts.py": 4,
+    "upbit_async/sandbox/exchange/deposit_addresses.py": 3,
+    "upbit_async/sandbox/exchange/deposits.py": 1,
+    "upbit_async/sandbox/exchange/ledger.py": 1,
+    "upbit_async/sandbox/exchange/transitions.py": 1,
+    "upbit_async/sandbox/exchange/travel_rule.py": 2,
+    "upbit_async/sandbox/exchange/withdrawals.py": 2,
+    "upbit_async/sandbox/guard/limits.py": 1,
+    "upbit_async/sandbox/knobs.py": 1,
+    "upbit_async/sandbox/sandbox.py": 1,
+    "upbit_async/settings.py": 1,
+    "upbit_async/transport/attempt.py": 1,
+    "upbit_async/transport/call.py": 4,
+    "upbit_async/transport/failures.py": 1,
+    "upbit_async/transport/http_port.py": 2,
+    "upbit_async/transport/http_transport.py": 4,
+    "upbit_async/transport/leftovers.py": 1,
+    "upbit_async/transport/request_progress.py": 2,
+    "upbit_async/transport/shared_clock.py": 1,
+}
+"""How many each file still has. It only shrinks: a smaller number, and a file without any, must be corrected here."""
+
+
+def searched() -> list[Path]:
+    """Return the files with prose."""
+    found = [
+        path
+        for place in PLACES
+        for path in ((ROOT / place).rglob("*.*") if (ROOT / place).is_dir() else [ROOT / place])
+    ]
+    texts = [path for path in found if path.suffix in {".md", ".py"}]
+    return sorted(path for path in texts if path.relative_to(ROOT).as_posix() not in QUOTED)
+
+
+def test_no_file_gains_an_archaic_phrase() -> None:
+    found = {path.relative_to(ROOT).as_posix(): tells for path in searched() if (tells := tells_in(path))}
+    more = {path: tells for path, tells in found.items() if len(tells) > BASELINE.get(path, 0)}
+    fewer = {
+        path: len(found.get(path, [])) for path, count in BASELINE.items() if len(found.get(path, [])) < count
+    }
+    assert more == {}, "say it in plain words"
+    assert fewer == {}, "correct the numbers in BASELINE, and remove those that are 0"
+
+
+def test_the_quoting_files_exist() -> None:
+    assert [path for path in QUOTED if not (ROOT / path).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "tells"),
+    [
+        ('"""It is told, and very soon."""', ["told", "very"]),
+        ("a = 1  # whoever asks", ["whoever"]),
+        ("# a clock of\n# its own\n", ["of its own"]),
+        ('x = f"{a} is gone"', ["gone"]),
+        ('"""what became\nof it"""', ["what became of"]),
+        ("message = 'Besides, take note'", ["besides", "take note"]),
+        ("told = very.gone", []),
+        ("'retold everything'", []),
+    ],
+)
+def test_a_phrase_is_found_in_prose_and_not_in_names(text: str, tells: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(text, encoding="utf-8")
+    assert tells_in(path) == tells
+
+
+def test_all_of_a_page_is_searched(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("# So many\n\n```python\ntold()  # lest it fails\n```\n", encoding="utf-8")
+    assert tells_in(path) == ["so many", "told", "lest"]
