@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 from upbit_async.models import TransactionType
+from upbit_async.protocol.endpoint import PAGE_SIZE
 
 if TYPE_CHECKING:
     from upbit_async.protocol.endpoint import Param
@@ -37,7 +38,6 @@ __all__ = [
 
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
 _MEMBER_NAME = re.compile(r"[A-Za-z0-9_]+(\[\])?")
-_MOST_IDS = 100
 _LONGEST_AMOUNT = 64
 _LONGEST_SHOWN = 40
 
@@ -135,8 +135,8 @@ def id_list(name: str, value: object) -> list[str] | None:
     if value is None:
         return None
     ids = _ids(name, value)
-    if len(ids) > _MOST_IDS:
-        raise ValueError(f"{name} takes at most {_MOST_IDS} ids at once, not {len(ids)}; ask in parts")
+    if len(ids) > PAGE_SIZE:
+        raise ValueError(f"{name} takes at most {PAGE_SIZE} ids at once, got {len(ids)}; ask in parts")
     return ids
 
 
