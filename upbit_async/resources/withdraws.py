@@ -213,7 +213,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         request = PreflightRequest(
             currency=inputs.text("currency", currency),
             net_type=inputs.text("net_type", net_type),
-            amount=inputs.amount(amount),
+            amount=Decimal(inputs.decimal_text("amount", amount)),
             address=inputs.optional_text("address", address),
             exchange_name=inputs.optional_text("exchange_name", exchange_name),
             transaction_type=inputs.transaction_type_of(transaction_type),
