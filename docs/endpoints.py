@@ -88,7 +88,7 @@ def _in_order_of_source(kind: type) -> list[tuple[str, Any]]:
     return sorted(public, key=lambda each: each[1].__code__.co_firstlineno)
 
 
-_namespaces: Final = {
+_namespaces: Final[dict[str, object]] = {
     name: value
     for name, value in vars(
         UpbitClient(Region.SG, credentials=Credentials("docs", "docs"), base_url=Region.SG.base_url)
