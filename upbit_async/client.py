@@ -183,7 +183,7 @@ class UpbitClient:
 
         Args:
             method: The HTTP method.
-            path: The path, such as ``/v1/api_keys``.
+            path: The path, such as ``/v1/market/all``.
             params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values; an
                 empty one is refused, because without it Upbit may answer with everything.
             json: The members of another method's body; they are sent as text.

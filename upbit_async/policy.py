@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-import math
-from typing import Any
 
 import attrs
+
+from upbit_async.validation import count_field, number_field, positive_field
 
 __all__ = ["PollSchedule", "RetryPolicy", "Safety", "Timeouts"]
 
@@ -22,26 +22,6 @@ class Safety(enum.Enum):
     """It must not happen twice: repeated only if it provably never left, or was refused unprocessed."""
 
 
-def _whole(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{field.name} is a whole number, not {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{field.name} must be at least 1, not {value}")
-
-
-def _finite(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{field.name} is a number, not {type(value).__name__}")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{field.name} must be finite and not negative, not {value}")
-
-
-def _positive(instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    _finite(instance, field, value)
-    if not value:
-        raise ValueError(f"{field.name} must be greater than zero")
-
-
 @attrs.frozen
 class Timeouts:
     """How long a call may take, in seconds.
@@ -53,10 +33,10 @@ class Timeouts:
         total: For everything together: limiter, attempts and the waits between them.
     """
 
-    connect: float = attrs.field(default=5.0, validator=_positive)
-    read: float = attrs.field(default=10.0, validator=_positive)
-    write: float = attrs.field(default=10.0, validator=_positive)
-    total: float = attrs.field(default=60.0, validator=_positive)
+    connect: float = attrs.field(default=5.0, validator=positive_field)
+    read: float = attrs.field(default=10.0, validator=positive_field)
+    write: float = attrs.field(default=10.0, validator=positive_field)
+    total: float = attrs.field(default=60.0, validator=positive_field)
 
 
 @attrs.frozen
@@ -70,10 +50,10 @@ class RetryPolicy:
         cap: No wait of ours is longer, in seconds (a server's hint may be).
     """
 
-    attempts: int = attrs.field(default=3, validator=_whole)
-    base: float = attrs.field(default=0.05, validator=_finite)
-    throttled_base: float = attrs.field(default=1.0, validator=_finite)
-    cap: float = attrs.field(default=20.0, validator=_finite)
+    attempts: int = attrs.field(default=3, validator=count_field)
+    base: float = attrs.field(default=0.05, validator=number_field)
+    throttled_base: float = attrs.field(default=1.0, validator=number_field)
+    cap: float = attrs.field(default=20.0, validator=number_field)
 
 
 @attrs.frozen
@@ -88,16 +68,16 @@ class PollSchedule:
         grace: For so long after the start "not found" means that Upbit's list lags behind.
     """
 
-    first: float = attrs.field(default=1.0, validator=_positive)
-    factor: float = attrs.field(default=1.5, validator=_finite)
-    longest: float = attrs.field(default=30.0, validator=_positive)
-    jitter: float = attrs.field(default=0.2, validator=_finite)
-    grace: float = attrs.field(default=30.0, validator=_finite)
+    first: float = attrs.field(default=1.0, validator=positive_field)
+    factor: float = attrs.field(default=1.5, validator=number_field)
+    longest: float = attrs.field(default=30.0, validator=positive_field)
+    jitter: float = attrs.field(default=0.2, validator=number_field)
+    grace: float = attrs.field(default=30.0, validator=number_field)
 
     def __attrs_post_init__(self) -> None:
         if self.factor < 1:
-            raise ValueError(f"factor must be at least 1, not {self.factor}")
+            raise ValueError(f"factor must be at least 1, got {self.factor}")
         if self.jitter >= 1:
-            raise ValueError(f"jitter must be below 1, not {self.jitter}")
+            raise ValueError(f"jitter must be below 1, got {self.jitter}")
         if self.longest < self.first:
-            raise ValueError(f"longest ({self.longest}) must not be shorter than first ({self.first})")
+            raise ValueError(f"longest must be at least first ({self.first}), got {self.longest}")

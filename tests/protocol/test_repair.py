@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import pickle
 import typing
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
-from examples import example
+from examples import example, examples_of
 
-from upbit_async import models
 from upbit_async.errors import DecodeError
 from upbit_async.models import (
     Deposit,
@@ -29,25 +28,24 @@ from upbit_async.protocol.endpoints import ENDPOINTS
 from upbit_async.protocol.rows import ReadableRows
 
 ASKED = "GET /v1/withdraws"
-SAMPLES: dict[type[Any], str] = {
-    models.Account: "accounts_get",
-    models.Deposit: "deposits_get",
-    models.DepositAddress: "deposits_coin_addresses_get",
-    models.DepositAddressRequest: "deposits_generate_coin_address_post_ready",
-    models.DepositChance: "deposits_chance_coin_get",
-    models.TravelRuleVerification: "travel_rule_deposit_uuid_post",
-    models.Vasp: "travel_rule_vasps_get",
-    models.WalletStatus: "status_wallet_get",
-    models.Withdrawal: "withdraws_get",
-    models.WithdrawalAddress: "withdraws_coin_addresses_get",
-    models.WithdrawalChance: "withdraws_chance_get",
-}
-SINGLE = {
-    "deposits_chance_coin_get",
-    "deposits_generate_coin_address_post_ready",
-    "travel_rule_deposit_uuid_post",
-    "withdraws_chance_get",
-}
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    answer: Any = example(name)
+    return cast("list[dict[str, Any]]", answer) if isinstance(answer, list) else [answer]
+
+
+def _samples() -> dict[type[Any], dict[str, Any]]:
+    """Return for each model of an answer the example row with the most members."""
+    rows: dict[type[Any], list[dict[str, Any]]] = {}
+    for endpoint in ENDPOINTS.values():
+        (model,) = typing.get_args(endpoint.returns) or (endpoint.returns,)
+        for name in examples_of(endpoint.method, endpoint.path):
+            rows.setdefault(model, []).append(_rows(name)[0])
+    return {model: max(found, key=len) for model, found in rows.items()}
+
+
+SAMPLES = _samples()
 ODD = ({"odd": 1}, ["odd"], True, 1.5, "odd\nvalue")
 NEVER_IGNORED = {
     (WithdrawalAddress, "secondary_address"),
@@ -57,9 +55,7 @@ NEVER_IGNORED = {
 
 
 def _sample(kind: type[Any]) -> dict[str, Any]:
-    answer: Any = example(SAMPLES[kind])
-    rows: list[dict[str, Any]] = [answer] if SAMPLES[kind] in SINGLE else answer
-    return rows[0]
+    return dict(SAMPLES[kind])
 
 
 def _bytes(value: object) -> bytes:

@@ -208,14 +208,14 @@ def test_plain_names_pass_as_they_are() -> None:
 
 @pytest.mark.parametrize("value", [13.0, 0.1, float("nan")])
 def test_a_float_amount_is_refused_with_the_reason(value: float) -> None:
-    with pytest.raises(TypeError, match="write it as text"):
-        inputs.amount_text(value)
+    with pytest.raises(TypeError, match=r"amount must be .*, got float; write it as text"):
+        inputs.decimal_text("amount", value)
 
 
 @pytest.mark.parametrize("value", [True, False, None, b"13", [13]])
 def test_what_is_no_number_is_no_amount(value: Any) -> None:
-    with pytest.raises(TypeError, match="amount is text, a whole number or a Decimal"):
-        inputs.amount_text(value)
+    with pytest.raises(TypeError, match="price must be text, a whole number or a Decimal"):
+        inputs.decimal_text("price", value)
 
 
 @pytest.mark.parametrize("value", ["ＵＳＤＴ", " leading and trailing ", "ㄱ", "0x\u0000"])

@@ -81,7 +81,7 @@ async def test_a_hundred_ids_are_asked_for_at_once_and_no_more(client: UpbitClie
     await client.withdraws.list(uuids=[f"u{number}" for number in range(100)])
     assert sandbox.requests[-1].query.count("uuids[]=") == 100
     sandbox.requests.clear()
-    with pytest.raises(ValueError, match="at most 100 ids at once, not 101"):
+    with pytest.raises(ValueError, match="at most 100 ids at once, got 101"):
         await client.withdraws.list(uuids=["u"] * 101)
     with pytest.raises(ValueError, match="exclude each other"):
         await client.withdraws.list(uuids=["u"], txids=["t"])

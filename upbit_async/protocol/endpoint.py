@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast, get_args
 
 import attrs
 
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from upbit_async.protocol.send_guard import SendGuard
     from upbit_async.protocol.token import Algorithm
 
-__all__ = ["Endpoint", "Param", "Params", "Transport", "read_by_rows"]
+__all__ = ["PAGE_SIZE", "Endpoint", "Param", "Params", "Transport", "read_by_rows"]
 
 T = TypeVar("T")
+
+PAGE_SIZE: Final = 100
+"""Rows of a list and ids in a request, at most. See https://global-docs.upbit.com/reference/list-withdrawals."""
 
 Param = str | int | bool | Decimal | Sequence[str] | None
 Params = Mapping[str, Param]
@@ -69,9 +72,10 @@ class Endpoint(Generic[T]):
         return f"{self.method} {self.path}"
 
 
-def read_by_rows(listing: Endpoint[list[T]], row_kind: type[T]) -> Endpoint[ReadableRows[T]]:
-    """Return the same endpoint, with its answers read row by row."""
-    evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=ReadableRows[row_kind])  # type: ignore[valid-type]
+def read_by_rows(listing: Endpoint[list[T]]) -> Endpoint[ReadableRows[T]]:
+    """Return the same endpoint with its answer decoded row by row: an unreadable row does not fail the list."""
+    (model,) = get_args(listing.returns)
+    evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=ReadableRows[model])  # type: ignore[valid-type]
     return cast("Endpoint[ReadableRows[T]]", evolved)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "BUDGETS",
     "DEFAULT_BUDGET",
     "LONGEST_BAN",
     "Remaining",
@@ -23,8 +24,8 @@ __all__ = [
 ]
 
 DEFAULT_BUDGET: Final = 30
-# Calls a second by group. Only a start: Upbit changes them without notice, and its answers correct us.
-_BUDGETS: Final = {"default": 30, "order": 8, "order-test": 8}
+BUDGETS: Final = {"default": 30, "order": 8, "order-test": 8}
+"""Documented calls per second, by rate group. Upbit changes them without notice, so its answers correct them."""
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -80,7 +81,7 @@ class Remaining:
 
 def budget(group: str) -> int:
     """Return how many calls a second Upbit documents for a group."""
-    return _BUDGETS.get(group, DEFAULT_BUDGET)
+    return BUDGETS.get(group, DEFAULT_BUDGET)
 
 
 def parse_remaining(header: str | None) -> Remaining | None:

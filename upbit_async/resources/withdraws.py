@@ -15,7 +15,6 @@ from upbit_async.models import (
     WithdrawalState,
 )
 from upbit_async.polling import Watcher, WithdrawalPoller, read_token
-from upbit_async.protocol.endpoint import read_by_rows
 from upbit_async.protocol.endpoints import (
     CANCEL_WITHDRAWAL,
     CREATE_WITHDRAWAL,
@@ -39,7 +38,6 @@ __all__ = ["Withdraws"]
 
 _MEMBERS = ("currency", "net_type", "amount", "address", "secondary_address", "transaction_type")
 _Amount = Decimal | int | str
-_POLL = read_by_rows(LIST_WITHDRAWALS, Withdrawal)
 
 
 class Withdraws(TransferRecords[Withdrawal]):
@@ -53,7 +51,6 @@ class Withdraws(TransferRecords[Withdrawal]):
         super().__init__(
             transport,
             listing=LIST_WITHDRAWALS,
-            polling=_POLL,
             single=GET_WITHDRAWAL,
             states=WithdrawalState,
         )
@@ -216,7 +213,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         request = PreflightRequest(
             currency=inputs.text("currency", currency),
             net_type=inputs.text("net_type", net_type),
-            amount=inputs.amount(amount),
+            amount=Decimal(inputs.decimal_text("amount", amount)),
             address=inputs.optional_text("address", address),
             exchange_name=inputs.optional_text("exchange_name", exchange_name),
             transaction_type=inputs.transaction_type_of(transaction_type),
