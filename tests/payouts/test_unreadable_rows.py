@@ -100,7 +100,7 @@ async def test_an_unproven_answer_that_names_another_payouts_withdrawal_is_lost(
     assert first.uuid is not None
     answer = await client.request("GET", "/v1/withdraw", params={"uuid": first.uuid})
     sandbox.faults.add(Fault.garbage(*POST, body=json.dumps(answer).encode()))
-    client.transport.shared.doubt(first.uuid)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    client.known_withdrawals.accept(first.intent, first.record, is_guarded=True, is_fresh=False)
     second = await payouts.send("second", **tron, wait=False)
     assert second.state is PayoutState.UNKNOWN
     assert "belongs to payout 'first'" in second.reason

@@ -230,7 +230,7 @@ def test_a_client_in_two_threads_keeps_its_connections() -> None:
 async def test_a_withdrawal_made_with_request_is_known_to_be_answered() -> None:
     async with serve(_accepts) as server, client_for(server.url) as client:
         await client.request("POST", "/v1/withdraws/coin", json={"currency": "USDT", "amount": "13"})
-        assert list(client._transport.shared.claimed) == ["00000000-0000-4000-8000-000000000003"]
+        assert client.known_withdrawals.unguarded == {"00000000-0000-4000-8000-000000000003"}
 
 
 async def test_a_bare_429_leaves_doubt_about_a_cancel() -> None:

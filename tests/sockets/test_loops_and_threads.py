@@ -13,19 +13,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import anyio
+import attrs
 import httpx
 import pytest
 from clients import WITHDRAWAL, client_for, withdrawal_json
 from sockets import open_to
 
 from upbit_async import LocalLimiter
-from upbit_async.models import Intent
+from upbit_async.models import Intent, Withdrawal
+from upbit_async.protocol.decode import decode
+from upbit_async.resources.known_withdrawals import KnownWithdrawals
 from upbit_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MINE = Intent(endpoint="x", host="y", members={"a": "b"}, started_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+OTHERS = attrs.evolve(MINE, members={"a": "c"})
+RECORD = decode(Withdrawal, withdrawal_json(), asked="POST /v1/withdraws/coin")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it looks at the process's descriptors")
 
 
@@ -59,8 +64,8 @@ def test_many_threads_use_one_client_at_once(backend: str) -> None:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.withdraws.list)
                 tasks.start_soon(lambda: client.withdraws.create(**WITHDRAWAL))
-            client.transport.claimed_by_others(MINE)
-            assert len(client.transport.answered | client.transport.unproven)
+            client.known_withdrawals.claimed_by_others(MINE)
+            assert len(client.known_withdrawals.unguarded | client.known_withdrawals.unproven)
 
     def loops() -> None:
         for _ in range(12):
@@ -69,29 +74,30 @@ def test_many_threads_use_one_client_at_once(backend: str) -> None:
     with ThreadPoolExecutor(8) as threads:
         for done in [threads.submit(loops) for _ in range(8)]:
             done.result()
-    assert len(client.transport.answered) == 8 * 12 * 5
+    assert len(client.known_withdrawals.unguarded) == 8 * 12 * 5
 
 
 @pytest.mark.usefixtures("fast_switching")
 def test_the_clients_memory_of_ids_may_be_read_while_another_thread_writes_it() -> None:
-    shared = client_for("http://127.0.0.1:1")._transport.shared
-    ended = threading.Event()
+    known, ended = KnownWithdrawals(), threading.Event()
 
     def write() -> None:
         for number in range(11_000):
-            shared.take_answer(str(number), MINE, escorted=False)
-            shared.see([str(number)])
-            shared.doubt(str(number))
+            record = attrs.evolve(RECORD, uuid=str(number))
+            known.accept(MINE, record, is_guarded=False, is_fresh=False)
+            known.see(b'{"uuid": "%d"}' % number)
+        ended.set()
         ended.set()
 
     def read() -> None:
         while not ended.wait(0.001):
-            shared.claimed_by_others(MINE)
+            known.claimed_by_others(MINE)
 
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(each) for each in (write, write, read, read)]:
             done.result()
-    assert len(shared.claimed) == len(shared.answered) == len(shared.seen) == len(shared.unproven) == 10_000
+    assert len(known.unguarded) == len(known.unproven) == len(known.claimed_by_others(OTHERS)) == 10_000
+    assert "earlier answer named" in known.doubt_about(MINE, attrs.evolve(RECORD, uuid="10999"))
 
 
 @LINUX

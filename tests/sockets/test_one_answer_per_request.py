@@ -242,9 +242,9 @@ async def _silent(*answers: bytes) -> AsyncGenerator[UpbitClient]:
 
 async def test_an_answer_with_a_new_uuid_that_repeats_what_was_asked_is_taken_and_marked() -> None:
     async with _silent(withdrawal_json(OTHER.upper())) as client:
-        assert client.transport.unproven == set()
+        assert client.known_withdrawals.unproven == set()
         assert (await client.withdraws.create(**WITHDRAWAL)).uuid == OTHER.upper()
-        assert client.transport.unproven == {OTHER}
+        assert client.known_withdrawals.unproven == {OTHER}
 
 
 @pytest.mark.parametrize("seen_as", ["record", "list", "answer"])
@@ -292,7 +292,7 @@ async def test_over_fresh_connections_nothing_is_marked(make_http: Callable[[], 
     ):
         await client.withdraws.create(**WITHDRAWAL)
         await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL)  # a uuid seen before proves nothing here
-        assert client.transport.unproven == set()
+        assert client.known_withdrawals.unproven == set()
 
 
 async def test_a_client_that_offers_only_used_connections_sends_no_withdrawal() -> None:

@@ -61,7 +61,7 @@ async def test_the_answer_is_returned_and_the_fault_is_in_the_log(
     async with client_for(server.url, **_options(who, error)) as client:
         assert (await client.withdraws.create(**WITHDRAWAL)).uuid == UUID
         assert await client.withdraws.list() == []
-        assert client.transport.answered == {UUID}
+        assert client.known_withdrawals.unguarded == {UUID}
     assert f"the {who} raised" in caplog.text
 
 

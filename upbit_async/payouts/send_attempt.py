@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
     from upbit_async.payouts.repository import Change, PayoutRepository
     from upbit_async.protocol.endpoint import Transport
+    from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
 __all__ = ["SendAttempt"]
 
@@ -41,6 +42,7 @@ class SendAttempt:
         owner: Who sends it.
         transport: Sends it.
         repository: The payouts.
+        known: The withdrawals that the client knows from answers.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class SendAttempt:
         owner: str,
         transport: Transport,
         repository: PayoutRepository,
+        known: KnownWithdrawals,
     ) -> None:
         self._payout = payout
         self._baseline = baseline
         self._owner = owner
         self._transport = transport
         self._repository = repository
+        self._known = known
         self._scope = anyio.CancelScope()
         self._is_cancelled = False
         self._is_released = False
@@ -182,7 +186,7 @@ class SendAttempt:
         """
         if uuid in self._payout.required_request.baseline:
             return "was there before"
-        if uuid not in self._transport.unproven:
+        if uuid not in self._known.unproven:
             return ""
         try:
             related = await self._repository.journal.related(self._payout.criteria.currency, [uuid])

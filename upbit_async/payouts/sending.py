@@ -102,6 +102,7 @@ class Sender:
                     owner=self._owner,
                     transport=self._client.transport,
                     repository=self._repository,
+                    known=self._client.known_withdrawals,
                 )
                 return await passage.run()
             except ConflictingPayout as taken:

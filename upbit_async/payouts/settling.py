@@ -254,7 +254,7 @@ class Settler:
             Observation(
                 rows=rows,
                 others=other_claimants(related.payouts, payout.key, await self._repository.now()),
-                made_without_payout=self._client.transport.answered,
+                made_without_payout=self._client.known_withdrawals.unguarded,
                 excluded={*sent_request.excluded, *related.acknowledged},
                 fee_convention=await self._repository.fee_convention(),
                 waiting_for_this=behind,

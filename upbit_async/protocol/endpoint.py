@@ -13,10 +13,7 @@ from upbit_async.protocol.rows import ReadableRows
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from upbit_async.events import Event
-    from upbit_async.models import Intent
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.send_guard import SendGuard
     from upbit_async.protocol.token import Algorithm
@@ -70,6 +67,11 @@ class Endpoint(Generic[T]):
     def label(self) -> str:
         """The endpoint as people write it: ``GET /v1/withdraw``."""
         return f"{self.method} {self.path}"
+
+    @property
+    def identifies_answers(self) -> bool:
+        """Whether a good answer shows by its kind or fields that it belongs to a request for this endpoint."""
+        return self.proof is not None or self.returns is not object
 
 
 def read_by_rows(listing: Endpoint[list[T]]) -> Endpoint[ReadableRows[T]]:
@@ -130,20 +132,6 @@ class Transport(Protocol):
         ...
 
     @property
-    def answered(self) -> AbstractSet[str]:
-        """The ids that answers have told of what was made without an escort, in lower case."""
-        ...
-
-    @property
-    def unproven(self) -> AbstractSet[str]:
-        """The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case.
-
-        Such an answer may have been meant for an earlier request. The client has compared it with what was asked
-        and with its own earlier answers; a caller that knows of more withdrawals compares it with those.
-        """
-        ...
-
-    @property
     def bounds_connections(self) -> bool:
         """Whether what must not happen twice leaves only on connections that are bounded.
 
@@ -151,14 +139,6 @@ class Transport(Protocol):
         holds for every request that is guarded by an escort and begins while it is True: one whose connection
         proves not to be bounded is not sent. False means that the next request may leave on any connection.
         """
-        ...
-
-    def claim(self, uuid: str, intent: Intent) -> None:
-        """Remember that an id is this intent's and no other's."""
-        ...
-
-    def claimed_by_others(self, intent: Intent) -> set[str]:
-        """Return the ids that are known to be other intents': answered, or claimed."""
         ...
 
     async def call(

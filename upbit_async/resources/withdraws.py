@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from upbit_async.policy import PollSchedule
     from upbit_async.protocol.endpoint import Param, Transport
+    from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
 __all__ = ["Withdraws"]
 
@@ -47,13 +48,14 @@ class Withdraws(TransferRecords[Withdrawal]):
     are its parts. Every method may raise any `UpbitError`; its docstring names those that are its own.
     """
 
-    def __init__(self, transport: Transport, schedule: PollSchedule) -> None:
+    def __init__(self, transport: Transport, schedule: PollSchedule, known: KnownWithdrawals) -> None:
         super().__init__(
             transport,
             listing=LIST_WITHDRAWALS,
             single=GET_WITHDRAWAL,
             states=WithdrawalState,
         )
+        self._known = known
         self._watcher: Watcher[Withdrawal] = Watcher(
             self._poll, schedule, kind="withdrawal", host=transport.host, emit=transport.emit
         )
@@ -322,7 +324,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             result = await procedure.reconcile(
                 about,
                 lambda currency: self.iter(currency=currency),
-                others=lambda: known | self._transport.claimed_by_others(about),
+                others=lambda: known | self._known.claimed_by_others(about),
                 timeout=patience,
             )
         except UpbitError as blindness:  # a NotSent, say, would seem to speak of the withdrawal
@@ -333,7 +335,7 @@ class Withdraws(TransferRecords[Withdrawal]):
                 connection_bounded=unknown.connection_bounded,
             ) from blindness
         if result.withdrawal is not None:
-            self._transport.claim(result.withdrawal.uuid, about)
+            self._known.claim(result.withdrawal.uuid, about)
         return result
 
     # Waiting

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from upbit_async.credentials import Credentials
+    from upbit_async.protocol.answer_check import AnswerCheck
     from upbit_async.region import Region
 
 __all__ = ["assemble"]
 
 
-def assemble(
+def assemble(  # noqa: PLR0913 - a client's options, all keyword-only
     *,
     region: Region,
     base_url: str,
@@ -35,6 +36,7 @@ def assemble(
     http: Any,
     algorithm: Algorithm,
     space_as_plus: bool,
+    answer_check: AnswerCheck,
 ) -> ClientState:
     """Build what a client and its siblings share.
 
@@ -63,6 +65,7 @@ def assemble(
         limiter=chosen,
         penalty_box=use.state.penalty_box,
         cooldowns=use.state.cooldowns,
+        answer_check=answer_check,
         key_use=use,
         space_as_plus=space_as_plus,
         bounds=bounds,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -12,6 +11,7 @@ from upbit_async.concurrency import OwnedTasks
 from upbit_async.errors import RAW_CAP, ConfigurationError
 from upbit_async.models import Intent
 from upbit_async.policy import Safety
+from upbit_async.protocol.answer_check import AnswerCheck
 from upbit_async.protocol.endpoint import Endpoint
 from upbit_async.protocol.message import Message
 from upbit_async.protocol.replies import Answer, Failure
@@ -28,15 +28,10 @@ from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.penalty_box import PenaltyBox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from upbit_async.events import Event
 
 __all__ = ["Call", "ClientState", "EventReporter", "HeldResources", "Outcome"]
 
-T = TypeVar("T")
-
-_MOST_KEPT = 10_000
 _LONGEST_TEXT = 500
 """What is shown at most of a foreign exception's text, in characters."""
 _BEYOND = 4096
@@ -65,17 +60,13 @@ class ClientState:
         limiter: Says when a call may leave.
         penalty_box: Bans of this key at this host.
         cooldowns: Holds back what may be sent once in a while only.
+        answer_check: Keeps the answers to requests that must not happen twice apart.
         key_use: Keeps the three of them as long as this lives.
         space_as_plus: How a space is hashed.
         budget: How much repeating is left.
         tasks: Requests that outlive their callers.
         closed: Whether the client was closed.
         bounds: Whether the connections of requests that must not happen twice can be bounded.
-        claimed: The ids that are known to be a certain request's, oldest first.
-        answered: The ids that answers have told of what had no escort, in lower case, oldest first.
-        seen: The ids in all answers that came through an injected client, in lower case, oldest first.
-        unproven: The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case,
-            oldest first.
     """
 
     region: Region
@@ -86,52 +77,13 @@ class ClientState:
     limiter: RateLimiter
     penalty_box: PenaltyBox
     cooldowns: Cooldowns
+    answer_check: AnswerCheck
     key_use: KeyUse = attrs.field(repr=False)
     space_as_plus: bool = False
     budget: RetryBudget = attrs.field(factory=RetryBudget)
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
     closed: bool = False
     bounds: Bounds = attrs.field(factory=Bounds)
-    claimed: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
-    answered: dict[str, None] = attrs.field(factory=dict[str, None])
-    seen: dict[str, None] = attrs.field(factory=dict[str, None])
-    unproven: dict[str, None] = attrs.field(factory=dict[str, None])
-    lock: threading.RLock = attrs.field(
-        factory=threading.RLock
-    )  # of the ids; clients are used in several threads
-
-    def claim(self, uuid: str, intent: Intent) -> None:
-        """Remember what an id belongs to."""
-        with self.lock:
-            _keep(self.claimed, uuid, intent)
-
-    def claimed_by_others(self, intent: Intent) -> set[str]:
-        """Return the ids that are known to be other intents'."""
-        with self.lock:
-            known = list(self.claimed.items())
-        return {uuid for uuid, owner in known if owner != intent}
-
-    def see(self, ids: Iterable[str]) -> None:
-        """Remember the ids in an answer."""
-        with self.lock:
-            for each in ids:
-                _keep(self.seen, each.casefold(), None)
-
-    def take_answer(self, uuid: str, intent: Intent, *, escorted: bool) -> None:
-        """Remember what an id belongs to, by Upbit's own answer.
-
-        Guarded calls keep their own record; exclude them, so that an unrecorded answer is not mistaken for an
-        unrelated withdrawal.
-        """
-        self.claim(uuid, intent)
-        if not escorted:
-            with self.lock:
-                _keep(self.answered, uuid.casefold(), None)
-
-    def doubt(self, uuid: str) -> None:
-        """Remember that a withdrawal's answer came over a connection not known to be fresh."""
-        with self.lock:
-            _keep(self.unproven, uuid.casefold(), None)
 
     def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
         """Sign one request."""
@@ -163,13 +115,6 @@ class ClientState:
     def raw_of(self, answer: Answer) -> str:
         """Return an answer's text for an error's `raw`: scrubbed first, and then cut."""
         return self.scrub(answer.text()[: RAW_CAP + _BEYOND])[:RAW_CAP]
-
-
-def _keep(known: dict[str, T], name: str, value: T) -> None:
-    """Keep a value, and forget the oldest when there are too many."""
-    known[name] = value
-    if len(known) > _MOST_KEPT:
-        del known[next(iter(known))]
 
 
 @attrs.define(eq=False)

@@ -13,19 +13,16 @@ import attrs
 
 from upbit_async import errors, events
 from upbit_async.logs import logger
-from upbit_async.models import Intent, Withdrawal
+from upbit_async.models import Intent
 from upbit_async.protocol.message import compose
 from upbit_async.protocol.replies import Failure
 from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
-from upbit_async.transport.answer_proof import doubt_about, ids_in
 from upbit_async.transport.attempt import Attempter
 from upbit_async.transport.call import Call, ClientState, Outcome
 from upbit_async.transport.decoding import DecodedAnswer, Misfit, read_at_once, read_in_steps
 from upbit_async.transport.failures import error_for, too_soon, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.endpoint import Endpoint, Params
     from upbit_async.protocol.replies import Answer
@@ -70,14 +67,6 @@ class HttpTransport:
     def host(self) -> str:
         """The host that is talked to, with its port if it is unusual."""
         return self.shared.host
-
-    def claim(self, uuid: str, intent: Intent) -> None:
-        """Remember that an id is this intent's and no other's."""
-        self.shared.claim(uuid, intent)
-
-    def claimed_by_others(self, intent: Intent) -> set[str]:
-        """Return the ids that are known to be other intents'."""
-        return self.shared.claimed_by_others(intent)
 
     def emit(self, event: events.Event) -> None:
         """Tell the observer, if there is one; what it raises breaks nothing."""
@@ -134,18 +123,6 @@ class HttpTransport:
     def derive_key(self, purpose: bytes) -> bytes:
         """Return a key for a purpose of our own, which the secret key stands behind."""
         return self.shared.derive_key(purpose)
-
-    @property
-    def answered(self) -> AbstractSet[str]:
-        """The ids that answers have told of what was made without an escort, in lower case."""
-        with self.shared.lock:
-            return frozenset(self.shared.answered)
-
-    @property
-    def unproven(self) -> AbstractSet[str]:
-        """The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case."""
-        with self.shared.lock:
-            return frozenset(self.shared.unproven)
 
     @property
     def bounds_connections(self) -> bool:
@@ -256,19 +233,29 @@ class HttpTransport:
                 _log.error("%s", error)
             return error
         record = reading.record
-        if call.once and not call.is_fresh and (doubt := doubt_about(self.shared, call, record)):
+        if call.once and not call.is_fresh and (doubt := self._doubt_about(call, record)):
             return unreadable(self.shared, call, attrs.evolve(answer, defect=doubt), "$", doubt)
         if self.shared.injected:
-            self.shared.see(ids_in(answer.body))
-        if call.once and isinstance(record, Withdrawal):
-            if not call.is_fresh:
-                self.shared.doubt(record.uuid)
-            self.shared.take_answer(record.uuid, call.intent, escorted=call.guard is not None)
+            self.shared.answer_check.see(answer.body)
+        if call.once:
+            is_guarded = call.guard is not None
+            self.shared.answer_check.accept(
+                call.intent, record, is_guarded=is_guarded, is_fresh=call.is_fresh
+            )
         for field in reading.ignored:
             self._report_ignored(call.asked, field)
         for unread in reading.unreadable:
             unread.uuid = unread.uuid and self.shared.scrub(unread.uuid)
         return reading.value
+
+    def _doubt_about(self, call: Call, record: object) -> str:
+        """Return why an answer over a connection that is not known to be fresh may be another request's."""
+        if call.endpoint.identifies_answers:
+            return self.shared.answer_check.doubt_about(call.intent, record)
+        return (
+            "it came over a connection that may have carried earlier requests, and nothing in it shows that it "
+            "belongs to this one"
+        )
 
     def _report_ignored(self, endpoint: str, field: str) -> None:
         if (endpoint, field) in self._ignored:
