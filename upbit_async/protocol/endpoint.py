@@ -82,62 +82,62 @@ def read_by_rows(listing: Endpoint[list[T]]) -> Endpoint[ReadableRows[T]]:
 
 
 class Transport(Protocol):
-    """What resources need to send calls to Upbit."""
+    """Interface through which resources send calls to Upbit."""
 
     @property
     def region(self) -> Region:
-        """The region that is talked to."""
+        """Region of the client."""
         ...
 
     @property
     def host(self) -> str:
-        """The host that is talked to, with its port if it is unusual."""
+        """Host that requests go to, with its port if it is not the default."""
         ...
 
     @property
     def timeouts(self) -> Timeouts:
-        """How long a call may take."""
+        """Timeouts of the client."""
         ...
 
     @property
     def retry(self) -> RetryPolicy:
-        """How often and how patiently calls are repeated."""
+        """Retry policy for calls that are safe to repeat."""
         ...
 
     @property
     def algorithm(self) -> Algorithm:
-        """How tokens are signed."""
+        """Signature algorithm of the tokens."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """The first eight digits of `key_digest`, for people; empty if there is no key. Two keys may have the same."""
+        """First eight digits of `key_digest`, for messages; empty without a key. Two keys may share them."""
         ...
 
     @property
     def key_digest(self) -> str:
-        """What tells the key from all other keys without giving it away; empty if there is none."""
+        """SHA-256 digest that identifies the access key without revealing it; empty without a key."""
         ...
 
     def derive_key(self, purpose: bytes) -> bytes:
-        """Return a key for a purpose of our own: HMAC-SHA256 of the purpose under the secret key.
+        """Return a key that is derived from the secret key: HMAC-SHA256 of a purpose.
 
         Args:
-            purpose: What the key is for, such as ``b"upbit_async payouts journal"``.
+            purpose: Purpose of the key, such as ``b"upbit_async payouts journal"``.
 
         Raises:
             ConfigurationError: There are no keys.
-            ValueError: The purpose is empty, or could be what a token signs.
+            ValueError: The purpose is empty, or could be the signed text of a token.
         """
         ...
 
     @property
     def bounds_connections(self) -> bool:
-        """Whether what must not happen twice leaves only on connections that are bounded.
+        """Whether a guarded request leaves only on a bounded connection.
 
-        On a bounded connection the operating system drops what is left of a request when it is given up. True
-        holds for every request that is guarded by an escort and begins while it is True: one whose connection
-        proves not to be bounded is not sent. False means that the next request may leave on any connection.
+        On a bounded connection the operating system drops undelivered bytes soon after the client has closed it. A
+        guarded request that begins while this is True is not sent if its connection can't be bounded. While it is
+        False, a request may leave on any connection.
         """
         ...
 
@@ -147,9 +147,9 @@ class Transport(Protocol):
         """Send one request, repeat it where that is safe, and return the decoded answer.
 
         Args:
-            endpoint: What to ask.
-            params: What to ask it with.
-            guard: Goes along with a request that must not happen twice; with one it is sent once.
+            endpoint: The endpoint.
+            params: Parameters of the request.
+            guard: Guard of a request that must not happen twice. A guarded request is sent at most once.
 
         Raises:
             UpbitError: See `upbit_async.errors`.
@@ -157,5 +157,5 @@ class Transport(Protocol):
         ...
 
     def emit(self, event: Event) -> None:
-        """Tell the observer, if there is one; what it raises breaks nothing."""
+        """Pass an event to the observer, if there is one. An exception of the observer is logged."""
         ...

@@ -38,11 +38,11 @@ def assemble(  # noqa: PLR0913 - a client's options, all keyword-only
     space_as_plus: bool,
     answer_check: AnswerCheck,
 ) -> ClientState:
-    """Build what a client and its siblings share.
+    """Build the state that a client and its siblings share.
 
     Raises:
-        ConfigurationError: A key can't be one.
-        TypeError: `http` is no client of httpx or httpx2.
+        ConfigurationError: The credentials can't be a key.
+        TypeError: `http` is not a client of httpx or httpx2.
     """
     keep_tokens_out()
     connect: Callable[[], Connection] = functools.partial(OwnConnection, base_url)

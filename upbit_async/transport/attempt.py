@@ -1,4 +1,4 @@
-"""One attempt of a call: connection, rate limit, request, answer, and release of what it held."""
+"""One attempt of a call: slot, ticket, request, answer, and release of slot and ticket."""
 
 from __future__ import annotations
 
@@ -41,29 +41,30 @@ _CALLER_CANCELLED = "its caller was cancelled while it was under way"
 
 
 class Attempter:
-    """Makes attempts.
+    """Makes attempts for one client.
 
     Args:
-        shared: What all siblings share.
-        timeouts: How long things may take.
-        tell: Tells the observer.
+        shared: State that the client shares with its siblings.
+        timeouts: Timeouts of the client.
+        report: Reports events to the observer.
     """
 
-    def __init__(self, shared: ClientState, timeouts: Timeouts, tell: EventReporter) -> None:
+    def __init__(self, shared: ClientState, timeouts: Timeouts, report: EventReporter) -> None:
         self._shared = shared
         self._timeouts = timeouts
-        self._tell = tell
+        self._report = report
 
     async def attempt(self, call: Call, late: Callable[[Outcome, str], None]) -> Outcome:
         """Send a request once, if there is time for it.
 
         Args:
-            call: What to send.
-            late: Takes the outcome of a request that must not happen twice if its caller can't be given it, and
-                what stands in the way.
+            call: The call.
+            late: Receives the outcome of a request that must not happen twice if its caller can't receive it, and
+                the reason.
 
         Raises:
-            Banned: Nothing may be sent now.
+            Banned: The key is banned.
+            ConfigurationError: The client was closed.
         """
         held = await self._enter(call)
         if isinstance(held, Outcome):
@@ -80,7 +81,7 @@ class Attempter:
         progress: RequestProgress,
         late: Callable[[Outcome, str], None],
     ) -> Outcome:
-        """Carry a request that a cancelled caller must not tear apart."""
+        """Send a request in a way that survives the cancellation of its caller."""
         cancellation = _Cancellation(progress, once=call.once, can_stop=not self._shared.injected)
         ended: list[Outcome] = []
 
@@ -121,7 +122,7 @@ class Attempter:
                 return ticket
             held = HeldResources(slot, ticket)
             try:
-                self._refuse_if_forbidden(call)  # it may have come while we waited
+                self._refuse_if_forbidden(call)  # a ban may have begun during the wait
             except errors.UpbitError:
                 await self._hand_back(held)
                 raise
@@ -140,7 +141,7 @@ class Attempter:
             what = f"the limiter raised {type(error).__name__}"
             return _not_sent(what, "check the limiter; the log has its error")
         if (waited := anyio.current_time() - before) > _NOTABLE_WAIT:
-            self._tell(events.LimitWaited, group=call.endpoint.group, seconds=waited)
+            self._report(events.LimitWaited, group=call.endpoint.group, seconds=waited)
         return ticket
 
     def _refuse_if_forbidden(self, call: Call) -> None:
@@ -150,21 +151,21 @@ class Attempter:
             raise banned(self._shared, call, seconds)
 
     async def _hand_back(self, held: HeldResources) -> None:
-        """Give back what was not used."""
-        self._tell_limiter(held, None)
+        """Release slot and ticket of an attempt that did not begin."""
+        self._report_to_limiter(held, None)
         await held.slot.release(clean=True)
 
     async def _carry(self, call: Call, held: HeldResources, progress: RequestProgress) -> Outcome:
-        """Send the request and read its answer; hand everything back, whatever happens."""
+        """Send the request, read its answer, and release slot and ticket in every case."""
         held.started = True
         outcome: Outcome | None = None
         started, left_at = anyio.current_time(), shared_clock.now()
         is_torn_down = False
         try:
-            self._tell(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
-            judged = outcome = self._judge(await self._send(call, held, progress), left_at)
+            self._report(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
+            judged = outcome = self._classify(await self._send(call, held, progress), left_at)
             held.outcome = outcome
-        except GeneratorExit:  # the event loop was closed: there is nobody to tell, and nothing to wait with
+        except GeneratorExit:  # the event loop was closed: nothing can be awaited any more
             is_torn_down = True
             raise
         finally:
@@ -174,17 +175,17 @@ class Attempter:
                 try:
                     if isinstance(held.ticket, Ticket):
                         held.ticket.lost = outcome is None or outcome.answer is None
-                    self._tell_limiter(held, outcome)
-                    self._report(call, outcome, anyio.current_time() - started)
+                    self._report_to_limiter(held, outcome)
+                    self._report_end(call, outcome, anyio.current_time() - started)
                 finally:
                     await self._hand_back_used(held, progress, clean=outcome is not None and outcome.is_clean)
         return judged
 
     async def _hand_back_used(self, held: HeldResources, progress: RequestProgress, *, clean: bool) -> None:
-        """Give back the connection; one that is not clean is closed, and the next request opens another."""
+        """Release the slot; a connection that is not clean is closed, and the next request opens another."""
         await held.slot.release(clean=clean)
         if not clean and progress.may_have_left and not self._shared.injected:
-            self._tell(events.ConnectionReplaced)
+            self._report(events.ConnectionReplaced)
 
     async def _carry_once(
         self,
@@ -194,7 +195,7 @@ class Attempter:
         *,
         late: Callable[[Outcome, str], None],
     ) -> Outcome:
-        """Carry a request that must not happen twice: whatever stops it, the log has its outcome."""
+        """Send a request that must not happen twice, and log its outcome if it is torn down."""
         report_unknown = functools.partial(_log_unknown, call.intent, progress)
         teardown = TeardownReport(report_unknown, call.deadline - anyio.current_time())
         try:
@@ -235,30 +236,30 @@ class Attempter:
         if self._shared.penalty_box.seconds_left() > 0:
             raise Withheld
 
-    def _judge(self, came: Answer | Lost, left_at: float) -> Outcome:
+    def _classify(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
             return Outcome(Failure.NETWORK if came.sent else Failure.NOT_SENT, lost=came)
-        fault = classify(came)
-        if fault is None:
+        failure = classify(came)
+        if failure is None:
             self._shared.penalty_box.forgive(left_at)
             return Outcome(None, came)
         now = dt.datetime.now(dt.UTC)
-        hint = hint_for(came, fault, now)
-        if fault is not Failure.BANNED:
-            return Outcome(fault, came, hint=hint)
+        hint = hint_for(came, failure, now)
+        if failure is not Failure.BANNED:
+            return Outcome(failure, came, hint=hint)
         text = came.text()
         length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans, now=now))
-        return Outcome(fault, came, hint=hint, banned_for=length)
+        return Outcome(failure, came, hint=hint, banned_for=length)
 
-    def _tell_limiter(self, held: HeldResources, outcome: Outcome | None) -> None:
-        """Tell the limiter how it went; what it raises must not cover an answer."""
+    def _report_to_limiter(self, held: HeldResources, outcome: Outcome | None) -> None:
+        """Report the outcome to the limiter; an exception of the limiter must not hide an answer."""
         answer = outcome.answer if outcome is not None else None
         limiter = self._shared.limiter
         take_ban: Callable[[Ticket, float], None] | None = getattr(limiter, "ban", None)
         try:
             if answer is not None and outcome is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                 limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
-            elif outcome is not None and outcome.fault is Failure.BANNED and take_ban is not None:
+            elif outcome is not None and outcome.failure is Failure.BANNED and take_ban is not None:
                 take_ban(held.ticket, outcome.banned_for)
             else:
                 remaining = answer.remaining if answer is not None else None
@@ -268,20 +269,20 @@ class Attempter:
         except BaseException:  # noqa: BLE001 - a cancelled future of its own, say: the answer counts all the same
             _log.exception("the limiter raised; the call goes on")
 
-    def _report(self, call: Call, outcome: Outcome | None, seconds: float) -> None:
+    def _report_end(self, call: Call, outcome: Outcome | None, seconds: float) -> None:
         answer = outcome.answer if outcome is not None else None
         remaining = answer.remaining if answer is not None else None
-        fault = outcome.fault.value if outcome is not None and outcome.fault is not None else None
+        failure = outcome.failure.value if outcome is not None and outcome.failure is not None else None
         _log.debug(
             "%s attempt %d: %s", call.asked, call.attempt, answer.status if answer else "no whole answer"
         )
-        self._tell(
+        self._report(
             events.AttemptFinished,
             endpoint=call.asked,
             attempt=call.attempt,
             seconds=seconds,
             status=answer.status if answer is not None else None,
-            fault="cancelled" if outcome is None else fault,
+            fault="cancelled" if outcome is None else failure,
             remaining=remaining.sec if remaining is not None else None,
         )
 
@@ -324,7 +325,7 @@ async def _check_guard(guard: SendGuard) -> None:
 
 
 def _log_unknown(intent: Intent, progress: RequestProgress) -> None:
-    """Log a request that must not happen twice and has lost the code that would take its answer."""
+    """Log a request that must not happen twice and whose task was torn down."""
     if progress.may_have_left:
         _log.error("%s was stopped on its way: its outcome is unknown", intent)
 
