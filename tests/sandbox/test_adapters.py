@@ -21,7 +21,7 @@ from anyio.lowlevel import checkpoint
 from upbit_async.errors import ConfigurationError
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 from upbit_async.sandbox.adapters.on_socket import Serving
-from upbit_async.sandbox.app import WIRE
+from upbit_async.sandbox.app import CONNECTION
 from upbit_async.sandbox.clock import RunningClock
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def test_an_answers_body_does_not_wait_for_its_head_to_be_acknowledged() -> None
     told: list[int] = []
 
     async def app(scope: Any, receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-        connection = scope["extensions"][WIRE]._transport.get_extra_info("socket")
+        connection = scope["extensions"][CONNECTION]._transport.get_extra_info("socket")
         told.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})

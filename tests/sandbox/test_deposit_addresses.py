@@ -79,7 +79,7 @@ async def test_there_is_one_address_for_a_currency_on_a_network(hand: SignedClie
 async def test_an_address_is_made_while_it_is_looked_at(
     hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
-    sandbox.knobs.address_seconds, sandbox.knobs.address_looks = None, 2
+    sandbox.knobs.address_seconds, sandbox.knobs.address_reads = None, 2
     told = [(await generate(hand)).status_code for _ in range(2)]
     watch.tick(10_000)
     told.append((await generate(hand, "USDT", "APT")).status_code)

@@ -283,7 +283,7 @@ def test_transitions_without_states_are_for_both_kinds(
         Transitions.immediate("DONE"),
         Transitions.after_seconds(1, states=("FAILED",)),
         Transitions.manual(first="WAITING"),
-        Transitions(steps=(Transition("DONE"),)),
+        Transitions(sequence=(Transition("DONE"),)),
     ],
 )
 def test_transitions_with_states_are_for_withdrawals_only(watch: ManualClock, plan: Transitions) -> None:

@@ -198,7 +198,7 @@ async def test_ids_are_taken_in_any_case_of_letters_by_knob(hand: SignedClient, 
         assert (await hand.get("/v1/withdraw", f"uuid={uuid.upper()}")).status_code == status
         rows = (await hand.get("/v1/withdraws", f"uuids[]={uuid.upper()}")).json()
         assert [row["uuid"] for row in rows] == [uuid] * (status == 200)
-        sandbox.knobs.uuids = "as told"
+        sandbox.knobs.uuids = "exact case"
     assert (await hand.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 400
     assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 404
     sandbox.knobs.uuids = "any case"

@@ -20,7 +20,7 @@ from upbit_async.sandbox.exchange.defaults import default_account, default_walle
 from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.exchange.exchange import Exchange
 from upbit_async.sandbox.exchange.state import ExchangeState
-from upbit_async.sandbox.exchange.withdrawals import Order
+from upbit_async.sandbox.exchange.transfers import WithdrawalOrder
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import ManualClock, SignedClient
@@ -92,7 +92,7 @@ async def test_steps_may_be_of_every_kind(hand: SignedClient, sandbox: Sandbox, 
         Transition("D", seconds=0),
     )
     sandbox.withdrawals.transitions = Transitions(
-        steps=steps, txid_at=frozenset({"A"}), cancelable=frozenset({"C"})
+        sequence=steps, txid_at=frozenset({"A"}), cancelable=frozenset({"C"})
     )
     uuid = await ordered(hand)
     watch.tick(1)
@@ -168,7 +168,7 @@ STEPS = st.builds(
     seconds=st.none() | st.floats(0, 5),
     reads=st.none() | st.integers(1, 3),
 )
-PLANS = st.builds(Transitions, steps=st.lists(STEPS, max_size=5).map(tuple), first=STATES)
+PLANS = st.builds(Transitions, sequence=st.lists(STEPS, max_size=5).map(tuple), first=STATES)
 ACTIONS = st.one_of(
     st.tuples(st.just("order"), AMOUNTS, PLANS),
     st.tuples(st.just("cancel"), st.integers(0, 9)),
@@ -200,7 +200,7 @@ class LedgerModel:
             case ("order", Decimal() as amount, Transitions() as plan):
                 withdrawals.transitions = plan
                 withdrawals.withdraw(
-                    Order(
+                    WithdrawalOrder(
                         currency="USDT",
                         net_type="TRX",
                         amount=amount,

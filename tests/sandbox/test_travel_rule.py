@@ -85,8 +85,8 @@ async def test_a_verified_deposit_goes_on_and_is_credited(
     "plan",
     [
         Transitions.manual(first="TRAVEL_RULE_SUSPECTED"),
-        Transitions(first="TRAVEL_RULE_SUSPECTED", steps=(Transition("REFUNDED", seconds=60),)),
-        Transitions(first="TRAVEL_RULE_SUSPECTED", steps=(Transition("REFUNDED", reads=9),)),
+        Transitions(first="TRAVEL_RULE_SUSPECTED", sequence=(Transition("REFUNDED", seconds=60),)),
+        Transitions(first="TRAVEL_RULE_SUSPECTED", sequence=(Transition("REFUNDED", reads=9),)),
     ],
 )
 async def test_a_plan_without_a_step_for_it_is_left(
@@ -102,7 +102,7 @@ async def test_a_plan_without_a_step_for_it_is_left(
 
 async def test_a_plan_may_say_what_a_verification_leads_to(hand: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(
-        sandbox, transitions=Transitions(first="TRAVEL_RULE_SUSPECTED", steps=(Transition("ACCEPTED"),))
+        sandbox, transitions=Transitions(first="TRAVEL_RULE_SUSPECTED", sequence=(Transition("ACCEPTED"),))
     )
     assert (await by_uuid(hand, record.uuid)).json()["deposit_state"] == "ACCEPTED"
     assert len(sandbox.ledger.credited) == 1
@@ -273,7 +273,7 @@ async def test_korea_has_it_too(
 async def test_ids_are_taken_in_any_case_of_letters_by_knob(
     hand: SignedClient, sandbox: Sandbox, watch: ManualClock
 ) -> None:
-    sandbox.knobs.uuids = "as told"
+    sandbox.knobs.uuids = "exact case"
     sandbox.vasps[0].vasp_uuid = "abcdef00-0000-4000-8000-000000000901"
     deposit = suspected(sandbox, uuid="abcdef00-0000-4000-8000-000000000001")
     vasp_uuid = sandbox.vasps[0].vasp_uuid

@@ -216,7 +216,7 @@ async def test_a_transfer_may_have_a_chosen_id(
         assert (await hand.get(path, f"uuid={asked}")).json()["uuid"] == uuid
         assert [row["uuid"] for row in (await hand.get(f"{path}s", f"uuids[]={asked}")).json()] == [uuid]
         assert len((await hand.get(f"{path}s", f"to={asked}")).json()) >= 6
-    sandbox.knobs.uuids = "as told"
+    sandbox.knobs.uuids = "exact case"
     for asked in {uuid.upper(), uuid.lower()} - {uuid}:
         assert (await hand.get(path, f"uuid={asked}")).status_code == 404
     assert (await hand.get(path, f"uuid={uuid}")).json()["uuid"] == uuid
