@@ -174,6 +174,13 @@ class RequestRecord:
         nonce: Nonce in the token, if it could be read.
         status: Status of the response, or ``None`` if none was sent.
         at: Time at which it was received (aware, UTC).
+
+    Example:
+        .. code-block:: python
+
+            await client.withdraws.list(currency="USDT")
+            request = sandbox.requests[-1]
+            assert (request.method, request.path, request.status) == ("GET", "/v1/withdraws", 200)
     """
 
     method: str

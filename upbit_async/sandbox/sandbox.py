@@ -169,6 +169,8 @@ class Sandbox:
         Example:
             .. code-block:: python
 
+                from upbit_async.sandbox import Transitions
+
                 sandbox.deposits.arrive("USDT", "TRX", "100", transitions=Transitions.immediate())
                 assert sandbox.ledger.credited[-1].amount == 100
         """

@@ -119,15 +119,33 @@ class AccountControl:
 
         Args:
             address: Address.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.disallow_address("TFakeTronWithdrawAddressFakeFakeFa")
         """
         with self._exchange_lock.held():
             kept = [known for known in self._account.addresses if known.withdraw_address != address]
             self._account.addresses[:] = kept
 
     def lock(self) -> None:
-        """Lock withdrawals of the account."""
+        """Lock withdrawals of the account.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.lock()
+                assert (await client.withdraws.chance("USDT", "TRX")).member_level.wallet_locked
+        """
         self._account.member_level.wallet_locked = True
 
     def unlock(self) -> None:
-        """Unlock withdrawals of the account."""
+        """Unlock withdrawals of the account.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.unlock()
+        """
         self._account.member_level.wallet_locked = False

@@ -71,6 +71,12 @@ class _TransferControl(Mapping[str, T]):
 
         Raises:
             KeyError: There is no such transfer.
+
+        Example:
+            .. code-block:: python
+
+                record = sandbox.deposits.arrive("USDT", "TRX", "100")
+                sandbox.deposits.set_state(record.uuid, "REJECTED")
         """
         with self._exchange_lock.held() as now:
             return self._service.set_state(uuid, state, now)
@@ -88,7 +94,14 @@ class _TransferControl(Mapping[str, T]):
             raise ValueError(f"uuid must be new, regardless of case, got {uuid!r}")
 
     def snapshot(self) -> tuple[T, ...]:
-        """Return copies of all records, oldest first."""
+        """Return copies of all records, oldest first.
+
+        Example:
+            .. code-block:: python
+
+                before = sandbox.withdrawals.snapshot()
+                assert [record.state for record in before].count("DONE") == 1
+        """
         with self._exchange_lock.held():
             return tuple(attrs.evolve(record) for record in self._service.records.values())
 

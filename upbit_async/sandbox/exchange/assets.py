@@ -34,6 +34,12 @@ class WalletRecord:
         deposit_decimals: Number of decimals that are credited.
         confirmations: Confirmations that a deposit needs.
         has_memo: Whether its deposit addresses have a tag or memo.
+
+    Example:
+        .. code-block:: python
+
+            sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
+            assert (await client.status.wallet("BTC", "BTC")).wallet_state == "paused"
     """
 
     currency: str

@@ -28,6 +28,13 @@ class LedgerEntry:
         address: Destination address of a withdrawal.
         secondary_address: Memo of the destination.
         at: Time (aware, UTC).
+
+    Example:
+        .. code-block:: python
+
+            await client.withdraws.send(currency="USDT", net_type="TRX", amount="13", exchange_name="Binance")
+            entry = sandbox.ledger.created[-1]
+            assert (entry.amount, entry.total) == (13, 14)
     """
 
     kind: Literal["created", "settled", "released", "credited"]

@@ -71,6 +71,15 @@ class WithdrawalRecord(TransferRecord):
         address: Destination address, empty for fiat; the API never returns it.
         secondary_address: Memo of the destination; the API never returns it.
         money: Whether the money is held, has left the exchange, or was returned.
+
+    Example:
+        .. code-block:: python
+
+            withdrawal = await client.withdraws.create(
+                currency="USDT", net_type="TRX", amount="13", address="TFakeTronWithdrawAddressFakeFakeFa"
+            )
+            record = sandbox.withdrawals[withdrawal.uuid]
+            print(record.address, record.money)
     """
 
     total: Decimal
@@ -91,6 +100,13 @@ class DepositRecord(TransferRecord):
     Attributes:
         vasp_name: Exchange that sent it, if any; the API never returns it.
         credited: Whether the account has received the money.
+
+    Example:
+        .. code-block:: python
+
+            record = sandbox.deposits.arrive("USDT", "TRX", "100")
+            sandbox.deposits.set_state(record.uuid, "ACCEPTED")
+            assert record.credited
     """
 
     vasp_name: str | None = None

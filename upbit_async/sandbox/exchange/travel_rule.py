@@ -34,6 +34,14 @@ class VaspRecord:
         vasp_uuid: Id of the exchange. Upbit changes these ids now and then.
         depositable: Whether deposits from it can be verified.
         withdrawable: Whether withdrawals to it are possible; reported but not enforced.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.sandbox import VaspRecord
+
+            sandbox.vasps.append(VaspRecord(vasp_name="Kraken", vasp_uuid="an-id"))
+            assert "Kraken" in [vasp.vasp_name for vasp in await client.travel_rule.vasps()]
     """
 
     vasp_name: str
