@@ -1,4 +1,4 @@
-"""The table of endpoints, made from the library's own registry."""
+"""The table of endpoints, generated from the registry of the library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMESPACES: Final = {
     "client.accounts": "upbit_async.resources.accounts.Accounts",
     "client.travel_rule": "upbit_async.resources.travel_rule.TravelRule",
 }
-"""What users type, and the class behind it."""
+"""The namespaces as users write them, and their classes."""
 
 METHODS: Final = {
     "GET /v1/accounts": ["client.accounts.list", "client.accounts.get"],
@@ -41,7 +41,7 @@ METHODS: Final = {
     "POST /v1/travel_rule/deposit/uuid": ["client.travel_rule.verify_by_uuid"],
     "POST /v1/travel_rule/deposit/txid": ["client.travel_rule.verify_by_txid"],
 }
-"""The methods that call an endpoint and do nothing else. A test calls each of them."""
+"""The methods that call only this endpoint. A test calls each of them."""
 
 
 def table() -> str:
