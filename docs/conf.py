@@ -1,4 +1,4 @@
-"""How the documentation is built: ``nox -s docs``."""
+"""Configuration of the documentation, which ``nox -s docs`` builds."""
 
 from __future__ import annotations
 
@@ -43,24 +43,23 @@ napoleon_use_rtype = False
 python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 
-# Docstrings put names into single backticks, those of parameters and fields too: what can be found is linked.
+# Docstrings put all names into single backticks: those of documented objects become links, see `_find`.
 default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
-    # Other people's, whose inventories would have to be downloaded.
+    # Names of other projects: their inventories would have to be downloaded.
     (r"py:.*", r"(collections\.abc|datetime|decimal|httpx|httpx2|os)\..*|datetime|Decimal"),
-    # What stands for other types: type variables, unions and dictionaries of options.
+    # Type variables, unions and dictionaries of options.
     (r"py:.*", r"(.*\.)?(R|T|Param|CommonOptions|ClientOptions)"),
-    # What users are handed and need not name.
+    # Classes that users receive and need not name.
     (
         r"py:.*",
-        r"(.*\.)?(TransferPoller|Pace|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|SigningParams|OnUnowned)",
+        r"(.*\.)?(TransferPoller|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|SigningParams|OnUnowned)",
     ),
 ]
 
-Amount.__module__, Amount.__qualname__ = "decimal", "Decimal"  # which they are, decoded strictly
+Amount.__module__, Amount.__qualname__ = "decimal", "Decimal"  # Amount is Decimal with strict decoding
 
-_SANDBOX = "upbit_async.sandbox."
 _RECORDS = {
     "Withdraws": "Withdrawal",
     "WithdrawalPoller": "Withdrawal",
@@ -73,17 +72,12 @@ _ALIASES = {
     "builtins.list": "list",
     "dt.datetime": "datetime",
 }
-_HOMES = {
-    "models": ("Deposit", "Vasp", "Withdrawal"),
-    "sandbox": ("DepositRecord", "VaspRecord", "WithdrawalRecord"),
-    "payouts": ("ManualDecision",),
-}
-"""Where names lead that signatures write without their module."""
+"""What signatures show. autodoc_type_aliases needs names that exist at run time, also in ``if TYPE_CHECKING``."""
 _HIDDEN = "\ue000"
 
 
 def setup(app: Sphinx) -> None:
-    """Let pages and docstrings say what users say."""
+    """Connect the hooks that complete pages, signatures and links."""
     app.connect("source-read", _insert_endpoints)
     app.connect("missing-reference", _find)
     app.connect("autodoc-process-signature", _sign)
@@ -104,13 +98,10 @@ def _sign(
     signature: str | None,
     returned: str | None,
 ) -> tuple[str | None, str | None]:
-    """Write aliases out, and leave out how errors and events are made: only the library makes them."""
+    """Expand aliases, and omit the constructors of errors and events: only the library calls them."""
     if what == "exception" or name.startswith("upbit_async.events."):
         return "", None
-    meanings = dict(_ALIASES)
-    for home, names in _HOMES.items():
-        meanings |= {each: f"~upbit_async.{home}.{each}" for each in names}
-    for alias, meaning in meanings.items():
+    for alias, meaning in _ALIASES.items():
         signature, returned = (
             text and re.sub(rf"(?<![\w.]){re.escape(alias)}\b", meaning, text)
             for text in (signature, returned)
@@ -121,7 +112,7 @@ def _sign(
 def _hide_colons(
     _app: Sphinx, what: str, _name: str, _it: object, _options: object, lines: list[str]
 ) -> None:
-    """Keep napoleon from taking what stands before a colon for an attribute's type: there are annotations."""
+    """Keep napoleon from reading text before a colon as the type of an attribute: annotations have the types."""
     if what in {"attribute", "property"}:
         lines[:] = [line.replace(": ", _HIDDEN) for line in lines]
 
@@ -133,22 +124,20 @@ def _show_colons(
 
 
 def _find(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Node | None:
-    """Find what a docstring names, such as `client.withdraws.send` or `UpbitError`; else leave it a name."""
+    """Link a name such as `client.withdraws.send` or `UpbitError` if exactly one documented object has it."""
     target = node["reftarget"].removesuffix("()")
     shown: Node = text
     record = _RECORDS.get(node.get("py:class") or "")
-    if record and target.rpartition(".")[2] == "R":  # of whatever kind the transfers are here
+    if record and target.rpartition(".")[2] == "R":  # the type variable of the transfers
         target, shown = f"upbit_async.models.{record}", nodes.Text(record)
     for short, whole in endpoints.NAMESPACES.items():
         if target == short or target.startswith(f"{short}."):
             target = whole + target.removeprefix(short)
     if "." not in target and target.islower():
-        return text  # a parameter, or a field: there are many of each name
+        return text  # a parameter or a field, whose name is not unique
     objects = env.domains.python_domain.objects
     found = [name for name in objects if f".{name}".endswith(f".{target}")]
-    here = str(node.get("py:module")).startswith(_SANDBOX)
-    near = [name for name in found if name.startswith(_SANDBOX) == here] or found
-    if len(near) == 1:
-        place = objects[near[0]]
-        return make_refnode(app.builder, node["refdoc"], place.docname, place.node_id, [shown], near[0])
+    if len(found) == 1:
+        entry = objects[found[0]]
+        return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, [shown], found[0])
     return shown if node["reftype"] == "obj" else None

@@ -93,7 +93,9 @@ def _drawn() -> dict[str, tuple[str | None, set[str]]]:
 
 
 def _descendants(kind: type[UpbitError]) -> list[type[UpbitError]]:
-    children = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    children = [
+        child for child in kind.__subclasses__() if child.__module__.startswith(f"{errors.__name__}.")
+    ]
     return [kind, *(below for child in children for below in _descendants(child))]
 
 

@@ -98,7 +98,6 @@ BASELINE: dict[str, int] = {
     "upbit_async/checks/fee_convention.py": 2,
     "upbit_async/checks/reconcile.py": 1,
     "upbit_async/client.py": 1,
-    "upbit_async/errors.py": 1,
     "upbit_async/events.py": 1,
     "upbit_async/models/_base.py": 1,
     "upbit_async/models/deposit.py": 2,
