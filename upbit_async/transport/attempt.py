@@ -248,7 +248,7 @@ class Attempter:
         if failure is not Failure.BANNED:
             return Outcome(failure, came, hint=hint)
         text = came.text()
-        length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans, now=now))
+        length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans))
         return Outcome(failure, came, hint=hint, banned_for=length)
 
     def _report_to_limiter(self, held: HeldResources, outcome: Outcome | None) -> None:
