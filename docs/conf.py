@@ -57,7 +57,7 @@ nitpick_ignore_regex = [
     # Classes that users receive and need not name.
     (
         r"py:.*",
-        r"(.*\.)?(TransferPoller|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|SigningParams|OnUnowned)",
+        r"(.*\.)?(TransferPoller|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|KnownWithdrawals|SigningParams|OnUnowned)",
     ),
 ]
 
