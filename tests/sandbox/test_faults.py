@@ -16,6 +16,8 @@ from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Fault, Sandbox, SandboxRequest, SandboxResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from signed_client import SignedClient
 
 COIN = "/v1/withdraws/coin"
@@ -264,7 +266,7 @@ async def test_half_a_character_can_be_sent(sandbox: Sandbox, client: SignedClie
     assert {row["unit_currency"] for row in rows} == {"\ud800"}
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[Callable[..., Fault], tuple[float, ...]]] = {
     "lose_answer": (Fault.lose_answer, ()),
     "reset_before": (Fault.reset_before, ()),
     "status": (Fault.status, (503,)),
@@ -305,7 +307,12 @@ async def test_predicate_sees_the_query_and_skips_count_only_what_it_selects(
 
 async def test_predicate_is_not_asked_about_unsigned_requests(sandbox: Sandbox, client: SignedClient) -> None:
     asked: list[SandboxRequest] = []
-    sandbox.faults.add(Fault.status(503, when=lambda request: not asked.append(request)))
+
+    def ask(request: SandboxRequest) -> bool:
+        asked.append(request)
+        return True
+
+    sandbox.faults.add(Fault.status(503, when=ask))
     assert (await client.http.get("/v1/accounts")).status_code == 401
     assert asked == []
 
