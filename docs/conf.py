@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import diagrams
 import endpoints
 
 project = "upbit_async"
@@ -28,11 +30,12 @@ author = "The upbit_async authors"
 copyright = author
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "inline_svg"]
 html_theme = "furo"
 html_title = f"upbit_async {release}"
 html_show_sourcelink = False
 html_copy_source = False
+html_static_path = ["_static"]
 copybutton_prompt_text = "$ "
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -54,7 +57,7 @@ nitpick_ignore_regex = [
     # Classes that users receive and need not name.
     (
         r"py:.*",
-        r"(.*\.)?(TransferPoller|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|SigningParams|OnUnowned)",
+        r"(.*\.)?(TransferPoller|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|KnownWithdrawals|SigningParams|OnUnowned)",
     ),
 ]
 
@@ -74,19 +77,22 @@ _ALIASES = {
 }
 """What signatures show. autodoc_type_aliases needs names that exist at run time, also in ``if TYPE_CHECKING``."""
 _HIDDEN = "\ue000"
+_CAN_DRAW = shutil.which("dot") is not None
+"""Whether Graphviz is installed. Without it the pages show the sources of their diagrams."""
 
 
 def setup(app: Sphinx) -> None:
     """Connect the hooks that complete pages, signatures and links."""
-    app.connect("source-read", _insert_endpoints)
+    app.connect("source-read", _insert_generated)
     app.connect("missing-reference", _find)
     app.connect("autodoc-process-signature", _sign)
     app.connect("autodoc-process-docstring", _hide_colons, priority=400)
     app.connect("autodoc-process-docstring", _show_colons, priority=600)
 
 
-def _insert_endpoints(_app: Sphinx, _page: str, source: list[str]) -> None:
-    source[0] = source[0].replace("<!--- endpoints -->", endpoints.table())
+def _insert_generated(_app: Sphinx, _page: str, source: list[str]) -> None:
+    page = source[0].replace("<!--- endpoints -->", endpoints.table())
+    source[0] = diagrams.insert(page, drawn=_CAN_DRAW)
 
 
 def _sign(

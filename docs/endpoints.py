@@ -1,9 +1,13 @@
-"""The table of endpoints, generated from the registry of the library."""
+"""Table of endpoints for the documentation, derived from the registry and from the code of the namespaces."""
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
+from upbit_async import Credentials, Region, UpbitClient
 from upbit_async.protocol.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -13,35 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "NAMESPACES", "table"]
 
-NAMESPACES: Final = {
-    "client.status": "upbit_async.resources.status.Status",
-    "client.withdraws": "upbit_async.resources.withdraws.Withdraws",
-    "client.deposits": "upbit_async.resources.deposits.Deposits",
-    "client.accounts": "upbit_async.resources.accounts.Accounts",
-    "client.travel_rule": "upbit_async.resources.travel_rule.TravelRule",
-}
-"""The namespaces as users write them, and their classes."""
-
-METHODS: Final = {
-    "GET /v1/accounts": ["client.accounts.list", "client.accounts.get"],
-    "GET /v1/status/wallet": ["client.status.wallets", "client.status.wallet", "client.status.watch"],
-    "GET /v1/withdraws": ["client.withdraws.list", "client.withdraws.iter"],
-    "GET /v1/withdraw": ["client.withdraws.get", "client.withdraws.latest"],
-    "GET /v1/withdraws/chance": ["client.withdraws.chance"],
-    "GET /v1/withdraws/coin_addresses": ["client.withdraws.addresses"],
-    "POST /v1/withdraws/coin": ["client.withdraws.create"],
-    "DELETE /v1/withdraws/coin": ["client.withdraws.cancel"],
-    "GET /v1/deposits": ["client.deposits.list", "client.deposits.iter"],
-    "GET /v1/deposit": ["client.deposits.get", "client.deposits.latest"],
-    "GET /v1/deposits/chance/coin": ["client.deposits.chance"],
-    "GET /v1/deposits/coin_addresses": ["client.deposits.addresses"],
-    "GET /v1/deposits/coin_address": ["client.deposits.address"],
-    "POST /v1/deposits/generate_coin_address": ["client.deposits.create_address"],
-    "GET /v1/travel_rule/vasps": ["client.travel_rule.vasps"],
-    "POST /v1/travel_rule/deposit/uuid": ["client.travel_rule.verify_by_uuid"],
-    "POST /v1/travel_rule/deposit/txid": ["client.travel_rule.verify_by_txid"],
-}
-"""The methods that call only this endpoint. A test calls each of them."""
+_PACKAGE: Final = "upbit_async.resources"
 
 
 def table() -> str:
@@ -64,3 +40,65 @@ def _cells(endpoint: Endpoint[Any]) -> Iterator[str]:
 def _linked(method: str) -> str:
     namespace, _, name = method.rpartition(".")
     return f"{{py:meth}}`{method.removeprefix('client.')} <{NAMESPACES[namespace]}.{name}>`"
+
+
+def _endpoints_of(namespace: object, function: Any) -> set[str]:
+    """Return the endpoints that a function passes to `call`; if none, those of the functions it refers to."""
+    called, helpers = set[str](), set[Any]()
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "call":
+            endpoint = _value_of(node.args[0], namespace, function)
+            called.add(endpoint.label)
+        elif isinstance(node, ast.Name | ast.Attribute):
+            helper = _value_of(node, namespace, function)
+            if inspect.isfunction(helper) and helper.__module__.startswith(_PACKAGE):
+                helpers.add(inspect.unwrap(helper))
+    helpers.discard(function)
+    return called or set[str]().union(*(_endpoints_of(namespace, helper) for helper in helpers))
+
+
+def _value_of(node: ast.expr, namespace: object, function: Any) -> Any:
+    """Return what a name, `self.name` or `module.name` in a function's code refers to; None if nothing."""
+    match node:
+        case ast.Name(id="self"):
+            return namespace
+        case ast.Name(id=name):
+            return inspect.unwrap(function).__globals__.get(name)
+        case ast.Attribute(value=ast.Name() as owner, attr=name):
+            found = getattr(_value_of(owner, namespace, function), name, None)
+            return getattr(found, "__func__", found)
+        case _:
+            return None
+
+
+def _methods() -> dict[str, list[str]]:
+    """Return the methods that call one endpoint and no other, by the endpoint's label."""
+    found: dict[str, list[str]] = {label: [] for label in (each.label for each in ENDPOINTS.values())}
+    for name, namespace in _namespaces.items():
+        for method, function in _in_order_of_source(type(namespace)):
+            labels = _endpoints_of(namespace, function)
+            if len(labels) == 1:
+                found[labels.pop()].append(f"client.{name}.{method}")
+    return found
+
+
+def _in_order_of_source(kind: type) -> list[tuple[str, Any]]:
+    functions = inspect.getmembers(kind, inspect.isfunction)
+    public = [(name, function) for name, function in functions if not name.startswith("_")]
+    return sorted(public, key=lambda each: each[1].__code__.co_firstlineno)
+
+
+_namespaces: Final[dict[str, object]] = {
+    name: value
+    for name, value in vars(
+        UpbitClient(Region.SG, credentials=Credentials("docs", "docs"), base_url=Region.SG.base_url)
+    ).items()
+    if type(value).__module__.startswith(_PACKAGE)
+}
+NAMESPACES: Final = {
+    f"client.{name}": f"{type(value).__module__}.{type(value).__qualname__}"
+    for name, value in _namespaces.items()
+}
+"""What users type, and the class behind it."""
+METHODS: Final = _methods()
+"""The methods that call one endpoint and no other, by its label. A test calls each of them."""

@@ -1,17 +1,26 @@
-"""Virtual time: an hour of waiting costs no time on either back end."""
+"""What all tests share: virtual time on both back ends, and Hypothesis's profiles.
+
+Hypothesis draws the same examples in every run, so that a failure is the fault of a change and can be repeated.
+To search further, draw new ones: ``pytest --hypothesis-profile=random``.
+"""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 from typing import Any
 
+import hypothesis
 import pytest
 from trio.testing import MockClock
 from virtual_time import VirtualTimeLoop
 
+hypothesis.settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("random", derandomize=False, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("fixed")
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let older versions of anyio be: they leave a connection whose opening is cancelled to the collector."""
+    """Ignore a warning of older versions of anyio, which leave a cancelled connection to the garbage collector."""
     if tuple(int(part) for part in version("anyio").split(".")[:2]) < (4, 16):
         for kind in ("<function _SelectorTransport", "<socket.socket"):
             line = f"ignore:Exception ignored in. {kind}:pytest.PytestUnraisableExceptionWarning"

@@ -1,11 +1,14 @@
-"""What the README shows is run, against a sandbox on a socket, and what it names is there."""
+"""The README: its code runs against a sandbox on a socket, and what it names exists."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from decimal import Decimal
 from importlib import import_module
@@ -34,7 +37,7 @@ POST = ("POST", "/v1/withdraws/coin")
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A sandbox to which the environment leads, in the way that the README tells, and a folder to work in."""
+    """Serve a sandbox, set the variables that the README names, and work in an empty folder."""
     monkeypatch.chdir(tmp_path)
     for name in [each for each in os.environ if each.startswith("UPBIT_")]:
         monkeypatch.delenv(name)
@@ -47,7 +50,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox
 
 
 def run_blocks() -> dict[str, Any]:
-    """Run all blocks one after the other, as one program, and return the names that it leaves."""
+    """Run all blocks in order, as one program, and return the names that they define."""
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(README)
     for example in document.examples():
         example.evaluate()
@@ -60,7 +63,8 @@ def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp
 
     first, invoice_42 = sandbox.ledger.created
     assert first.amount == Decimal("13.241")
-    *changes, txid, paid = capsys.readouterr().out.splitlines()
+    read, *changes, txid, paid = capsys.readouterr().out.splitlines()
+    assert read == "Tron working"
     assert [line.split()[-1] for line in changes] == ["WAITING", "DONE"]
     assert txid == sandbox.withdrawals[first.uuid].txid
     assert (paid, sandbox.withdrawals[invoice_42.uuid].state) == ("done", "DONE")
@@ -74,8 +78,15 @@ def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp
     asyncio.run(test(apart))
 
 
-def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: Sandbox) -> None:
-    block = TEXT.split("## The first ten lines")[1].split("```")[1].removeprefix("python\n")
+def test_its_first_block_sends_nothing(sandbox: Sandbox) -> None:
+    block = TEXT.split("```python\n")[1].split("```")[0]
+    assert ".send(" not in block
+    exec(block, {})  # noqa: S102 - the very lines that a user copies
+    assert not sandbox.requests  # it has a sandbox of its own
+
+
+def test_withdrawing_takes_ten_lines_that_raise_if_the_answer_is_lost(sandbox: Sandbox) -> None:
+    block = TEXT.split("## Withdraw\n")[1].split("```")[1].removeprefix("python\n")
     assert sum(bool(line) for line in block.splitlines()) == 10
     sandbox.faults.add(Fault.lose_answer("POST", "/v1/withdraws/coin"))
     with pytest.raises(Exception, match="may or may not have been carried out"):
@@ -83,7 +94,7 @@ def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: San
     assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
 
 
-def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
+def test_withdrawing_sends_no_real_key_to_a_sandbox(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "a-real-key")
@@ -94,7 +105,7 @@ def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "result"),
     [
         (None, "done"),
         (Fault.lose_answer(*POST), "done"),
@@ -107,8 +118,8 @@ def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
     ],
     ids=["paid", "lost answer", "lost request", "declined", "in doubt"],
 )
-def test_its_recipe_pays_once_and_tells_what_happened(
-    fault: Fault | None, told: str, tmp_path: Path, sandbox: Sandbox
+def test_its_recipe_pays_once_and_returns_the_state(
+    fault: Fault | None, result: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     pay = run_blocks()["pay"]
     before = len(sandbox.ledger.created)
@@ -122,11 +133,11 @@ def test_its_recipe_pays_once_and_tells_what_happened(
 
     first, second = asyncio.run(pay_twice())
     assert first == second
-    assert first.startswith(told)
-    assert len(sandbox.ledger.created) - before == (told == "done")
+    assert first.startswith(result)
+    assert len(sandbox.ledger.created) - before == (result == "done")
 
 
-def test_its_recipe_raises_if_nothing_has_left(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_its_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandbox) -> None:
     pay = run_blocks()["pay"]
     before = len(sandbox.ledger.created)
 
@@ -141,7 +152,25 @@ def test_its_recipe_raises_if_nothing_has_left(tmp_path: Path, sandbox: Sandbox)
     assert len(sandbox.ledger.created) == before
 
 
-def test_its_commands_are_there() -> None:
+def test_its_test_passes_with_the_plugin_that_it_names(tmp_path: Path) -> None:
+    """Run the test as a file of its own, with all imports of the README and the function that it tests."""
+    assert 'This one needs pytest and anyio\'s plugin, with `anyio_mode = "auto"`' in TEXT
+    body = ast.parse("\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))).body
+    kept = [
+        part
+        for part in body
+        if isinstance(part, ast.Import | ast.ImportFrom)
+        or (isinstance(part, ast.AsyncFunctionDef) and (part.name == "pay" or part.name.startswith("test_")))
+    ]
+    (tmp_path / "test_it.py").write_text("\n".join(map(ast.unparse, kept)), encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nanyio_mode = auto\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "asyncio"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "1 passed" in ran.stdout
+
+
+def test_its_commands_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commands = re.findall(r"```console\n(.*)\n```", TEXT)
     assert commands == ['pip install ".[cli]" && upbit-async demo', "pip install nox && nox"]
@@ -150,8 +179,9 @@ def test_its_commands_are_there() -> None:
     assert callable(getattr(import_module(module), function))
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_its_links_have_targets() -> None:
     pages = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in link]
+    assert "docs/images/payout-states.svg" in pages
     assert "docs/index.md" in pages
     assert all((ROOT / page).is_file() for page in pages)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from upbit_async.events import Observer
     from upbit_async.protocol.endpoint import Transport
     from upbit_async.region import Region
+    from upbit_async.resources.known_withdrawals import KnownWithdrawals
     from upbit_async.transport.http_transport import HttpTransport
     from upbit_async.transport.limiter import RateLimiter
 
@@ -90,6 +91,7 @@ class UpbitClient:
         hash_space_as_plus: bool = False,
     ) -> None:
         # Only here, because they bring httpx and jwt along.
+        from upbit_async.resources.known_withdrawals import KnownWithdrawals  # noqa: PLC0415
         from upbit_async.transport.assembly import assemble  # noqa: PLC0415
         from upbit_async.transport.http_transport import HttpTransport  # noqa: PLC0415
 
@@ -98,6 +100,7 @@ class UpbitClient:
         _check_observer(observer)
         place = settings.region_of(region)
         keys, url = settings.keys_and_base_url(place, credentials=credentials, base_url=base_url)
+        known = KnownWithdrawals()
         shared = assemble(
             region=place,
             base_url=url,
@@ -107,13 +110,16 @@ class UpbitClient:
             http=http,
             algorithm=algorithm,
             space_as_plus=hash_space_as_plus,
+            answer_check=known,
         )
         transport = HttpTransport(
             shared, retry=retry or RetryPolicy(), timeouts=timeouts or Timeouts(), observer=observer
         )
-        self._set_up(transport, poll or PollSchedule(), owner=True)
+        self._set_up(transport, poll or PollSchedule(), known, owner=True)
 
-    def _set_up(self, transport: HttpTransport, poll: PollSchedule, *, owner: bool) -> None:
+    def _set_up(
+        self, transport: HttpTransport, poll: PollSchedule, known: KnownWithdrawals, *, owner: bool
+    ) -> None:
         # Only here, because they bring half of the library along.
         from upbit_async.resources.accounts import Accounts  # noqa: PLC0415
         from upbit_async.resources.deposits import Deposits  # noqa: PLC0415
@@ -124,8 +130,9 @@ class UpbitClient:
         self._transport = transport
         self._poll = poll
         self._owner = owner
+        self._known = known
         self.status = Status(transport)
-        self.withdraws = Withdraws(transport, poll)
+        self.withdraws = Withdraws(transport, poll, known)
         self.deposits = Deposits(transport, poll)
         self.accounts = Accounts(transport)
         self.travel_rule = TravelRule(transport)
@@ -147,8 +154,13 @@ class UpbitClient:
 
     @property
     def transport(self) -> Transport:
-        """Who carries this client's calls, for what is built on top of it."""
+        """Transport of this client's calls, for code that builds on the client."""
         return self._transport
+
+    @property
+    def known_withdrawals(self) -> KnownWithdrawals:
+        """Withdrawals that this client knows from Upbit's answers, for code that builds on the client."""
+        return self._known
 
     @hide_arguments
     def with_options(
@@ -167,7 +179,7 @@ class UpbitClient:
         _check_observer(observer)
         sibling = object.__new__(type(self))
         transport = self._transport.sibling(retry=retry, timeouts=timeouts, observer=observer)
-        sibling._set_up(transport, poll or self._poll, owner=False)
+        sibling._set_up(transport, poll or self._poll, self._known, owner=False)
         return sibling
 
     async def request(
@@ -183,7 +195,7 @@ class UpbitClient:
 
         Args:
             method: The HTTP method.
-            path: The path, such as ``/v1/api_keys``.
+            path: The path, such as ``/v1/market/all``.
             params: The query of a GET or DELETE. A sequence becomes ``name[]=…`` for each of its values; an
                 empty one is refused, because without it Upbit may answer with everything.
             json: The members of another method's body; they are sent as text.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-import math
-from typing import Any
 
 import attrs
+
+from upbit_async.validation import count_field, number_field, positive_field
 
 __all__ = ["PollSchedule", "RetryPolicy", "Safety", "Timeouts"]
 
@@ -34,26 +34,6 @@ class Safety(enum.Enum):
     """
 
 
-def _whole(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{field.name} must be an int, got {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{field.name} must be at least 1, got {value}")
-
-
-def _finite(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{field.name} must be a number, got {type(value).__name__}")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{field.name} must be finite and not negative, got {value}")
-
-
-def _positive(instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    _finite(instance, field, value)
-    if not value:
-        raise ValueError(f"{field.name} must be greater than zero, got {value}")
-
-
 @attrs.frozen
 class Timeouts:
     """Time limits of one call, in seconds.
@@ -71,10 +51,10 @@ class Timeouts:
             wallet = await quick.status.wallet("USDT", "TRX")
     """
 
-    connect: float = attrs.field(default=5.0, validator=_positive)
-    read: float = attrs.field(default=10.0, validator=_positive)
-    write: float = attrs.field(default=10.0, validator=_positive)
-    total: float = attrs.field(default=60.0, validator=_positive)
+    connect: float = attrs.field(default=5.0, validator=positive_field)
+    read: float = attrs.field(default=10.0, validator=positive_field)
+    write: float = attrs.field(default=10.0, validator=positive_field)
+    total: float = attrs.field(default=60.0, validator=positive_field)
 
 
 @attrs.frozen
@@ -98,10 +78,10 @@ class RetryPolicy:
             wallet = await patient.status.wallet("USDT", "TRX")
     """
 
-    attempts: int = attrs.field(default=3, validator=_whole)
-    base: float = attrs.field(default=0.05, validator=_finite)
-    throttled_base: float = attrs.field(default=1.0, validator=_finite)
-    cap: float = attrs.field(default=20.0, validator=_finite)
+    attempts: int = attrs.field(default=3, validator=count_field)
+    base: float = attrs.field(default=0.05, validator=number_field)
+    throttled_base: float = attrs.field(default=1.0, validator=number_field)
+    cap: float = attrs.field(default=20.0, validator=number_field)
 
 
 @attrs.frozen
@@ -125,11 +105,11 @@ class PollSchedule:
             done = await poller.result(timeout=3600)
     """
 
-    first: float = attrs.field(default=1.0, validator=_positive)
-    factor: float = attrs.field(default=1.5, validator=_finite)
-    longest: float = attrs.field(default=30.0, validator=_positive)
-    jitter: float = attrs.field(default=0.2, validator=_finite)
-    grace: float = attrs.field(default=30.0, validator=_finite)
+    first: float = attrs.field(default=1.0, validator=positive_field)
+    factor: float = attrs.field(default=1.5, validator=number_field)
+    longest: float = attrs.field(default=30.0, validator=positive_field)
+    jitter: float = attrs.field(default=0.2, validator=number_field)
+    grace: float = attrs.field(default=30.0, validator=number_field)
 
     def __attrs_post_init__(self) -> None:
         if self.factor < 1:
@@ -137,4 +117,4 @@ class PollSchedule:
         if self.jitter >= 1:
             raise ValueError(f"jitter must be below 1, got {self.jitter}")
         if self.longest < self.first:
-            raise ValueError(f"longest must not be shorter than first ({self.first}), got {self.longest}")
+            raise ValueError(f"longest must be at least first ({self.first}), got {self.longest}")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import sys
 
-collect_ignore = ["test_judge.py", "test_kill.py"] if sys.platform == "win32" else []
+collect_ignore = ["test_checks.py", "test_kill.py"] if sys.platform == "win32" else []

@@ -93,7 +93,7 @@ async def perform(schedule: Schedule, cast: Cast, folder: Path) -> Trial:
     """
     harness = _Harness(schedule, cast, folder)
     with (
-        mock.patch.object(harness.sandbox._front, "serve", harness.gate.serve),
+        mock.patch.object(harness.sandbox._dispatcher, "serve", harness.gate.serve),
         harness.sandbox.serve() as url,
     ):
         async with anyio.create_task_group() as tasks:
@@ -193,7 +193,7 @@ class _Harness:
             limits=schedule.limits,
             seed=schedule.seed,
         )
-        self.gate = _Gate(self.sandbox._front.serve)
+        self.gate = _Gate(self.sandbox._dispatcher.serve)
         self.trial = Trial(schedule=schedule, folder=folder)
         self._schedule = schedule
         self._cast = cast

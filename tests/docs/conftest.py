@@ -1,4 +1,4 @@
-"""A world for pages: each region is a sandbox, and the environment has its keys."""
+"""What pages run against: a sandbox for each region, with its keys in the environment."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 
 
 @pytest.fixture
 def sandboxes(monkeypatch: pytest.MonkeyPatch) -> dict[Region, Sandbox]:
-    """Sandboxes that stand where Upbit does: whoever makes a client gets there, without a network."""
+    """Make a sandbox for each region, and let every client that is made reach it without a network."""
     for name in [each for each in os.environ if each.startswith("UPBIT_")]:
         monkeypatch.delenv(name)
     made = {region: Sandbox(region) for region in Region}
@@ -50,8 +51,8 @@ class Terminal:
     """Runs the commands that pages show.
 
     Args:
-        stack: Ends what is still running with the page.
-        monkeypatch: Sets the variables that a server prints, as pages tell their readers to.
+        stack: Stops servers at the end of the page.
+        monkeypatch: Sets the variables that a server prints, as the pages ask their readers to do.
     """
 
     def __init__(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +60,7 @@ class Terminal:
         self._monkeypatch = monkeypatch
 
     def __call__(self, words: list[str]) -> str:
-        """Run a command, or at least see that it is there."""
+        """Run a command. One that would install or check everything is only compared with the project."""
         match words:
             case ["pip", "install", *wanted]:
                 return self._install(wanted)
@@ -67,31 +68,49 @@ class Terminal:
                 return self._run("upbit_async.cli", *arguments)
             case ["python", "-m", "upbit_async.sandbox", *arguments]:
                 return self._serve(arguments)
+            case ["nox"] | ["python", "-m", "venv", ".venv"] | ["source", ".venv/bin/activate"]:
+                pass
             case ["nox", "-s", session]:
                 assert f"\ndef {session}(" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
-                return ""
+            case ["pytest", *arguments]:
+                return self._run("pytest", "-p", "no:cacheprovider", *arguments, cwd=ROOT)
             case ["python", "-m", module, *arguments]:
                 return self._run(module, *arguments)
             case _:
-                pytest.fail(f"nobody knows how to run {words}")
-
-    def _install(self, wanted: list[str]) -> str:
-        for each in wanted:
-            name, _, extra = each.partition("[")
-            assert name in {".", PROJECT["name"]}, each
-            assert not extra or extra.removesuffix("]") in PROJECT["optional-dependencies"], each
+                pytest.fail(f"no rule to run {words}")
         return ""
 
-    def _run(self, module: str, *arguments: str) -> str:
-        command = [sys.executable, "-m", module, *arguments]
+    def _install(self, wanted: list[str]) -> str:
+        names = iter(wanted)
+        for each in names:
+            match each:
+                case "-e":
+                    continue
+                case "-c":
+                    assert (ROOT / next(names)).is_file()
+                case "--group":
+                    assert next(names) in PYPROJECT["dependency-groups"]
+                case _:
+                    name, _, extra = each.partition("[")
+                    assert name in {".", PROJECT["name"], "nox", "pip>=25.1"}, each
+                    assert not extra or extra.removesuffix("]") in PROJECT["optional-dependencies"], each
+        return ""
+
+    def _run(self, module: str, *arguments: str, cwd: Path | None = None) -> str:
         ran = subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL, check=False
+            [sys.executable, "-m", module, *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            check=False,
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
 
     def _serve(self, arguments: list[str]) -> str:
-        """Start a sandbox, on whatever port is free, and set the variables that it prints."""
+        """Start a sandbox on any free port, and set the variables that it prints."""
         shown = arguments[arguments.index("--port") + 1] if "--port" in arguments else "8787"
         command = [sys.executable, "-m", "upbit_async.sandbox", *arguments, "--port", "0"]
         server = self._stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
@@ -112,7 +131,7 @@ def page(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[Path], None]]:
-    """Runs a page, in virtual time."""
+    """Return a function that runs a page in virtual time."""
     sandbox = sandboxes[Region.SG]
     with ExitStack() as stack:
         terminal = Terminal(stack, monkeypatch)

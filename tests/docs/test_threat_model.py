@@ -76,7 +76,7 @@ def _table(heading: str) -> str:
 def test_each_variable_and_logger_of_the_table_is_tested_here() -> None:
     first_cells = " ".join(row.split("|")[1] for row in _table("Settings that weaken it").splitlines())
     names = set(re.findall(r"`([A-Za-z0-9_]+)`", first_cells))
-    environment = {"UPBIT_BASE_URL", "UPBIT_SG_BASE_URL"}  # tests/words/test_settings.py
+    environment = {"UPBIT_BASE_URL", "UPBIT_SG_BASE_URL"}  # tests/test_settings.py
     assert {name for name in names if name.isupper()} == {
         *CERTIFICATES,
         *PROXIES,

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async import models
@@ -127,7 +127,6 @@ def test_an_intent_with_an_amount_and_nothing_else_can_be_shown() -> None:
     assert str(_intent(amount="1")) == "withdrawal of 1 None on None to "
 
 
-@settings(deadline=None)
 @given(
     text=st.text() | st.sampled_from(["NaN", "sNaN", "-Infinity", "1,000", "", " ", "1e9999999999999999999"])
 )

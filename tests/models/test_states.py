@@ -8,7 +8,7 @@ import pickletools
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from upbit_async.models import (
@@ -107,7 +107,6 @@ def test_a_wallet_moves_money_only_in_the_states_that_say_so() -> None:
     assert not WalletState("half_open").can_deposit
 
 
-@settings(deadline=None)
 @given(kind=st.sampled_from(ENUMS), word=st.text(st.characters(codec="utf-8")))
 def test_an_unknown_word_is_a_value_that_equals_its_text(kind: type[OpenEnum], word: str) -> None:
     folded = word.casefold()

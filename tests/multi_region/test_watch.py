@@ -87,7 +87,7 @@ async def test_changes_come_with_their_region_until_all_have_ended(
     told = [(region, change) async for region, change in regions.watch(pollers)]
     for region, poller in zip(regions, pollers, strict=True):
         changes = [change for where, change in told if where is region]
-        assert [change.state for change in changes] == ["WAITING", *(s.state for s in WAYS[region].steps)]
+        assert [change.state for change in changes] == ["WAITING", *(s.state for s in WAYS[region].sequence)]
         assert [change.previous for change in changes] == [None, *(each.state for each in changes[:-1])]
         assert poller.last is changes[-1].record
     assert watched(regions) == 0

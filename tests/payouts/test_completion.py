@@ -1,61 +1,40 @@
-"""What is raised inside protected work is its caller's, even if it is no `Exception`."""
+"""Cancellations that do not come from the caller of `send` lose no payout."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import anyio.lowlevel
 import pytest
 from journals import InlineJournal
 
 from upbit_async.errors import UpbitError
 from upbit_async.payouts import Payouts, PayoutState
-from upbit_async.payouts.completion import run_to_completion
+from upbit_async.payouts.send_attempt import SendAttempt
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from upbit_async.sandbox import Sandbox
 
 
-class Stop(BaseException):
-    """Something that is no `Exception`."""
-
-
-def _raising(error: BaseException) -> Callable[[], Awaitable[int]]:
-    async def work() -> int:
-        await anyio.lowlevel.checkpoint()
-        raise error
-
-    return work
-
-
-def _not_stopped() -> None:
-    raise AssertionError
-
-
-@pytest.mark.parametrize("error", [Stop(), SystemExit(3), KeyboardInterrupt(), LookupError()], ids=repr)
-async def test_it_raises_what_the_work_raises(error: BaseException) -> None:
-    with pytest.raises(type(error)) as caught:
-        await run_to_completion(_raising(error), stop=_not_stopped)
-    assert caught.value is error
-
-
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_future_that_is_cancelled_inside_the_work_is_foreign() -> None:
-    async def work() -> None:
+async def test_a_future_cancelled_inside_a_send_is_an_error_that_says_what_to_do(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(_self: SendAttempt) -> None:
         future = asyncio.get_running_loop().create_future()
         future.cancel()
         await future
 
-    with pytest.raises(UpbitError, match="call send again with the same key") as caught:
-        await run_to_completion(work, stop=_not_stopped)
+    monkeypatch.setattr(SendAttempt, "_send", send)
+    async with Payouts(sandbox.client(), journal=InlineJournal(path)) as payouts:
+        with pytest.raises(UpbitError, match="call send again with the same key") as caught:
+            await payouts.send("invoice-42", **tron)
     assert caught.value.may_have_executed
     assert caught.value.__cause__ is caught.value.__context__ is None
-    await anyio.lowlevel.checkpoint()  # and its caller goes on
+    await anyio.lowlevel.checkpoint()  # the caller itself is not cancelled
 
 
 async def test_an_observer_with_a_cancelled_future_of_its_own_loses_no_payout(

@@ -329,7 +329,8 @@ async def _ticks(count: int) -> None:
         await asyncio.sleep(0)
 
 
-# For a long search: MACHINE_EXAMPLES=300 MACHINE_STEPS=30 pytest tests/payouts/test_state_machine.py
+# For a long search, with new examples each time:
+# MACHINE_EXAMPLES=300 MACHINE_STEPS=30 pytest --hypothesis-profile=random tests/payouts/test_state_machine.py
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "40"))
 STEPS = int(os.environ.get("MACHINE_STEPS", "25"))
 
@@ -342,7 +343,5 @@ TestMisjudgedPayouts = MisjudgingMachine.TestCase
 TestPayouts.settings = TestMisjudgedPayouts.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
-    deadline=None,
-    print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

@@ -155,7 +155,7 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
             )
         ],
     ),
-    "withdraws_legacy_2018": (
+    "withdraws_get_legacy_2018": (
         list[Withdrawal],
         [
             Withdrawal(
@@ -651,19 +651,17 @@ def _never_raises_anything_else(kind: Any, body: bytes) -> None:
         decode(kind, body, asked=ASKED)
 
 
-@settings(deadline=None)
 @given(body=st.binary(max_size=60), kind=st.sampled_from(KINDS))
 def test_arbitrary_bytes_raise_nothing_but_decode_errors(body: bytes, kind: Any) -> None:
     _never_raises_anything_else(kind, body)
 
 
-@settings(deadline=None)
 @given(value=_json, kind=st.sampled_from(KINDS))
 def test_arbitrary_json_raises_nothing_but_decode_errors(value: Any, kind: Any) -> None:
     _never_raises_anything_else(kind, json.dumps(value).encode())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_documented_answers_with_one_arbitrary_member_raise_nothing_but_decode_errors(
     data: st.DataObject,
@@ -677,7 +675,7 @@ def test_documented_answers_with_one_arbitrary_member_raise_nothing_but_decode_e
     _never_raises_anything_else(EXPECTED[name][0], json.dumps(answer).encode())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_damaged_answers_raise_nothing_but_decode_errors(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(EXPECTED)))
@@ -690,7 +688,6 @@ def test_damaged_answers_raise_nothing_but_decode_errors(data: st.DataObject) ->
     )
 
 
-@settings(deadline=None)
 @given(rows=st.lists(st.sampled_from(["plain", "number", "time"]), min_size=1, max_size=6))
 def test_the_lenient_pass_reads_ordinary_rows_like_the_fast_one(rows: list[str]) -> None:
     odd: dict[str, dict[str, Any]] = {"plain": {}, "number": {"txid": 5}, "time": {"done_at": "?"}}

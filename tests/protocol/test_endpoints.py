@@ -1,19 +1,17 @@
-"""The registry of endpoints: each has a method, a route in the sandbox and a sample that decodes."""
+"""The registry of endpoints, and what holds for each of them. `tests/docs/test_endpoints.py` calls their methods."""
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
+import re
 import typing
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from examples import example, example_bytes, example_names
+from examples import example, example_bytes, example_names, examples_of
 
-from upbit_async import Credentials, Region, Safety, resources
+from upbit_async import Credentials, Region, Safety
 from upbit_async.client import UpbitClient
 from upbit_async.models import Deposit, Withdrawal
 from upbit_async.protocol import endpoints as module
@@ -21,144 +19,100 @@ from upbit_async.protocol.decode import decode
 from upbit_async.protocol.endpoint import Endpoint
 from upbit_async.protocol.endpoints import ENDPOINTS
 from upbit_async.protocol.message import compose
+from upbit_async.protocol.rates import BUDGETS
+from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS
+from upbit_async.sandbox.knobs import Knobs
 from upbit_async.sandbox.routes import ROUTES
 
 CONSTANTS: dict[str, Endpoint[Any]] = {
     name: value for name, value in vars(module).items() if isinstance(value, Endpoint)
 }
-SAMPLES = {
-    "LIST_WALLETS": ["status_wallet_get", "status_wallet_get_null_block"],
-    "LIST_WITHDRAWALS": ["withdraws_get", "withdraws_legacy_2018"],
-    "GET_WITHDRAWAL": ["withdraw_get", "withdraw_get_tutorial_done"],
-    "GET_WITHDRAWAL_CHANCE": ["withdraws_chance_get"],
-    "LIST_WITHDRAWAL_ADDRESSES": ["withdraws_coin_addresses_get", "withdraws_coin_addresses_get_id_th"],
-    "CREATE_WITHDRAWAL": ["withdraws_coin_post", "withdraws_coin_post_tutorial_waiting"],
-    "CANCEL_WITHDRAWAL": ["withdraws_coin_delete", "withdraws_coin_delete_kr_2026"],
-    "LIST_ACCOUNTS": ["accounts_get", "accounts_get_kr_observed"],
-    "LIST_DEPOSITS": ["deposits_get", "deposits_get_observed_2024"],
-    "GET_DEPOSIT": ["deposit_get", "deposit_get_travel_rule_suspected"],
-    "GET_DEPOSIT_CHANCE": ["deposits_chance_coin_get"],
-    "LIST_DEPOSIT_ADDRESSES": ["deposits_coin_addresses_get"],
-    "GET_DEPOSIT_ADDRESS": ["deposits_coin_address_get", "deposits_coin_address_get_pending"],
-    "CREATE_DEPOSIT_ADDRESS": [
-        "deposits_generate_coin_address_post_ready",
-        "deposits_generate_coin_address_post_pending",
-    ],
-    "LIST_VASPS": ["travel_rule_vasps_get"],
-    "VERIFY_DEPOSIT_BY_UUID": ["travel_rule_deposit_uuid_post"],
-    "VERIFY_DEPOSIT_BY_TXID": ["travel_rule_deposit_txid_post"],
-}
-every_constant = pytest.mark.parametrize("name", CONSTANTS)
-OTHERS = {  # of calls without a constant, and of no call at all
+every_endpoint = pytest.mark.parametrize("endpoint", CONSTANTS.values(), ids=CONSTANTS)
+WITHOUT_ENDPOINT = {  # examples of endpoints that the library does not call, and of no endpoint at all
     "deposits_krw_post_kr": Deposit,
     "withdraws_krw_post_kr": Withdrawal,
-    "api_keys_get_kr": object,
     "errors": object,
     "response_headers": object,
     "auth_vectors": object,
 }
+MONEY_OR_VERIFICATION = {
+    ("POST", "/v1/withdraws/coin"),
+    ("POST", "/v1/travel_rule/deposit/uuid"),
+    ("POST", "/v1/travel_rule/deposit/txid"),
+}
+"""What must never be repeated unless it provably was not executed. An endpoint that moves money is added here."""
+SAFE_TO_REPEAT = {("DELETE", "/v1/withdraws/coin"), ("POST", "/v1/deposits/generate_coin_address")}
+"""What changes something and is known to have the same effect when it is executed twice."""
 
 
-def _users_of_constants() -> dict[str, set[str]]:
-    """Say which public methods of the resources mention each constant, themselves or through a helper."""
-    mentions: dict[str, set[str]] = {}
-    aliases: dict[str, set[str]] = {}  # what a namespace hands its base class, by the attribute that keeps it
-    for path in Path(inspect.getfile(resources)).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
-                names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-                names |= {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)}
-                mentions.setdefault(node.name, set()).update(names)
-            if (
-                isinstance(node, ast.keyword)
-                and isinstance(node.value, ast.Name)
-                and node.value.id in CONSTANTS
-            ):
-                aliases.setdefault(f"_{node.arg}", set()).add(node.value.id)
-    for names in mentions.values():
-        names.update(*(constants for attribute, constants in aliases.items() if attribute in names))
-    users: dict[str, set[str]] = {name: set() for name in CONSTANTS}
-    for method in mentions:
-        seen, ahead = set[str](), {method}
-        while ahead:
-            current = ahead.pop()
-            seen.add(current)
-            ahead |= (mentions.get(current, set()) & mentions.keys()) - seen
-        for name in CONSTANTS:
-            if not method.startswith("_") and any(name in mentions.get(each, set()) for each in seen):
-                users[name].add(method)
-    return users
+def _samples(endpoint: Endpoint[Any]) -> list[str]:
+    return examples_of(endpoint.method, endpoint.path)
 
 
 def test_the_registry_holds_every_constant_under_its_method_and_path() -> None:
     assert {(each.method, each.path): each for each in CONSTANTS.values()} == ENDPOINTS
-    assert set(module.__all__) == {*CONSTANTS, "ENDPOINTS"}
+    assert len(ENDPOINTS) == len(CONSTANTS)
 
 
-@every_constant
-def test_an_endpoint_has_a_method_for_users(name: str) -> None:
-    assert _users_of_constants()[name]
-
-
-@every_constant
-def test_an_endpoint_has_a_route_in_the_sandbox(name: str) -> None:
-    endpoint = CONSTANTS[name]
+@every_endpoint
+def test_an_endpoint_has_a_route_in_the_sandbox_with_the_same_facts(endpoint: Endpoint[Any]) -> None:
     route = ROUTES[endpoint.method, endpoint.path]
     assert (route.method, route.path) == (endpoint.method, endpoint.path)
+    assert route.permission_by(Knobs()) == endpoint.permission
+    assert route.regions == (endpoint.regions or frozenset(Region))
+    assert route.public_group is None
 
 
-@every_constant
-def test_an_endpoint_has_samples_that_decode(name: str) -> None:
-    endpoint = CONSTANTS[name]
-    assert SAMPLES[name]
-    for sample in SAMPLES[name]:
+@every_endpoint
+def test_an_endpoint_has_examples_that_decode(endpoint: Endpoint[Any]) -> None:
+    assert _samples(endpoint)
+    for sample in _samples(endpoint):
         found = decode(endpoint.returns, example_bytes(sample), asked=endpoint.label)
         assert isinstance(found, typing.get_origin(endpoint.returns) or endpoint.returns)
 
 
 def test_every_example_is_read() -> None:
-    sampled = {sample for samples in SAMPLES.values() for sample in samples}
+    sampled = {sample for endpoint in ENDPOINTS.values() for sample in _samples(endpoint)}
     asked = {name for name in example_names() if "_request" in name}
-    assert example_names() - asked == sampled | set(OTHERS)
-    for name, kind in OTHERS.items():
+    assert example_names() - asked == sampled | set(WITHOUT_ENDPOINT)
+    assert not sampled & set(WITHOUT_ENDPOINT)
+    for name, kind in WITHOUT_ENDPOINT.items():
         assert isinstance(decode(kind, example_bytes(name), asked=name), kind)
     for name in asked:
         members = {key: value for key, value in example(name).items() if value is not None}
         assert json.loads(compose("POST", "/v1/x", example(name)).body) == members
 
 
-@every_constant
-def test_an_endpoint_returns_a_model_or_a_list_of_them(name: str) -> None:
-    kind = CONSTANTS[name].returns
-    model = typing.get_args(kind)[0] if typing.get_origin(kind) is list else kind
+@every_endpoint
+def test_an_endpoint_returns_a_model_or_a_list_of_them(endpoint: Endpoint[Any]) -> None:
+    (model,) = typing.get_args(endpoint.returns) or (endpoint.returns,)
+    assert typing.get_origin(endpoint.returns) in {list, None}
     assert attrs.has(model)
 
 
-@every_constant
-def test_only_what_reads_is_read_freely(name: str) -> None:
-    endpoint = CONSTANTS[name]
-    assert (endpoint.safety is Safety.READ) == (endpoint.method == "GET")
+@every_endpoint
+def test_an_endpoint_has_its_documentation_label_and_rate_group(endpoint: Endpoint[Any]) -> None:
     assert endpoint.label == f"{endpoint.method} {endpoint.path}"
+    assert re.match(
+        r"https://(global-docs\.upbit\.com|docs\.upbit\.com/kr)/reference/[a-z-]+\Z", endpoint.docs
+    )
+    assert endpoint.group in BUDGETS
+    assert endpoint.permission is None or endpoint.permission in ALL_PERMISSIONS
+    assert endpoint.regions is None or endpoint.regions < set(Region)
 
 
-@every_constant
-def test_an_endpoint_says_where_it_is_documented_and_what_a_key_needs(name: str) -> None:
-    endpoint = CONSTANTS[name]
-    assert endpoint.docs.startswith("https://global-docs.upbit.com/reference/")
-    assert endpoint.group == "default"
-    permissions = {None, "view_account", "view_withdrawals", "withdraw", "view_deposits", "deposit"}
-    assert endpoint.permission in permissions
-    assert endpoint.regions is None or endpoint.regions <= set(Region)
+@every_endpoint
+def test_an_endpoint_is_sent_once_unless_it_reads_or_is_known_to_be_repeatable(
+    endpoint: Endpoint[Any],
+) -> None:
+    key = (endpoint.method, endpoint.path)
+    expected = Safety.REPEATABLE if key in SAFE_TO_REPEAT else Safety.ONCE
+    assert endpoint.safety is (Safety.READ if endpoint.method == "GET" else expected)
 
 
 def test_money_leaves_at_most_once() -> None:
-    assert ENDPOINTS["POST", "/v1/withdraws/coin"].safety is Safety.ONCE
-    assert ENDPOINTS["DELETE", "/v1/withdraws/coin"].safety is Safety.REPEATABLE
-    assert {key for key, each in ENDPOINTS.items() if each.safety is Safety.ONCE} <= {
-        ("POST", "/v1/withdraws/coin"),
-        ("POST", "/v1/travel_rule/deposit/uuid"),
-        ("POST", "/v1/travel_rule/deposit/txid"),
-    }
+    assert {key for key, each in ENDPOINTS.items() if each.safety is Safety.ONCE} == MONEY_OR_VERIFICATION
+    assert {key for key, each in ENDPOINTS.items() if each.safety is Safety.REPEATABLE} == SAFE_TO_REPEAT
 
 
 def test_the_client_offers_the_namespaces_that_use_them() -> None:

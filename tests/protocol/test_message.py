@@ -11,7 +11,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.models import WithdrawalState
@@ -65,7 +65,6 @@ def _hash_of_body(message: Message) -> str | None:
     return _hash("&".join(members))
 
 
-@settings(deadline=None)
 @given(params=_params, method=st.sampled_from(["GET", "DELETE"]))
 def test_the_hash_of_a_query_is_that_of_what_arrives(params: dict[str, Any], method: str) -> None:
     message = compose(method, PATH, params)
@@ -73,7 +72,6 @@ def test_the_hash_of_a_query_is_that_of_what_arrives(params: dict[str, Any], met
     assert message.body == b""
 
 
-@settings(deadline=None)
 @given(params=_params)
 def test_the_hash_of_a_body_is_that_of_what_arrives(params: dict[str, Any]) -> None:
     message = compose("POST", PATH, params)
@@ -83,14 +81,12 @@ def test_the_hash_of_a_body_is_that_of_what_arrives(params: dict[str, Any]) -> N
     assert message.target == PATH
 
 
-@settings(deadline=None)
 @given(params=_params)
 def test_a_query_is_made_of_unreserved_characters_only(params: dict[str, Any]) -> None:
     query = compose("GET", PATH, params).target.removeprefix(PATH)
     assert re.fullmatch(r"(\?([A-Za-z0-9_.~\[\]-]|%[0-9A-F]{2}|[=&])*)?", query)
 
 
-@settings(deadline=None)
 @given(params=_params)
 def test_none_is_dropped_from_what_is_sent_and_from_what_is_hashed(params: dict[str, Any]) -> None:
     said = {name: value for name, value in params.items() if value is not None}
@@ -98,14 +94,12 @@ def test_none_is_dropped_from_what_is_sent_and_from_what_is_hashed(params: dict[
         assert compose(method, PATH, params) == compose(method, PATH, said)
 
 
-@settings(deadline=None)
 @given(params=_params)
 def test_the_order_of_the_members_is_the_callers(params: dict[str, Any]) -> None:
     names = list(dict.fromkeys(name.removesuffix("[]") for name, _ in compose("GET", PATH, params).members))
     assert names == [name for name, value in params.items() if value is not None]
 
 
-@settings(deadline=None)
 @given(params=st.dictionaries(_name, _text | st.lists(_text, min_size=1, max_size=3), min_size=1, max_size=5))
 def test_the_setting_for_spaces_is_the_recipe_of_upbits_reference(params: dict[str, Any]) -> None:
     wire = {name if isinstance(value, str) else f"{name}[]": value for name, value in params.items()}
@@ -198,7 +192,6 @@ def test_each_kind_of_value_has_one_text(value: Any, text: str) -> None:
     assert json.loads(compose("POST", PATH, {"x": value}).body) == {"x": text}
 
 
-@settings(deadline=None)
 @given(number=st.decimals(allow_nan=False, allow_infinity=False, places=20))
 def test_a_decimal_is_written_without_exponent_and_loses_nothing(number: Decimal) -> None:
     ((_, text),) = compose("POST", PATH, {"amount": number}).members

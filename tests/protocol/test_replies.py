@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 from examples import example
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.errors import (
@@ -171,7 +171,6 @@ def test_documented_refusals_stop_a_withdrawal_or_leave_it_unknown(sample: dict[
     assert _verdict(Safety.ONCE, classify(answer)) == expected
 
 
-@settings(deadline=None)
 @given(status=st.integers(100, 999), body=st.binary(max_size=40))
 def test_any_answer_can_be_classified(status: int, body: bytes) -> None:
     answer = _answer(status, body)

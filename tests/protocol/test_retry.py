@@ -33,7 +33,7 @@ def _wait(situation: Situation, rand: float = 0.5, **policy: Any) -> float | Non
     return wait_before_retry(RetryPolicy(**policy), situation, rand=lambda: rand)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(policy=_policies, situation=_situations, rand=_rands)
 def test_a_wait_is_never_shorter_than_the_hint_nor_longer_than_cap_and_floor(
     policy: RetryPolicy, situation: Situation, rand: float
@@ -49,14 +49,14 @@ def test_a_wait_is_never_shorter_than_the_hint_nor_longer_than_cap_and_floor(
         assert wait <= max(hint, policy.cap)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(policy=_policies, situation=_situations, rand=_rands)
 def test_attempts_are_a_limit_for_everything(policy: RetryPolicy, situation: Situation, rand: float) -> None:
     if situation.attempt >= policy.attempts:
         assert wait_before_retry(policy, situation, rand=lambda: rand) is None
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(policy=_policies, situation=_situations)
 def test_what_must_not_happen_twice_is_repeated_only_if_it_did_not_happen(
     policy: RetryPolicy, situation: Situation
@@ -137,7 +137,6 @@ def test_an_outage_turns_into_quick_failures_after_thirty_five_repetitions() -> 
     assert [budget.spend(Failure.THROTTLED) for _ in range(3)] == [5, 5, None]
 
 
-@settings(deadline=None)
 @given(steps=st.lists(st.sampled_from(Failure) | st.none(), max_size=200))
 def test_a_budget_never_leaves_its_bounds(steps: list[Failure | None]) -> None:
     budget, last = RetryBudget(), None

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.errors import DecodeError
@@ -59,7 +59,6 @@ def test_a_flood_of_odd_rows_is_refused_as_a_whole() -> None:
 _CHANGES: list[dict[str, Any]] = [{}, {"amount": "x"}, {"currency": None}, {"state": 5}, {"amount": [0]}]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(_CHANGES), max_size=60))
 def test_every_row_is_in_one_of_the_two_in_order(changes: list[dict[str, Any]]) -> None:
     rows = read([row(f"u{number}", **change) for number, change in enumerate(changes)])

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import jwt
 import pytest
 from examples import example
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async import Credentials
@@ -70,7 +70,6 @@ def test_every_documented_vector_holds_byte_for_byte(vector: dict[str, Any], alg
     assert token == vector[algorithm]["token"]
 
 
-@settings(deadline=None)
 @given(secret=st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text: text == text.strip()))
 def test_the_signature_is_the_hmac_of_the_secrets_own_bytes(secret: str) -> None:
     for algorithm, digest in (("HS256", hashlib.sha256), ("HS512", hashlib.sha512)):
@@ -157,7 +156,6 @@ def test_no_frame_of_ours_holds_a_key_when_a_signer_refuses_it(bad: tuple[str, s
         step = step.tb_next
 
 
-@settings(deadline=None)
 @given(key=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
 def test_whatever_access_key_is_accepted_stands_in_the_claims_unchanged(key: str) -> None:
     try:

@@ -73,7 +73,7 @@ def says(sandbox: Sandbox) -> Callable[..., None]:
 def grow(sandbox: Sandbox) -> Callable[[int], list[str]]:
     """Return what lets the account have more withdrawals, one a second; it returns all ids, oldest first."""
     pattern = sandbox.withdrawals[OLD[0]]
-    shelf = sandbox._engine.exchange.withdrawals.records  # pyright: ignore[reportPrivateUsage]
+    shelf = sandbox._exchange_lock.exchange.withdrawals.records  # pyright: ignore[reportPrivateUsage]
 
     def more(count: int) -> list[str]:
         for _ in range(count):

@@ -111,7 +111,7 @@ async def test_deposit_addresses(exchange: Any, sandbox: Sandbox) -> None:
     ]
     one = await exchange.fetch_deposit_address("XRP", {"network": "XRP"})
     assert one["address"] == addresses[1]["address"]
-    sandbox.knobs.address_seconds, sandbox.knobs.address_looks = None, 1
+    sandbox.knobs.address_seconds, sandbox.knobs.address_reads = None, 1
     for _ in range(2):
         with pytest.raises(ccxt.AddressPending):
             await exchange.create_deposit_address("USDT", {"net_type": "TRX"})

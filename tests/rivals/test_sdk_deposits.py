@@ -74,7 +74,7 @@ async def test_whether_deposits_are_possible(sdk: Any) -> None:
 
 
 async def test_an_address_is_made_on_request(sdk: Any, sandbox: Sandbox) -> None:
-    sandbox.knobs.address_seconds, sandbox.knobs.address_looks = None, 1
+    sandbox.knobs.address_seconds, sandbox.knobs.address_reads = None, 1
     with pytest.raises(upbit.NotFoundError, match="coin_address_not_found"):
         await done(sdk.deposits.retrieve_coin_address(**TRON))
     pending = await done(sdk.deposits.create_coin_address(**TRON))

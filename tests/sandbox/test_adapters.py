@@ -17,79 +17,76 @@ import anyio
 import httpx
 import pytest
 from anyio.lowlevel import checkpoint
+from signed_client import SignedClient, signed_client
 
 from upbit_async.errors import ConfigurationError
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 from upbit_async.sandbox.adapters.on_socket import Serving
-from upbit_async.sandbox.app import WIRE
+from upbit_async.sandbox.app import CONNECTION
 from upbit_async.sandbox.clock import RunningClock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from contextlib import AbstractAsyncContextManager
 
-    from tests.sandbox.conftest import SignedClient
     from upbit_async.sandbox.app import App
 
 # -- within the process, in virtual time -----------------------------------------------------------
 
 
-async def test_time_is_the_loops(hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]) -> None:
+async def test_time_is_the_loops() -> None:
     sandbox = Sandbox("sg", transitions=Transitions.after_seconds(3600.0))
-    async with hand_at(sandbox) as hand:
-        uuid = (await hand.withdraw()).json()["uuid"]
+    async with signed_client(sandbox) as client:
+        uuid = (await client.withdraw()).json()["uuid"]
         started = sandbox.now
         await anyio.sleep(7200)
         assert sandbox.now - started == timedelta(hours=2)
-        assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).json()["state"] == "DONE"
+        assert (await client.get("/v1/withdraw", f"uuid={uuid}")).json()["state"] == "DONE"
 
 
-async def test_a_silent_exchange_is_a_read_timeout(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
+async def test_a_silent_exchange_is_a_read_timeout(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault.slow(3600, times=2), Fault.lose_answer(how="hang"))
-    async with hand_at(sandbox) as hand:
-        hand.http.timeout = httpx.Timeout(None)
+    async with signed_client(sandbox) as client:
+        client.http.timeout = httpx.Timeout(None)
         started = anyio.current_time()
-        assert (await hand.get("/v1/accounts")).status_code == 200
+        assert (await client.get("/v1/accounts")).status_code == 200
         assert anyio.current_time() - started == pytest.approx(3600)
-        hand.http.timeout = httpx.Timeout(None, read=100)
+        client.http.timeout = httpx.Timeout(None, read=100)
         for _ in range(2):
             with pytest.raises(httpx.ReadTimeout):
-                await hand.get("/v1/accounts")
+                await client.get("/v1/accounts")
         assert anyio.current_time() - started == pytest.approx(3800)
 
 
-async def test_the_wire_is_announced_just_before(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_the_wire_is_announced_just_before(client: SignedClient, sandbox: Sandbox) -> None:
     events: list[tuple[str, int]] = []
 
     async def trace(event: str, _info: dict[str, Any]) -> None:
         await checkpoint()
         events.append((event, len(sandbox.requests)))
 
-    headers = {"Authorization": f"Bearer {hand.token()}"}
-    await hand.http.get("/v1/accounts", headers=headers, extensions={"trace": trace})
+    headers = {"Authorization": f"Bearer {client.token()}"}
+    await client.http.get("/v1/accounts", headers=headers, extensions={"trace": trace})
     assert events == [("http11.send_request_headers.started", 0)]
 
 
 async def test_nothing_is_sent_by_a_caller_who_is_cancelled_already(
-    hand: SignedClient, sandbox: Sandbox
+    client: SignedClient, sandbox: Sandbox
 ) -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await hand.withdraw()
+        await client.withdraw()
     assert len(sandbox.requests) == 0
 
 
 async def test_a_caller_who_is_cancelled_too_late_does_not_stop_the_work(
-    hand: SignedClient, sandbox: Sandbox
+    client: SignedClient, sandbox: Sandbox
 ) -> None:
     with anyio.CancelScope() as scope:
 
         async def trace(_event: str, _info: dict[str, Any]) -> None:
             scope.cancel()
 
-        await hand.http.post("/v1/withdraws/coin", content=b"{}", extensions={"trace": trace})
+        await client.http.post("/v1/withdraws/coin", content=b"{}", extensions={"trace": trace})
     assert scope.cancelled_caught
     assert [line.status for line in sandbox.requests] == [401]
 
@@ -115,23 +112,23 @@ def test_a_seed_repeats_a_run() -> None:
 
 async def test_a_client_of_this_library_is_closed_with_the_sandbox() -> None:
     async with Sandbox("sg", transitions=Transitions.after_seconds(60.0)) as sandbox:
-        client = sandbox.client(algorithm="HS512")
-        assert [wallet.currency for wallet in await client.status.wallets("USDT")] == ["USDT"] * 3
-        record = await client.withdraws.create(
+        upbit = sandbox.client(algorithm="HS512")
+        assert [wallet.currency for wallet in await upbit.status.wallets("USDT")] == ["USDT"] * 3
+        record = await upbit.withdraws.create(
             currency="USDT", net_type="TRX", amount="13", address="TFakeTronWithdrawAddressFakeFakeFa"
         )
-        assert (await client.withdraws.wait(record.uuid)).state == "DONE"
+        assert (await upbit.withdraws.wait(record.uuid)).state == "DONE"
         assert sandbox.ledger.moved("USDT") == 14
         # what a client remembers of a host must not reach the next sandbox
         assert sandbox.base_url != Sandbox("sg").base_url
     with pytest.raises(ConfigurationError, match="closed"):
-        await client.status.wallets()
+        await upbit.status.wallets()
 
 
-async def test_the_plan_may_change(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_the_plan_may_change(client: SignedClient, sandbox: Sandbox) -> None:
     assert sandbox.withdrawals.transitions == Transitions.after_seconds(3.0)
     sandbox.withdrawals.transitions = Transitions.manual()
-    await hand.withdraw()
+    await client.withdraw()
     assert sandbox.withdrawals.snapshot()[-1].progress.transitions == sandbox.withdrawals.transitions
 
 
@@ -200,7 +197,7 @@ def test_an_answers_body_does_not_wait_for_its_head_to_be_acknowledged() -> None
     told: list[int] = []
 
     async def app(scope: Any, receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-        connection = scope["extensions"][WIRE]._transport.get_extra_info("socket")
+        connection = scope["extensions"][CONNECTION]._transport.get_extra_info("socket")
         told.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})

@@ -18,7 +18,8 @@ from upbit_async.sandbox.app import LARGEST_BODY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.sandbox.conftest import SignedClient
+    from signed_client import SignedClient
+
 
 JSON = "application/json"
 
@@ -48,9 +49,9 @@ async def test_a_broken_token_is_refused(sandbox: Sandbox, claims: bytes, part: 
 
 @pytest.mark.parametrize("name", ["nonce", "query_hash", "query_hash_alg"])
 async def test_a_token_with_half_a_character_is_refused(
-    hand: SignedClient, sandbox: Sandbox, name: str
+    client: SignedClient, sandbox: Sandbox, name: str
 ) -> None:
-    response = await hand.get("/v1/withdraws", "limit=1", claims={name: "\ud800"})
+    response = await client.get("/v1/withdraws", "limit=1", claims={name: "\ud800"})
     assert error_of(response) == (401, "jwt_verification")
     assert [line.status for line in sandbox.requests] == [401]
 
@@ -68,9 +69,9 @@ async def test_a_token_with_half_a_character_is_refused(
     ],
     ids=["value", "name", "in a list", "nested", "lists", "objects", "no text"],
 )
-async def test_a_broken_body_is_refused(hand: SignedClient, sandbox: Sandbox, body: bytes) -> None:
-    headers = {"Authorization": f"Bearer {hand.token('currency=USDT')}", "Content-Type": JSON}
-    response = await hand.http.post(COIN, content=body, headers=headers)
+async def test_a_broken_body_is_refused(client: SignedClient, sandbox: Sandbox, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {client.token('currency=USDT')}", "Content-Type": JSON}
+    response = await client.http.post(COIN, content=body, headers=headers)
     assert error_of(response) == (400, "invalid_parameter")
     assert [line.status for line in sandbox.requests] == [400]
 
@@ -90,7 +91,7 @@ async def test_a_broken_body_is_refused(hand: SignedClient, sandbox: Sandbox, bo
     ],
 )
 async def test_the_media_type_of_a_body(
-    hand: SignedClient, sandbox: Sandbox, media_type: str, status: int
+    client: SignedClient, sandbox: Sandbox, media_type: str, status: int
 ) -> None:
     body = {
         "currency": "USDT",
@@ -99,8 +100,8 @@ async def test_the_media_type_of_a_body(
         "address": "TFakeTronWithdrawAddressFakeFakeFa",
     }
     text = "&".join(f"{name}={value}" for name, value in body.items())
-    headers = {"Authorization": f"Bearer {hand.token(text)}", "Content-Type": media_type}
-    response = await hand.http.post(COIN, content=json.dumps(body), headers=headers)
+    headers = {"Authorization": f"Bearer {client.token(text)}", "Content-Type": media_type}
+    response = await client.http.post(COIN, content=json.dumps(body), headers=headers)
     assert response.status_code == status
     assert len(sandbox.ledger.created) == (status == 201)
 
@@ -186,13 +187,13 @@ async def test_a_websocket_is_refused_and_logged(sandbox: Sandbox, path: str) ->
     assert [(line.method, line.path, line.status) for line in sandbox.requests] == [("GET", path, 403)]
 
 
-async def test_a_mistake_of_ours_is_logged_too(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_a_mistake_of_ours_is_logged_too(client: SignedClient, sandbox: Sandbox) -> None:
     def rewrite(_answer: object) -> Any:
         raise ZeroDivisionError
 
     sandbox.faults.add(Fault(rewrite=rewrite))
     with pytest.raises(ZeroDivisionError):
-        await hand.get("/v1/accounts")
+        await client.get("/v1/accounts")
     assert [line.status for line in sandbox.requests] == [500]
 
 

@@ -6,126 +6,124 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from answers import assert_like, error_of
+from examples import example
+from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.sandbox import ErrorSpec, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
-
     import httpx
 
-    from tests.sandbox.conftest import ManualClock, SignedClient
 
 GENERATE = "/v1/deposits/generate_coin_address"
 TRON = "currency=USDT&net_type=TRX"
 
 
-async def generate(hand: SignedClient, currency: str = "USDT", net_type: str = "TRX") -> httpx.Response:
-    return await hand.post(GENERATE, {"currency": currency, "net_type": net_type})
+async def generate(client: SignedClient, currency: str = "USDT", net_type: str = "TRX") -> httpx.Response:
+    return await client.post(GENERATE, {"currency": currency, "net_type": net_type})
 
 
-async def find(hand: SignedClient, query: str = TRON) -> httpx.Response:
-    return await hand.get("/v1/deposits/coin_address", query)
+async def find(client: SignedClient, query: str = TRON) -> httpx.Response:
+    return await client.get("/v1/deposits/coin_address", query)
 
 
-async def test_three_addresses_are_there_from_the_start(
-    hand: SignedClient, example: Callable[[str], Any]
-) -> None:
-    rows = (await hand.get("/v1/deposits/coin_addresses")).json()
+async def test_three_addresses_are_there_from_the_start(client: SignedClient) -> None:
+    rows = (await client.get("/v1/deposits/coin_addresses")).json()
     assert rows == example("deposits_coin_addresses_get")
-    found = await find(hand, "currency=BTC&net_type=BTC")
+    found = await find(client, "currency=BTC&net_type=BTC")
     assert (found.status_code, found.json()) == (200, example("deposits_coin_address_get"))
-    ready = await hand.post(GENERATE, example("deposits_generate_coin_address_post_request"))
+    ready = await client.post(GENERATE, example("deposits_generate_coin_address_post_request"))
     assert (ready.status_code, ready.json()) == (200, example("deposits_generate_coin_address_post_ready"))
 
 
-async def test_an_address_is_made_in_three_seconds(
-    hand: SignedClient, watch: ManualClock, example: Callable[[str], Any]
-) -> None:
-    first = await generate(hand)
+async def test_an_address_is_made_in_three_seconds(client: SignedClient, clock: ManualClock) -> None:
+    first = await generate(client)
     pending = example("deposits_generate_coin_address_post_pending")
     message = pending["message"].replace("BTC", "USDT")
     assert (first.status_code, first.json()) == (201, {**pending, "message": message})
-    watch.tick(2.9)
-    assert (await generate(hand)).json() == first.json()
-    waiting = (await find(hand)).json()
+    clock.tick(2.9)
+    assert (await generate(client)).json() == first.json()
+    waiting = (await find(client)).json()
     assert waiting == {
         **example("deposits_coin_address_get_pending"),
         "currency": "USDT",
         "net_type": "TRX",
     }
-    assert len((await hand.get("/v1/deposits/coin_addresses")).json()) == 3
-    watch.tick(0.1)
-    ready = await generate(hand)
+    assert len((await client.get("/v1/deposits/coin_addresses")).json()) == 3
+    clock.tick(0.1)
+    ready = await generate(client)
     assert ready.status_code == 200
     assert_like(ready.json(), example("deposits_generate_coin_address_post_ready"))
     assert ready.json()["deposit_address"]
-    assert (await find(hand)).json() == ready.json()
-    assert (await hand.get("/v1/deposits/coin_addresses")).json()[3:] == [ready.json()]
+    assert (await find(client)).json() == ready.json()
+    assert (await client.get("/v1/deposits/coin_addresses")).json()[3:] == [ready.json()]
 
 
-async def test_there_is_one_address_for_a_currency_on_a_network(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_there_is_one_address_for_a_currency_on_a_network(
+    client: SignedClient, sandbox: Sandbox
+) -> None:
     sandbox.knobs.address_seconds = 0.0
-    first = (await generate(hand)).json()
-    assert (await generate(hand)).json() == first
-    other = (await generate(hand, "USDT", "APT")).json()
+    first = (await generate(client)).json()
+    assert (await generate(client)).json() == first
+    other = (await generate(client, "USDT", "APT")).json()
     assert (first["secondary_address"], other["secondary_address"]) == (None, None)
     assert first["deposit_address"] != other["deposit_address"]
     sandbox.knobs.address_seconds = None
-    assert (await generate(hand)).json() == first
+    assert (await generate(client)).json() == first
 
 
 async def test_an_address_is_made_while_it_is_looked_at(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
-    sandbox.knobs.address_seconds, sandbox.knobs.address_looks = None, 2
-    told = [(await generate(hand)).status_code for _ in range(2)]
-    watch.tick(10_000)
-    told.append((await generate(hand, "USDT", "APT")).status_code)
-    assert (await find(hand)).json()["deposit_address"] is None
-    told.append((await generate(hand)).status_code)
+    sandbox.knobs.address_seconds, sandbox.knobs.address_reads = None, 2
+    told = [(await generate(client)).status_code for _ in range(2)]
+    clock.tick(10_000)
+    told.append((await generate(client, "USDT", "APT")).status_code)
+    assert (await find(client)).json()["deposit_address"] is None
+    told.append((await generate(client)).status_code)
     assert told == [201, 201, 201, 200]
 
 
 async def test_a_memo_belongs_to_an_address_where_the_currency_has_one(
-    hand: SignedClient, sandbox: Sandbox
+    client: SignedClient, sandbox: Sandbox
 ) -> None:
     sandbox.knobs.address_seconds = 0.0
     sandbox.wallets["USDT", "APT"].has_memo = True
-    memo = (await generate(hand, "USDT", "APT")).json()["secondary_address"]
+    memo = (await generate(client, "USDT", "APT")).json()["secondary_address"]
     assert memo.isdecimal()
     assert memo != "3000000001"
 
 
-async def test_while_it_is_made_the_memo_is_not_told_either(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_while_it_is_made_the_memo_is_not_told_either(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.wallets["USDT", "TRX"].has_memo = True
-    await generate(hand)
-    assert (await find(hand)).json()["secondary_address"] is None
+    await generate(client)
+    assert (await find(client)).json()["secondary_address"] is None
 
 
-async def test_an_address_that_nobody_asked_for_is_not_found(hand: SignedClient, sandbox: Sandbox) -> None:
-    assert error_of(await find(hand)) == (404, "coin_address_not_found")
+async def test_an_address_that_nobody_asked_for_is_not_found(client: SignedClient, sandbox: Sandbox) -> None:
+    assert error_of(await find(client)) == (404, "coin_address_not_found")
     sandbox.knobs.address_not_found = ErrorSpec(400, "coin_address_not_found")
-    assert error_of(await find(hand)) == (400, "coin_address_not_found")
+    assert error_of(await find(client)) == (400, "coin_address_not_found")
 
 
-async def test_a_wallet_that_takes_no_deposits_makes_no_address(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_a_wallet_that_takes_no_deposits_makes_no_address(
+    client: SignedClient, sandbox: Sandbox
+) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = "withdraw_only"
     sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
-    assert error_of(await generate(hand)) == (400, "invalid_parameter")
-    assert error_of(await find(hand)) == (404, "coin_address_not_found")
-    assert (await generate(hand, "BTC", "BTC")).status_code == 200  # it has one already
+    assert error_of(await generate(client)) == (400, "invalid_parameter")
+    assert error_of(await find(client)) == (404, "coin_address_not_found")
+    assert (await generate(client, "BTC", "BTC")).status_code == 200  # it has one already
     sandbox.knobs.deposits_suspended = ErrorSpec(400, "deposit_maintain")
-    assert error_of(await generate(hand)) == (400, "deposit_maintain")
+    assert error_of(await generate(client)) == (400, "deposit_maintain")
     sandbox.knobs.deposits_suspended = None
-    assert (await generate(hand)).status_code == 201
+    assert (await generate(client)).status_code == 201
 
 
-async def test_statuses_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_statuses_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.post_status, sandbox.knobs.address_status = 200, 201
-    assert (await generate(hand)).status_code == 200
-    assert (await generate(hand, "BTC", "BTC")).status_code == 201
+    assert (await generate(client)).status_code == 200
+    assert (await generate(client, "BTC", "BTC")).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -136,19 +134,21 @@ async def test_statuses_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
         ({"currency": "USDT", "net_type": True}, "net_type does not have a valid value"),
     ],
 )
-async def test_malformed_members_are_named(hand: SignedClient, body: dict[str, object], message: str) -> None:
+async def test_malformed_members_are_named(
+    client: SignedClient, body: dict[str, object], message: str
+) -> None:
     text = "&".join(f"{name}={str(value).replace('True', 'true')}" for name, value in body.items())
-    response = await hand.post(GENERATE, body, text=text)
+    response = await client.post(GENERATE, body, text=text)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
 
 
-async def test_both_names_of_a_wallet_have_to_fit(hand: SignedClient) -> None:
-    response = await find(hand, "net_type=TRX")
+async def test_both_names_of_a_wallet_have_to_fit(client: SignedClient) -> None:
+    response = await find(client, "net_type=TRX")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == "currency is missing"
-    assert error_of(await find(hand, "currency=USDT&net_type=BTC")) == (400, "invalid_parameter")
-    assert error_of(await generate(hand, "USDT", "BTC")) == (400, "invalid_parameter")
+    assert error_of(await find(client, "currency=USDT&net_type=BTC")) == (400, "invalid_parameter")
+    assert error_of(await generate(client, "USDT", "BTC")) == (400, "invalid_parameter")
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,12 @@ async def test_both_names_of_a_wallet_have_to_fit(hand: SignedClient) -> None:
 )
 async def test_the_permission_by_knob(
     sandbox: Sandbox,
-    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
     permission: Any,
     other: str,
 ) -> None:
     assert sandbox.knobs.address_permission == "deposit"
     sandbox.knobs.address_permission = permission
-    async with hand_at(sandbox, sandbox.issue_key(permissions=[other])) as hand:
-        assert error_of(await generate(hand)) == (403, "out_of_scope")
-    async with hand_at(sandbox, sandbox.issue_key(permissions=[permission])) as hand:
-        assert (await generate(hand)).status_code == 201
+    async with signed_client(sandbox, sandbox.issue_key(permissions=[other])) as client:
+        assert error_of(await generate(client)) == (403, "out_of_scope")
+    async with signed_client(sandbox, sandbox.issue_key(permissions=[permission])) as client:
+        assert (await generate(client)).status_code == 201

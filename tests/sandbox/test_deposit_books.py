@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Transition, Transitions
 from upbit_async.sandbox.exchange.defaults import default_account, default_wallets
-from upbit_async.sandbox.exchange.deposits import Arrival, DepositRecord
 from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.exchange.exchange import Exchange
 from upbit_async.sandbox.exchange.state import ExchangeState
+from upbit_async.sandbox.exchange.transfers import Arrival, DepositRecord
 
 AMOUNTS = st.decimals(Decimal("0.1"), Decimal(4000), places=6)
 STATES = st.sampled_from(
@@ -33,7 +33,7 @@ PLANS = st.one_of(
     st.builds(Transitions.immediate),
     st.builds(Transitions.after_reads, st.integers(1, 3)),
     st.builds(Transitions.suspected, st.floats(0, 5), each=st.floats(0, 5)),
-    st.builds(Transitions, steps=st.lists(STEPS, max_size=5).map(tuple), first=STATES),
+    st.builds(Transitions, sequence=st.lists(STEPS, max_size=5).map(tuple), first=STATES),
 )
 ACTIONS = st.one_of(
     st.tuples(st.just("arrive"), AMOUNTS, PLANS),

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from answers import assert_like, error_of
+from examples import example
+from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Sandbox, Transition, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
-
-    from tests.sandbox.conftest import ManualClock, SignedClient
     from upbit_async.sandbox import DepositRecord
 
 HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(101, 108)]
@@ -26,8 +24,8 @@ def tether(sandbox: Sandbox, amount: str = "35.5", **options: Any) -> DepositRec
     return sandbox.deposits.arrive("USDT", "TRX", amount, **options)
 
 
-async def look(hand: SignedClient, uuid: str) -> str:
-    state: str = (await hand.get("/v1/deposit", f"uuid={uuid}")).json()["state"]
+async def look(client: SignedClient, uuid: str) -> str:
+    state: str = (await client.get("/v1/deposit", f"uuid={uuid}")).json()["state"]
     return state
 
 
@@ -38,10 +36,8 @@ def without_times(row: dict[str, object]) -> dict[str, object]:
 # -- looking up ------------------------------------------------------------------------------------
 
 
-async def test_there_is_an_old_deposit_in_every_state(
-    hand: SignedClient, example: Callable[[str], Any]
-) -> None:
-    rows = (await hand.get("/v1/deposits", "order_by=asc")).json()
+async def test_there_is_an_old_deposit_in_every_state(client: SignedClient) -> None:
+    rows = (await client.get("/v1/deposits", "order_by=asc")).json()
     assert [row["uuid"] for row in rows] == HISTORY
     assert [row["state"] for row in rows] == [
         "ACCEPTED",
@@ -59,27 +55,27 @@ async def test_there_is_an_old_deposit_in_every_state(
     assert without_times(rows[1]) == without_times(example("deposit_get_travel_rule_suspected"))
 
 
-async def test_old_deposits_leave_the_books_alone(sandbox: Sandbox, watch: ManualClock) -> None:
-    watch.tick(10_000)
+async def test_old_deposits_leave_the_books_alone(sandbox: Sandbox, clock: ManualClock) -> None:
+    clock.tick(10_000)
     assert sandbox.account.balance("SGD").available == 1_000_000
     assert len(sandbox.ledger) == 0
     assert sandbox.deposits[HISTORY[-1]].state == "PROCESSING"
 
 
-async def test_without_an_id_the_latest_deposit_is_told(hand: SignedClient, sandbox: Sandbox) -> None:
-    assert (await hand.get("/v1/deposit")).json()["uuid"] == HISTORY[-1]
-    assert (await hand.get("/v1/deposit", "uuid=&currency=SGD")).json()["uuid"] == HISTORY[0]
+async def test_without_an_id_the_latest_deposit_is_told(client: SignedClient, sandbox: Sandbox) -> None:
+    assert (await client.get("/v1/deposit")).json()["uuid"] == HISTORY[-1]
+    assert (await client.get("/v1/deposit", "uuid=&currency=SGD")).json()["uuid"] == HISTORY[0]
     record = tether(sandbox)
-    assert (await hand.get("/v1/deposit")).json()["uuid"] == record.uuid
+    assert (await client.get("/v1/deposit")).json()["uuid"] == record.uuid
 
 
 @pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
-async def test_an_unknown_deposit_is_not_found(hand: SignedClient, sandbox: Sandbox, query: str) -> None:
-    response = await hand.get("/v1/deposit", query)
+async def test_an_unknown_deposit_is_not_found(client: SignedClient, sandbox: Sandbox, query: str) -> None:
+    response = await client.get("/v1/deposit", query)
     assert error_of(response) == (404, "deposit_not_found")
     assert response.json()["error"]["message"] == "The deposit was not found."
     sandbox.knobs.language = "ko"
-    assert (await hand.get("/v1/deposit", query)).json()["error"][
+    assert (await client.get("/v1/deposit", query)).json()["error"][
         "message"
     ] == "입출금 정보를 찾지 못했습니다."
 
@@ -96,8 +92,8 @@ async def test_an_unknown_deposit_is_not_found(hand: SignedClient, sandbox: Sand
         ("txids[]=BKD-2000-12-29-fakefakefakefakefakefake00&txids[]=unknown", [1]),
     ],
 )
-async def test_listings_filter_page_and_order(hand: SignedClient, query: str, numbers: list[int]) -> None:
-    rows = (await hand.get("/v1/deposits", query)).json()
+async def test_listings_filter_page_and_order(client: SignedClient, query: str, numbers: list[int]) -> None:
+    rows = (await client.get("/v1/deposits", query)).json()
     assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
 
 
@@ -110,43 +106,45 @@ async def test_listings_filter_page_and_order(hand: SignedClient, query: str, nu
         ("&".join(f"txids[]={n}" for n in range(101)), "txids[] does not have a valid value"),
     ],
 )
-async def test_listings_refuse_what_is_not_allowed(hand: SignedClient, query: str, message: str) -> None:
-    response = await hand.get("/v1/deposits", query)
+async def test_listings_refuse_what_is_not_allowed(client: SignedClient, query: str, message: str) -> None:
+    response = await client.get("/v1/deposits", query)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
 
 
-async def test_a_withdrawals_id_is_no_cursor_among_deposits(hand: SignedClient) -> None:
-    response = await hand.get("/v1/deposits", "to=00000000-0000-4000-8000-000000000001")
+async def test_a_withdrawals_id_is_no_cursor_among_deposits(client: SignedClient) -> None:
+    response = await client.get("/v1/deposits", "to=00000000-0000-4000-8000-000000000001")
     assert error_of(response) == (400, "invalid_parameter")
 
 
-async def test_several_deposits_may_have_one_txid(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_several_deposits_may_have_one_txid(client: SignedClient, sandbox: Sandbox) -> None:
     first, second = tether(sandbox, "1", txid="shared"), tether(sandbox, "2", txid="shared")
-    assert (await hand.get("/v1/deposit", "txid=shared")).json()["uuid"] == second.uuid
-    rows = (await hand.get("/v1/deposits", "txids[]=shared")).json()
+    assert (await client.get("/v1/deposit", "txid=shared")).json()["uuid"] == second.uuid
+    rows = (await client.get("/v1/deposits", "txids[]=shared")).json()
     assert [row["uuid"] for row in rows] == [second.uuid, first.uuid]
 
 
-async def test_a_new_deposit_may_show_late(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
+async def test_a_new_deposit_may_show_late(
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
+) -> None:
     sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
     uuid = tether(sandbox).uuid
-    assert error_of(await hand.get("/v1/deposit", f"uuid={uuid}")) == (404, "deposit_not_found")
-    watch.tick(1)
-    assert (await hand.get("/v1/deposit", f"uuid={uuid}")).status_code == 200
-    assert (await hand.get("/v1/deposits", f"uuids[]={uuid}")).json() == []
-    watch.tick(1)
-    assert len((await hand.get("/v1/deposits", f"uuids[]={uuid}")).json()) == 1
+    assert error_of(await client.get("/v1/deposit", f"uuid={uuid}")) == (404, "deposit_not_found")
+    clock.tick(1)
+    assert (await client.get("/v1/deposit", f"uuid={uuid}")).status_code == 200
+    assert (await client.get("/v1/deposits", f"uuids[]={uuid}")).json() == []
+    clock.tick(1)
+    assert len((await client.get("/v1/deposits", f"uuids[]={uuid}")).json()) == 1
 
 
 # -- arriving --------------------------------------------------------------------------------------
 
 
 async def test_a_deposit_is_credited_after_three_seconds(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     record = tether(sandbox)
-    told = (await hand.get("/v1/deposit", f"uuid={record.uuid}")).json()
+    told = (await client.get("/v1/deposit", f"uuid={record.uuid}")).json()
     assert_like(told, example("deposit_get"))
     assert (told["state"], told["amount"], told["fee"], told["done_at"]) == (
         "PROCESSING",
@@ -156,38 +154,38 @@ async def test_a_deposit_is_credited_after_three_seconds(
     )
     assert (told["txid"], told["created_at"]) == (record.txid, "2026-11-20T12:00:00")
     assert sandbox.account.balance("USDT").available == 10_000
-    watch.tick(3)
-    told = (await hand.get("/v1/deposit", f"txid={record.txid}")).json()
+    clock.tick(3)
+    told = (await client.get("/v1/deposit", f"txid={record.txid}")).json()
     assert (told["state"], told["done_at"]) == ("ACCEPTED", "2026-11-20T12:00:03")
     assert sandbox.account.balance("USDT").available == Decimal("10035.5")
     (entry,) = sandbox.ledger
-    assert (entry.kind, entry.uuid, entry.at) == ("credited", record.uuid, watch.now)
+    assert (entry.kind, entry.uuid, entry.at) == ("credited", record.uuid, clock.now)
     assert (entry.amount, entry.fee, entry.total) == (Decimal("35.5"), Decimal(0), Decimal("35.5"))
     assert sandbox.ledger.credited == (entry,)
     assert sandbox.ledger.moved("USDT") == 0
 
 
-async def test_fiat_comes_from_a_bank(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
+async def test_fiat_comes_from_a_bank(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
     record = sandbox.deposits.arrive("SGD", None, 250)
-    told = (await hand.get("/v1/deposit", "currency=SGD")).json()
+    told = (await client.get("/v1/deposit", "currency=SGD")).json()
     assert (told["uuid"], told["net_type"], told["amount"]) == (record.uuid, None, "250.0")
     assert told["txid"].startswith("BKD-2026-11-20-")
     assert len(told["txid"]) == len("BKD-2000-12-29-fakefakefakefakefakefake00")
-    watch.tick(3)
+    clock.tick(3)
     assert sandbox.account.balance("SGD").available == 1_000_250
     assert sandbox.ledger.credited[0].net_type is None
 
 
-async def test_amounts_as_they_were_sent_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_amounts_as_they_were_sent_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.amounts = "as sent"
     tether(sandbox, "100")
-    assert (await hand.get("/v1/deposit")).json()["amount"] == "100"
+    assert (await client.get("/v1/deposit")).json()["amount"] == "100"
 
 
-async def test_an_amount_is_told_without_an_exponent(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_an_amount_is_told_without_an_exponent(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.amounts = "as sent"
     sandbox.deposits.arrive("BTC", "BTC", Decimal("1E-8"), transaction_type="internal")
-    told = (await hand.get("/v1/deposit")).json()
+    told = (await client.get("/v1/deposit")).json()
     assert (told["amount"], told["transaction_type"]) == ("0.00000001", "internal")
 
 
@@ -203,10 +201,10 @@ def test_nothing_arrives_on_a_network_that_is_not_listed(sandbox: Sandbox) -> No
         sandbox.deposits.arrive("USDT", "TRC20", 1)
 
 
-async def test_too_little_is_never_credited(sandbox: Sandbox, watch: ManualClock) -> None:
+async def test_too_little_is_never_credited(sandbox: Sandbox, clock: ManualClock) -> None:
     sandbox.wallets["USDT", "TRX"].minimum_deposit = Decimal(5)
     little, enough = tether(sandbox, "4.99", transitions=Transitions.immediate()), tether(sandbox, "5")
-    watch.tick(10_000)
+    clock.tick(10_000)
     assert (sandbox.deposits[little.uuid].state, sandbox.deposits[enough.uuid].state) == (
         "PROCESSING",
         "ACCEPTED",
@@ -218,50 +216,50 @@ async def test_too_little_is_never_credited(sandbox: Sandbox, watch: ManualClock
 
 
 @pytest.mark.parametrize("end", ["ACCEPTED", "CANCELLED", "REJECTED", "REFUNDED"])
-async def test_at_once(hand: SignedClient, sandbox: Sandbox, end: str) -> None:
+async def test_at_once(client: SignedClient, sandbox: Sandbox, end: str) -> None:
     uuid = tether(sandbox, transitions=Transitions.immediate(end)).uuid
-    assert await look(hand, uuid) == end
+    assert await look(client, uuid) == end
     assert sandbox.deposits[uuid].done_at is not None
     assert len(sandbox.ledger.credited) == (end == "ACCEPTED")
 
 
-async def test_after_looks_alone_or_in_a_list(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_after_looks_alone_or_in_a_list(client: SignedClient, sandbox: Sandbox) -> None:
     uuid = tether(sandbox, transitions=Transitions.after_reads(3)).uuid
-    await hand.get("/v1/deposits", f"uuids[]={uuid}")
-    await hand.get("/v1/deposits", f"uuids[]={HISTORY[0]}")
-    assert [await look(hand, uuid) for _ in range(3)] == ["PROCESSING", "PROCESSING", "ACCEPTED"]
+    await client.get("/v1/deposits", f"uuids[]={uuid}")
+    await client.get("/v1/deposits", f"uuids[]={HISTORY[0]}")
+    assert [await look(client, uuid) for _ in range(3)] == ["PROCESSING", "PROCESSING", "ACCEPTED"]
 
 
-async def test_by_hand(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
+async def test_by_hand(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
     uuid = tether(sandbox, transitions=Transitions.manual()).uuid
-    watch.tick(10_000)
-    assert await look(hand, uuid) == "PROCESSING"
+    clock.tick(10_000)
+    assert await look(client, uuid) == "PROCESSING"
     assert sandbox.deposits.set_state(uuid, "ACCEPTED").credited
-    assert await look(hand, uuid) == "ACCEPTED"
+    assert await look(client, uuid) == "ACCEPTED"
     assert sandbox.account.balance("USDT").available == Decimal("10035.5")
 
 
 async def test_a_path_may_be_as_strange_as_one_likes(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     path = ("WARNING", "ACCEPTED", "PROCESSING", "ACCEPTED", "REFUNDING", "REFUNDED")
     uuid = tether(sandbox, transitions=Transitions.after_seconds(1, states=path)).uuid
     states: list[str] = []
     for _ in path:
-        watch.tick(1)
-        states.append(await look(hand, uuid))
+        clock.tick(1)
+        states.append(await look(client, uuid))
     assert tuple(states) == path
     assert len(sandbox.ledger.credited) == 1
 
 
 async def test_deposits_and_withdrawals_come_due_in_one_order(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(2)
-    await hand.withdraw()
+    await client.withdraw()
     tether(sandbox, transitions=Transitions.after_seconds(3))
     tether(sandbox, transitions=Transitions.after_seconds(5))
-    watch.tick(10)
+    clock.tick(10)
     assert [entry.kind for entry in sandbox.ledger] == ["created", "credited", "settled", "credited"]
     assert [entry.kind for entry in sandbox.ledger.settled + sandbox.ledger.created] == ["settled", "created"]
 
@@ -270,9 +268,9 @@ async def test_deposits_and_withdrawals_come_due_in_one_order(
     ("transitions", "state"), [(Transitions.manual(), "PROCESSING"), (Transitions.immediate(), "ACCEPTED")]
 )
 def test_transitions_without_states_are_for_both_kinds(
-    watch: ManualClock, transitions: Transitions, state: str
+    clock: ManualClock, transitions: Transitions, state: str
 ) -> None:
-    sandbox = Sandbox("sg", clock=watch, seed=1, transitions=transitions)
+    sandbox = Sandbox("sg", clock=clock, seed=1, transitions=transitions)
     assert sandbox.withdrawals.transitions == sandbox.deposits.transitions == transitions
     assert sandbox.deposits[tether(sandbox).uuid].state == state
 
@@ -283,41 +281,41 @@ def test_transitions_without_states_are_for_both_kinds(
         Transitions.immediate("DONE"),
         Transitions.after_seconds(1, states=("FAILED",)),
         Transitions.manual(first="WAITING"),
-        Transitions(steps=(Transition("DONE"),)),
+        Transitions(sequence=(Transition("DONE"),)),
     ],
 )
-def test_transitions_with_states_are_for_withdrawals_only(watch: ManualClock, plan: Transitions) -> None:
-    sandbox = Sandbox("sg", clock=watch, seed=1, transitions=plan)
+def test_transitions_with_states_are_for_withdrawals_only(clock: ManualClock, plan: Transitions) -> None:
+    sandbox = Sandbox("sg", clock=clock, seed=1, transitions=plan)
     assert sandbox.withdrawals.transitions == plan
     uuid = tether(sandbox).uuid
-    watch.tick(2)
+    clock.tick(2)
     assert sandbox.deposits[uuid].state == "PROCESSING"
-    watch.tick(1)
+    clock.tick(1)
     assert sandbox.deposits[uuid].state == "ACCEPTED"
 
 
-async def test_deposits_have_transitions_of_their_own(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_deposits_have_transitions_of_their_own(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.deposits.transitions = Transitions.immediate()
     assert sandbox.deposits[tether(sandbox).uuid].state == "ACCEPTED"
     assert sandbox.deposits[tether(sandbox, transitions=Transitions.manual()).uuid].state == "PROCESSING"
-    withdrawal = (await hand.withdraw()).json()["uuid"]
+    withdrawal = (await client.withdraw()).json()["uuid"]
     assert sandbox.withdrawals[withdrawal].state == "WAITING"
 
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_an_end_time_while_suspected_by_knob(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, *, told: bool
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock, *, told: bool
 ) -> None:
     sandbox.knobs.suspected_done_at = told
     uuid = tether(sandbox, transitions=Transitions.suspected(after=60)).uuid
-    assert await look(hand, uuid) == "PROCESSING"
-    watch.tick(60)
-    row = (await hand.get("/v1/deposit", f"uuid={uuid}")).json()
+    assert await look(client, uuid) == "PROCESSING"
+    clock.tick(60)
+    row = (await client.get("/v1/deposit", f"uuid={uuid}")).json()
     assert row["state"] == "TRAVEL_RULE_SUSPECTED"
     assert row["done_at"] == ("2026-11-20T12:01:00" if told else None)
-    watch.tick(10_000)
-    assert await look(hand, uuid) == "TRAVEL_RULE_SUSPECTED"
+    clock.tick(10_000)
+    assert await look(client, uuid) == "TRAVEL_RULE_SUSPECTED"
     assert sandbox.deposits.set_state(uuid, "REFUNDING").done_at is None
     assert len(sandbox.ledger) == 0
 
@@ -336,11 +334,9 @@ async def test_records_can_be_kept_as_they_were(sandbox: Sandbox) -> None:
 # -- what a deposit needs --------------------------------------------------------------------------
 
 
-async def test_the_chance_looks_like_the_example(
-    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
-) -> None:
+async def test_the_chance_looks_like_the_example(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
-    answer = (await hand.get("/v1/deposits/chance/coin", "currency=BTC&net_type=BTC")).json()
+    answer = (await client.get("/v1/deposits/chance/coin", "currency=BTC&net_type=BTC")).json()
     assert answer == {**example("deposits_chance_coin_get"), "minimum_deposit_amount": "0.0"}
 
 
@@ -349,32 +345,30 @@ async def test_the_chance_looks_like_the_example(
     [("working", True), ("deposit_only", True), ("withdraw_only", False), ("some_new_state", False)],
 )
 async def test_the_chance_tells_whether_the_wallet_takes_deposits(
-    hand: SignedClient, sandbox: Sandbox, state: str, *, possible: bool
+    client: SignedClient, sandbox: Sandbox, state: str, *, possible: bool
 ) -> None:
     wallet = sandbox.wallets["USDT", "TRX"]
     wallet.wallet_state, wallet.minimum_deposit, wallet.confirmations = state, Decimal("2.5"), 19
-    answer = (await hand.get("/v1/deposits/chance/coin", "currency=USDT&net_type=TRX")).json()
+    answer = (await client.get("/v1/deposits/chance/coin", "currency=USDT&net_type=TRX")).json()
     assert answer["is_deposit_possible"] is possible
     assert bool(answer["deposit_impossible_reason"]) is not possible
     assert answer["minimum_deposit_amount"] == "2.5"
     assert (answer["minimum_deposit_confirmations"], answer["decimal_precision"]) == (19, 6)
 
 
-async def test_the_chance_needs_both_names_of_a_wallet(hand: SignedClient) -> None:
-    response = await hand.get("/v1/deposits/chance/coin", "currency=")
+async def test_the_chance_needs_both_names_of_a_wallet(client: SignedClient) -> None:
+    response = await client.get("/v1/deposits/chance/coin", "currency=")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
-    response = await hand.get("/v1/deposits/chance/coin", "currency=BTC&net_type=ETH")
+    response = await client.get("/v1/deposits/chance/coin", "currency=BTC&net_type=ETH")
     assert error_of(response) == (400, "invalid_parameter")
 
 
 @pytest.mark.parametrize("region", Region)
-async def test_every_region_has_deposits_of_its_fiat(
-    region: Region, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
+async def test_every_region_has_deposits_of_its_fiat(region: Region) -> None:
     sandbox = Sandbox(region, knobs=Knobs(nulls="dropped"))
-    async with hand_at(sandbox) as hand:
-        told = (await hand.get("/v1/deposit", f"currency={region.fiat}")).json()
+    async with signed_client(sandbox) as client:
+        told = (await client.get("/v1/deposit", f"currency={region.fiat}")).json()
     assert told["uuid"] == HISTORY[0]
     assert "net_type" not in told
 
@@ -388,7 +382,7 @@ async def test_finer_decimals_than_the_wallet_has_are_cut_off(sandbox: Sandbox) 
 
 
 async def test_what_is_too_little_is_not_credited_even_if_its_sender_is_verified(
-    sandbox: Sandbox, hand: SignedClient, watch: ManualClock
+    sandbox: Sandbox, client: SignedClient, clock: ManualClock
 ) -> None:
     sandbox.wallets["USDT", "TRX"].minimum_deposit = Decimal(5)
     before = sandbox.account.balance("USDT").available
@@ -396,8 +390,8 @@ async def test_what_is_too_little_is_not_credited_even_if_its_sender_is_verified
     sandbox.deposits.set_state(made.uuid, "TRAVEL_RULE_SUSPECTED")
     vasp = next(vasp for vasp in sandbox.vasps if vasp.vasp_name == "Example Exchange A")
     members = {"deposit_uuid": made.uuid, "vasp_uuid": vasp.vasp_uuid}
-    await hand.post("/v1/travel_rule/deposit/uuid", members)
-    watch.tick(60)
+    await client.post("/v1/travel_rule/deposit/uuid", members)
+    clock.tick(60)
     assert sandbox.account.balance("USDT").available == before
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,16 +10,16 @@ import attrs
 import httpx
 import pytest
 from answers import error_of
+from signed_client import SignedClient, signed_client
 
 from upbit_async.credentials import Credentials
 from upbit_async.sandbox import Fault, Sandbox
 from upbit_async.sandbox.messages import SandboxResponse
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import SignedClient
+    from collections.abc import AsyncGenerator
 
 COIN = "/v1/withdraws/coin"
-Door = Callable[[Sandbox], AbstractAsyncContextManager["SignedClient"]]
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
@@ -37,18 +35,14 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture(params=["in process", "on a socket"])
-def door(request: pytest.FixtureRequest, hand_at: Callable[..., Any]) -> Door:
-    @asynccontextmanager
-    async def on_a_socket(sandbox: Sandbox) -> AsyncGenerator[SignedClient]:
-        async with (
-            sandbox.serve() as url,
-            hand_at(sandbox) as hand,
-            httpx.AsyncClient(base_url=url) as http,
-        ):
-            hand.http = http
-            yield hand
-
-    return hand_at if request.param == "in process" else on_a_socket
+async def client(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncGenerator[SignedClient]:
+    """A client of the sandbox through each adapter."""
+    async with signed_client(sandbox) as client:
+        if request.param == "in process":
+            yield client
+            return
+        async with sandbox.serve() as url, httpx.AsyncClient(base_url=url) as client.http:
+            yield client
 
 
 @pytest.mark.parametrize(
@@ -61,47 +55,43 @@ def door(request: pytest.FixtureRequest, hand_at: Callable[..., Any]) -> Door:
     ],
 )
 async def test_an_answer_can_be_lost(
-    sandbox: Sandbox, door: Door, how: Any, error: type[httpx.HTTPError]
+    sandbox: Sandbox, client: SignedClient, how: Any, error: type[httpx.HTTPError]
 ) -> None:
     fault = Fault.lose_answer("POST", COIN, how=how)
     sandbox.faults.add(fault)
-    async with door(sandbox) as hand:
-        hand.http.timeout = httpx.Timeout(5, read=0.2)
-        assert (await hand.get("/v1/accounts")).status_code == 200
-        assert list(sandbox.faults.unused) == [fault]
-        with pytest.raises(error):
-            await hand.withdraw()
-        assert not sandbox.faults.unused
-        assert len(sandbox.ledger.created) == 1
-        assert sandbox.requests[-1].status == (201 if how == "cut" else None)
-        assert (await hand.withdraw()).status_code == 201
+    client.http.timeout = httpx.Timeout(5, read=0.2)
+    assert (await client.get("/v1/accounts")).status_code == 200
+    assert list(sandbox.faults.unused) == [fault]
+    with pytest.raises(error):
+        await client.withdraw()
+    assert not sandbox.faults.unused
+    assert len(sandbox.ledger.created) == 1
+    assert sandbox.requests[-1].status == (201 if how == "cut" else None)
+    assert (await client.withdraw()).status_code == 201
     assert len(sandbox.requests.of("POST")) == 2
 
 
-async def test_an_empty_body_can_be_cut_too(sandbox: Sandbox, door: Door) -> None:
+async def test_an_empty_body_can_be_cut_too(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault(ending="cut", rewrite=lambda answer: SandboxResponse(answer.status)))
-    async with door(sandbox) as hand:
-        with pytest.raises(httpx.RemoteProtocolError):
-            await hand.get("/v1/accounts")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await client.get("/v1/accounts")
 
 
-async def test_a_connection_can_be_reset_before_any_work(sandbox: Sandbox, door: Door) -> None:
+async def test_a_connection_can_be_reset_before_any_work(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.reset_before("POST"))
-    async with door(sandbox) as hand:
-        with pytest.raises(httpx.ReadError):
-            await hand.withdraw(nonce="n")
-        assert len(sandbox.ledger) == 0
-        assert (await hand.withdraw(nonce="n")).status_code == 201
+    with pytest.raises(httpx.ReadError):
+        await client.withdraw(nonce="n")
+    assert len(sandbox.ledger) == 0
+    assert (await client.withdraw(nonce="n")).status_code == 201
 
 
 @pytest.mark.parametrize(("before", "created"), [(True, 0), (False, 1)])
 @pytest.mark.parametrize("status", [302, 408, 409, 418, 429, 500, 502, 503, 504])
 async def test_any_status_can_come_back(
-    sandbox: Sandbox, door: Door, status: int, *, before: bool, created: int
+    sandbox: Sandbox, client: SignedClient, status: int, *, before: bool, created: int
 ) -> None:
     sandbox.faults.add(Fault.status(status, "POST", COIN, before=before, headers={"Retry-After": "7"}))
-    async with door(sandbox) as hand:
-        response = await hand.withdraw()
+    response = await client.withdraw()
     assert response.status_code == status
     assert set(response.json()["error"]) == {"name", "message"}
     assert response.headers["Retry-After"] == "7"
@@ -112,17 +102,17 @@ async def test_any_status_can_come_back(
 @pytest.mark.parametrize(
     ("body", "told"), [("html", b"<!doctype html>"), ("empty", b""), (b"<?xml?>", b"<?xml?>")]
 )
-async def test_a_status_comes_with_any_body(sandbox: Sandbox, door: Door, body: Any, told: bytes) -> None:
+async def test_a_status_comes_with_any_body(
+    sandbox: Sandbox, client: SignedClient, body: Any, told: bytes
+) -> None:
     sandbox.faults.add(Fault.status(503, body=body))
-    async with door(sandbox) as hand:
-        response = await hand.get("/v1/accounts")
+    response = await client.get("/v1/accounts")
     assert response.content[: max(len(told), 1)] == told
 
 
-async def test_a_status_comes_with_any_name(sandbox: Sandbox, door: Door) -> None:
+async def test_a_status_comes_with_any_name(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.status(400, name="thirdparty_agreement_required"))
-    async with door(sandbox) as hand:
-        error = (await hand.get("/v1/accounts")).json()["error"]
+    error = (await client.get("/v1/accounts")).json()["error"]
     assert error == {"name": "thirdparty_agreement_required", "message": "Thirdparty agreement required."}
 
 
@@ -136,63 +126,61 @@ async def test_a_status_comes_with_any_name(sandbox: Sandbox, door: Door) -> Non
         (b"\xff\xfe", b"\xff\xfe"),
     ],
 )
-async def test_the_body_can_be_garbage(sandbox: Sandbox, door: Door, body: Any, told: bytes) -> None:
+async def test_the_body_can_be_garbage(
+    sandbox: Sandbox, client: SignedClient, body: Any, told: bytes
+) -> None:
     sandbox.faults.add(Fault.garbage("POST", COIN, body=body))
-    async with door(sandbox) as hand:
-        response = await hand.withdraw()
+    response = await client.withdraw()
     assert response.status_code == 201
     assert response.content[: max(len(told), 1)] == told
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_the_body_can_be_huge(sandbox: Sandbox, door: Door) -> None:
+async def test_the_body_can_be_huge(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.garbage(body="huge"))
-    async with door(sandbox) as hand:
-        response = await hand.get("/v1/accounts")
+    response = await client.get("/v1/accounts")
     assert len(response.content) > 2**25
 
 
-async def test_the_body_can_be_compressed(sandbox: Sandbox, door: Door) -> None:
+async def test_the_body_can_be_compressed(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.garbage(body="gzip"))
-    async with door(sandbox) as hand:
-        headers = {"Authorization": f"Bearer {hand.token()}"}
-        async with hand.http.stream("GET", "/v1/status/wallet", headers=headers) as response:
-            raw = b"".join([part async for part in response.aiter_raw()])
+    headers = {"Authorization": f"Bearer {client.token()}"}
+    async with client.http.stream("GET", "/v1/status/wallet", headers=headers) as response:
+        raw = b"".join([part async for part in response.aiter_raw()])
     assert response.headers["Content-Encoding"] == "gzip"
     assert b"wallet_state" in gzip.decompress(raw)
 
 
-async def test_an_answer_can_be_late(sandbox: Sandbox, door: Door) -> None:
+async def test_an_answer_can_be_late(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.slow(0.05), Fault.slow(60))
-    async with door(sandbox) as hand:
-        assert (await hand.get("/v1/accounts")).status_code == 200
-        hand.http.timeout = httpx.Timeout(5, read=0.05)
-        with pytest.raises(httpx.ReadTimeout):
-            await hand.withdraw()
+    assert (await client.get("/v1/accounts")).status_code == 200
+    client.http.timeout = httpx.Timeout(5, read=0.05)
+    with pytest.raises(httpx.ReadTimeout):
+        await client.withdraw()
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_caller_may_leave_but_the_work_is_done(sandbox: Sandbox, door: Door) -> None:
+async def test_a_caller_may_leave_but_the_work_is_done(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.lose_answer("POST", how="hang"))
-    async with door(sandbox) as hand:
-        hand.http.timeout = httpx.Timeout(None)
-        with anyio.move_on_after(0.2):
-            await hand.withdraw()
-        assert len(sandbox.ledger.created) == 1
+    client.http.timeout = httpx.Timeout(None)
+    with anyio.move_on_after(0.2):
+        await client.withdraw()
+    assert len(sandbox.ledger.created) == 1
 
 
-async def test_faults_strike_those_they_name_as_often_as_they_say(sandbox: Sandbox, door: Door) -> None:
+async def test_faults_strike_those_they_name_as_often_as_they_say(
+    sandbox: Sandbox, client: SignedClient
+) -> None:
     endless = Fault.status(500, path="/v1/withdraw", times=None)
     late = Fault.status(503, "GET", times=2, skip=1)
     sandbox.faults.add(endless, late)
     assert list(sandbox.faults.unused) == [endless, late]
-    async with door(sandbox) as hand:
-        statuses = [(await hand.get("/v1/accounts")).status_code for _ in range(4)]
-        assert statuses == [200, 503, 503, 200]
-        assert [(await hand.get("/v1/withdraw")).status_code for _ in range(3)] == [500] * 3
-        assert not sandbox.faults.unused
-        sandbox.faults.clear()
-        assert (await hand.get("/v1/withdraw")).status_code == 200
+    statuses = [(await client.get("/v1/accounts")).status_code for _ in range(4)]
+    assert statuses == [200, 503, 503, 200]
+    assert [(await client.get("/v1/withdraw")).status_code for _ in range(3)] == [500] * 3
+    assert not sandbox.faults.unused
+    sandbox.faults.clear()
+    assert (await client.get("/v1/withdraw")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -206,40 +194,37 @@ async def test_faults_strike_those_they_name_as_often_as_they_say(sandbox: Sandb
 )
 @pytest.mark.parametrize("path", [None, COIN])
 async def test_a_request_without_a_valid_signature_uses_up_no_fault(
-    sandbox: Sandbox, door: Door, key: str, name: str, path: str | None
+    sandbox: Sandbox, client: SignedClient, key: str, name: str, path: str | None
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("POST", path), Fault.reset_before("POST", path, times=2))
     credentials = {
         "unknown": Credentials("x" * 40, "y" * 40),
         "forged": Credentials(sandbox.credentials.access_key, "y" * 40),
     }
-    async with door(sandbox) as hand:
-        headers: dict[str, dict[str, str]] = {"none": {}, "unreadable": {"Authorization": "Bearer a.b.c"}}
-        for _ in range(4):
-            if key in headers:
-                response = await hand.http.post(COIN, headers=headers[key])
-            else:
-                response = await attrs.evolve(hand, credentials=credentials[key]).withdraw()
-            assert error_of(response) == (401, name)
-        assert [fault.before for fault in sandbox.faults.unused] == [False, True]
-        with pytest.raises(httpx.ReadError):
-            await hand.withdraw()
-        assert [fault.before for fault in sandbox.faults.unused] == [True]
-        assert len(sandbox.ledger.created) == 1
+    headers: dict[str, dict[str, str]] = {"none": {}, "unreadable": {"Authorization": "Bearer a.b.c"}}
+    for _ in range(4):
+        if key in headers:
+            response = await client.http.post(COIN, headers=headers[key])
+        else:
+            response = await attrs.evolve(client, credentials=credentials[key]).withdraw()
+        assert error_of(response) == (401, name)
+    assert [fault.before for fault in sandbox.faults.unused] == [False, True]
+    with pytest.raises(httpx.ReadError):
+        await client.withdraw()
+    assert [fault.before for fault in sandbox.faults.unused] == [True]
+    assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_public_path_needs_no_signature_for_a_fault(sandbox: Sandbox, door: Door) -> None:
+async def test_a_public_path_needs_no_signature_for_a_fault(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.status(503, "GET", "/v1/market/all"))
-    async with door(sandbox) as hand:
-        assert [(await hand.http.get("/v1/market/all")).status_code for _ in range(2)] == [503, 200]
+    assert [(await client.http.get("/v1/market/all")).status_code for _ in range(2)] == [503, 200]
 
 
-async def test_a_fault_may_strike_anyone(sandbox: Sandbox, door: Door) -> None:
+async def test_a_fault_may_strike_anyone(sandbox: Sandbox, client: SignedClient) -> None:
     outage = Fault.status(503, times=None)
     sandbox.faults.add(attrs.evolve(outage, unauthenticated=True))
-    async with door(sandbox) as hand:
-        assert (await hand.http.get("/v1/nothing")).status_code == 503
-        assert (await hand.get("/v1/accounts")).status_code == 503
+    assert (await client.http.get("/v1/nothing")).status_code == 503
+    assert (await client.get("/v1/accounts")).status_code == 503
 
 
 async def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
@@ -255,11 +240,10 @@ async def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 async def test_a_status_without_a_body_has_none(
-    sandbox: Sandbox, door: Door, status: int, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, client: SignedClient, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.faults.add(Fault.status(status))
-    async with door(sandbox) as hand:
-        response = await hand.get("/v1/accounts")
+    response = await client.get("/v1/accounts")
     assert (response.status_code, response.content) == (status, b"")
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
@@ -279,10 +263,9 @@ def test_a_header_that_http_can_not_carry_is_refused(name: str, value: str) -> N
         Fault.status(429, headers={name: value})
 
 
-async def test_half_a_character_can_be_sent(sandbox: Sandbox, door: Door) -> None:
+async def test_half_a_character_can_be_sent(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.status(400, name="\ud800"))
     sandbox.knobs.unit_currency = "\ud800"
-    async with door(sandbox) as hand:
-        assert error_of(await hand.get("/v1/accounts")) == (400, "\ud800")
-        rows = (await hand.get("/v1/accounts")).json()
+    assert error_of(await client.get("/v1/accounts")) == (400, "\ud800")
+    rows = (await client.get("/v1/accounts")).json()
     assert {row["unit_currency"] for row in rows} == {"\ud800"}

@@ -1,4 +1,4 @@
-"""What is checked before a route, against the documents' vectors and by hand-made tokens."""
+"""What is checked before a route, against the documents' vectors and by client-made tokens."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import base64
 import hashlib
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlencode
 
 import httpx
 import pytest
 from answers import error_of
+from examples import example
+from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.credentials import Credentials
 from upbit_async.sandbox import ErrorSpec, Knobs, Sandbox
@@ -19,12 +21,6 @@ from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.guard.query_hash import check_query_hash
 from upbit_async.sandbox.guard.token import Token
 from upbit_async.sandbox.messages import SandboxRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
-
-    from tests.sandbox.conftest import ManualClock, SignedClient
 
 COIN = "/v1/withdraws/coin"
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -42,7 +38,7 @@ def request_of(vector: dict[str, Any]) -> SandboxRequest:
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
-def test_the_published_recipe_is_accepted(example: Callable[[str], Any], algorithm: str) -> None:
+def test_the_published_recipe_is_accepted(algorithm: str) -> None:
     document = example("auth_vectors")
     assert len(document["vectors"]) == 9
     for vector in document["vectors"]:
@@ -53,7 +49,7 @@ def test_the_published_recipe_is_accepted(example: Callable[[str], Any], algorit
         check_query_hash(request_of(vector), token, Knobs())
 
 
-def test_a_vector_fits_no_other_request(example: Callable[[str], Any]) -> None:
+def test_a_vector_fits_no_other_request() -> None:
     vectors = example("auth_vectors")["vectors"]
     for vector in vectors:
         for other in vectors:
@@ -63,7 +59,7 @@ def test_a_vector_fits_no_other_request(example: Callable[[str], Any]) -> None:
                 check_query_hash(request_of(other), Token.read(vector["HS256"]["token"]), Knobs())
 
 
-async def test_a_vector_opens_the_door_once(example: Callable[[str], Any]) -> None:
+async def test_a_vector_opens_the_door_once() -> None:
     document = example("auth_vectors")
     sandbox = Sandbox("sg", credentials=Credentials(document["access_key"], document["secret_key"]))
     headers = {"Authorization": f"Bearer {document['vectors'][3]['HS512']['token']}"}
@@ -101,42 +97,44 @@ async def test_a_request_needs_a_readable_token(
 
 
 @pytest.mark.parametrize("nonce", [True, "", None, 1.5])
-async def test_a_token_needs_a_nonce(hand: SignedClient, nonce: object) -> None:
-    assert error_of(await hand.get("/v1/accounts", claims={"nonce": nonce})) == (401, "jwt_verification")
+async def test_a_token_needs_a_nonce(client: SignedClient, nonce: object) -> None:
+    assert error_of(await client.get("/v1/accounts", claims={"nonce": nonce})) == (401, "jwt_verification")
 
 
-async def test_a_nonce_may_be_a_number(hand: SignedClient, sandbox: Sandbox) -> None:
-    assert (await hand.get("/v1/accounts", claims={"nonce": 1763640000000})).status_code == 200
+async def test_a_nonce_may_be_a_number(client: SignedClient, sandbox: Sandbox) -> None:
+    assert (await client.get("/v1/accounts", claims={"nonce": 1763640000000})).status_code == 200
     assert sandbox.requests[0].nonce == "1763640000000"
 
 
-async def test_a_wrong_signature_is_refused(hand: SignedClient, sandbox: Sandbox) -> None:
-    hand.credentials = Credentials(sandbox.credentials.access_key, "x" * 40)
-    assert error_of(await hand.get("/v1/accounts")) == (401, "jwt_verification")
+async def test_a_wrong_signature_is_refused(client: SignedClient, sandbox: Sandbox) -> None:
+    client.credentials = Credentials(sandbox.credentials.access_key, "x" * 40)
+    assert error_of(await client.get("/v1/accounts")) == (401, "jwt_verification")
 
 
-async def test_an_unknown_key_is_refused(hand: SignedClient) -> None:
-    hand.credentials = Credentials("unknown", "x" * 40)
-    assert error_of(await hand.get("/v1/accounts")) == (401, "invalid_access_key")
+async def test_an_unknown_key_is_refused(client: SignedClient) -> None:
+    client.credentials = Credentials("unknown", "x" * 40)
+    assert error_of(await client.get("/v1/accounts")) == (401, "invalid_access_key")
 
 
-async def test_the_algorithm_is_the_headers(hand: SignedClient, sandbox: Sandbox) -> None:
-    assert (await hand.get("/v1/accounts", algorithm="HS512")).status_code == 200
-    assert error_of(await hand.get("/v1/accounts", algorithm="HS384")) == (401, "jwt_verification")
+async def test_the_algorithm_is_the_headers(client: SignedClient, sandbox: Sandbox) -> None:
+    assert (await client.get("/v1/accounts", algorithm="HS512")).status_code == 200
+    assert error_of(await client.get("/v1/accounts", algorithm="HS384")) == (401, "jwt_verification")
     sandbox.knobs.algorithms = frozenset({"HS384", "none"})
-    assert (await hand.get("/v1/accounts", algorithm="HS384")).status_code == 200
-    assert error_of(await hand.get("/v1/accounts", algorithm="HS512")) == (401, "jwt_verification")
-    _, payload, _ = hand.token().split(".")
+    assert (await client.get("/v1/accounts", algorithm="HS384")).status_code == 200
+    assert error_of(await client.get("/v1/accounts", algorithm="HS512")) == (401, "jwt_verification")
+    _, payload, _ = client.token().split(".")
     unsigned = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
-    response = await hand.http.get("/v1/accounts", headers={"Authorization": f"Bearer {unsigned}.{payload}."})
+    response = await client.http.get(
+        "/v1/accounts", headers={"Authorization": f"Bearer {unsigned}.{payload}."}
+    )
     assert error_of(response) == (401, "jwt_verification")
 
 
-async def test_a_token_that_was_tampered_with_is_refused(hand: SignedClient) -> None:
-    header, payload, signature = hand.token().split(".")
+async def test_a_token_that_was_tampered_with_is_refused(client: SignedClient) -> None:
+    header, payload, signature = client.token().split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     forged = base64.urlsafe_b64encode(json.dumps(claims | {"nonce": "x"}).encode()).decode().rstrip("=")
-    response = await hand.http.get(
+    response = await client.http.get(
         "/v1/accounts", headers={"Authorization": f"Bearer {header}.{forged}.{signature}"}
     )
     assert error_of(response) == (401, "jwt_verification")
@@ -145,24 +143,20 @@ async def test_a_token_that_was_tampered_with_is_refused(hand: SignedClient) -> 
 # -- keys ------------------------------------------------------------------------------------------
 
 
-async def test_a_key_expires(
-    sandbox: Sandbox, watch: ManualClock, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
-    credentials = sandbox.issue_key(expires_at=watch.now + timedelta(seconds=1))
-    async with hand_at(sandbox, credentials) as hand:
-        assert (await hand.get("/v1/accounts")).status_code == 200
-        watch.tick(1)
-        assert error_of(await hand.get("/v1/accounts")) == (401, "expired_access_key")
+async def test_a_key_expires(sandbox: Sandbox, clock: ManualClock) -> None:
+    credentials = sandbox.issue_key(expires_at=clock.now + timedelta(seconds=1))
+    async with signed_client(sandbox, credentials) as client:
+        assert (await client.get("/v1/accounts")).status_code == 200
+        clock.tick(1)
+        assert error_of(await client.get("/v1/accounts")) == (401, "expired_access_key")
 
 
-async def test_a_key_may_be_bound_to_addresses(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
+async def test_a_key_may_be_bound_to_addresses(sandbox: Sandbox) -> None:
     credentials = sandbox.issue_key(ips=["203.0.113.7"])
-    async with hand_at(sandbox, credentials) as hand:
-        assert error_of(await hand.get("/v1/accounts")) == (401, "no_authorization_ip")
-    async with hand_at(sandbox, credentials, client_ip="203.0.113.7") as hand:
-        assert (await hand.get("/v1/accounts")).status_code == 200
+    async with signed_client(sandbox, credentials) as client:
+        assert error_of(await client.get("/v1/accounts")) == (401, "no_authorization_ip")
+    async with signed_client(sandbox, credentials, client_ip="203.0.113.7") as client:
+        assert (await client.get("/v1/accounts")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -184,103 +178,98 @@ async def test_a_key_may_be_bound_to_addresses(
 )
 async def test_each_call_needs_its_permission(
     sandbox: Sandbox,
-    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
     method: str,
     path: str,
     text: str,
     permission: str,
 ) -> None:
-    async with hand_at(sandbox, sandbox.issue_key(permissions=[])) as hand:
-        assert error_of(await hand.query(method, path, text)) == (403, "out_of_scope")
+    async with signed_client(sandbox, sandbox.issue_key(permissions=[])) as client:
+        assert error_of(await client.query(method, path, text)) == (403, "out_of_scope")
         sandbox.knobs.out_of_scope = ErrorSpec(401, "out_of_scope")
-        assert error_of(await hand.query(method, path, text)) == (401, "out_of_scope")
-        assert (await hand.get("/v1/status/wallet")).status_code == 200
-    async with hand_at(sandbox, sandbox.issue_key(permissions=[permission])) as hand:
-        assert (await hand.query(method, path, text)).status_code == 200
+        assert error_of(await client.query(method, path, text)) == (401, "out_of_scope")
+        assert (await client.get("/v1/status/wallet")).status_code == 200
+    async with signed_client(sandbox, sandbox.issue_key(permissions=[permission])) as client:
+        assert (await client.query(method, path, text)).status_code == 200
 
 
-async def test_withdrawing_needs_its_permission_and_an_open_lock(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
+async def test_withdrawing_needs_its_permission_and_an_open_lock(sandbox: Sandbox) -> None:
     credentials = sandbox.issue_key(permissions=["view_withdrawals"])
     key = sandbox.keys.find(credentials.access_key.reveal())
     assert key is not None
     assert key.secret_key not in repr(key)
-    async with hand_at(sandbox, credentials) as hand:
-        assert error_of(await hand.withdraw()) == (403, "out_of_scope")
+    async with signed_client(sandbox, credentials) as client:
+        assert error_of(await client.withdraw()) == (403, "out_of_scope")
         key.permissions, key.withdraw_locked = frozenset({"withdraw"}), True
-        assert error_of(await hand.withdraw()) == (403, "open_api_withdraw_locked")
+        assert error_of(await client.withdraw()) == (403, "open_api_withdraw_locked")
         key.withdraw_locked = False
-        assert (await hand.withdraw()).status_code == 201
+        assert (await client.withdraw()).status_code == 201
         sandbox.keys.remove(key.access_key)
-        assert error_of(await hand.withdraw()) == (401, "invalid_access_key")
+        assert error_of(await client.withdraw()) == (401, "invalid_access_key")
 
 
 # -- nonces ----------------------------------------------------------------------------------------
 
 
-async def test_a_nonce_serves_once_per_key(
-    hand: SignedClient, sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
-    assert (await hand.withdraw(nonce="n")).status_code == 201
-    assert error_of(await hand.withdraw(nonce="n")) == (401, "nonce_used")
+async def test_a_nonce_serves_once_per_key(client: SignedClient, sandbox: Sandbox) -> None:
+    assert (await client.withdraw(nonce="n")).status_code == 201
+    assert error_of(await client.withdraw(nonce="n")) == (401, "nonce_used")
     assert len(sandbox.ledger.created) == 1
-    async with hand_at(sandbox, sandbox.issue_key()) as other:
+    async with signed_client(sandbox, sandbox.issue_key()) as other:
         assert (await other.get("/v1/accounts", nonce="n")).status_code == 200
 
 
-async def test_nonces_may_be_forgotten(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
+async def test_nonces_may_be_forgotten(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
     sandbox.knobs.nonce_memory = 60.0
-    await hand.get("/v1/accounts", nonce="n")
-    watch.tick(60)
-    assert error_of(await hand.get("/v1/accounts", nonce="n")) == (401, "nonce_used")
-    watch.tick(1)
-    assert (await hand.get("/v1/accounts", nonce="n")).status_code == 200
+    await client.get("/v1/accounts", nonce="n")
+    clock.tick(60)
+    assert error_of(await client.get("/v1/accounts", nonce="n")) == (401, "nonce_used")
+    clock.tick(1)
+    assert (await client.get("/v1/accounts", nonce="n")).status_code == 200
 
 
 @pytest.mark.parametrize(("burns", "then"), [(True, (401, "nonce_used")), (False, (400, "validation_error"))])
 async def test_whether_a_refused_request_burns_its_nonce(
-    hand: SignedClient, sandbox: Sandbox, *, burns: bool, then: tuple[int, str]
+    client: SignedClient, sandbox: Sandbox, *, burns: bool, then: tuple[int, str]
 ) -> None:
     sandbox.knobs.rejected_burns_nonce = burns
-    assert error_of(await hand.get("/v1/withdraws", "limit=0", nonce="n")) == (400, "validation_error")
-    assert error_of(await hand.get("/v1/withdraws", "limit=0", nonce="n")) == then
-    await hand.get("/v1/accounts", nonce="m")
-    assert error_of(await hand.get("/v1/accounts", nonce="m")) == (401, "nonce_used")
+    assert error_of(await client.get("/v1/withdraws", "limit=0", nonce="n")) == (400, "validation_error")
+    assert error_of(await client.get("/v1/withdraws", "limit=0", nonce="n")) == then
+    await client.get("/v1/accounts", nonce="m")
+    assert error_of(await client.get("/v1/accounts", nonce="m")) == (401, "nonce_used")
 
 
 # -- query_hash ------------------------------------------------------------------------------------
 
 
-async def test_the_wire_order_counts(hand: SignedClient) -> None:
-    response = await hand.get("/v1/withdraws", "state=DONE&currency=XRP", query="currency=XRP&state=DONE")
+async def test_the_wire_order_counts(client: SignedClient) -> None:
+    response = await client.get("/v1/withdraws", "state=DONE&currency=XRP", query="currency=XRP&state=DONE")
     assert error_of(response) == (401, "invalid_query_payload")
 
 
-async def test_parameters_need_a_hash(hand: SignedClient) -> None:
-    assert error_of(await hand.get("/v1/withdraws", query="limit=1")) == (401, "invalid_query_payload")
-    assert error_of(await hand.get("/v1/withdraws", "limit=1", query="")) == (401, "invalid_query_payload")
+async def test_parameters_need_a_hash(client: SignedClient) -> None:
+    assert error_of(await client.get("/v1/withdraws", query="limit=1")) == (401, "invalid_query_payload")
+    assert error_of(await client.get("/v1/withdraws", "limit=1", query="")) == (401, "invalid_query_payload")
 
 
-async def test_another_hash_may_be_named(hand: SignedClient) -> None:
+async def test_another_hash_may_be_named(client: SignedClient) -> None:
     digest = hashlib.sha256(b"limit=1").hexdigest()
     claims = {"query_hash": digest, "query_hash_alg": "SHA256"}
-    assert (await hand.get("/v1/withdraws", query="limit=1", claims=claims)).status_code == 200
+    assert (await client.get("/v1/withdraws", query="limit=1", claims=claims)).status_code == 200
     claims["query_hash_alg"] = "MD5"
-    response = await hand.get("/v1/withdraws", query="limit=1", claims=claims)
+    response = await client.get("/v1/withdraws", query="limit=1", claims=claims)
     assert error_of(response) == (401, "invalid_query_payload")
     del claims["query_hash_alg"]
-    response = await hand.get("/v1/withdraws", query="limit=1", claims={"query_hash": "é"})
+    response = await client.get("/v1/withdraws", query="limit=1", claims={"query_hash": "é"})
     assert error_of(response) == (401, "invalid_query_payload")
 
 
-async def test_encoded_brackets_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_encoded_brackets_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     encoded = {"query": "uuids%5B%5D=00000000-0000-4000-8000-000000000001"}
     decoded = unquote(encoded["query"])
-    assert len((await hand.get("/v1/withdraws", decoded, **encoded)).json()) == 1
+    assert len((await client.get("/v1/withdraws", decoded, **encoded)).json()) == 1
     sandbox.knobs.encoded_brackets = False
-    assert error_of(await hand.get("/v1/withdraws", decoded, **encoded)) == (400, "invalid_parameter")
-    assert len((await hand.get("/v1/withdraws", decoded)).json()) == 1
+    assert error_of(await client.get("/v1/withdraws", decoded, **encoded)) == (400, "invalid_parameter")
+    assert len((await client.get("/v1/withdraws", decoded)).json()) == 1
 
 
 @pytest.mark.parametrize(("space", "plus_is_right", "space_is_right"), [
@@ -288,21 +277,27 @@ async def test_encoded_brackets_by_knob(hand: SignedClient, sandbox: Sandbox) ->
 ])  # fmt: skip
 @pytest.mark.parametrize("wire", ["txid=a%20b", "txid=a+b"])
 async def test_a_space_by_knob(
-    hand: SignedClient, sandbox: Sandbox, space: Any, wire: str, *, plus_is_right: bool, space_is_right: bool
+    client: SignedClient,
+    sandbox: Sandbox,
+    space: Any,
+    wire: str,
+    *,
+    plus_is_right: bool,
+    space_is_right: bool,
 ) -> None:
     sandbox.knobs.space = space
     body = {"currency": "USDT", "note": "a b"}
     for text, right in (("a+b", plus_is_right), ("a b", space_is_right)):
-        refused = error_of(await hand.get("/v1/withdraw", f"txid={text}", query=wire))
+        refused = error_of(await client.get("/v1/withdraw", f"txid={text}", query=wire))
         assert refused[0] == (404 if right else 401)
-        refused = error_of(await hand.post(COIN, body, text=f"currency=USDT&note={text}"))
+        refused = error_of(await client.post(COIN, body, text=f"currency=USDT&note={text}"))
         assert refused[0] == (400 if right else 401)
 
 
-async def test_the_reference_recipe_is_accepted(hand: SignedClient) -> None:
+async def test_the_reference_recipe_is_accepted(client: SignedClient) -> None:
     parameters = {"txid": "a b+c/d=e&f", "currency": "XRP"}
     query = urlencode(parameters, doseq=True)
-    response = await hand.get("/v1/withdraw", unquote(query), query=query)
+    response = await client.get("/v1/withdraw", unquote(query), query=query)
     assert error_of(response) == (404, "withdraw_not_found")
 
 
@@ -317,21 +312,21 @@ async def test_the_reference_recipe_is_accepted(hand: SignedClient) -> None:
     ],
 )
 async def test_values_are_hashed_as_they_stand_in_the_body(
-    hand: SignedClient, body: dict[str, object], text: str
+    client: SignedClient, body: dict[str, object], text: str
 ) -> None:
-    assert error_of(await hand.post(COIN, body, text=text)) == (400, "validation_error")
-    assert error_of(await hand.post(COIN, body, text=text + "x")) == (401, "invalid_query_payload")
+    assert error_of(await client.post(COIN, body, text=text)) == (400, "validation_error")
+    assert error_of(await client.post(COIN, body, text=text + "x")) == (401, "invalid_query_payload")
 
 
-async def test_a_null_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_a_null_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     body = {"currency": "USDT", "secondary_address": None}
     sandbox.knobs.null_members = "None"
-    response = await hand.post(COIN, body, text="currency=USDT&secondary_address=None")
+    response = await client.post(COIN, body, text="currency=USDT&secondary_address=None")
     assert error_of(response) == (400, "validation_error")
 
 
-async def test_an_empty_object_has_nothing_to_hash(hand: SignedClient) -> None:
-    assert error_of(await hand.post(COIN, {})) == (400, "validation_error")
+async def test_an_empty_object_has_nothing_to_hash(client: SignedClient) -> None:
+    assert error_of(await client.post(COIN, {})) == (400, "validation_error")
 
 
 @pytest.mark.parametrize(
@@ -346,26 +341,24 @@ async def test_an_empty_object_has_nothing_to_hash(hand: SignedClient) -> None:
     ],
 )
 async def test_a_body_has_to_be_a_plain_json_object(
-    hand: SignedClient, content: bytes, content_type: str
+    client: SignedClient, content: bytes, content_type: str
 ) -> None:
-    headers = {"Authorization": f"Bearer {hand.token('a=1')}", "Content-Type": content_type}
-    response = await hand.http.post(COIN, content=content, headers=headers)
+    headers = {"Authorization": f"Bearer {client.token('a=1')}", "Content-Type": content_type}
+    response = await client.http.post(COIN, content=content, headers=headers)
     assert error_of(response) == (400, "invalid_parameter")
 
 
-async def test_errors_may_be_in_korean(
-    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
-) -> None:
+async def test_errors_may_be_in_korean(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.language = "ko"
     published = {
         entry["body"]["error"]["name"]: entry["body"]["error"]["message"] for entry in example("errors")
     }
     answers = [
-        await hand.get("/v1/withdraws", query="limit=1"),
-        await hand.get("/v1/accounts", algorithm="HS384"),
-        await hand.get("/v1/withdraw", "uuid=unknown"),
-        await hand.withdraw(net_type="ETH", currency="BTC"),
-        await hand.withdraw(amount="99999"),
+        await client.get("/v1/withdraws", query="limit=1"),
+        await client.get("/v1/accounts", algorithm="HS384"),
+        await client.get("/v1/withdraw", "uuid=unknown"),
+        await client.withdraw(net_type="ETH", currency="BTC"),
+        await client.withdraw(amount="99999"),
     ]
     for answer in answers:
         error = answer.json()["error"]

@@ -11,19 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import pytest
 from answers import error_of
+from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.region import Region
 from upbit_async.sandbox import ErrorSpec, Knobs, Sandbox, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
-
     import httpx
 
-    from tests.sandbox.conftest import ManualClock, SignedClient
-
-    HandAt = Callable[..., AbstractAsyncContextManager[SignedClient]]
 
 WITHDRAWALS, DEPOSITS = "/v1/withdraws", "/v1/deposits"
 HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
@@ -103,12 +98,12 @@ def test_a_knob_takes_whole_numbers_and_none_where_they_mean_something() -> None
     assert attrs.evolve(knobs, time_offset=timedelta(hours=-23)).time_offset < timedelta(0)
 
 
-async def test_bans_may_escalate_without_end(hand_at: HandAt, watch: ManualClock) -> None:
+async def test_bans_may_escalate_without_end(clock: ManualClock) -> None:
     knobs = Knobs(limit=0, ban_after=0, ban_seconds=1e9, ban_escalation=1e9)
-    async with hand_at(Sandbox("sg", knobs=knobs, clock=watch)) as hand:
+    async with signed_client(Sandbox("sg", knobs=knobs, clock=clock)) as client:
         for _ in range(40):
-            assert error_of(await hand.get("/v1/accounts"))[0] == 418
-            watch.tick(timedelta(days=400).total_seconds())
+            assert error_of(await client.get("/v1/accounts"))[0] == 418
+            clock.tick(timedelta(days=400).total_seconds())
 
 
 # -- nulls -----------------------------------------------------------------------------------------
@@ -166,18 +161,17 @@ async def test_every_endpoint_drops_its_nulls_by_knob(
     parameters: dict[str, str],
     *,
     has_nulls: bool,
-    watch: ManualClock,
-    hand_at: HandAt,
+    clock: ManualClock,
 ) -> None:
     answers: dict[str, Any] = {}
     for nulls in ("present", "dropped"):
-        sandbox = Sandbox(region, knobs=Knobs(nulls=nulls), clock=watch, seed=1)
-        async with hand_at(sandbox) as hand:
+        sandbox = Sandbox(region, knobs=Knobs(nulls=nulls), clock=clock, seed=1)
+        async with signed_client(sandbox) as client:
             if method == "POST":
-                response = await hand.post(path, parameters)
+                response = await client.post(path, parameters)
             else:
                 text = "&".join(f"{name}={value}" for name, value in parameters.items())
-                response = await hand.query(method, path, text)
+                response = await client.query(method, path, text)
         assert response.status_code in {200, 201}
         answers[nulls] = response.json()
     assert answers["dropped"] == without_nulls(answers["present"])
@@ -187,29 +181,29 @@ async def test_every_endpoint_drops_its_nulls_by_knob(
 # -- members ---------------------------------------------------------------------------------------
 
 
-async def test_the_unit_currency_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_the_unit_currency_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     for knob, unit in ((None, "SGD"), ("USDT", "USDT")):
         sandbox.knobs.unit_currency = knob
-        rows = (await hand.get("/v1/accounts")).json()
+        rows = (await client.get("/v1/accounts")).json()
         assert {row["unit_currency"] for row in rows} == {unit}
-        chance = (await hand.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()
+        chance = (await client.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()
         assert chance["account"]["unit_currency"] == unit
         assert chance["withdraw_limit"]["fiat_currency"] == "SGD"
 
 
 @pytest.mark.parametrize("region", Region)
-async def test_the_second_factor_by_knob(region: Region, hand_at: HandAt) -> None:
+async def test_the_second_factor_by_knob(region: Region) -> None:
     sandbox = Sandbox(region)
-    async with hand_at(sandbox) as hand:
+    async with signed_client(sandbox) as client:
         for knob, is_told in (("in Korea", region is Region.KR), ("everywhere", True), ("nowhere", False)):
             sandbox.knobs.two_factor_auth_verified = knob  # type: ignore[assignment] # a loop's
-            level = (await hand.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()[
+            level = (await client.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()[
                 "member_level"
             ]
             assert level.get("two_factor_auth_verified", "absent") == (True if is_told else "absent")
         sandbox.knobs.two_factor_auth_verified = "everywhere"
         sandbox.account.member_level.two_factor_auth_verified = None
-        level = (await hand.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()["member_level"]
+        level = (await client.get("/v1/withdraws/chance", "currency=XRP&net_type=XRP")).json()["member_level"]
         assert level["two_factor_auth_verified"] is None
 
 
@@ -225,40 +219,40 @@ async def test_the_second_factor_by_knob(region: Region, hand_at: HandAt) -> Non
     ],
 )
 async def test_cursors_together_with_filters_by_knob(
-    hand: SignedClient, sandbox: Sandbox, knob: Any, withdrawals: list[int], deposits: list[int]
+    client: SignedClient, sandbox: Sandbox, knob: Any, withdrawals: list[int], deposits: list[int]
 ) -> None:
     sandbox.knobs.cursors_with_filters = knob
     for (path, offset), found in zip(LISTS, (withdrawals, deposits), strict=True):
         cursor = f"to=00000000-0000-4000-8000-{offset + 3:012}"
-        assert numbers(await hand.get(path, f"{cursor}&state=REJECTED")) == found
-        assert numbers(await hand.get(path, cursor)) == [offset + 2, offset + 1]
-        assert numbers(await hand.get(path, "state=REJECTED")) == [offset + 4]
-        assert numbers(await hand.get(path, f"{cursor}&order_by=asc&limit=1")) == [offset + 1]
+        assert numbers(await client.get(path, f"{cursor}&state=REJECTED")) == found
+        assert numbers(await client.get(path, cursor)) == [offset + 2, offset + 1]
+        assert numbers(await client.get(path, "state=REJECTED")) == [offset + 4]
+        assert numbers(await client.get(path, f"{cursor}&order_by=asc&limit=1")) == [offset + 1]
 
 
 @pytest.mark.parametrize("path", [WITHDRAWALS, DEPOSITS])
 @pytest.mark.parametrize("filters", ["currency=USDT", "state=REJECTED", "uuids[]=a", "txids[]=a"])
 @pytest.mark.parametrize("cursor", ["from", "to"])
 async def test_cursors_together_with_filters_may_be_refused(
-    hand: SignedClient, sandbox: Sandbox, path: str, filters: str, cursor: str
+    client: SignedClient, sandbox: Sandbox, path: str, filters: str, cursor: str
 ) -> None:
     number = 3 if path == WITHDRAWALS else 103
     sandbox.knobs.cursors_with_filters = "refused"
     query = f"{cursor}=00000000-0000-4000-8000-{number:012}"
-    response = await hand.get(path, f"{query}&{filters}")
+    response = await client.get(path, f"{query}&{filters}")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == f"{cursor} can not be used together with filters"
-    assert (await hand.get(path, query)).status_code == 200
+    assert (await client.get(path, query)).status_code == 200
 
 
-async def test_ids_of_both_kinds_together_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
-    (found,) = (await hand.get(DEPOSITS, "state=REJECTED")).json()
+async def test_ids_of_both_kinds_together_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+    (found,) = (await client.get(DEPOSITS, "state=REJECTED")).json()
     query = f"uuids[]={found['uuid']}&txids[]={found['txid']}"
-    assert error_of(await hand.get(DEPOSITS, query)) == (400, "validation_error")
+    assert error_of(await client.get(DEPOSITS, query)) == (400, "validation_error")
     sandbox.knobs.deposit_uuids_with_txids = "combined"
-    assert [row["uuid"] for row in (await hand.get(DEPOSITS, query)).json()] == [found["uuid"]]
-    assert (await hand.get(DEPOSITS, f"uuids[]={found['uuid']}&txids[]=another")).json() == []
-    assert error_of(await hand.get(WITHDRAWALS, query)) == (400, "validation_error"), "this is documented"
+    assert [row["uuid"] for row in (await client.get(DEPOSITS, query)).json()] == [found["uuid"]]
+    assert (await client.get(DEPOSITS, f"uuids[]={found['uuid']}&txids[]=another")).json() == []
+    assert error_of(await client.get(WITHDRAWALS, query)) == (400, "validation_error"), "this is documented"
 
 
 @pytest.mark.parametrize(
@@ -270,50 +264,50 @@ async def test_ids_of_both_kinds_together_by_knob(hand: SignedClient, sandbox: S
     ],
 )
 async def test_the_order_of_lists_by_knob(
-    hand: SignedClient, sandbox: Sandbox, knob: Any, descending: list[int], ascending: list[int]
+    client: SignedClient, sandbox: Sandbox, knob: Any, descending: list[int], ascending: list[int]
 ) -> None:
     sandbox.knobs.list_order = knob
-    assert numbers(await hand.get(WITHDRAWALS)) == descending
-    assert numbers(await hand.get(WITHDRAWALS, "order_by=desc")) == descending
-    assert numbers(await hand.get(WITHDRAWALS, "order_by=asc")) == ascending
-    assert numbers(await hand.get(WITHDRAWALS, "limit=2&page=2")) == descending[2:4]
-    assert len(numbers(await hand.get(DEPOSITS))) == 7
-    assert numbers(await hand.get(WITHDRAWALS, f"to={HISTORY[2]}")) == [
+    assert numbers(await client.get(WITHDRAWALS)) == descending
+    assert numbers(await client.get(WITHDRAWALS, "order_by=desc")) == descending
+    assert numbers(await client.get(WITHDRAWALS, "order_by=asc")) == ascending
+    assert numbers(await client.get(WITHDRAWALS, "limit=2&page=2")) == descending[2:4]
+    assert len(numbers(await client.get(DEPOSITS))) == 7
+    assert numbers(await client.get(WITHDRAWALS, f"to={HISTORY[2]}")) == [
         number for number in descending if number < 3
     ]
 
 
-async def test_a_new_withdrawal_may_hide_behind_older_ones(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_a_new_withdrawal_may_hide_behind_older_ones(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.list_order = "done_at"
-    uuid = (await hand.withdraw()).json()["uuid"]
-    assert [row["uuid"] for row in (await hand.get(WITHDRAWALS)).json()].index(uuid) == 3
+    uuid = (await client.withdraw()).json()["uuid"]
+    assert [row["uuid"] for row in (await client.get(WITHDRAWALS)).json()].index(uuid) == 3
     sandbox.withdrawals.set_state(uuid, "DONE")
-    assert [row["uuid"] for row in (await hand.get(WITHDRAWALS)).json()].index(uuid) == 0
+    assert [row["uuid"] for row in (await client.get(WITHDRAWALS)).json()].index(uuid) == 0
 
 
 @pytest.mark.parametrize("nulls", ["present", "dropped"])
 async def test_a_new_transfer_may_lack_its_time_in_lists(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, nulls: Any
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock, nulls: Any
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.knobs.list_created_at_delay, sandbox.knobs.nulls = 20.0, nulls
-    created = (await hand.withdraw()).json()
+    created = (await client.withdraw()).json()
     assert created["created_at"] == "2026-11-20T12:00:00"
-    *others, last = (await hand.get(WITHDRAWALS)).json()
+    *others, last = (await client.get(WITHDRAWALS)).json()
     assert last["uuid"] == created["uuid"]
     assert last.get("created_at", "absent") == (None if nulls == "present" else "absent")
     assert [row["uuid"] for row in others] == HISTORY[::-1]
     assert all(row["created_at"] for row in others)
-    assert (await hand.get("/v1/withdraw", f"uuid={created['uuid']}")).json() == created
-    *_, last = (await hand.get(WITHDRAWALS, "order_by=asc")).json()
+    assert (await client.get("/v1/withdraw", f"uuid={created['uuid']}")).json() == created
+    *_, last = (await client.get(WITHDRAWALS, "order_by=asc")).json()
     assert last["uuid"] == created["uuid"]
-    watch.tick(20)
-    assert (await hand.get(WITHDRAWALS)).json()[0] == created
+    clock.tick(20)
+    assert (await client.get(WITHDRAWALS)).json()[0] == created
 
 
-async def test_lists_may_have_no_times_at_all(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_lists_may_have_no_times_at_all(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.list_created_at_delay = None
     for path, _ in LISTS:
-        rows = (await hand.get(path)).json()
+        rows = (await client.get(path)).json()
         assert {row["created_at"] for row in rows} == {None}
-    assert numbers(await hand.get(WITHDRAWALS)) == [6, 5, 4, 3, 2, 1]
+    assert numbers(await client.get(WITHDRAWALS)) == [6, 5, 4, 3, 2, 1]

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from answers import assert_like, error_of
+from examples import example
+from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.sandbox import Knobs, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator
 
-    from tests.sandbox.conftest import ManualClock, SignedClient
 
 WITHDRAW, DEPOSIT = "/v1/withdraws/krw", "/v1/deposits/krw"
 WON = {"amount": "10000", "two_factor_type": "kakao"}
 
 
 @pytest.fixture
-def sandbox(watch: ManualClock) -> Sandbox:
-    return Sandbox("kr", clock=watch, seed=1, knobs=Knobs(time_format="offset", amounts="as sent"))
+def sandbox(clock: ManualClock) -> Sandbox:
+    return Sandbox("kr", clock=clock, seed=1, knobs=Knobs(time_format="offset", amounts="as sent"))
 
 
 @pytest.fixture
-async def hand(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> AsyncGenerator[SignedClient]:
-    async with hand_at(sandbox) as made:
+async def client(sandbox: Sandbox) -> AsyncGenerator[SignedClient]:
+    async with signed_client(sandbox) as made:
         yield made
 
 
 async def test_a_withdrawal_of_won_waits_for_its_confirmation(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
-    response = await hand.post(WITHDRAW, example("withdraws_krw_post_request_kr"))
+    response = await client.post(WITHDRAW, example("withdraws_krw_post_request_kr"))
     assert response.status_code == 201
     told, shown = response.json(), example("withdraws_krw_post_kr")
     assert_like(told, shown)
@@ -46,8 +44,8 @@ async def test_a_withdrawal_of_won_waits_for_its_confirmation(
     }
     assert told["created_at"] == "2026-11-20T21:00:00+09:00"
     assert told["txid"].startswith("BKW-2026-11-20-")
-    watch.tick(10_000)
-    found = (await hand.get("/v1/withdraw", f"uuid={told['uuid']}")).json()
+    clock.tick(10_000)
+    found = (await client.get("/v1/withdraw", f"uuid={told['uuid']}")).json()
     assert found == told
     assert sandbox.account.balance("KRW").available == 990_000
     assert sandbox.account.balance("KRW").locked == 10_000
@@ -59,30 +57,30 @@ async def test_a_withdrawal_of_won_waits_for_its_confirmation(
 
 @pytest.mark.parametrize("state", ["PROCESSING", "WAITING"])
 async def test_a_withdrawal_of_won_is_never_cancelable(
-    hand: SignedClient, sandbox: Sandbox, state: str
+    client: SignedClient, sandbox: Sandbox, state: str
 ) -> None:
-    uuid = (await hand.post(WITHDRAW, WON)).json()["uuid"]
+    uuid = (await client.post(WITHDRAW, WON)).json()["uuid"]
     sandbox.withdrawals.set_state(uuid, state)
-    assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).json()["is_cancelable"] is False
-    response = await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+    assert (await client.get("/v1/withdraw", f"uuid={uuid}")).json()["is_cancelable"] is False
+    response = await client.delete("/v1/withdraws/coin", f"uuid={uuid}")
     assert error_of(response) == (400, "withdraw_not_cancelable")
     sandbox.withdrawals.set_state(uuid, "REJECTED")
     assert sandbox.account.balance("KRW").available == 1_000_000
 
 
-async def test_more_won_than_there_are_can_not_be_withdrawn(hand: SignedClient, sandbox: Sandbox) -> None:
-    assert (await hand.post(WITHDRAW, {**WON, "amount": "1000000"})).status_code == 201
-    response = await hand.post(WITHDRAW, {**WON, "amount": "1"})
+async def test_more_won_than_there_are_can_not_be_withdrawn(client: SignedClient, sandbox: Sandbox) -> None:
+    assert (await client.post(WITHDRAW, {**WON, "amount": "1000000"})).status_code == 201
+    response = await client.post(WITHDRAW, {**WON, "amount": "1"})
     assert error_of(response) == (400, "withdraw_insufficient_balance")
     sandbox.account.lock()
-    assert error_of(await hand.post(WITHDRAW, WON)) == (400, "request_fail")
+    assert error_of(await client.post(WITHDRAW, WON)) == (400, "request_fail")
     assert len(sandbox.ledger) == 1
 
 
 async def test_a_deposit_of_won_waits_for_its_confirmation(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
-    response = await hand.post(DEPOSIT, example("deposits_krw_post_request_kr"))
+    response = await client.post(DEPOSIT, example("deposits_krw_post_request_kr"))
     assert response.status_code == 201
     told, shown = response.json(), example("deposits_krw_post_kr")
     own = {"uuid", "txid", "created_at"}
@@ -91,8 +89,8 @@ async def test_a_deposit_of_won_waits_for_its_confirmation(
         name: shown[name] for name in shown if name not in own
     }
     assert told["txid"].startswith("BKD-2026-11-20-")
-    watch.tick(10_000)
-    assert (await hand.get("/v1/deposit")).json() == told
+    clock.tick(10_000)
+    assert (await client.get("/v1/deposit")).json() == told
     assert sandbox.account.balance("KRW").available == 1_000_000
     sandbox.deposits.set_state(told["uuid"], "ACCEPTED")
     assert sandbox.account.balance("KRW").available == 1_010_000
@@ -111,19 +109,17 @@ async def test_a_deposit_of_won_waits_for_its_confirmation(
     ],
 )
 async def test_malformed_members_are_named(
-    hand: SignedClient, sandbox: Sandbox, path: str, body: dict[str, str], message: str
+    client: SignedClient, sandbox: Sandbox, path: str, body: dict[str, str], message: str
 ) -> None:
-    response = await hand.post(path, body)
+    response = await client.post(path, body)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
     assert (len(sandbox.ledger), len(sandbox.deposits)) == (0, 7)
 
 
-async def test_the_keys_are_listed(
-    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
-) -> None:
+async def test_the_keys_are_listed(client: SignedClient, sandbox: Sandbox) -> None:
     expiring = sandbox.issue_key(permissions=[], expires_at=datetime(2026, 12, 31, 15, tzinfo=UTC))
-    rows = (await hand.get("/v1/api_keys")).json()
+    rows = (await client.get("/v1/api_keys")).json()
     (shown,) = example("api_keys_get_kr")
     for row in rows:
         assert_like(row, shown)
@@ -133,28 +129,24 @@ async def test_the_keys_are_listed(
     ]
 
 
-async def test_listing_keys_takes_no_permission_but_moving_won_does(
-    sandbox: Sandbox, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
-    async with hand_at(sandbox, sandbox.issue_key(permissions=["view_account", "deposit"])) as hand:
-        assert (await hand.get("/v1/api_keys")).status_code == 200
-        assert error_of(await hand.post(WITHDRAW, WON)) == (403, "out_of_scope")
-        assert (await hand.post(DEPOSIT, WON)).status_code == 201
+async def test_listing_keys_takes_no_permission_but_moving_won_does(sandbox: Sandbox) -> None:
+    async with signed_client(sandbox, sandbox.issue_key(permissions=["view_account", "deposit"])) as client:
+        assert (await client.get("/v1/api_keys")).status_code == 200
+        assert error_of(await client.post(WITHDRAW, WON)) == (403, "out_of_scope")
+        assert (await client.post(DEPOSIT, WON)).status_code == 201
     credentials = sandbox.issue_key(permissions=["withdraw"])
     key = sandbox.keys.find(credentials.access_key.reveal())
     assert key is not None
-    async with hand_at(sandbox, credentials) as hand:
-        assert error_of(await hand.post(DEPOSIT, WON)) == (403, "out_of_scope")
-        assert (await hand.post(WITHDRAW, WON)).status_code == 201
+    async with signed_client(sandbox, credentials) as client:
+        assert error_of(await client.post(DEPOSIT, WON)) == (403, "out_of_scope")
+        assert (await client.post(WITHDRAW, WON)).status_code == 201
         key.withdraw_locked = True
-        assert error_of(await hand.post(WITHDRAW, WON)) == (403, "open_api_withdraw_locked")
+        assert error_of(await client.post(WITHDRAW, WON)) == (403, "open_api_withdraw_locked")
 
 
 @pytest.mark.parametrize("region", ["sg", "id", "th"])
-async def test_elsewhere_these_paths_are_unknown(
-    region: str, hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]]
-) -> None:
-    async with hand_at(Sandbox(region)) as hand:
-        assert error_of(await hand.get("/v1/api_keys")) == (404, "not_found")
+async def test_elsewhere_these_paths_are_unknown(region: str) -> None:
+    async with signed_client(Sandbox(region)) as client:
+        assert error_of(await client.get("/v1/api_keys")) == (404, "not_found")
         for path in (WITHDRAW, DEPOSIT):
-            assert error_of(await hand.post(path, WON)) == (404, "not_found")
+            assert error_of(await client.post(path, WON)) == (404, "not_found")

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from upbit_async.sandbox import Sandbox, Transitions
-from upbit_async.sandbox.__main__ import command_line, main, plan_from, stop_event
+from upbit_async.sandbox.command_line import argument_parser, main, stop_event, transitions_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the command stop as soon as it serves."""
     told_to_stop = threading.Event()
     told_to_stop.set()
-    monkeypatch.setattr("upbit_async.sandbox.__main__.stop_event", lambda: told_to_stop)
+    monkeypatch.setattr("upbit_async.sandbox.command_line.stop_event", lambda: told_to_stop)
     for name in (ACCESS, SECRET):
         monkeypatch.delenv(name, raising=False)
 
@@ -104,9 +104,9 @@ def test_half_a_pair_of_keys_is_refused(
 
 
 def test_no_option_takes_a_secret() -> None:
-    assert "secret" not in command_line().format_help().replace(SECRET, "")
+    assert "secret" not in argument_parser("sandbox").format_help().replace(SECRET, "")
     with pytest.raises(SystemExit, match="2"):
-        command_line().parse_args(["--secret-key", "s" * 40])
+        argument_parser("sandbox").parse_args(["--secret-key", "s" * 40])
 
 
 @pytest.mark.usefixtures("stopped")
@@ -185,15 +185,15 @@ def test_a_signal_is_a_request_to_stop(number: signal.Signals) -> None:
             ["--every", "0.5", "--end", "FAILED"],
             Transitions.after_seconds(0.5, states=("PROCESSING", "FAILED")),
         ),
-        (["--progress", "reads"], Transitions.after_reads(1)),
-        (["--progress", "reads", "--every", "3"], Transitions.after_reads(3)),
-        (["--progress", "at-once"], Transitions.immediate()),
-        (["--progress", "at-once", "--end", "REJECTED"], Transitions.immediate("REJECTED")),
-        (["--progress", "never"], Transitions.manual()),
+        (["--transitions", "after-reads"], Transitions.after_reads(1)),
+        (["--transitions", "after-reads", "--every", "3"], Transitions.after_reads(3)),
+        (["--transitions", "immediate"], Transitions.immediate()),
+        (["--transitions", "immediate", "--end", "REJECTED"], Transitions.immediate("REJECTED")),
+        (["--transitions", "manual"], Transitions.manual()),
     ],
 )
 def test_the_progress_is_an_option(arguments: list[str], plan: Transitions) -> None:
-    assert plan_from(command_line().parse_args(arguments)) == plan
+    assert transitions_from(argument_parser("sandbox").parse_args(arguments)) == plan
 
 
 def test_a_port_that_is_taken_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from upbit_async.sandbox import Sandbox, WalletRecord
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import ManualClock, SignedClient
+    from signed_client import ManualClock, SignedClient
 
 MARKETS = "/v1/market/all"
 
@@ -73,16 +73,16 @@ async def test_a_quotation_error_has_its_status_for_a_name(sandbox: Sandbox) -> 
     }
 
 
-async def test_neither_a_key_nor_a_wrong_one_matters(sandbox: Sandbox, hand: SignedClient) -> None:
-    assert (await hand.get(MARKETS)).status_code == 200
-    sandbox.keys.find(hand.credentials.access_key.reveal()).secret_key = "another"  # type: ignore[union-attr]
-    assert (await hand.get(MARKETS)).status_code == 200
-    assert (await hand.get("/v1/accounts")).status_code == 401
-    assert [line.access_key for line in sandbox.requests] == [hand.credentials.access_key.reveal()] * 3
+async def test_neither_a_key_nor_a_wrong_one_matters(sandbox: Sandbox, client: SignedClient) -> None:
+    assert (await client.get(MARKETS)).status_code == 200
+    sandbox.keys.find(client.credentials.access_key.reveal()).secret_key = "another"  # type: ignore[union-attr]
+    assert (await client.get(MARKETS)).status_code == 200
+    assert (await client.get("/v1/accounts")).status_code == 401
+    assert [line.access_key for line in sandbox.requests] == [client.credentials.access_key.reveal()] * 3
 
 
 async def test_ten_a_second_for_each_address_beside_the_accounts_budget(
-    sandbox: Sandbox, hand: SignedClient, watch: ManualClock
+    sandbox: Sandbox, client: SignedClient, clock: ManualClock
 ) -> None:
     answers = [await markets(sandbox) for _ in range(11)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429]
@@ -93,9 +93,9 @@ async def test_ten_a_second_for_each_address_beside_the_accounts_budget(
         "group=market; min=600; sec=0",
     ]
     assert (await markets(sandbox, client_ip="10.0.0.1")).status_code == 200
-    told = (await hand.get("/v1/accounts")).headers["Remaining-Req"]
+    told = (await client.get("/v1/accounts")).headers["Remaining-Req"]
     assert told == "group=default; min=1800; sec=29"
-    watch.tick(1)
+    clock.tick(1)
     assert (await markets(sandbox)).status_code == 200
 
 

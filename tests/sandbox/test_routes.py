@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from answers import assert_like, error_of
+from examples import example
+from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Sandbox, Transitions, WalletRecord
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
-
-    from tests.sandbox.conftest import ManualClock, SignedClient
-
 HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
 
 
-async def test_wallet_rows_look_like_the_example(hand: SignedClient, example: Callable[[str], Any]) -> None:
-    response = await hand.get("/v1/status/wallet")
+async def test_wallet_rows_look_like_the_example(client: SignedClient) -> None:
+    response = await client.get("/v1/status/wallet")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json;charset=UTF-8"
     rows = {(row["currency"], row["net_type"]): row for row in response.json()}
@@ -32,15 +27,15 @@ async def test_wallet_rows_look_like_the_example(hand: SignedClient, example: Ca
     assert rows["XYZ", "XYZ"] == example("status_wallet_get_null_block")[0]
 
 
-async def test_accounts_look_like_the_example(hand: SignedClient, example: Callable[[str], Any]) -> None:
-    rows = (await hand.get("/v1/accounts")).json()
+async def test_accounts_look_like_the_example(client: SignedClient) -> None:
+    rows = (await client.get("/v1/accounts")).json()
     assert rows[:2] == example("accounts_get")
     assert [row["currency"] for row in rows] == ["SGD", "BTC", "ETH", "XRP", "USDT"]
     assert rows[3]["locked"] == "22.0"  # the two old withdrawals that are still open
 
 
-async def test_the_chance_looks_like_the_example(hand: SignedClient, example: Callable[[str], Any]) -> None:
-    answer = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
+async def test_the_chance_looks_like_the_example(client: SignedClient) -> None:
+    answer = (await client.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
     assert_like(answer, example("withdraws_chance_get"))
     for part, members in example("withdraws_chance_get").items():
         assert_like(answer[part], members)
@@ -59,43 +54,41 @@ async def test_the_chance_looks_like_the_example(hand: SignedClient, example: Ca
     ],
 )
 async def test_the_chance_tells_what_the_wallet_can_do(
-    hand: SignedClient, sandbox: Sandbox, state: str, support: list[str], told: str
+    client: SignedClient, sandbox: Sandbox, state: str, support: list[str], told: str
 ) -> None:
     sandbox.wallets["BTC", "BTC"].wallet_state = state
-    answer = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
+    answer = (await client.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
     assert answer["currency"]["wallet_support"] == support
     assert answer["currency"]["wallet_state"] == told
 
 
-async def test_the_chance_needs_both_names_of_a_wallet(hand: SignedClient) -> None:
-    response = await hand.get("/v1/withdraws/chance")
+async def test_the_chance_needs_both_names_of_a_wallet(client: SignedClient) -> None:
+    response = await client.get("/v1/withdraws/chance")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
-    response = await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=ETH")
+    response = await client.get("/v1/withdraws/chance", "currency=BTC&net_type=ETH")
     assert error_of(response) == (400, "invalid_parameter")
 
 
-async def test_wallets_can_be_listed_and_delisted(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_wallets_can_be_listed_and_delisted(client: SignedClient, sandbox: Sandbox) -> None:
     new = WalletRecord(
         currency="NEW", net_type="NEW", network_name="New", withdraw_fee=Decimal(1), minimum=Decimal(2)
     )
     sandbox.wallets.add(new)
     sandbox.wallets.remove("XYZ", "XYZ")
     assert len(sandbox.wallets) == 7
-    rows = (await hand.get("/v1/status/wallet")).json()
+    rows = (await client.get("/v1/status/wallet")).json()
     assert [row["currency"] for row in rows][-1] == "NEW"
 
 
 @pytest.mark.parametrize("region", Region)
 async def test_counterparties_are_told_in_singapore_and_korea_only(
     region: Region,
-    example: Callable[[str], Any],
-    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
 ) -> None:
     sandbox = Sandbox(region)
-    async with hand_at(sandbox) as hand:
-        rows = (await hand.get("/v1/withdraws/coin_addresses")).json()
-        chance = (await hand.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
+    async with signed_client(sandbox) as client:
+        rows = (await client.get("/v1/withdraws/coin_addresses")).json()
+        chance = (await client.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
     if region in {Region.SG, Region.KR}:
         assert rows[:2] == example("withdraws_coin_addresses_get")
     else:
@@ -105,9 +98,9 @@ async def test_counterparties_are_told_in_singapore_and_korea_only(
 
 
 async def test_a_withdrawal_as_in_the_tutorial(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock, example: Callable[[str], Any]
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
-    response = await hand.withdraw()
+    response = await client.withdraw()
     told = response.json()
     assert response.status_code == 201
     assert_like(told, example("withdraws_coin_post_tutorial_waiting"))
@@ -115,26 +108,26 @@ async def test_a_withdrawal_as_in_the_tutorial(
     assert (told["amount"], told["fee"], told["txid"]) == ("13.0", "1.0", None)
     assert told["created_at"] == "2026-11-20T12:00:00"
     assert sandbox.account.balance("USDT").locked == 14
-    watch.tick(3)
-    assert (await hand.get("/v1/withdraw", f"uuid={told['uuid']}")).json()["state"] == "PROCESSING"
-    watch.tick(3)
-    done = (await hand.get("/v1/withdraw", f"uuid={told['uuid']}")).json()
+    clock.tick(3)
+    assert (await client.get("/v1/withdraw", f"uuid={told['uuid']}")).json()["state"] == "PROCESSING"
+    clock.tick(3)
+    done = (await client.get("/v1/withdraw", f"uuid={told['uuid']}")).json()
     assert_like(done, example("withdraw_get_tutorial_done"))
     assert (done["state"], done["done_at"]) == ("DONE", "2026-11-20T12:00:06")
-    assert (await hand.get("/v1/withdraw", f"txid={done['txid']}")).json() == done
+    assert (await client.get("/v1/withdraw", f"txid={done['txid']}")).json() == done
     assert sandbox.ledger.moved("USDT") == 14
     assert sandbox.account.balance("USDT").available == 9986
 
 
-async def test_without_an_id_the_latest_withdrawal_is_told(hand: SignedClient) -> None:
-    uuid = (await hand.withdraw()).json()["uuid"]
-    assert (await hand.get("/v1/withdraw")).json()["uuid"] == uuid
-    assert (await hand.get("/v1/withdraw", "uuid=&currency=XRP")).json()["uuid"] == HISTORY[-1]
+async def test_without_an_id_the_latest_withdrawal_is_told(client: SignedClient) -> None:
+    uuid = (await client.withdraw()).json()["uuid"]
+    assert (await client.get("/v1/withdraw")).json()["uuid"] == uuid
+    assert (await client.get("/v1/withdraw", "uuid=&currency=XRP")).json()["uuid"] == HISTORY[-1]
 
 
 @pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
-async def test_an_unknown_withdrawal_is_not_found(hand: SignedClient, query: str) -> None:
-    assert error_of(await hand.get("/v1/withdraw", query)) == (404, "withdraw_not_found")
+async def test_an_unknown_withdrawal_is_not_found(client: SignedClient, query: str) -> None:
+    assert error_of(await client.get("/v1/withdraw", query)) == (404, "withdraw_not_found")
 
 
 @pytest.mark.parametrize(
@@ -155,14 +148,14 @@ async def test_an_unknown_withdrawal_is_not_found(hand: SignedClient, query: str
         ("txids[]=unknown", []),
     ],
 )
-async def test_listings_filter_page_and_order(hand: SignedClient, query: str, numbers: list[int]) -> None:
-    rows = (await hand.get("/v1/withdraws", query)).json()
+async def test_listings_filter_page_and_order(client: SignedClient, query: str, numbers: list[int]) -> None:
+    rows = (await client.get("/v1/withdraws", query)).json()
     assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
 
 
-async def test_listings_find_by_txid(hand: SignedClient) -> None:
-    txid = (await hand.get("/v1/withdraw", f"uuid={HISTORY[0]}")).json()["txid"]
-    rows = (await hand.get("/v1/withdraws", f"txids[]={txid}")).json()
+async def test_listings_find_by_txid(client: SignedClient) -> None:
+    txid = (await client.get("/v1/withdraw", f"uuid={HISTORY[0]}")).json()["txid"]
+    rows = (await client.get("/v1/withdraws", f"txids[]={txid}")).json()
     assert [row["uuid"] for row in rows] == HISTORY[:1]
 
 
@@ -177,91 +170,89 @@ async def test_listings_find_by_txid(hand: SignedClient) -> None:
         ("&".join(f"uuids[]={n}" for n in range(101)), "uuids[] does not have a valid value"),
     ],
 )
-async def test_listings_refuse_what_is_not_allowed(hand: SignedClient, query: str, message: str) -> None:
-    response = await hand.get("/v1/withdraws", query)
+async def test_listings_refuse_what_is_not_allowed(client: SignedClient, query: str, message: str) -> None:
+    response = await client.get("/v1/withdraws", query)
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == message
 
 
-async def test_cursors_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_cursors_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.cursors = "inclusive"
-    rows = (await hand.get("/v1/withdraws", f"from={HISTORY[1]}&to={HISTORY[2]}")).json()
+    rows = (await client.get("/v1/withdraws", f"from={HISTORY[1]}&to={HISTORY[2]}")).json()
     assert [row["uuid"] for row in rows] == [HISTORY[2], HISTORY[1]]
-    assert error_of(await hand.get("/v1/withdraws", "to=unknown")) == (400, "invalid_parameter")
+    assert error_of(await client.get("/v1/withdraws", "to=unknown")) == (400, "invalid_parameter")
     sandbox.knobs.unknown_cursor = "ignored"
-    assert len((await hand.get("/v1/withdraws", "to=unknown")).json()) == 6
+    assert len((await client.get("/v1/withdraws", "to=unknown")).json()) == 6
 
 
-async def test_ids_are_taken_in_any_case_of_letters_by_knob(hand: SignedClient, sandbox: Sandbox) -> None:
-    uuid = (await hand.withdraw()).json()["uuid"]
+async def test_ids_are_taken_in_any_case_of_letters_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+    uuid = (await client.withdraw()).json()["uuid"]
     for status in (200, 404):
-        assert (await hand.get("/v1/withdraw", f"uuid={uuid.upper()}")).status_code == status
-        rows = (await hand.get("/v1/withdraws", f"uuids[]={uuid.upper()}")).json()
+        assert (await client.get("/v1/withdraw", f"uuid={uuid.upper()}")).status_code == status
+        rows = (await client.get("/v1/withdraws", f"uuids[]={uuid.upper()}")).json()
         assert [row["uuid"] for row in rows] == [uuid] * (status == 200)
-        sandbox.knobs.uuids = "as told"
-    assert (await hand.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 400
-    assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 404
+        sandbox.knobs.uuids = "exact case"
+    assert (await client.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 400
+    assert (await client.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 404
     sandbox.knobs.uuids = "any case"
-    assert (await hand.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 200
-    assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 200
+    assert (await client.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 200
+    assert (await client.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 200
 
 
 async def test_a_new_withdrawal_may_show_late(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
-    uuid = (await hand.withdraw()).json()["uuid"]
-    assert (await hand.get("/v1/withdraws", "currency=USDT")).json() == []
-    assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).status_code == 404
-    assert (await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")).status_code == 404
-    watch.tick(1)
-    assert (await hand.get("/v1/withdraw", f"uuid={uuid}")).status_code == 200
-    assert (await hand.get("/v1/withdraws", "currency=USDT")).json() == []
-    watch.tick(1)
-    assert len((await hand.get("/v1/withdraws", "currency=USDT")).json()) == 1
+    uuid = (await client.withdraw()).json()["uuid"]
+    assert (await client.get("/v1/withdraws", "currency=USDT")).json() == []
+    assert (await client.get("/v1/withdraw", f"uuid={uuid}")).status_code == 404
+    assert (await client.delete("/v1/withdraws/coin", f"uuid={uuid}")).status_code == 404
+    clock.tick(1)
+    assert (await client.get("/v1/withdraw", f"uuid={uuid}")).status_code == 200
+    assert (await client.get("/v1/withdraws", "currency=USDT")).json() == []
+    clock.tick(1)
+    assert len((await client.get("/v1/withdraws", "currency=USDT")).json()) == 1
 
 
-async def test_cancelling_gives_the_money_back(
-    hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]
-) -> None:
-    uuid = (await hand.withdraw()).json()["uuid"]
-    response = await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+async def test_cancelling_gives_the_money_back(client: SignedClient, sandbox: Sandbox) -> None:
+    uuid = (await client.withdraw()).json()["uuid"]
+    response = await client.delete("/v1/withdraws/coin", f"uuid={uuid}")
     assert response.status_code == 200
     assert_like(response.json(), example("withdraws_coin_delete"))
     assert (response.json()["state"], response.json()["is_cancelable"]) == ("CANCELLED", True)
     assert sandbox.account.balance("USDT").available == 10_000
     assert [entry.kind for entry in sandbox.ledger] == ["created", "released"]
-    again = await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+    again = await client.delete("/v1/withdraws/coin", f"uuid={uuid}")
     assert error_of(again) == (400, "withdraw_not_cancelable")
 
 
 async def test_a_cancelled_withdrawal_stays_off_its_plan(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
-    uuid = (await hand.withdraw()).json()["uuid"]
-    await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
-    watch.tick(100)
+    uuid = (await client.withdraw()).json()["uuid"]
+    await client.delete("/v1/withdraws/coin", f"uuid={uuid}")
+    clock.tick(100)
     assert sandbox.withdrawals[uuid].state == "CANCELLED"
 
 
-async def test_cancelling_needs_a_known_id(hand: SignedClient) -> None:
-    assert error_of(await hand.delete("/v1/withdraws/coin")) == (400, "validation_error")
-    missing = await hand.delete("/v1/withdraws/coin", "uuid=unknown")
+async def test_cancelling_needs_a_known_id(client: SignedClient) -> None:
+    assert error_of(await client.delete("/v1/withdraws/coin")) == (400, "validation_error")
+    missing = await client.delete("/v1/withdraws/coin", "uuid=unknown")
     assert error_of(missing) == (404, "withdraw_not_found")
 
 
-async def test_unknown_paths_are_json_errors(hand: SignedClient, sandbox: Sandbox) -> None:
-    assert error_of(await hand.get("/v1/nothing")) == (404, "not_found")
-    assert error_of(await hand.query("PATCH", "/v1/accounts")) == (404, "not_found")
+async def test_unknown_paths_are_json_errors(client: SignedClient, sandbox: Sandbox) -> None:
+    assert error_of(await client.get("/v1/nothing")) == (404, "not_found")
+    assert error_of(await client.query("PATCH", "/v1/accounts")) == (404, "not_found")
     sandbox.knobs.language = "ko"
-    assert (await hand.get("/v1/nothing")).json()["error"]["message"] == "존재하지 않는 경로입니다."
+    assert (await client.get("/v1/nothing")).json()["error"]["message"] == "존재하지 않는 경로입니다."
 
 
 async def test_the_log_tells_what_came_in_but_no_token(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
-    await hand.get("/v1/withdraws", "limit=1", nonce="first")
-    await hand.withdraw()
+    await client.get("/v1/withdraws", "limit=1", nonce="first")
+    await client.withdraw()
     listing, order = sandbox.requests
     assert (listing.method, listing.path, listing.query, listing.nonce) == (
         "GET",
@@ -269,7 +260,7 @@ async def test_the_log_tells_what_came_in_but_no_token(
         "limit=1",
         "first",
     )
-    assert (order.status, order.at) == (201, watch.now)
+    assert (order.status, order.at) == (201, clock.now)
     assert '"amount": "13"' in order.body
     assert sandbox.requests.of("POST") == (order,) == sandbox.requests.of("POST", "/v1/withdraws/coin")
     assert sandbox.requests[-1:] == (order,)
@@ -289,22 +280,21 @@ async def test_the_log_tells_what_came_in_but_no_token(
 async def test_times_by_knob(
     knobs: Knobs,
     created_at: str,
-    watch: ManualClock,
-    hand_at: Callable[..., AbstractAsyncContextManager[SignedClient]],
+    clock: ManualClock,
 ) -> None:
-    async with hand_at(Sandbox("sg", knobs=knobs, clock=watch)) as hand:
-        assert (await hand.withdraw()).json()["created_at"] == created_at
+    async with signed_client(Sandbox("sg", knobs=knobs, clock=clock)) as client:
+        assert (await client.withdraw()).json()["created_at"] == created_at
 
 
-async def test_answers_by_knob(hand: SignedClient, sandbox: Sandbox, example: Callable[[str], Any]) -> None:
+async def test_answers_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.knobs.nulls = "dropped"
     sandbox.knobs.post_status = 200
     sandbox.knobs.amounts = "as sent"
-    response = await hand.withdraw(amount="13.500")
+    response = await client.withdraw(amount="13.500")
     assert response.status_code == 200
     assert list(response.json()) == list(example("withdraws_coin_delete_kr_2026"))
     assert response.json()["amount"] == "13.500"
     sandbox.knobs.nulls = "present"
     sandbox.knobs.single_get_net_type = False
-    assert_like((await hand.get("/v1/withdraw")).json(), example("withdraw_get"))
+    assert_like((await client.get("/v1/withdraw")).json(), example("withdraw_get"))

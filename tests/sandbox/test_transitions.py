@@ -20,71 +20,71 @@ from upbit_async.sandbox.exchange.defaults import default_account, default_walle
 from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.exchange.exchange import Exchange
 from upbit_async.sandbox.exchange.state import ExchangeState
-from upbit_async.sandbox.exchange.withdrawals import Order
+from upbit_async.sandbox.exchange.transfers import WithdrawalOrder
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import ManualClock, SignedClient
+    from signed_client import ManualClock, SignedClient
 
 
-async def look(hand: SignedClient, uuid: str) -> str:
-    state: str = (await hand.get("/v1/withdraw", f"uuid={uuid}")).json()["state"]
+async def look(client: SignedClient, uuid: str) -> str:
+    state: str = (await client.get("/v1/withdraw", f"uuid={uuid}")).json()["state"]
     return state
 
 
-async def ordered(hand: SignedClient) -> str:
-    uuid: str = (await hand.withdraw()).json()["uuid"]
+async def ordered(client: SignedClient) -> str:
+    uuid: str = (await client.withdraw()).json()["uuid"]
     return uuid
 
 
 @pytest.mark.parametrize("end", ["DONE", "FAILED", "CANCELLED", "REJECTED"])
-async def test_at_once(hand: SignedClient, sandbox: Sandbox, end: str) -> None:
+async def test_at_once(client: SignedClient, sandbox: Sandbox, end: str) -> None:
     sandbox.withdrawals.transitions = Transitions.immediate(end, first="PROCESSING")
-    response = await hand.withdraw()
+    response = await client.withdraw()
     assert response.json()["state"] == "PROCESSING"
     assert sandbox.withdrawals[response.json()["uuid"]].state == end
     assert sandbox.ledger[-1].kind == ("settled" if end == "DONE" else "released")
     assert (sandbox.withdrawals[response.json()["uuid"]].done_at is None) is (end == "CANCELLED")
 
 
-async def test_already_done_in_the_answer(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_already_done_in_the_answer(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.manual(first="DONE")
-    told = (await hand.withdraw()).json()
+    told = (await client.withdraw()).json()
     assert (told["state"], told["done_at"] is None, told["txid"] is None) == ("DONE", False, False)
     assert sandbox.ledger.moved("USDT") == 14
 
 
-async def test_after_looks(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_after_looks(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.after_reads(2, states=("PROCESSING", "DONE"))
-    uuid = await ordered(hand)
-    await hand.get("/v1/withdraws", f"uuids[]={uuid}")
-    states = [await look(hand, uuid) for _ in range(5)]
+    uuid = await ordered(client)
+    await client.get("/v1/withdraws", f"uuids[]={uuid}")
+    states = [await look(client, uuid) for _ in range(5)]
     assert states == ["WAITING", "PROCESSING", "PROCESSING", "DONE", "DONE"]
 
 
 async def test_a_path_may_be_as_strange_as_one_likes(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     path = ("PROCESSING", "WAITING", "ON_THE_MOON", "DONE", "PROCESSING", "DONE")
     sandbox.withdrawals.transitions = Transitions.after_seconds(1.0, states=path)
-    uuid = await ordered(hand)
+    uuid = await ordered(client)
     states: list[str] = []
     for _ in path:
-        watch.tick(1)
-        states.append(await look(hand, uuid))
+        clock.tick(1)
+        states.append(await look(client, uuid))
     assert tuple(states) == path
     assert [entry.kind for entry in sandbox.ledger] == ["created", "settled"]
 
 
-async def test_time_passes_faster_by_plan(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
+async def test_time_passes_faster_by_plan(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(10.0, speed=100.0)
-    uuid = await ordered(hand)
-    watch.tick(0.15)
-    assert await look(hand, uuid) == "PROCESSING"
-    watch.tick(0.05)
-    assert await look(hand, uuid) == "DONE"
+    uuid = await ordered(client)
+    clock.tick(0.15)
+    assert await look(client, uuid) == "PROCESSING"
+    clock.tick(0.05)
+    assert await look(client, uuid) == "DONE"
 
 
-async def test_steps_may_be_of_every_kind(hand: SignedClient, sandbox: Sandbox, watch: ManualClock) -> None:
+async def test_steps_may_be_of_every_kind(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
     steps = (
         Transition("A", seconds=1),
         Transition("B", reads=1),
@@ -92,48 +92,48 @@ async def test_steps_may_be_of_every_kind(hand: SignedClient, sandbox: Sandbox, 
         Transition("D", seconds=0),
     )
     sandbox.withdrawals.transitions = Transitions(
-        steps=steps, txid_at=frozenset({"A"}), cancelable=frozenset({"C"})
+        sequence=steps, txid_at=frozenset({"A"}), cancelable=frozenset({"C"})
     )
-    uuid = await ordered(hand)
-    watch.tick(1)
-    assert [await look(hand, uuid) for _ in range(3)] == ["A", "B", "B"]
+    uuid = await ordered(client)
+    clock.tick(1)
+    assert [await look(client, uuid) for _ in range(3)] == ["A", "B", "B"]
     assert sandbox.withdrawals[uuid].txid is not None
     assert sandbox.withdrawals.set_state(uuid, "C").is_cancelable
-    watch.tick(100)
-    assert await look(hand, uuid) == "C"
+    clock.tick(100)
+    assert await look(client, uuid) == "C"
 
 
 async def test_several_come_due_in_their_order(
-    hand: SignedClient, sandbox: Sandbox, watch: ManualClock
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(2.0)
-    first = await ordered(hand)
-    watch.tick(1)
+    first = await ordered(client)
+    clock.tick(1)
     sandbox.withdrawals.transitions = Transitions.after_seconds(1.0, states=("DONE",))
-    second, third = await ordered(hand), await ordered(hand)
-    watch.tick(10)
+    second, third = await ordered(client), await ordered(client)
+    clock.tick(10)
     assert [entry.uuid for entry in sandbox.ledger.settled] == [second, third, first]
     assert [(entry.at - sandbox.now).total_seconds() for entry in sandbox.ledger.settled] == [-9, -9, -7]
 
 
-async def test_a_cancellation_may_lose_the_race(hand: SignedClient, sandbox: Sandbox) -> None:
-    uuid = await ordered(hand)
-    await hand.delete("/v1/withdraws/coin", f"uuid={uuid}")
+async def test_a_cancellation_may_lose_the_race(client: SignedClient, sandbox: Sandbox) -> None:
+    uuid = await ordered(client)
+    await client.delete("/v1/withdraws/coin", f"uuid={uuid}")
     sandbox.withdrawals.set_state(uuid, "DONE")
     assert [entry.kind for entry in sandbox.ledger] == ["created", "released", "settled"]
     assert sandbox.account.balance("USDT").available == 9986
 
 
-async def test_what_has_left_does_not_come_back(hand: SignedClient, sandbox: Sandbox) -> None:
-    uuid = await ordered(hand)
+async def test_what_has_left_does_not_come_back(client: SignedClient, sandbox: Sandbox) -> None:
+    uuid = await ordered(client)
     for state in ("DONE", "FAILED", "DONE", "CANCELLED"):
         sandbox.withdrawals.set_state(uuid, state)
     assert [entry.kind for entry in sandbox.ledger] == ["created", "settled"]
     assert sandbox.account.balance("USDT").available == 9986
 
 
-async def test_records_can_be_kept_as_they_were(hand: SignedClient, sandbox: Sandbox) -> None:
-    uuid = await ordered(hand)
+async def test_records_can_be_kept_as_they_were(client: SignedClient, sandbox: Sandbox) -> None:
+    uuid = await ordered(client)
     before = sandbox.withdrawals.snapshot()[-1]
     sandbox.withdrawals.set_state(uuid, "DONE")
     assert (before.state, sandbox.withdrawals[uuid].state) == ("WAITING", "DONE")
@@ -144,8 +144,8 @@ async def test_records_can_be_kept_as_they_were(hand: SignedClient, sandbox: San
         sandbox.withdrawals.set_state("unknown", "DONE")
 
 
-async def test_the_ledger_is_a_sequence(hand: SignedClient, sandbox: Sandbox) -> None:
-    uuid = await ordered(hand)
+async def test_the_ledger_is_a_sequence(client: SignedClient, sandbox: Sandbox) -> None:
+    uuid = await ordered(client)
     sandbox.withdrawals.set_state(uuid, "REJECTED")
     assert len(sandbox.ledger) == 2
     assert sandbox.ledger[0] == next(iter(sandbox.ledger)) == sandbox.ledger.created[0]
@@ -168,7 +168,7 @@ STEPS = st.builds(
     seconds=st.none() | st.floats(0, 5),
     reads=st.none() | st.integers(1, 3),
 )
-PLANS = st.builds(Transitions, steps=st.lists(STEPS, max_size=5).map(tuple), first=STATES)
+PLANS = st.builds(Transitions, sequence=st.lists(STEPS, max_size=5).map(tuple), first=STATES)
 ACTIONS = st.one_of(
     st.tuples(st.just("order"), AMOUNTS, PLANS),
     st.tuples(st.just("cancel"), st.integers(0, 9)),
@@ -200,7 +200,7 @@ class LedgerModel:
             case ("order", Decimal() as amount, Transitions() as plan):
                 withdrawals.transitions = plan
                 withdrawals.withdraw(
-                    Order(
+                    WithdrawalOrder(
                         currency="USDT",
                         net_type="TRX",
                         amount=amount,
@@ -273,6 +273,6 @@ def test_no_state_lasts_longer_than_a_calendar(seconds: float) -> None:
         Transition("DONE", seconds=seconds)
 
 
-async def test_a_plan_may_be_as_slow_as_one_likes(hand: SignedClient, sandbox: Sandbox) -> None:
+async def test_a_plan_may_be_as_slow_as_one_likes(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(1e9, speed=1e-300)
-    assert (await hand.withdraw()).json()["state"] == "WAITING"
+    assert (await client.withdraw()).json()["state"] == "WAITING"

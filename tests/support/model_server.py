@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from upbit_async.policy import Timeouts
-    from upbit_async.transport.http_port import Lost, RequestProgress
+    from upbit_async.transport.http_port import Lost
     from upbit_async.transport.limiter import Ticket
+    from upbit_async.transport.request_progress import RequestProgress
 
 __all__ = [
     "CountingServer",
@@ -169,10 +170,11 @@ class FakeConnection:
     trip: float
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         """Carry a request there and its answer back."""
-        wire.begun = wire.heard = wire.departed = True
+        progress.start(reports_first_byte=True)
+        await progress.trace("http11.send_request_headers.started", {})
         await anyio.sleep(self.trip / 2)
         answer = self.answer(message)
         await anyio.sleep(self.trip / 2)

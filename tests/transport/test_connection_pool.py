@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from upbit_async.policy import Timeouts
     from upbit_async.protocol.message import Message
     from upbit_async.protocol.replies import Answer
-    from upbit_async.transport.http_port import Lost, RequestProgress
+    from upbit_async.transport.http_port import Lost
+    from upbit_async.transport.request_progress import RequestProgress
 
 
 @attrs.define(eq=False)
@@ -27,7 +28,7 @@ class FakeLane:
     closed: int = 0
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         raise NotImplementedError
 

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from upbit_async.transport import bounding
-from upbit_async.transport.http_port import Bounds, Lost, _lost
-from upbit_async.transport.request_progress import RequestProgress, Withheld
+from upbit_async.transport.connection_check import Bounds, ConnectionCheck
+from upbit_async.transport.http_port import Lost, _lost
+from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
 
 pytestmark = pytest.mark.skipif(not bounding.is_supported(), reason="it needs the socket options")
 
@@ -39,13 +40,19 @@ class FakeStream:
         return {"socket": self.socket, "ssl_object": tls}.get(name)
 
 
-def _once(**about: Any) -> RequestProgress:
-    return RequestProgress(begun=True, once=True, drop_after=10, **about)
+def _once(*, needs_bounded: bool = False) -> RequestProgress:
+    check = ConnectionCheck(needs_fresh=True, needs_bounded=needs_bounded, drop_after=10)
+    return _started(RequestProgress(connection=check))
 
 
-async def _connect(wire: RequestProgress, stream: FakeStream) -> None:
-    await wire.trace("connection.connect_tcp.started", {})
-    await wire.trace("connection.connect_tcp.complete", {"return_value": stream})
+def _started(progress: RequestProgress) -> RequestProgress:
+    progress.start()
+    return progress
+
+
+async def _connect(progress: RequestProgress, stream: FakeStream) -> None:
+    await progress.trace("connection.connect_tcp.started", {})
+    await progress.trace("connection.connect_tcp.complete", {"return_value": stream})
 
 
 def _is_bounded(sock: FakeSocket) -> bool:
@@ -54,74 +61,94 @@ def _is_bounded(sock: FakeSocket) -> bool:
 
 
 async def test_a_connection_is_bounded_when_it_connects() -> None:
-    wire, stream = _once(must_be_bounded=True), FakeStream(protocol="http/1.1")
-    await _connect(wire, stream)
+    progress, stream = _once(needs_bounded=True), FakeStream(protocol="http/1.1")
+    await _connect(progress, stream)
     assert _is_bounded(stream.socket)
-    await wire.trace("connection.start_tls.complete", {"return_value": stream})
-    await wire.trace("http11.send_request_headers.started", {})
-    assert (wire.fresh, wire.bounded, wire.boundable, wire.departed) == (True, True, True, True)
+    await progress.trace("connection.start_tls.complete", {"return_value": stream})
+    await progress.trace("http11.send_request_headers.started", {})
+    assert (
+        progress.connection.is_fresh,
+        progress.connection.is_bounded,
+        progress.connection.can_be_bounded,
+        progress.may_have_left,
+    ) == (True, True, True, True)
 
 
 @pytest.mark.parametrize("known", ["by TLS", "at the first byte"])
 async def test_a_connection_of_http2_is_left_unbounded(known: str) -> None:
-    wire, stream = _once(), FakeStream(protocol="h2")
-    await _connect(wire, stream)
+    progress, stream = _once(), FakeStream(protocol="h2")
+    await _connect(progress, stream)
     if known == "by TLS":
-        await wire.trace("connection.start_tls.complete", {"return_value": stream})
+        await progress.trace("connection.start_tls.complete", {"return_value": stream})
         assert not _is_bounded(stream.socket)
-    await wire.trace("http2.send_request_headers.started", {})
+    await progress.trace("http2.send_request_headers.started", {})
     assert not _is_bounded(stream.socket)
-    assert (wire.fresh, wire.bounded, wire.boundable, wire.departed) == (True, False, False, True)
+    assert (
+        progress.connection.is_fresh,
+        progress.connection.is_bounded,
+        progress.connection.can_be_bounded,
+        progress.may_have_left,
+    ) == (True, False, False, True)
 
 
 async def test_a_kept_connection_of_http2_will_do() -> None:
-    wire = _once()
-    await wire.trace("http2.send_request_headers.started", {})
-    assert (wire.fresh, wire.bounded, wire.departed) == (True, False, True)
+    progress = _once()
+    await progress.trace("http2.send_request_headers.started", {})
+    assert (progress.connection.is_fresh, progress.connection.is_bounded, progress.may_have_left) == (
+        True,
+        False,
+        True,
+    )
 
 
 @pytest.mark.parametrize("version", ["http11", "http2"])
 async def test_what_was_noted_down_as_bounded_leaves_on_no_other_connection(version: str) -> None:
-    wire = _once(must_be_bounded=True)
-    await wire.trace("connection.connect_unix_socket.complete", {"return_value": FakeStream()})
+    progress = _once(needs_bounded=True)
+    await progress.trace("connection.connect_unix_socket.complete", {"return_value": FakeStream()})
     with pytest.raises(Withheld, match="could not be bounded"):
-        await wire.trace(f"{version}.send_request_headers.started", {})
-    assert (wire.departed, wire.was_unbounded, wire.boundable) == (False, True, False)
+        await progress.trace(f"{version}.send_request_headers.started", {})
+    assert (
+        progress.may_have_left,
+        progress.connection.was_unbounded,
+        progress.connection.can_be_bounded,
+    ) == (False, True, False)
 
 
 async def test_a_used_connection_of_http11_will_not_do() -> None:
-    wire = _once()
+    progress = _once()
     with pytest.raises(Withheld, match="used before"):
-        await wire.trace("http11.send_request_headers.started", {})
-    assert (wire.departed, wire.was_reused) == (False, True)
-    read = RequestProgress(begun=True)
+        await progress.trace("http11.send_request_headers.started", {})
+    assert (progress.may_have_left, progress.connection.was_used) == (False, True)
+    read = _started(RequestProgress())
     await read.trace("http11.send_request_headers.started", {})
-    assert read.departed
+    assert read.phase is Phase.SENT
 
 
 async def test_asking_a_proxy_for_a_tunnel_is_not_yet_the_request() -> None:
-    wire, stream = _once(), FakeStream()
-    await _connect(wire, stream)
-    await wire.trace("http11.send_request_headers.started", {"request": SimpleNamespace(method=b"CONNECT")})
-    assert wire.certainly_here
-    await wire.trace("http11.send_request_headers.started", {"request": SimpleNamespace(method=b"POST")})
-    assert wire.departed
+    progress, stream = _once(), FakeStream()
+    await _connect(progress, stream)
+    await progress.trace(
+        "http11.send_request_headers.started", {"request": SimpleNamespace(method=b"CONNECT")}
+    )
+    assert not progress.may_have_left
+    await progress.trace("http11.send_request_headers.started", {"request": SimpleNamespace(method=b"POST")})
+    assert progress.phase is Phase.SENT
 
 
 async def test_a_socket_that_takes_no_options_is_not_bounded() -> None:
-    wire = _once()
+    progress = _once()
     for result in (None, object(), SimpleNamespace(get_extra_info=dict[str, Any]().get)):
-        await wire.trace("connection.connect_tcp.complete", {"return_value": result})
-        assert (wire.fresh, wire.bounded) == (True, False)
+        await progress.trace("connection.connect_tcp.complete", {"return_value": result})
+        assert (progress.connection.is_fresh, progress.connection.is_bounded) == (True, False)
 
 
 def test_one_connection_that_can_not_be_bounded_settles_it() -> None:
-    bounds = Bounds(injected=True)
-    assert not bounds.possible
+    bounds = Bounds(is_injected=True)
+    assert not bounds.are_possible
     for boundable, possible in [(True, True), (True, True), (None, False), (True, False)]:
-        bounds.learn(RequestProgress(boundable=boundable))
-        assert bounds.possible is possible
-    assert Bounds().possible
+        bounds.learn(ConnectionCheck(can_be_bounded=boundable))
+        assert bounds.are_possible is possible
+    assert Bounds().are_possible
 
 
 # -- errors that speak of the connection -----------------------------------------------------------
@@ -138,12 +165,64 @@ NEVER_LEFT = [
 
 
 @pytest.mark.parametrize("error", NEVER_LEFT, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("heard", [False, True], ids=["without trace", "with trace"])
-def test_an_error_that_says_could_not_connect_is_not_believed_once_the_first_byte_has_left(
-    error: Exception, heard: bool
+@pytest.mark.parametrize("traces", [False, True], ids=["without trace", "with trace"])
+async def test_an_error_that_says_could_not_connect_is_not_believed_once_the_first_byte_has_left(
+    error: Exception, traces: bool
 ) -> None:
     lost = functools.partial(_lost, httpx, error)
-    before = lost(RequestProgress(begun=True, heard=heard, candid=True))
-    after = lost(RequestProgress(begun=True, heard=heard, candid=True, departed=True))
+    progress = RequestProgress()
+    progress.start(reports_first_byte=traces, reports_connect_errors=True)
+    before = lost(progress)
+    await progress.trace("http11.send_request_headers.started", {})
+    after = lost(progress)
     assert isinstance(before, Lost)
     assert (before.sent, after.sent) == (False, True)
+
+
+@pytest.mark.parametrize("error", NEVER_LEFT[:4], ids=lambda error: type(error).__name__)
+def test_an_error_of_a_library_that_reports_nothing_leaves_the_outcome_unknown(error: Exception) -> None:
+    assert _lost(httpx, error, _started(RequestProgress())).sent
+
+
+# -- phases ----------------------------------------------------------------------------------------
+
+
+async def test_phases_follow_the_request_and_say_whether_it_may_have_left() -> None:
+    progress = _once()
+    seen = [(progress.phase, progress.may_have_left)]
+    await _connect(progress, FakeStream())
+    seen.append((progress.phase, progress.may_have_left))
+    await progress.trace("http11.send_request_headers.started", {})
+    seen.append((progress.phase, progress.may_have_left))
+    progress.take_answer(over_used_connection=False)
+    seen.append((progress.phase, progress.may_have_left))
+    assert seen == [
+        (Phase.SENDING, True),  # the library has reported nothing yet
+        (Phase.SENDING, False),
+        (Phase.SENT, True),
+        (Phase.ANSWERED, True),
+    ]
+    assert not RequestProgress().may_have_left
+
+
+async def test_a_hook_that_raises_withholds_the_request() -> None:
+    async def refuse() -> None:
+        raise Withheld("not now")
+
+    progress = _started(RequestProgress([refuse]))
+    with pytest.raises(Withheld, match="not now"):
+        await progress.trace("http11.send_request_headers.started", {})
+    assert not progress.may_have_left
+
+
+async def test_a_cancelled_request_is_withheld_after_its_hooks_have_run() -> None:
+    ran: list[str] = []
+
+    async def hook() -> None:
+        ran.append("hook")
+        progress.cancel()
+
+    progress = _started(RequestProgress([hook]))
+    with pytest.raises(Withheld, match="cancelled"):
+        await progress.trace("http11.send_request_headers.started", {})
+    assert (ran, progress.may_have_left) == (["hook"], False)

@@ -71,9 +71,9 @@ async def test_a_withdrawal_is_signed_as_its_escort_says(
     async with client_for(server.url, **options) as client:
         record = await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
         assert record.uuid
-        assert client.transport.answered == set()  # an escort keeps account by itself
+        assert client.known_withdrawals.unguarded == set()  # an escort keeps account by itself
         await client.withdraws.create(**WITHDRAWAL)
-        assert client.transport.answered == {record.uuid}
+        assert client.known_withdrawals.unguarded == {record.uuid}
     token = server.requests[0].split(b"Bearer ")[1].split(b"\r\n")[0]
     head, claims = (json.loads(urlsafe_b64decode(part + b"==")) for part in token.split(b".")[:2])
     assert (head["alg"], claims["nonce"]) == ("HS512", "the nonce")

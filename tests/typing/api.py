@@ -61,7 +61,7 @@ async def use(limiter: LocalLimiter) -> None:
     async for change in poller.changes():
         assert_type(change.record, models.Withdrawal)
     assert_type(await poller.result(timeout=60), models.Withdrawal)
-    assert_type(await client.request("GET", "/v1/api_keys"), Any)
+    assert_type(await client.request("GET", "/v1/market/all"), Any)
 
 
 async def receive(client: UpbitClient) -> None:

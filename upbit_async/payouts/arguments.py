@@ -36,7 +36,7 @@ def key_of(value: object) -> str:
     """
     key = inputs.text("key", value)
     if len(key) > _LONGEST_KEY:
-        raise ValueError(f"key must not be longer than {_LONGEST_KEY} characters, and this has {len(key)}")
+        raise ValueError(f"key must have at most {_LONGEST_KEY} characters, got {len(key)}")
     try:
         key.encode()
     except UnicodeEncodeError:

@@ -20,8 +20,7 @@ from upbit_async.errors import DecodeError
 from upbit_async.logs import logger
 from upbit_async.models import Withdrawal
 from upbit_async.protocol.duplicates import by_id
-from upbit_async.protocol.endpoint import Transport
-from upbit_async.resources.paging import PAGE
+from upbit_async.protocol.endpoint import PAGE_SIZE, Transport
 from upbit_async.resources.readable import list_readable
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class _Reader:
         self.unreadable |= {(error.uuid or str(error)).casefold(): error for error in page.unreadable}
         for row in fresh.values():
             self._check_order(row)
-        is_full = len(page.rows) + len(page.unreadable) >= PAGE
+        is_full = len(page.rows) + len(page.unreadable) >= PAGE_SIZE
         if fresh:
             self._cursor = page.rows[-1].uuid
         else:

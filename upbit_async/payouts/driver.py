@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import anyio
 import attrs
 
+from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
 from upbit_async.payouts import arguments, transitions
 from upbit_async.payouts.decision import may_turn_up
-from upbit_async.payouts.keyed_lock import KeyedLock
 from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 
 from upbit_async.checks import FeeConvention, fee_convention_of
+from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import ConfigurationError, JournalError
 from upbit_async.events import PayoutChanged
 from upbit_async.logs import logger
@@ -21,7 +22,6 @@ from upbit_async.payouts.authenticator import RowAuthenticator
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_moments import Now
 from upbit_async.payouts.journal_time import JournalTime
-from upbit_async.payouts.keyed_lock import KeyedLock
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.row_mac import JOURNAL_KEY_PURPOSE, JournalKeys
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 import attrs
 
+from upbit_async.concurrency import OnCancel, run_to_completion
 from upbit_async.errors import APIError, Banned, RateLimited, UpbitError
 from upbit_async.payouts import transitions
-from upbit_async.payouts.completion import run_to_completion
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_moments import lease_is_over
 from upbit_async.payouts.payout import PayoutState
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
     from upbit_async.payouts.repository import Change, PayoutRepository
     from upbit_async.protocol.endpoint import Transport
+    from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
 __all__ = ["SendAttempt"]
 
@@ -41,6 +42,7 @@ class SendAttempt:
         owner: Who sends it.
         transport: Sends it.
         repository: The payouts.
+        known: The withdrawals that the client knows from answers.
     """
 
     def __init__(
@@ -51,14 +53,16 @@ class SendAttempt:
         owner: str,
         transport: Transport,
         repository: PayoutRepository,
+        known: KnownWithdrawals,
     ) -> None:
         self._payout = payout
         self._baseline = baseline
         self._owner = owner
         self._transport = transport
         self._repository = repository
+        self._known = known
         self._scope = anyio.CancelScope()
-        self._is_unwanted = False
+        self._is_cancelled = False
         self._is_released = False
 
     async def run(self) -> Payout:
@@ -72,7 +76,16 @@ class SendAttempt:
             ConflictingPayout: Another payout must be settled first, and nothing has left.
             UpbitError: Nothing has left, or it was turned away unread.
         """
-        return await run_to_completion(self._make, stop=self._stop)
+        try:
+            return await run_to_completion(self._make, on_cancel=self._stop)
+        except anyio.get_cancelled_exc_class():
+            if self._is_cancelled:
+                raise
+        raise UpbitError(
+            "the payout was stopped by a cancellation that did not come from its caller, so it may or may not "
+            "have been sent; call send again with the same key, which looks it up first",
+            may_have_executed=True,
+        )
 
     async def signing_params(self) -> SigningParams:
         """Record that a copy is about to leave, and return what to sign it with."""
@@ -118,7 +131,7 @@ class SendAttempt:
     async def may_send(self) -> bool:
         """Return whether the first byte may leave: the lease and the row must still be ours, by the journal itself."""
         self._is_released = False
-        if self._is_unwanted:
+        if self._is_cancelled:
             return False
         known = await self._repository.journal.get(self._payout.key)
         now = (await self._repository.now()).journal
@@ -126,13 +139,14 @@ class SendAttempt:
         is_ours = known is not None and _is_same_request(known, self._payout)
         in_time = not lease_is_over(sent_request.left_at, sent_request.lease, now)
         # Nothing comes between this and the first byte.
-        self._is_released = is_ours and in_time and not self._is_unwanted
+        self._is_released = is_ours and in_time and not self._is_cancelled
         return self._is_released
 
-    def _stop(self) -> None:
-        self._is_unwanted = True
+    def _stop(self) -> OnCancel:
+        self._is_cancelled = True
         if not self._is_released:
             self._scope.cancel()
+        return OnCancel.WAIT
 
     async def _make(self) -> Payout:
         result: Payout | None = None
@@ -172,7 +186,7 @@ class SendAttempt:
         """
         if uuid in self._payout.required_request.baseline:
             return "was there before"
-        if uuid not in self._transport.unproven:
+        if uuid not in self._known.unproven:
             return ""
         try:
             related = await self._repository.journal.related(self._payout.criteria.currency, [uuid])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import (
     ConfigurationError,
     JournalError,
@@ -19,7 +20,6 @@ from upbit_async.errors import (
     UpbitError,
 )
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
-from upbit_async.payouts.keyed_lock import KeyedLock
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.send_attempt import SendAttempt
 from upbit_async.policy import Safety
@@ -102,6 +102,7 @@ class Sender:
                     owner=self._owner,
                     transport=self._client.transport,
                     repository=self._repository,
+                    known=self._client.known_withdrawals,
                 )
                 return await passage.run()
             except ConflictingPayout as taken:

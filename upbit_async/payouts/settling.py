@@ -9,6 +9,7 @@ import anyio
 import attrs
 
 from upbit_async.checks import FeeConvention, fits
+from upbit_async.concurrency import KeyedLock, backoff
 from upbit_async.errors import PollTimeout
 from upbit_async.payouts import transitions
 from upbit_async.payouts.baseline import since_baseline
@@ -23,7 +24,6 @@ from upbit_async.payouts.decision import (
 )
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_moments import settling_left
-from upbit_async.payouts.keyed_lock import KeyedLock, poll_pauses
 from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from upbit_async.payouts.journal_moments import Now
     from upbit_async.payouts.repository import PayoutRepository
 
-__all__ = ["Settler"]
+__all__ = ["LEASE_POLLS", "Settler"]
+
+LEASE_POLLS = 0.05, 1.0
+"""First and longest wait between two reads of a payout that another task or process sends, in seconds."""
 
 _SECOND_LOOK = 1.0
 """How long after the first list a second one must show nothing either, in seconds."""
@@ -98,7 +101,7 @@ class Settler:
 
     async def wait_until_sent(self, key: str) -> Payout:
         """Wait until nobody is sending a payout any more, in whatever process: its answer is there, or is lost."""
-        pauses = poll_pauses()
+        pauses = backoff(*LEASE_POLLS)
         while True:
             payout = await self.expire(key)
             if payout.state is not PayoutState.SENDING:
@@ -251,7 +254,7 @@ class Settler:
             Observation(
                 rows=rows,
                 others=other_claimants(related.payouts, payout.key, await self._repository.now()),
-                made_without_payout=self._client.transport.answered,
+                made_without_payout=self._client.known_withdrawals.unguarded,
                 excluded={*sent_request.excluded, *related.acknowledged},
                 fee_convention=await self._repository.fee_convention(),
                 waiting_for_this=behind,

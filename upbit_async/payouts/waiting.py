@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from upbit_async.concurrency import backoff
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
-from upbit_async.payouts.keyed_lock import poll_pauses
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.settling import LEASE_POLLS
 from upbit_async.polling import is_permanent
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Wait:
         self._repository = repository
         self._settler = settler
         self._last_look = last_look
-        self._failures = 0
+        self._retries = backoff(_FIRST_PAUSE, _LONGEST_PAUSE, 2.0)
 
     async def end(self) -> Payout:
         """Return the payout when it has ended, was not sent or needs review.
@@ -50,7 +51,7 @@ class Wait:
             PollTimeout: The time is over.
             UpbitError: It can't be waited for any more.
         """
-        pauses = poll_pauses()
+        pauses = backoff(*LEASE_POLLS)
         while True:
             payout = await self._settler.expire(self._key)
             match payout.state:
@@ -81,8 +82,7 @@ class Wait:
         except UpbitError as error:
             if is_permanent(error) or isinstance(error, JournalError):
                 raise
-            await self._pause(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 10)))
-            self._failures += 1
+            await self._pause(next(self._retries))
             return
         if scope.cancelled_caught:
             raise await self._timed_out()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import anyio
 import anyio.lowlevel
 
-from upbit_async.polling.waker import Waker, new_waker
+from upbit_async.concurrency import Waker, new_waker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast, get_args
 
 import attrs
 
@@ -13,17 +13,17 @@ from upbit_async.protocol.rows import ReadableRows
 from upbit_async.region import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from upbit_async.events import Event
-    from upbit_async.models import Intent
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.send_guard import SendGuard
     from upbit_async.protocol.token import Algorithm
 
-__all__ = ["Endpoint", "Param", "Params", "Transport", "read_by_rows"]
+__all__ = ["PAGE_SIZE", "Endpoint", "Param", "Params", "Transport", "read_by_rows"]
 
 T = TypeVar("T")
+
+PAGE_SIZE: Final = 100
+"""Rows of a list and ids in a request, at most. See https://global-docs.upbit.com/reference/list-withdrawals."""
 
 Param = str | int | bool | Decimal | Sequence[str] | None
 Params = Mapping[str, Param]
@@ -68,93 +68,77 @@ class Endpoint(Generic[T]):
         """The endpoint as people write it: ``GET /v1/withdraw``."""
         return f"{self.method} {self.path}"
 
+    @property
+    def identifies_answers(self) -> bool:
+        """Whether a good answer shows by its kind or fields that it belongs to a request for this endpoint."""
+        return self.proof is not None or self.returns is not object
 
-def read_by_rows(listing: Endpoint[list[T]], row_kind: type[T]) -> Endpoint[ReadableRows[T]]:
-    """Return the same endpoint, with its answers read row by row."""
-    evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=ReadableRows[row_kind])  # type: ignore[valid-type]
+
+def read_by_rows(listing: Endpoint[list[T]]) -> Endpoint[ReadableRows[T]]:
+    """Return the same endpoint with its answer decoded row by row: an unreadable row does not fail the list."""
+    (model,) = get_args(listing.returns)
+    evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=ReadableRows[model])  # type: ignore[valid-type]
     return cast("Endpoint[ReadableRows[T]]", evolved)
 
 
 class Transport(Protocol):
-    """What resources need to send calls to Upbit."""
+    """Interface through which resources send calls to Upbit."""
 
     @property
     def region(self) -> Region:
-        """The region that is talked to."""
+        """Region of the client."""
         ...
 
     @property
     def host(self) -> str:
-        """The host that is talked to, with its port if it is unusual."""
+        """Host that requests go to, with its port if it is not the default."""
         ...
 
     @property
     def timeouts(self) -> Timeouts:
-        """How long a call may take."""
+        """Timeouts of the client."""
         ...
 
     @property
     def retry(self) -> RetryPolicy:
-        """How often and how patiently calls are repeated."""
+        """Retry policy for calls that are safe to repeat."""
         ...
 
     @property
     def algorithm(self) -> Algorithm:
-        """How tokens are signed."""
+        """Signature algorithm of the tokens."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """The first eight digits of `key_digest`, for people; empty if there is no key. Two keys may have the same."""
+        """First eight digits of `key_digest`, for messages; empty without a key. Two keys may share them."""
         ...
 
     @property
     def key_digest(self) -> str:
-        """What tells the key from all other keys without giving it away; empty if there is none."""
+        """SHA-256 digest that identifies the access key without revealing it; empty without a key."""
         ...
 
     def derive_key(self, purpose: bytes) -> bytes:
-        """Return a key for a purpose of our own: HMAC-SHA256 of the purpose under the secret key.
+        """Return a key that is derived from the secret key: HMAC-SHA256 of a purpose.
 
         Args:
-            purpose: What the key is for, such as ``b"upbit_async payouts journal"``.
+            purpose: Purpose of the key, such as ``b"upbit_async payouts journal"``.
 
         Raises:
             ConfigurationError: There are no keys.
-            ValueError: The purpose is empty, or could be what a token signs.
-        """
-        ...
-
-    @property
-    def answered(self) -> AbstractSet[str]:
-        """The ids that answers have told of what was made without an escort, in lower case."""
-        ...
-
-    @property
-    def unproven(self) -> AbstractSet[str]:
-        """The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case.
-
-        Such an answer may have been meant for an earlier request. The client has compared it with what was asked
-        and with its own earlier answers; a caller that knows of more withdrawals compares it with those.
+            ValueError: The purpose is empty, or could be the signed text of a token.
         """
         ...
 
     @property
     def bounds_connections(self) -> bool:
-        """Whether what must not happen twice leaves only on connections that are bounded.
+        """Whether a guarded request leaves only on a bounded connection.
 
-        On a bounded connection the operating system drops what is left of a request when it is given up. True
-        holds for every request that is guarded by an escort and begins while it is True: one whose connection
-        proves not to be bounded is not sent. False means that the next request may leave on any connection.
+        On a bounded connection the operating system drops undelivered bytes soon after the client has closed it. A
+        guarded request that begins while this is True is not sent if its connection can't be bounded. While it is
+        False, a request may leave on any connection.
         """
-        ...
-
-    def claim(self, uuid: str, intent: Intent) -> None:
-        """Remember that an id is this intent's and no other's."""
-        ...
-
-    def claimed_by_others(self, intent: Intent) -> set[str]:
-        """Return the ids that are known to be other intents': answered, or claimed."""
         ...
 
     async def call(
@@ -163,9 +147,9 @@ class Transport(Protocol):
         """Send one request, repeat it where that is safe, and return the decoded answer.
 
         Args:
-            endpoint: What to ask.
-            params: What to ask it with.
-            guard: Goes along with a request that must not happen twice; with one it is sent once.
+            endpoint: The endpoint.
+            params: Parameters of the request.
+            guard: Guard of a request that must not happen twice. A guarded request is sent at most once.
 
         Raises:
             UpbitError: See `upbit_async.errors`.
@@ -173,5 +157,5 @@ class Transport(Protocol):
         ...
 
     def emit(self, event: Event) -> None:
-        """Tell the observer, if there is one; what it raises breaks nothing."""
+        """Pass an event to the observer, if there is one. An exception of the observer is logged."""
         ...

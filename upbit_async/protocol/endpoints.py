@@ -1,11 +1,15 @@
-"""All endpoints that this library knows."""
+"""Endpoints of Upbit's API that this library calls.
+
+To add one, add its constant: `ENDPOINTS`, the documentation's table and the tests of all endpoints follow from it.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from upbit_async.models import (
     Account,
+    ApiKey,
     Deposit,
     DepositAddress,
     DepositAddressRequest,
@@ -21,26 +25,8 @@ from upbit_async.policy import Safety
 from upbit_async.protocol.endpoint import Endpoint
 from upbit_async.region import Region
 
-__all__ = [
-    "CANCEL_WITHDRAWAL",
-    "CREATE_DEPOSIT_ADDRESS",
-    "CREATE_WITHDRAWAL",
-    "ENDPOINTS",
-    "GET_DEPOSIT",
-    "GET_DEPOSIT_ADDRESS",
-    "GET_DEPOSIT_CHANCE",
-    "GET_WITHDRAWAL",
-    "GET_WITHDRAWAL_CHANCE",
-    "LIST_ACCOUNTS",
-    "LIST_DEPOSITS",
-    "LIST_DEPOSIT_ADDRESSES",
-    "LIST_VASPS",
-    "LIST_WALLETS",
-    "LIST_WITHDRAWALS",
-    "LIST_WITHDRAWAL_ADDRESSES",
-    "VERIFY_DEPOSIT_BY_TXID",
-    "VERIFY_DEPOSIT_BY_UUID",
-]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _DOCS: Final = "https://global-docs.upbit.com/reference/"
 _TRAVEL_RULE_REGIONS: Final = frozenset({Region.SG, Region.KR})
@@ -53,6 +39,14 @@ LIST_ACCOUNTS: Final = Endpoint(
     safety=Safety.READ,
     permission="view_account",
     docs=f"{_DOCS}get-balance",
+)
+LIST_API_KEYS: Final = Endpoint(
+    method="GET",
+    path="/v1/api_keys",
+    returns=list[ApiKey],
+    safety=Safety.READ,
+    docs="https://docs.upbit.com/kr/reference/list-api-keys",
+    regions=frozenset({Region.KR}),
 )
 
 LIST_WALLETS: Final = Endpoint(
@@ -205,25 +199,8 @@ VERIFY_DEPOSIT_BY_TXID: Final = Endpoint(
     recovery_hint="client.deposits.get(txid=...) tells how far the deposit is now",
 )
 
-ENDPOINTS: Final[dict[tuple[str, str], Endpoint[Any]]] = {
-    (endpoint.method, endpoint.path): endpoint
-    for endpoint in (
-        LIST_ACCOUNTS,
-        LIST_WALLETS,
-        LIST_WITHDRAWALS,
-        GET_WITHDRAWAL,
-        GET_WITHDRAWAL_CHANCE,
-        LIST_WITHDRAWAL_ADDRESSES,
-        CREATE_WITHDRAWAL,
-        CANCEL_WITHDRAWAL,
-        LIST_DEPOSITS,
-        GET_DEPOSIT,
-        GET_DEPOSIT_CHANCE,
-        LIST_DEPOSIT_ADDRESSES,
-        GET_DEPOSIT_ADDRESS,
-        CREATE_DEPOSIT_ADDRESS,
-        LIST_VASPS,
-        VERIFY_DEPOSIT_BY_UUID,
-        VERIFY_DEPOSIT_BY_TXID,
-    )
+_constants = cast("list[Endpoint[Any]]", [each for each in globals().values() if isinstance(each, Endpoint)])
+ENDPOINTS: Final[Mapping[tuple[str, str], Endpoint[Any]]] = {
+    (endpoint.method, endpoint.path): endpoint for endpoint in _constants
 }
+"""Every endpoint of this module by method and path."""

@@ -16,8 +16,8 @@ class SigningParams:
     """Nonce and algorithm of one request's token.
 
     Attributes:
-        nonce: A UUID. Upbit takes each only once, so the same one again can't be carried out twice.
-        algorithm: How the token is signed.
+        nonce: UUID. Upbit accepts each one once, so a request with the same nonce can't be executed twice.
+        algorithm: Signature algorithm of the token.
     """
 
     nonce: str = attrs.field(repr=False)
@@ -25,18 +25,18 @@ class SigningParams:
 
 
 class SendGuard(Protocol):
-    """Goes along with one request, and may stop it until its first byte leaves.
+    """Guard of one request: it signs it, and can withhold it until its first byte leaves.
 
-    A call that has an escort is sent once; whether to repeat it is for the escort's master to say.
+    The transport sends a guarded call once. The owner of the guard decides whether to repeat it.
     """
 
     async def signing_params(self) -> SigningParams:
-        """Return what to sign the request with; it leaves right after this.
+        """Return what to sign the request with. The request leaves after this.
 
-        Here is where to note down that it may leave. What this raises stops the call, and is raised by it.
+        The guard records here that the request may leave. What this method raises stops the call, and is raised by it.
         """
         ...
 
     async def may_send(self) -> bool:
-        """Say whether the first byte may leave, which it does at once. It may be asked more than once."""
+        """Return whether the first byte may leave, which it then does at once. May be called more than once."""
         ...

@@ -12,7 +12,7 @@ from upbit_async.errors import PollTimeout, RateLimited, ServerError, TransportE
 from upbit_async.events import PollFailed
 from upbit_async.models import Deposit, DepositAddress, DepositState
 from upbit_async.polling import DepositPoller, Watcher, read_token, wait_after
-from upbit_async.protocol.endpoint import read_by_rows
+from upbit_async.protocol.endpoint import PAGE_SIZE
 from upbit_async.protocol.endpoints import (
     CREATE_DEPOSIT_ADDRESS,
     GET_DEPOSIT,
@@ -22,7 +22,7 @@ from upbit_async.protocol.endpoints import (
     LIST_DEPOSITS,
 )
 from upbit_async.resources import inputs
-from upbit_async.resources.paging import PAGE, walk
+from upbit_async.resources.paging import walk
 from upbit_async.resources.records import TransferRecords
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["Deposits"]
 
 _MOST_MEANT = 10_000
-_POLL = read_by_rows(LIST_DEPOSITS, Deposit)
 
 
 class Deposits(TransferRecords[Deposit]):
@@ -50,9 +49,7 @@ class Deposits(TransferRecords[Deposit]):
     """
 
     def __init__(self, transport: Transport, schedule: PollSchedule) -> None:
-        super().__init__(
-            transport, listing=LIST_DEPOSITS, polling=_POLL, single=GET_DEPOSIT, states=DepositState
-        )
+        super().__init__(transport, listing=LIST_DEPOSITS, single=GET_DEPOSIT, states=DepositState)
         self._schedule = schedule
         self._watchers = {
             "uuid": self._watcher(self._poll, "uuid"),
@@ -258,7 +255,7 @@ class Deposits(TransferRecords[Deposit]):
         async def fetch(paging: dict[str, Param]) -> builtins.list[Deposit]:
             nonlocal is_last
             page = [] if is_last else await self._transport.call(LIST_DEPOSITS, {"txids": txids, **paging})
-            is_last = len(page) < PAGE
+            is_last = len(page) < PAGE_SIZE
             return page
 
         return walk(fetch, order="asc", most=None, asked=LIST_DEPOSITS.label)

@@ -5,24 +5,23 @@ A wrong type is a `TypeError` and a wrong value a `ValueError`, both before anyt
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 from upbit_async.models import TransactionType
+from upbit_async.protocol.endpoint import PAGE_SIZE
+from upbit_async.validation import count, decimal_text, flag, seconds, timeout
 
 if TYPE_CHECKING:
     from upbit_async.protocol.endpoint import Param
 
 __all__ = [
     "added",
-    "amount",
-    "amount_text",
     "choice",
     "count",
     "currency_and_network",
+    "decimal_text",
     "flag",
     "id_list",
     "id_set",
@@ -35,17 +34,14 @@ __all__ = [
     "withdrawal",
 ]
 
-_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
 _MEMBER_NAME = re.compile(r"[A-Za-z0-9_]+(\[\])?")
-_MOST_IDS = 100
-_LONGEST_AMOUNT = 64
 _LONGEST_SHOWN = 40
 
 
 def text(name: str, value: object) -> str:
     """Return a code, id or address as it is; it is opaque, so only emptiness is refused."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} is text, not {type(value).__name__}")
+        raise TypeError(f"{name} must be text, got {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} must not be empty")
     return str(value)
@@ -61,73 +57,19 @@ def currency_and_network(currency: object, net_type: object) -> dict[str, str]:
     return {"currency": text("currency", currency), "net_type": text("net_type", net_type)}
 
 
-def amount_text(value: object) -> str:
-    """Return an amount as it is sent: decimal text without sign, exponent or white space."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        hint = (
-            ": a float can't hold most amounts exactly, write it as text" if isinstance(value, float) else ""
-        )
-        raise TypeError(f"amount is text, a whole number or a Decimal, not {type(value).__name__}{hint}")
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError(f"amount must be a finite number, not {value}")
-    if isinstance(value, Decimal) and not -_LONGEST_AMOUNT < value.adjusted() < _LONGEST_AMOUNT:
-        raise ValueError(f"amount is out of all bounds: {value}")  # written out it might fill the memory
-    written = format(value, "f") if isinstance(value, Decimal) else str(value)
-    if len(written) > _LONGEST_AMOUNT or not _AMOUNT.fullmatch(written):
-        raise ValueError(f"amount must be a positive decimal number such as 13.241, not {written[:80]!r}")
-    if not Decimal(written):
-        raise ValueError("amount must be greater than zero")
-    return written
-
-
-def amount(value: object) -> Decimal:
-    """Return an amount as a number."""
-    return Decimal(amount_text(value))
-
-
 def transaction_type_of(value: object) -> TransactionType:
     """Return the way that a transfer takes."""
     kind = TransactionType(text("transaction_type", value))
     if not kind.known:
-        raise ValueError(f"transaction_type must be 'default' or 'internal', not {value!r}")
+        raise ValueError(f"transaction_type must be 'default' or 'internal', got {value!r}")
     return kind
 
 
 def choice(name: str, value: object, allowed: Sequence[str]) -> str:
     """Return one of a few words."""
     if value not in allowed:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {value!r}")
     return str(value)
-
-
-def count(name: str, value: object, *, most: int | None = None) -> int:
-    """Return a whole number from 1."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is a whole number, not {type(value).__name__}")
-    if value < 1 or (most is not None and value > most):
-        raise ValueError(f"{name} must be {f'from 1 to {most}' if most else 'at least 1'}, not {value}")
-    return value
-
-
-def seconds(name: str, value: object) -> float:
-    """Return a finite number of seconds, which may be none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be finite and not negative, not {value}")
-    return float(value)
-
-
-def timeout(name: str, value: object) -> float:
-    """Return a number of seconds that may be endless, as None is."""
-    return math.inf if value is None or value == math.inf else seconds(name, value)
-
-
-def flag(name: str, value: object) -> bool:
-    """Return True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is True or False, not {type(value).__name__}")
-    return value
 
 
 def id_list(name: str, value: object) -> list[str] | None:
@@ -135,8 +77,8 @@ def id_list(name: str, value: object) -> list[str] | None:
     if value is None:
         return None
     ids = _ids(name, value)
-    if len(ids) > _MOST_IDS:
-        raise ValueError(f"{name} takes at most {_MOST_IDS} ids at once, not {len(ids)}; ask in parts")
+    if len(ids) > PAGE_SIZE:
+        raise ValueError(f"{name} takes at most {PAGE_SIZE} ids at once, got {len(ids)}; ask in parts")
     return ids
 
 
@@ -147,14 +89,14 @@ def id_set(name: str, value: object) -> frozenset[str]:
 
 def _ids(name: str, value: object) -> list[str]:
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} is a list of ids, not {type(value).__name__}")  # pyright: ignore[reportUnknownArgumentType]
+        raise TypeError(f"{name} must be a list of ids, got {type(value).__name__}")  # pyright: ignore[reportUnknownArgumentType]
     return [text(name, item) for item in cast("Iterable[object]", value)]
 
 
 def members(name: str, value: object) -> dict[str, Param]:
     """Return the members of a query or body, which the caller has named himself."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name} is a mapping of members, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a mapping of members, got {type(value).__name__}")
     given = cast("Mapping[str, Param]", value)
     for key in given:
         text(f"a name in {name}", key)
@@ -175,7 +117,7 @@ def withdrawal(
     known: dict[str, Param] = {
         "currency": text("currency", currency),
         "net_type": text("net_type", net_type),
-        "amount": amount_text(amount),
+        "amount": decimal_text("amount", amount),
         "address": text("address", address),
         "secondary_address": optional_text("secondary_address", secondary_address),
         "transaction_type": transaction_type_of(transaction_type),

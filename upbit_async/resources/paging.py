@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from upbit_async.errors import DecodeError
 from upbit_async.protocol.duplicates import Record, by_id
+from upbit_async.protocol.endpoint import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["PAGE", "Order", "Row", "walk"]
+__all__ = ["Order", "Row", "walk"]
 
 Order = Literal["asc", "desc"]
-PAGE = 100
-"""How many rows a page holds at most."""
 
 
 class Row(Record, Protocol):
@@ -53,7 +52,7 @@ async def walk(
     """
     seen: set[str] = set()
     cursor: str | None = None
-    size = PAGE if most is None else min(PAGE, most)
+    size = PAGE_SIZE if most is None else min(PAGE_SIZE, most)
     while True:
         cursor_name = "to" if order == "desc" else "from"
         page = await fetch({"limit": size, "order_by": order, cursor_name: cursor})

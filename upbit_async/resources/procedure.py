@@ -19,6 +19,7 @@ from upbit_async.checks import (
     judge,
     matches,
 )
+from upbit_async.concurrency import backoff
 from upbit_async.errors import APIError, NotFound, PreflightFailed, UpbitError, ValidationError
 from upbit_async.models.intent import shortened
 from upbit_async.polling import is_permanent
@@ -40,7 +41,6 @@ CLOCK_SLACK = dt.timedelta(minutes=10)
 """By how much Upbit's clock may be behind ours."""
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
-_FACTOR = 1.5
 
 
 async def preflight(transport: Transport, request: PreflightRequest) -> Preflight:
@@ -103,7 +103,7 @@ async def reconcile(
         UpbitError: The last look failed, or looking is hopeless, so nothing can be said.
     """
     deadline = anyio.current_time() + timeout
-    wait = _FIRST_WAIT
+    waits = backoff(_FIRST_WAIT, _LONGEST_WAIT)
     while True:
         last = anyio.current_time() >= deadline
         try:
@@ -116,8 +116,7 @@ async def reconcile(
             # What fits but for the fee is told only if no better one turns up in time.
             if last or any(row.amount == intent.amount for row in result.candidates):
                 return result
-        await anyio.sleep(max(0.0, min(wait, deadline - anyio.current_time())))
-        wait = min(_LONGEST_WAIT, wait * _FACTOR)
+        await anyio.sleep(max(0.0, min(next(waits), deadline - anyio.current_time())))
 
 
 async def _rows_since(

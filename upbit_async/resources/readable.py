@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from upbit_async.models import Withdrawal
-from upbit_async.protocol.endpoint import read_by_rows
+from upbit_async.protocol.endpoint import PAGE_SIZE, read_by_rows
 from upbit_async.protocol.endpoints import LIST_WITHDRAWALS
 
 if TYPE_CHECKING:
+    from upbit_async.models import Withdrawal
     from upbit_async.protocol.endpoint import Param, Transport
     from upbit_async.protocol.rows import ReadableRows
 
 __all__ = ["list_readable"]
 
-_LISTING: Final = read_by_rows(LIST_WITHDRAWALS, Withdrawal)
-_PAGE: Final = 100
+_LISTING: Final = read_by_rows(LIST_WITHDRAWALS)
 
 
 async def list_readable(
-    transport: Transport, *, currency: str, to: str | None = None, limit: int = _PAGE
+    transport: Transport, *, currency: str, to: str | None = None, limit: int = PAGE_SIZE
 ) -> ReadableRows[Withdrawal]:
     """Return the newest withdrawals in a currency, newest first, and an error for each that can't be read.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from upbit_async.protocol.endpoint import PAGE_SIZE, read_by_rows
 from upbit_async.resources import inputs
 from upbit_async.resources.paging import Order, Row, walk
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TransferRecords"]
 
-_MOST = 100
 _ORDERS = ("asc", "desc")
 
 
@@ -32,13 +32,12 @@ class TransferRecords(Generic[R]):
         transport: Transport,
         *,
         listing: Endpoint[builtins.list[R]],
-        polling: Endpoint[ReadableRows[R]],
         single: Endpoint[R],
         states: type[OpenEnum],
     ) -> None:
         self._transport = transport
         self._listing = listing
-        self._polling = polling
+        self._by_rows = read_by_rows(listing)
         self._single = single
         self._states = states
 
@@ -49,7 +48,7 @@ class TransferRecords(Generic[R]):
         state: OpenEnum | str | None = None,
         uuids: Sequence[str] | None = None,
         txids: Sequence[str] | None = None,
-        limit: int = _MOST,
+        limit: int = PAGE_SIZE,
         page: int | None = None,
         order_by: Order = "desc",
         from_: str | None = None,
@@ -78,7 +77,7 @@ class TransferRecords(Generic[R]):
         transactions = inputs.id_list("txids", txids)
         if wanted is not None and transactions is not None:
             raise ValueError("uuids and txids exclude each other")
-        most = inputs.count("limit", limit, most=_MOST)
+        most = inputs.count("limit", limit, most=PAGE_SIZE)
         asked: dict[str, Param] = {
             "currency": inputs.optional_text("currency", currency),
             "state": None if state is None else self._states(inputs.text("state", state)),
@@ -167,5 +166,5 @@ class TransferRecords(Generic[R]):
     async def _poll(self, uuids: Sequence[str]) -> ReadableRows[R]:
         """Return the transfers with these ids; a row that can't be read costs no other."""
         wanted = inputs.id_list("uuids", uuids)
-        asked: dict[str, Param] = {"uuids": wanted, "limit": _MOST, "order_by": "desc"}
-        return await self._transport.call(self._polling, asked)
+        asked: dict[str, Param] = {"uuids": wanted, "limit": PAGE_SIZE, "order_by": "desc"}
+        return await self._transport.call(self._by_rows, asked)

@@ -114,9 +114,7 @@ class Status:
             ConfigurationError: There is no key, or the client was closed.
         """
         wanted = inputs.optional_text("currency", currency), inputs.optional_text("net_type", net_type)
-        pause = inputs.seconds("interval", interval)
-        if not pause:
-            raise ValueError("interval must be greater than zero: looking all the time eats the limits up")
+        pause = inputs.seconds("interval", interval, positive=True)
         return self._watch(*wanted, pause)
 
     async def _watch(

@@ -15,7 +15,6 @@ from upbit_async.models import (
     WithdrawalState,
 )
 from upbit_async.polling import Watcher, WithdrawalPoller, read_token
-from upbit_async.protocol.endpoint import read_by_rows
 from upbit_async.protocol.endpoints import (
     CANCEL_WITHDRAWAL,
     CREATE_WITHDRAWAL,
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
 
     from upbit_async.policy import PollSchedule
     from upbit_async.protocol.endpoint import Param, Transport
+    from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
 __all__ = ["Withdraws"]
 
 _MEMBERS = ("currency", "net_type", "amount", "address", "secondary_address", "transaction_type")
 _Amount = Decimal | int | str
-_POLL = read_by_rows(LIST_WITHDRAWALS, Withdrawal)
 
 
 class Withdraws(TransferRecords[Withdrawal]):
@@ -49,14 +48,14 @@ class Withdraws(TransferRecords[Withdrawal]):
     are its parts. Every method may raise any `UpbitError`; its docstring names those that are its own.
     """
 
-    def __init__(self, transport: Transport, schedule: PollSchedule) -> None:
+    def __init__(self, transport: Transport, schedule: PollSchedule, known: KnownWithdrawals) -> None:
         super().__init__(
             transport,
             listing=LIST_WITHDRAWALS,
-            polling=_POLL,
             single=GET_WITHDRAWAL,
             states=WithdrawalState,
         )
+        self._known = known
         self._watcher: Watcher[Withdrawal] = Watcher(
             self._poll, schedule, kind="withdrawal", host=transport.host, emit=transport.emit
         )
@@ -216,7 +215,7 @@ class Withdraws(TransferRecords[Withdrawal]):
         request = PreflightRequest(
             currency=inputs.text("currency", currency),
             net_type=inputs.text("net_type", net_type),
-            amount=inputs.amount(amount),
+            amount=Decimal(inputs.decimal_text("amount", amount)),
             address=inputs.optional_text("address", address),
             exchange_name=inputs.optional_text("exchange_name", exchange_name),
             transaction_type=inputs.transaction_type_of(transaction_type),
@@ -325,7 +324,7 @@ class Withdraws(TransferRecords[Withdrawal]):
             result = await procedure.reconcile(
                 about,
                 lambda currency: self.iter(currency=currency),
-                others=lambda: known | self._transport.claimed_by_others(about),
+                others=lambda: known | self._known.claimed_by_others(about),
                 timeout=patience,
             )
         except UpbitError as blindness:  # a NotSent, say, would seem to speak of the withdrawal
@@ -336,7 +335,7 @@ class Withdraws(TransferRecords[Withdrawal]):
                 connection_bounded=unknown.connection_bounded,
             ) from blindness
         if result.withdrawal is not None:
-            self._transport.claim(result.withdrawal.uuid, about)
+            self._known.claim(result.withdrawal.uuid, about)
         return result
 
     # Waiting

@@ -1,18 +1,18 @@
-"""A local Upbit to develop and test against.
+"""Local Upbit to develop and test against.
 
-`Sandbox` speaks the documented API on honest books, with the exchange's limits, and breaks on request in the
-ways that cost money. It reads the rules by itself: what signs and decodes in this library is not used here.
+`Sandbox` implements the documented wallet API with exact accounting and Upbit's rate limits, and injects faults that
+cost money. It implements the rules independently: none of the client's code for signing and decoding is used here, so
+that the two can't share a mistake.
 """
 
 from upbit_async.sandbox.exchange.assets import WalletRecord
-from upbit_async.sandbox.exchange.deposits import DepositRecord
 from upbit_async.sandbox.exchange.ledger import LedgerEntry
+from upbit_async.sandbox.exchange.transfers import DepositRecord, WithdrawalRecord
 from upbit_async.sandbox.exchange.transitions import Transition, Transitions
 from upbit_async.sandbox.exchange.travel_rule import VaspRecord
-from upbit_async.sandbox.exchange.withdrawals import WithdrawalRecord
 from upbit_async.sandbox.faults import Fault
 from upbit_async.sandbox.knobs import ErrorSpec, Knobs
-from upbit_async.sandbox.messages import RequestRecord
+from upbit_async.sandbox.messages import RequestRecord, SandboxRequest, SandboxResponse
 from upbit_async.sandbox.sandbox import Sandbox
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "LedgerEntry",
     "RequestRecord",
     "Sandbox",
+    "SandboxRequest",
+    "SandboxResponse",
     "Transition",
     "Transitions",
     "VaspRecord",

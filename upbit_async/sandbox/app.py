@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from upbit_async.sandbox.faults import Delivery
 
 __all__ = [
+    "CONNECTION",
     "FOREIGN_HOST",
     "LARGEST_BODY",
-    "WIRE",
     "App",
     "ConnectionControl",
     "Message",
@@ -39,87 +39,88 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-WIRE: Final = "upbit_async.wire"
-"""The scope extension in which a door puts its `ConnectionControl`."""
+CONNECTION: Final = "upbit_async.connection"
+"""Scope extension with the adapter's `ConnectionControl`."""
 FOREIGN_HOST: Final = "upbit_async.foreign_host"
-"""The scope extension that is true if the request names a host for which the server does not answer."""
+"""Scope extension that is true if the ``Host`` of the request is not one of this server."""
 LARGEST_BODY: Final = 2**20
-"""The largest body that is read, in bytes."""
+"""Largest body that is read, in bytes."""
 _BODILESS: Final = frozenset({204, 304})
 _FORBIDDEN: Final = 403
-"""What an ASGI server answers where a WebSocket is closed before it is accepted."""
+"""Status that an ASGI server sends if a WebSocket is closed before it is accepted."""
 _TOO_LARGE: Final = ErrorSpec(413, "payload_too_large")
 _MISDIRECTED: Final = ErrorSpec(421, "misdirected_request")
 
 
 class ConnectionControl(ABC):
-    """What a door lets the application do to a connection; ASGI itself has no words for it.
+    """Control over the connection of a request, which ASGI itself does not offer.
 
     Attributes:
-        status_sent: The status with which the HTTP server itself has refused a request that broke off.
+        status_sent: Status with which the HTTP server itself has refused a broken request, if it did.
     """
 
     status_sent: int | None = None
 
     @abstractmethod
     def reset(self) -> None:
-        """Resets the connection at once; what was not yet sent is lost."""
+        """Reset the connection at once; unsent data is lost."""
 
     @abstractmethod
     def close(self) -> None:
-        """Closes the connection after what was sent."""
+        """Close the connection after the data that was sent."""
 
 
 class App(Starlette):
-    """Answers HTTP requests out of a `Dispatcher`.
+    """ASGI application that passes every HTTP request to a `Dispatcher`.
 
-    Starlette serves the rest of ASGI; its routing would answer and not log what it can't read.
+    Starlette handles the rest of ASGI. Its routing is not used, because it answers malformed requests without logging
+    them.
 
     Args:
-        front: What does the work. It sees every request: unknown paths and methods are logged too.
+        dispatcher: Dispatcher for all requests, also those with unknown paths and methods.
     """
 
-    def __init__(self, front: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
-        self._front = front
+        self._dispatcher = dispatcher
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection, as ASGI says."""
+        """Serve one ASGI connection."""
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
             return
-        if scope["type"] == "websocket":  # there are none here
-            self._front.note(_head(scope), _FORBIDDEN)
+        if scope["type"] == "websocket":  # refused by Starlette
+            self._dispatcher.note(_head(scope), _FORBIDDEN)
         await super().__call__(scope, receive, send)
 
     def note_unreadable(self, status: int | None) -> None:
-        """Log that something came in which is no HTTP request.
+        """Log bytes that are no HTTP request.
 
         Args:
-            status: The status that the HTTP server sent, or ``None`` if it sent no answer.
+            status: Status that the HTTP server sent, or ``None`` if it sent no response.
         """
-        self._front.note(SandboxRequest(method="", path=""), status)
+        self._dispatcher.note(SandboxRequest(method="", path=""), status)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request, wire = _head(scope), _extensions(scope).get(WIRE)
+        request, connection = _head(scope), _extensions(scope).get(CONNECTION)
         try:
             await _read_body(request, receive)
-            has_left = False
-        except ClientDisconnect:  # in the middle of its request
-            has_left = True
-        refused_with = wire.status_sent if isinstance(wire, ConnectionControl) else None
-        if has_left or refused_with is not None:
-            self._front.note(request, refused_with)
+            is_complete = True
+        except ClientDisconnect:
+            is_complete = False
+        refused_with = connection.status_sent if isinstance(connection, ConnectionControl) else None
+        if not is_complete or refused_with is not None:
+            self._dispatcher.note(request, refused_with)
             return
-        delivery = self._front.serve(request)
+        delivery = self._dispatcher.serve(request)
         if delivery.delay:
             with anyio.move_on_after(delivery.delay):
-                await _client_gone(receive)
-        await _Delivered(delivery)(scope, receive, send)
+                await _until_disconnect(receive)
+        await _DeliveredResponse(delivery)(scope, receive, send)
 
 
 def _head(scope: Scope) -> SandboxRequest:
-    """Return a request without its body, if need be with the reason not to read that."""
+    """Return a request without its body, with the reason for its rejection if there is one."""
     headers = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
     client = cast("Sequence[str] | None", scope.get("client"))
     return SandboxRequest(
@@ -133,10 +134,10 @@ def _head(scope: Scope) -> SandboxRequest:
 
 
 async def _read_body(request: SandboxRequest, receive: Receive) -> None:
-    """Read a body; of one that is too large no more than it takes to notice.
+    """Read the body of a request; stop as soon as it is too large.
 
     Raises:
-        ClientDisconnect: The client left before the end of its body.
+        ClientDisconnect: The client disconnected before the end of its body.
     """
     pieces, size, is_complete = list[bytes](), 0, request.rejection is not None
     while not is_complete:
@@ -152,8 +153,8 @@ async def _read_body(request: SandboxRequest, receive: Receive) -> None:
     request.body = b"".join(pieces)
 
 
-class _Delivered(Response):
-    """An answer that reaches its client, or does not, as a ``Delivery`` says."""
+class _DeliveredResponse(Response):
+    """ASGI response that ends as a `Delivery` specifies."""
 
     def __init__(self, delivery: Delivery) -> None:
         answer = delivery.answer
@@ -176,27 +177,27 @@ class _Delivered(Response):
             half = self.body[: len(self.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
         if self._ending == "reset":
-            _wire(scope).reset()
+            _connection(scope).reset()
         elif self._ending != "hang":
-            _wire(scope).close()
-        # to return now, with less than an answer sent, would be a mistake of ours in the server's eyes
-        await _client_gone(receive)
+            _connection(scope).close()
+        # an ASGI server reports an error if the application returns before its response is complete
+        await _until_disconnect(receive)
 
 
 def _encoded(answer: SandboxResponse) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
 
 
-async def _client_gone(receive: Receive) -> None:
+async def _until_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _wire(scope: Scope) -> ConnectionControl:
-    wire = _extensions(scope).get(WIRE)
-    if not isinstance(wire, ConnectionControl):
-        raise RuntimeError("this server can't break connections; use Sandbox.serve() or Sandbox.client()")  # noqa: TRY004
-    return wire
+def _connection(scope: Scope) -> ConnectionControl:
+    connection = _extensions(scope).get(CONNECTION)
+    if not isinstance(connection, ConnectionControl):
+        raise RuntimeError("this server can't break connections; use Sandbox.serve() or Sandbox.client()")  # noqa: TRY004 - the caller's server lacks the extension
+    return connection
 
 
 def _extensions(scope: Scope) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""A JSON body, read so that its members keep their order and its numbers their text."""
+"""JSON body that keeps the order of its members and the text of its numbers, both of which are signed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Body", "Member", "Number"]
 
 
 class Number(str):
-    """A JSON number as it was written."""
+    """JSON number as it was written."""
 
     __slots__ = ()
 
@@ -26,37 +26,37 @@ Member: TypeAlias = "str | Number | bool | list[Member] | Body | None"
 
 @attrs.frozen
 class Body:
-    """A JSON object in wire order.
+    """JSON object.
 
     Attributes:
-        members: Its members; a name may stand there twice.
+        members: Members in the order in which they were sent; a name may occur twice.
     """
 
     members: tuple[tuple[str, Member], ...] = ()
 
     @classmethod
     def of(cls, request: SandboxRequest) -> Body:
-        """The body of a request; without one there are no members.
+        """Return the body of a request; an absent body has no members.
 
         Raises:
-            Refusal: It is not said to be JSON, is none, or is not an object.
+            Refusal: Its content type is not JSON, it is no valid JSON, or it is no object.
         """
         if not request.body:
             return cls()
         media_type, _, _ = request.headers.get("content-type", "").partition(";")
         if media_type.strip().lower() != "application/json":
-            raise Refusal(INVALID_PARAMETER, "The body has to be application/json.")
+            raise Refusal(INVALID_PARAMETER, "The body must be application/json.")
         try:
             value: Member = _DECODER.decode(request.body.decode())
             _check_texts(value)
         except (ValueError, RecursionError):
             raise Refusal(INVALID_PARAMETER, "The body is not valid JSON.") from None
         if not isinstance(value, Body):
-            raise Refusal(INVALID_PARAMETER, "The body has to be a JSON object.")
+            raise Refusal(INVALID_PARAMETER, "The body must be a JSON object.")
         return value
 
     def get(self, name: str) -> Member:
-        """A member's value; ``None`` when it is absent or null, the last one where there are several."""
+        """Return the value of a member, the last of several; ``None`` if it is absent or null."""
         return dict(self.members).get(name)
 
 

@@ -1,4 +1,4 @@
-"""Clock of the sandbox."""
+"""Clock of a sandbox: follows the event loop's clock, or the machine's while the sandbox is served."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["RunningClock"]
 
 
 class RunningClock:
-    """UTC that goes on as the event loop's clock does, so that it is virtual where that one is.
+    """UTC clock that advances with the event loop's clock, so that it is virtual where that one is.
 
-    Outside of an event loop it stands still, and catches up when it is looked at within it again. While a sandbox is
-    served on a socket, several loops and threads look at it, and it goes by the machine's clock instead.
+    Outside of an event loop it stands still; it catches up when it is next read within the loop. While a sandbox is
+    served on a socket, several loops and threads read it, so it advances with the machine's clock instead.
     """
 
     def __init__(self) -> None:
@@ -30,10 +30,10 @@ class RunningClock:
         self._served = 0
 
     def __call__(self) -> datetime:
-        """The present time (aware, UTC)."""
+        """Return the current time (aware, UTC)."""
         source, reading = self._read()
         if source is None:
-            return self._now  # back in the loop it catches up
+            return self._now
         if source == self._source:
             self._now += timedelta(seconds=reading - self._reading)
         self._source, self._reading = source, reading
@@ -41,8 +41,8 @@ class RunningClock:
 
     @contextmanager
     def real(self) -> Generator[None]:
-        """Goes by the machine's clock within the block."""
-        self()  # up to here it went by the loop's clock
+        """Follow the machine's clock within the block."""
+        self()  # catch up with the loop's clock first
         self._served += 1
         self()
         try:
@@ -53,7 +53,7 @@ class RunningClock:
             self()
 
     def _read(self) -> tuple[object, float]:
-        """What is gone by, and its reading in seconds."""
+        """Return the source of time, and its reading in seconds."""
         if self._served:
             return "machine", time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""Dispatcher: from a request to what is delivered, under the exchange's lock."""
+"""Dispatcher: turns each request into a response, or into a fault, and logs it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from upbit_async.sandbox.messages import RequestRecord, SandboxRequest, SandboxR
 from upbit_async.sandbox.routes import ROUTES, Route, RouteContext
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from upbit_async.sandbox.exchange_lock import ExchangeLock
@@ -21,67 +22,101 @@ if TYPE_CHECKING:
 __all__ = ["Dispatcher", "RequestLog"]
 
 _NO_ROUTE: Final = ErrorSpec(404, "not_found")
-_KEPT: Final = 100_000
-_KEPT_OF_A_BODY: Final = 2**14
+_MAX_RECORDS: Final = 100_000
+_MAX_LOGGED_BODY: Final = 2**14
+_FIRST_ERROR: Final = 400
 
 
 class RequestLog(Sequence[RequestRecord]):
-    """The requests that came in, oldest first; only the last hundred thousand are kept."""
+    """Requests that the sandbox received, oldest first; only the last 100,000 are kept."""
 
     def __init__(self) -> None:
-        self._lines: deque[RequestRecord] = deque(maxlen=_KEPT)
+        self._records: deque[RequestRecord] = deque(maxlen=_MAX_RECORDS)
+        self._listeners: list[Callable[[RequestRecord], object]] = []
 
     @overload
     def __getitem__(self, index: int) -> RequestRecord: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[RequestRecord]: ...
     def __getitem__(self, index: int | slice) -> RequestRecord | Sequence[RequestRecord]:
-        """One line, or a copy of several."""
-        return tuple(self._lines)[index] if isinstance(index, slice) else self._lines[index]
+        """Return one record, or a copy of several."""
+        return tuple(self._records)[index] if isinstance(index, slice) else self._records[index]
 
     def __len__(self) -> int:
-        """How many there are."""
-        return len(self._lines)
+        """Return the number of records."""
+        return len(self._records)
 
     def __iter__(self) -> Iterator[RequestRecord]:
-        """The lines as of now, oldest first."""
-        return iter(tuple(self._lines))
+        """Iterate over the current records, oldest first."""
+        return iter(tuple(self._records))
 
-    def append(self, line: RequestRecord) -> None:
-        """Writes one more line."""
-        self._lines.append(line)
+    def append(self, record: RequestRecord) -> None:
+        """Add a record and call all listeners with it."""
+        self._records.append(record)
+        for listener in self._listeners:
+            listener(record)
+
+    def listen(self, listener: Callable[[RequestRecord], object]) -> None:
+        """Call a function with each further record.
+
+        Args:
+            listener: Function to call. It must return quickly, because the sandbox answers nothing meanwhile; while
+                the sandbox is served, it runs in the thread of the server.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.requests.listen(lambda request: print(request.method, request.path, request.status))
+        """
+        self._listeners.append(listener)
 
     def clear(self) -> None:
-        """Forgets all lines."""
-        self._lines.clear()
+        """Remove all records."""
+        self._records.clear()
 
     def of(self, method: str, path: str | None = None) -> tuple[RequestRecord, ...]:
-        """The requests of one method, and to one path if it is given."""
-        return tuple(line for line in self if line.method == method and path in {None, line.path})
+        """Return the requests with a method.
+
+        Args:
+            method: HTTP method.
+            path: Path; ``None`` for any.
+
+        Example:
+            .. code-block:: python
+
+                await client.accounts.list()
+                assert len(sandbox.requests.of("GET", "/v1/accounts")) == 1
+        """
+        return tuple(record for record in self if record.method == method and path in {None, record.path})
 
 
 class Dispatcher:
     """Answers requests one after the other.
 
-    A call of ``serve`` never awaits: a caller that goes away can't make the exchange
-    do half of it.
+    ``serve`` never awaits, so that a client that disconnects can't make the exchange process half of a request.
 
     Args:
-        engine: The exchange at work.
-        guard: What is checked first.
+        exchange_lock: Access to the exchange.
+        guard: Checks before a request reaches its route.
     """
 
-    def __init__(self, engine: ExchangeLock, guard: Guard) -> None:
+    def __init__(self, exchange_lock: ExchangeLock, guard: Guard) -> None:
         self.faults = FaultQueue()
         self.requests = RequestLog()
-        self._engine = engine
+        self._exchange_lock = exchange_lock
         self._guard = guard
+        self._routes = dict(ROUTES)
+
+    def add_route(self, route: Route) -> None:
+        """Add a route, or replace the one with the same method and path."""
+        with self._exchange_lock.held():
+            self._routes[route.method, route.path] = route
 
     def serve(self, request: SandboxRequest) -> Delivery:
-        """Does what a request asks for, unless a fault prevents it, and says what is to be delivered."""
-        with self._engine.at_work() as now:
+        """Process a request, unless a fault prevents it, and return what is to be delivered."""
+        with self._exchange_lock.held() as now:
             sender = self._sender(request)
-            status: int | None = 500  # unless it is answered, which only a mistake of ours prevents
+            status: int | None = 500  # if a handler, a predicate or our own code raises
             try:
                 delivery = self._deliver(request, sender, now)
                 status = delivery.status_sent
@@ -90,13 +125,13 @@ class Dispatcher:
             return delivery
 
     def note(self, request: SandboxRequest, status: int | None) -> None:
-        """Log a request that came in incomplete.
+        """Log a request that was received incompletely.
 
         Args:
-            request: The part of it that could be read.
-            status: The status that the HTTP server sent, or ``None`` if it sent no answer.
+            request: Part of the request that could be read.
+            status: Status that the HTTP server sent, or ``None`` if it sent no response.
         """
-        with self._engine.at_work() as now:
+        with self._exchange_lock.held() as now:
             self._log(request, self._sender(request), status, now)
 
     def _deliver(
@@ -110,13 +145,16 @@ class Dispatcher:
         return fault.deliver(SandboxResponse(500) if fault.before else self._answer(request, sender, now))
 
     def _fault_for(self, request: SandboxRequest, sender: AuthenticatedRequest | Refusal) -> Fault | None:
-        """Take the fault that strikes a request, if any.
+        """Return the fault for a request, if any.
 
-        A health check or a stranger's request must not use up the fault that a test has armed for its client.
+        A health check or another unsigned request must not use up a fault that a test has added for its client.
         """
-        route = ROUTES.get((request.method, request.path))
+        route = self._route_for(request)
         is_public = route is not None and route.public_group is not None
-        return self.faults.strike(request, authenticated=is_public or self._guard.is_authentic(sender))
+        return self.faults.take(request, authenticated=is_public or self._guard.is_authentic(sender))
+
+    def _route_for(self, request: SandboxRequest) -> Route | None:
+        return self._routes.get((request.method, request.path))
 
     def _sender(self, request: SandboxRequest) -> AuthenticatedRequest | Refusal:
         try:
@@ -127,8 +165,8 @@ class Dispatcher:
     def _answer(
         self, request: SandboxRequest, sender: AuthenticatedRequest | Refusal, now: datetime
     ) -> SandboxResponse:
-        route = ROUTES.get((request.method, request.path))
-        exchange = self._engine.exchange
+        route = self._route_for(request)
+        exchange = self._exchange_lock.exchange
         if route is None:
             return self._refuse(Refusal(_NO_ROUTE))
         if exchange.region not in route.regions:
@@ -146,24 +184,24 @@ class Dispatcher:
         if too_many is not None:
             return too_many
         headers = self._guard.headers(request, route.public_group, now)
-        return self._work(route, request, sender, now).with_headers(*headers)
+        return self._process(route, request, sender, now).with_headers(*headers)
 
-    def _work(
+    def _process(
         self, route: Route, request: SandboxRequest, sender: AuthenticatedRequest | None, now: datetime
     ) -> SandboxResponse:
-        exchange = self._engine.exchange
+        exchange = self._exchange_lock.exchange
         try:
             if sender is not None:
                 self._guard.admit(request, sender, route.permission_by(exchange.knobs), now)
             answer = route.answer(RouteContext(request=request, exchange=exchange, now=now))
         except Refusal as refusal:
             return self._refuse(refusal)
-        if sender is not None:
+        if sender is not None and answer.status < _FIRST_ERROR:
             self._guard.accept(sender, now)
         return answer
 
     def _refuse(self, refusal: Refusal) -> SandboxResponse:
-        korean = self._engine.exchange.knobs.language == "ko"
+        korean = self._exchange_lock.exchange.knobs.language == "ko"
         message = refusal.message or message_for(refusal.name, korean=korean)
         return SandboxResponse.of_error(refusal.status, refusal.name, message)
 
@@ -180,7 +218,7 @@ class Dispatcher:
                 method=request.method,
                 path=request.path,
                 query=request.query,
-                body=request.body[:_KEPT_OF_A_BODY].decode(errors="replace"),
+                body=request.body[:_MAX_LOGGED_BODY].decode(errors="replace"),
                 access_key=token.access_key if token else None,
                 nonce=token.nonce if token else None,
                 status=status,

@@ -1,4 +1,4 @@
-"""Lock around the exchange; it also applies transitions that have become due."""
+"""Lock around the exchange, which also applies the transitions that have become due."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ __all__ = ["ExchangeLock"]
 
 
 class ExchangeLock:
-    """Holds the exchange and lets one at a time work with it.
+    """Exclusive access to the exchange.
 
     Args:
-        exchange: The exchange.
-        clock: Tells the present time (aware, UTC).
+        exchange: Exchange to lock.
+        clock: Function that returns the current time (aware, UTC).
     """
 
     def __init__(self, exchange: Exchange, clock: Callable[[], datetime]) -> None:
         self.exchange = exchange
         self._clock = clock
-        # A plain lock of threads: a served sandbox is worked on by its server's thread and by the test's.
+        # A lock between threads: the thread of a server and that of a test share a served sandbox.
         # Nothing awaits while it is held.
         self._lock = threading.RLock()
 
     @contextmanager
-    def at_work(self) -> Generator[datetime]:
-        """The present time, with everything done that was due until then, and nobody else at work."""
+    def held(self) -> Generator[datetime]:
+        """Hold the lock within the block, with all due transitions applied; the value is the current time."""
         with self._lock:
             now = self._clock()
             self.exchange.catch_up(now)

@@ -1,4 +1,4 @@
-"""JSON views of the exchange's records."""
+"""JSON representations of the exchange's records."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     )
     from upbit_async.sandbox.exchange.assets import WalletRecord
     from upbit_async.sandbox.exchange.deposit_addresses import DepositAddressRecord
-    from upbit_async.sandbox.exchange.deposits import DepositRecord
     from upbit_async.sandbox.exchange.exchange import Exchange
     from upbit_async.sandbox.exchange.keys import ApiKey
-    from upbit_async.sandbox.exchange.transfers import TransferRecord
+    from upbit_async.sandbox.exchange.transfers import DepositRecord, TransferRecord, WithdrawalRecord
     from upbit_async.sandbox.exchange.travel_rule import VaspRecord, Verification
-    from upbit_async.sandbox.exchange.withdrawals import WithdrawalRecord
     from upbit_async.sandbox.knobs import Knobs
     from upbit_async.sandbox.messages import Json
 
@@ -48,13 +46,13 @@ _SUSPENDED: Final = "Deposits and withdrawals are temporarily suspended due to a
 
 
 def amount_text(amount: Decimal) -> str:
-    """An amount as Upbit writes most of them: positional, no idle zeros, but at least one decimal."""
+    """Return an amount as Upbit writes most of them: positional, without trailing zeros, at least one decimal."""
     whole, _, fraction = format(amount, "f").partition(".")
     return f"{whole}.{fraction.rstrip('0') or '0'}"
 
 
 def time_text(moment: datetime, knobs: Knobs) -> str:
-    """A time in full seconds, in the form that ``Knobs.time_format`` asks for."""
+    """Return a time in full seconds, in the form of ``Knobs.time_format``."""
     moment = moment.replace(microsecond=0)
     if knobs.time_format == "naive":
         return moment.replace(tzinfo=None).isoformat()
@@ -64,7 +62,7 @@ def time_text(moment: datetime, knobs: Knobs) -> str:
 
 
 def wallet_view(wallet: WalletRecord, now: datetime) -> dict[str, Json]:
-    """A row of ``GET /v1/status/wallet``."""
+    """Return a row of ``GET /v1/status/wallet``."""
     age = wallet.block_age
     block_at = None if age is None else now - timedelta(seconds=age)
     return {
@@ -80,7 +78,7 @@ def wallet_view(wallet: WalletRecord, now: datetime) -> dict[str, Json]:
 
 
 def account_view(currency: str, balance: Balance, region: Region, knobs: Knobs) -> dict[str, Json]:
-    """A row of ``GET /v1/accounts``."""
+    """Return a row of ``GET /v1/accounts``."""
     return {
         "currency": currency,
         "balance": amount_text(balance.available),
@@ -92,7 +90,7 @@ def account_view(currency: str, balance: Balance, region: Region, knobs: Knobs) 
 
 
 def address_view(address: RegisteredAddress, region: Region) -> dict[str, Json]:
-    """A row of ``GET /v1/withdraws/coin_addresses``."""
+    """Return a row of ``GET /v1/withdraws/coin_addresses``."""
     view: dict[str, Json] = {
         "currency": address.currency,
         "net_type": address.net_type,
@@ -114,7 +112,7 @@ def address_view(address: RegisteredAddress, region: Region) -> dict[str, Json]:
 def withdrawal_view(
     record: WithdrawalRecord, knobs: Knobs, *, is_cancelable: bool | None = None
 ) -> dict[str, Json]:
-    """A withdrawal; ``is_cancelable`` overrides what the record says."""
+    """Return a withdrawal; ``is_cancelable`` overrides the record's."""
     view = _transfer_view("withdraw", record, knobs)
     if knobs.amounts == "net of fee":
         view["amount"] = amount_text(record.amount - record.fee)
@@ -123,7 +121,7 @@ def withdrawal_view(
 
 
 def deposit_view(record: DepositRecord, knobs: Knobs) -> dict[str, Json]:
-    """A deposit."""
+    """Return a deposit."""
     return _transfer_view("deposit", record, knobs)
 
 
@@ -144,7 +142,7 @@ def _transfer_view(kind: str, record: TransferRecord, knobs: Knobs) -> dict[str,
 
 
 def chance_view(exchange: Exchange, wallet: WalletRecord) -> dict[str, Json]:
-    """The answer of ``GET /v1/withdraws/chance``."""
+    """Return the answer of ``GET /v1/withdraws/chance``."""
     account, region = exchange.account, exchange.region
     return {
         "member_level": _member_level_view(account.member_level, region, exchange.knobs),
@@ -152,7 +150,7 @@ def chance_view(exchange: Exchange, wallet: WalletRecord) -> dict[str, Json]:
             "code": wallet.currency,
             "withdraw_fee": amount_text(wallet.withdraw_fee),
             "is_coin": True,
-            # documented as "was ever supported"; what can be done now stands in wallet_support
+            # documented as "was ever supported"; wallet_support says what is possible now
             "wallet_state": "unsupported" if wallet.wallet_state == "unsupported" else "working",
             "wallet_support": list(wallet.support),
         },
@@ -195,7 +193,7 @@ def _limit_view(account: AccountRecord, wallet: WalletRecord, region: Region) ->
 
 
 def deposit_chance_view(wallet: WalletRecord) -> dict[str, Json]:
-    """The answer of ``GET /v1/deposits/chance/coin``."""
+    """Return the answer of ``GET /v1/deposits/chance/coin``."""
     possible = "deposit" in wallet.support
     return {
         "currency": wallet.currency,
@@ -209,7 +207,7 @@ def deposit_chance_view(wallet: WalletRecord) -> dict[str, Json]:
 
 
 def deposit_address_view(address: DepositAddressRecord) -> dict[str, Json]:
-    """A row of ``GET /v1/deposits/coin_addresses``; until it is ready the address is null."""
+    """Return a row of ``GET /v1/deposits/coin_addresses``; until it is ready, the address is null."""
     return {
         "currency": address.currency,
         "net_type": address.net_type,
@@ -219,7 +217,7 @@ def deposit_address_view(address: DepositAddressRecord) -> dict[str, Json]:
 
 
 def vasp_view(vasp: VaspRecord) -> dict[str, Json]:
-    """A row of ``GET /v1/travel_rule/vasps``."""
+    """Return a row of ``GET /v1/travel_rule/vasps``."""
     return {
         "vasp_name": vasp.vasp_name,
         "vasp_uuid": vasp.vasp_uuid,
@@ -229,7 +227,7 @@ def vasp_view(vasp: VaspRecord) -> dict[str, Json]:
 
 
 def verification_view(verification: Verification) -> dict[str, Json]:
-    """The answer of both verifications."""
+    """Return the answer of both verifications."""
     return {
         "deposit_uuid": verification.deposit.uuid,
         "verification_result": verification.result,
@@ -238,7 +236,7 @@ def verification_view(verification: Verification) -> dict[str, Json]:
 
 
 def api_key_view(key: ApiKey) -> dict[str, Json]:
-    """A row of ``GET /v1/api_keys``, whose times are Korea's."""
+    """Return a row of ``GET /v1/api_keys``, whose times are Korean."""
     expires_at = key.expires_at
     return {
         "access_key": key.access_key,

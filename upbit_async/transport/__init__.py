@@ -1,1 +1,38 @@
-"""Transport: carries one call over HTTP, with limits, retries and cancellation."""
+"""One call to Upbit: connection pool, rate limit, attempts, verdict.
+
+What happens between `Transport.call` and its return. Every arrow to the right is one module.
+
+```text
+resource            http_transport          attempt                http_port            HTTP library
+   │  call(endpoint)      │                    │                       │                     │
+   ├─────────────────────▶│ compose, cooldown  │                       │                     │
+   │                      ├───── attempt ─────▶│                       │                     │
+   │                      │                    │ 1 slot of the pool    │                     │
+   │                      │                    │ 2 ticket of the limiter                     │
+   │                      │                    │ 3 guard: signing parameters  (PREPARED)     │
+   │                      │                    ├──── send ────────────▶│ sign                │
+   │                      │                    │                       ├──── request ───────▶│ (SENDING)
+   │                      │                    │◀─── hooks ────────────┼──── trace ──────────┤ connect, TLS
+   │                      │                    │ 4 ban? guard? cancelled?                    │
+   │                      │                    ├──── or Withheld ──────┼────────────────────▶│ first byte (SENT)
+   │                      │                    │                       │◀─── response ───────┤
+   │                      │                    │◀─── Answer or Lost ───┤ read it  (ANSWERED) │
+   │                      │                    │ 5 classify; tell limiter, penalty box       │
+   │                      │                    │ 6 release slot; close an unclean connection │
+   │                      │◀──── Outcome ──────┤                       │                     │
+   │                      │ 7 decode, check; or retry; or build the error                    │
+   │◀─ value or error ────┤                    │                       │                     │
+```
+
+Where cancellation can strike:
+
+- In 1 and 2, and before a retry: at once. Nothing has left.
+- In 3: after the guard has returned, so that its record is complete. Nothing leaves then.
+- From 3 to the first byte: the request is stopped, and its connection is closed.
+- After the first byte, a request that must not happen twice is finished in a task of its own, and its outcome becomes
+  the event `AnswerAfterCancellation`. Any other request is stopped; one through an injected client ends by itself.
+
+Files, from the outside in: `http_transport` (retry loop) · `attempt` · `http_port` (the only importer of httpx) with
+`request_progress` and `connection_check` · `connection_pool`, `limiter`, `penalty_box` and `cooldowns` (`key_state`
+shares the last three among all clients of one key) · `decoding` and `failures` (what an answer means) · `assembly`.
+"""

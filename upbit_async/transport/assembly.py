@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.settings import host_of
 from upbit_async.transport.call import ClientState
+from upbit_async.transport.connection_check import Bounds
 from upbit_async.transport.connection_pool import ConnectionPool
 from upbit_async.transport.foreign_logs import keep_tokens_out
-from upbit_async.transport.http_port import Bounds, Connection, InjectedConnection, OwnConnection, library_of
+from upbit_async.transport.http_port import Connection, InjectedConnection, OwnConnection, library_of
 from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import LocalLimiter, RateLimiter
 from upbit_async.transport.penalty_box import put_under
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from upbit_async.credentials import Credentials
+    from upbit_async.protocol.answer_check import AnswerCheck
     from upbit_async.region import Region
 
 __all__ = ["assemble"]
 
 
-def assemble(
+def assemble(  # noqa: PLR0913 - a client's options, all keyword-only
     *,
     region: Region,
     base_url: str,
@@ -34,16 +36,17 @@ def assemble(
     http: Any,
     algorithm: Algorithm,
     space_as_plus: bool,
+    answer_check: AnswerCheck,
 ) -> ClientState:
-    """Build what a client and its siblings share.
+    """Build the state that a client and its siblings share.
 
     Raises:
-        ConfigurationError: A key can't be one.
-        TypeError: `http` is no client of httpx or httpx2.
+        ConfigurationError: The credentials can't be a key.
+        TypeError: `http` is not a client of httpx or httpx2.
     """
     keep_tokens_out()
     connect: Callable[[], Connection] = functools.partial(OwnConnection, base_url)
-    bounds = Bounds(injected=http is not None)
+    bounds = Bounds(is_injected=http is not None)
     if http is not None:
         library_of(http)
         connect = functools.partial(InjectedConnection, base_url, http, bounds)
@@ -62,6 +65,7 @@ def assemble(
         limiter=chosen,
         penalty_box=use.state.penalty_box,
         cooldowns=use.state.cooldowns,
+        answer_check=answer_check,
         key_use=use,
         space_as_plus=space_as_plus,
         bounds=bounds,

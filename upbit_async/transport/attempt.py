@@ -1,4 +1,4 @@
-"""One attempt of a call: connection, rate limit, request, answer, and release of what it held."""
+"""One attempt of a call: slot, ticket, request, answer, and release of slot and ticket."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import anyio
+import attrs
 
 from upbit_async import errors, events
+from upbit_async.concurrency import OnCancel, run_to_completion
 from upbit_async.logs import logger
 from upbit_async.protocol.rates import ban_seconds
 from upbit_async.protocol.replies import Answer, Failure, classify, hint_for
 from upbit_async.protocol.retry import STANDSTILL
 from upbit_async.transport import shared_clock
 from upbit_async.transport.call import Call, ClientState, EventReporter, HeldResources, Outcome
-from upbit_async.transport.completion import run_to_completion
+from upbit_async.transport.connection_check import ConnectionCheck
 from upbit_async.transport.failures import banned
-from upbit_async.transport.http_port import SATURATED, Lost, RequestProgress
+from upbit_async.transport.http_port import SATURATED, Lost
 from upbit_async.transport.limiter import Ticket
+from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
 from upbit_async.transport.teardown import TeardownReport
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from upbit_async.models import Intent
     from upbit_async.policy import Timeouts
+    from upbit_async.protocol.send_guard import SendGuard
 
 __all__ = ["Attempter"]
 
@@ -37,48 +41,64 @@ _CALLER_CANCELLED = "its caller was cancelled while it was under way"
 
 
 class Attempter:
-    """Makes attempts.
+    """Makes attempts for one client.
 
     Args:
-        shared: What all siblings share.
-        timeouts: How long things may take.
-        tell: Tells the observer.
+        shared: State that the client shares with its siblings.
+        timeouts: Timeouts of the client.
+        report: Reports events to the observer.
     """
 
-    def __init__(self, shared: ClientState, timeouts: Timeouts, tell: EventReporter) -> None:
+    def __init__(self, shared: ClientState, timeouts: Timeouts, report: EventReporter) -> None:
         self._shared = shared
         self._timeouts = timeouts
-        self._tell = tell
+        self._report = report
 
     async def attempt(self, call: Call, late: Callable[[Outcome, str], None]) -> Outcome:
         """Send a request once, if there is time for it.
 
         Args:
-            call: What to send.
-            late: Takes the outcome of a request that must not happen twice if its caller can't be given it, and
-                what stands in the way.
+            call: The call.
+            late: Receives the outcome of a request that must not happen twice if its caller can't receive it, and
+                the reason.
 
         Raises:
-            Banned: Nothing may be sent now.
+            Banned: The key is banned.
+            ConfigurationError: The client was closed.
         """
         held = await self._enter(call)
         if isinstance(held, Outcome):
             return held
+        progress = RequestProgress([self._check_ban])
         if not call.once and not self._shared.injected:
-            return await self._carry(call, held, RequestProgress())
+            return await self._carry(call, held, progress)
+        return await self._complete(call, held, progress, late)
+
+    async def _complete(
+        self,
+        call: Call,
+        held: HeldResources,
+        progress: RequestProgress,
+        late: Callable[[Outcome, str], None],
+    ) -> Outcome:
+        """Send a request in a way that survives the cancellation of its caller."""
+        cancellation = _Cancellation(progress, once=call.once, can_stop=not self._shared.injected)
+        ended: list[Outcome] = []
+
+        async def work() -> None:
+            carry = functools.partial(self._carry_once, late=late) if call.once else self._carry
+            ended.append(await carry(call, held, progress))
+
         try:
-            return await run_to_completion(
-                functools.partial(self._carry_once, call, held, late)
-                if call.once
-                else functools.partial(self._carry, call, held),
-                tasks=self._shared.tasks,
-                late=(lambda outcome: late(outcome, _CALLER_CANCELLED)) if call.once else None,
-                stoppable=not self._shared.injected,
-            )
-        except BaseException:
+            await run_to_completion(work, on_cancel=cancellation.decide, tasks=self._shared.tasks)
+        except anyio.get_cancelled_exc_class():
+            if call.once and ended and progress.may_have_left:
+                late(ended[0], _CALLER_CANCELLED)
+            raise
+        finally:
             if not held.started:  # its task was cancelled before its first step
                 await self._hand_back(held)
-            raise
+        return ended[0]
 
     async def _enter(self, call: Call) -> HeldResources | Outcome:
         """Acquire a slot and a ticket of the limiter, or return why that failed."""
@@ -102,7 +122,7 @@ class Attempter:
                 return ticket
             held = HeldResources(slot, ticket)
             try:
-                self._refuse_if_forbidden(call)  # it may have come while we waited
+                self._refuse_if_forbidden(call)  # a ban may have begun during the wait
             except errors.UpbitError:
                 await self._hand_back(held)
                 raise
@@ -121,7 +141,7 @@ class Attempter:
             what = f"the limiter raised {type(error).__name__}"
             return _not_sent(what, "check the limiter; the log has its error")
         if (waited := anyio.current_time() - before) > _NOTABLE_WAIT:
-            self._tell(events.LimitWaited, group=call.endpoint.group, seconds=waited)
+            self._report(events.LimitWaited, group=call.endpoint.group, seconds=waited)
         return ticket
 
     def _refuse_if_forbidden(self, call: Call) -> None:
@@ -131,52 +151,57 @@ class Attempter:
             raise banned(self._shared, call, seconds)
 
     async def _hand_back(self, held: HeldResources) -> None:
-        """Give back what was not used."""
-        self._tell_limiter(held, None)
+        """Release slot and ticket of an attempt that did not begin."""
+        self._report_to_limiter(held, None)
         await held.slot.release(clean=True)
 
     async def _carry(self, call: Call, held: HeldResources, progress: RequestProgress) -> Outcome:
-        """Send the request and read its answer; hand everything back, whatever happens."""
+        """Send the request, read its answer, and release slot and ticket in every case."""
         held.started = True
         outcome: Outcome | None = None
         started, left_at = anyio.current_time(), shared_clock.now()
         is_torn_down = False
         try:
-            self._tell(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
-            judged = outcome = self._judge(await self._send(call, held, progress), left_at)
+            self._report(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
+            judged = outcome = self._classify(await self._send(call, held, progress), left_at)
             held.outcome = outcome
-        except GeneratorExit:  # the event loop was closed: there is nobody to tell, and nothing to wait with
+        except GeneratorExit:  # the event loop was closed: nothing can be awaited any more
             is_torn_down = True
             raise
         finally:
-            call.is_fresh, call.is_bounded = progress.fresh, progress.bounded
-            call.may_count = not (progress.certainly_here or (outcome is not None and outcome.turned_away))
+            call.is_fresh, call.is_bounded = progress.connection.is_fresh, progress.connection.is_bounded
+            call.may_count = progress.may_have_left and not (outcome is not None and outcome.turned_away)
             if not is_torn_down:
                 try:
                     if isinstance(held.ticket, Ticket):
                         held.ticket.lost = outcome is None or outcome.answer is None
-                    self._tell_limiter(held, outcome)
-                    self._report(call, outcome, anyio.current_time() - started)
+                    self._report_to_limiter(held, outcome)
+                    self._report_end(call, outcome, anyio.current_time() - started)
                 finally:
                     await self._hand_back_used(held, progress, clean=outcome is not None and outcome.is_clean)
         return judged
 
     async def _hand_back_used(self, held: HeldResources, progress: RequestProgress, *, clean: bool) -> None:
-        """Give back the connection; one that is not clean is closed, and the next request opens another."""
+        """Release the slot; a connection that is not clean is closed, and the next request opens another."""
         await held.slot.release(clean=clean)
-        if not clean and not progress.certainly_here and not self._shared.injected:
-            self._tell(events.ConnectionReplaced)
+        if not clean and progress.may_have_left and not self._shared.injected:
+            self._report(events.ConnectionReplaced)
 
     async def _carry_once(
-        self, call: Call, held: HeldResources, late: Callable[[Outcome, str], None], progress: RequestProgress
+        self,
+        call: Call,
+        held: HeldResources,
+        progress: RequestProgress,
+        *,
+        late: Callable[[Outcome, str], None],
     ) -> Outcome:
-        """Carry a request that must not happen twice: whatever stops it, the log has its outcome."""
+        """Send a request that must not happen twice, and log its outcome if it is torn down."""
         report_unknown = functools.partial(_log_unknown, call.intent, progress)
         teardown = TeardownReport(report_unknown, call.deadline - anyio.current_time())
         try:
             return await self._carry(call, held, progress)
         except BaseException as stop:
-            if held.outcome is not None and not progress.certainly_here:
+            if held.outcome is not None and progress.may_have_left:
                 late(held.outcome, f"{type(stop).__name__} was raised after its answer had come")
             elif not teardown.was_made:
                 report_unknown()
@@ -185,50 +210,56 @@ class Attempter:
             teardown.cancel()
 
     async def _send(self, call: Call, held: HeldResources, progress: RequestProgress) -> Answer | Lost:
-        progress.must_stop = lambda: self._shared.penalty_box.seconds_left() > 0
-        connection = held.slot.connection
+        connection, guard = held.slot.connection, call.guard
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
-                progress.once, progress.drop_after = True, self._timeouts.read
-                # An escort notes down whether its connection will be bounded, before there is one.
-                progress.must_be_bounded = call.guard is not None and self._shared.bounds.possible
-                await connection.aclose()  # it travels on a fresh connection: an idle one may be dead already
+                # A guard records whether its connection will be bounded before there is one.
+                needs_bounded = guard is not None and self._shared.bounds.are_possible
+                progress.connection = ConnectionCheck(
+                    needs_fresh=True, needs_bounded=needs_bounded, drop_after=self._timeouts.read
+                )
+                await connection.aclose()  # an idle connection may be dead already
             nonce, algorithm = str(uuid.uuid4()), None
-            if call.guard is not None:
-                progress.permit = call.guard.may_send
-                seal = await call.guard.signing_params()
-                nonce, algorithm = seal.nonce, seal.algorithm
+            if guard is not None:
+                progress.hooks = [*progress.hooks, functools.partial(_check_guard, guard)]
+                signing = await guard.signing_params()
+                nonce, algorithm = signing.nonce, signing.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
-            if progress.unwanted:
+            if progress.is_cancelled:
                 return Lost(sent=False, what="its caller was cancelled")
             return self._shared.cleaned(await connection.send(call.message, token, self._timeouts, progress))
         what = f"no whole answer in {self._timeouts.total:g} s"
-        return Lost(sent=not progress.certainly_here, what=what)
+        return Lost(sent=progress.may_have_left, what=what)
 
-    def _judge(self, came: Answer | Lost, left_at: float) -> Outcome:
+    async def _check_ban(self) -> None:
+        """Withhold a request if the key was banned since it began."""
+        if self._shared.penalty_box.seconds_left() > 0:
+            raise Withheld
+
+    def _classify(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
             return Outcome(Failure.NETWORK if came.sent else Failure.NOT_SENT, lost=came)
-        fault = classify(came)
-        if fault is None:
+        failure = classify(came)
+        if failure is None:
             self._shared.penalty_box.forgive(left_at)
             return Outcome(None, came)
         now = dt.datetime.now(dt.UTC)
-        hint = hint_for(came, fault, now)
-        if fault is not Failure.BANNED:
-            return Outcome(fault, came, hint=hint)
+        hint = hint_for(came, failure, now)
+        if failure is not Failure.BANNED:
+            return Outcome(failure, came, hint=hint)
         text = came.text()
-        length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans, now=now))
-        return Outcome(fault, came, hint=hint, banned_for=length)
+        length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans))
+        return Outcome(failure, came, hint=hint, banned_for=length)
 
-    def _tell_limiter(self, held: HeldResources, outcome: Outcome | None) -> None:
-        """Tell the limiter how it went; what it raises must not cover an answer."""
+    def _report_to_limiter(self, held: HeldResources, outcome: Outcome | None) -> None:
+        """Report the outcome to the limiter; an exception of the limiter must not hide an answer."""
         answer = outcome.answer if outcome is not None else None
         limiter = self._shared.limiter
         take_ban: Callable[[Ticket, float], None] | None = getattr(limiter, "ban", None)
         try:
             if answer is not None and outcome is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                 limiter.refuse(held.ticket, max(STANDSTILL, outcome.hint or 0.0))
-            elif outcome is not None and outcome.fault is Failure.BANNED and take_ban is not None:
+            elif outcome is not None and outcome.failure is Failure.BANNED and take_ban is not None:
                 take_ban(held.ticket, outcome.banned_for)
             else:
                 remaining = answer.remaining if answer is not None else None
@@ -238,27 +269,64 @@ class Attempter:
         except BaseException:  # noqa: BLE001 - a cancelled future of its own, say: the answer counts all the same
             _log.exception("the limiter raised; the call goes on")
 
-    def _report(self, call: Call, outcome: Outcome | None, seconds: float) -> None:
+    def _report_end(self, call: Call, outcome: Outcome | None, seconds: float) -> None:
         answer = outcome.answer if outcome is not None else None
         remaining = answer.remaining if answer is not None else None
-        fault = outcome.fault.value if outcome is not None and outcome.fault is not None else None
+        failure = outcome.failure.value if outcome is not None and outcome.failure is not None else None
         _log.debug(
             "%s attempt %d: %s", call.asked, call.attempt, answer.status if answer else "no whole answer"
         )
-        self._tell(
+        self._report(
             events.AttemptFinished,
             endpoint=call.asked,
             attempt=call.attempt,
             seconds=seconds,
             status=answer.status if answer is not None else None,
-            fault="cancelled" if outcome is None else fault,
+            fault="cancelled" if outcome is None else failure,
             remaining=remaining.sec if remaining is not None else None,
         )
 
 
+@attrs.define(eq=False)
+class _Cancellation:
+    """What happens to a request when its caller is cancelled.
+
+    Before its first byte it is stopped; after that, a request that must not happen twice is finished.
+
+    Attributes:
+        progress: The request.
+        once: Whether it must not happen twice.
+        can_stop: Whether the HTTP library may be cancelled. An injected client may lose a connection of its pool
+            by that, so its requests end by themselves: https://github.com/encode/httpcore/issues/658.
+    """
+
+    progress: RequestProgress
+    once: bool
+    can_stop: bool
+
+    def decide(self) -> OnCancel:
+        self.progress.cancel()
+        if self.progress.phase is Phase.PREPARED:
+            return OnCancel.WAIT  # a guard may be writing to its journal; nothing is sent after that
+        if not self.progress.may_have_left:
+            return OnCancel.STOP if self.can_stop else OnCancel.LEAVE
+        return OnCancel.WAIT if self.once else OnCancel.LEAVE
+
+
+async def _check_guard(guard: SendGuard) -> None:
+    """Withhold a request unless its guard lets it leave."""
+    try:
+        permitted = await guard.may_send()
+    except Exception:  # noqa: BLE001 - whatever it is, in doubt nothing leaves
+        _log.exception("the guard of a request raised; the request is not sent")
+        permitted = False
+    if not permitted:
+        raise Withheld
+
+
 def _log_unknown(intent: Intent, progress: RequestProgress) -> None:
-    """Log a request that must not happen twice and has lost the code that would take its answer."""
-    if not progress.certainly_here:
+    """Log a request that must not happen twice and whose task was torn down."""
+    if progress.may_have_left:
         _log.error("%s was stopped on its way: its outcome is unknown", intent)
 
 

@@ -1,13 +1,16 @@
-"""Socket options that make the kernel drop a request whose connection is given up.
+"""Socket options that bound how long the kernel keeps an undelivered request.
 
-Without them a request that was written while the network was down stays in the kernel's send buffer. The kernel
-repeats it for minutes, even after the connection was closed or the process was killed, so it can arrive long
-after the library has given it up.
+Without them, a request that was written while the network was down stays in the kernel's send buffer. The kernel
+repeats it for minutes, even after the connection was closed or the process was killed. So it can arrive long after the
+client has reported its outcome as unknown.
 
-* ``SO_LINGER`` (1, 0): closing the socket, by us or by the end of the process, discards what was not acknowledged.
-* ``TCP_USER_TIMEOUT``: the kernel drops the connection when bytes stay unacknowledged for this long, although a
+* ``SO_LINGER`` (1, 0): closing the socket, by the client or by the end of the process, discards what was not
+  acknowledged.
+* ``TCP_USER_TIMEOUT``: the kernel drops the connection when bytes stay unacknowledged for this long, even while a
   stopped process, or a child that inherited the descriptor, keeps the socket open. macOS has
   ``TCP_RXT_CONNDROPTIME`` and Windows ``TCP_MAXRT`` instead, in whole seconds; both are untested.
+
+See https://man7.org/linux/man-pages/man7/tcp.7.html and https://man7.org/linux/man-pages/man7/socket.7.html.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ _LARGEST: Final = 2**31 - 1
 
 
 def _drop_option() -> tuple[int, int] | None:
-    """Return the option that drops a silent connection, and its units per second; None if there is none."""
+    """Return the option that drops a silent connection and its units per second; None on other systems."""
     match sys.platform:
         case "linux":
             return socket.TCP_USER_TIMEOUT, 1000
@@ -44,8 +47,8 @@ def bound(sock: Any, seconds: float) -> bool:
     """Let the kernel drop what a connection has not delivered when it is closed, or after some time.
 
     Args:
-        sock: The connected socket, of asyncio, trio or the standard library.
-        seconds: How long bytes may stay unacknowledged.
+        sock: Connected socket of asyncio, trio or the standard library.
+        seconds: How long bytes may stay unacknowledged, in seconds.
 
     Returns:
         Whether both options are set.
@@ -64,12 +67,12 @@ def bound(sock: Any, seconds: float) -> bool:
 
 
 def clear_linger(sock: Any) -> None:
-    """Let a connection be closed as usual again."""
+    """Restore the usual way of closing a connection."""
     _set_quietly(sock, socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
 
 
 def unbound(sock: Any) -> None:
-    """Take both options back, for a connection that carries requests of others too."""
+    """Reset both options, for a connection that carries other requests too."""
     clear_linger(sock)
     option = _drop_option()
     if option is not None:
@@ -78,7 +81,7 @@ def unbound(sock: Any) -> None:
 
 @functools.cache
 def is_supported() -> bool:
-    """Whether this machine has both options."""
+    """Return whether this machine has both options."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         return bound(probe, 1.0)
 

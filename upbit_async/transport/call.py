@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from upbit_async.concurrency import OwnedTasks
 from upbit_async.errors import RAW_CAP, ConfigurationError
 from upbit_async.models import Intent
 from upbit_async.policy import Safety
+from upbit_async.protocol.answer_check import AnswerCheck
 from upbit_async.protocol.endpoint import Endpoint
 from upbit_async.protocol.message import Message
 from upbit_async.protocol.replies import Answer, Failure
@@ -18,63 +19,54 @@ from upbit_async.protocol.retry import RetryBudget
 from upbit_async.protocol.send_guard import SendGuard
 from upbit_async.protocol.token import Algorithm, Signer
 from upbit_async.region import Region
-from upbit_async.transport.completion import OwnedTasks
+from upbit_async.transport.connection_check import Bounds
 from upbit_async.transport.connection_pool import ConnectionPool, Slot
 from upbit_async.transport.cooldowns import Cooldowns
-from upbit_async.transport.http_port import Bounds, Lost
+from upbit_async.transport.http_port import Lost
 from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.penalty_box import PenaltyBox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from upbit_async.events import Event
 
 __all__ = ["Call", "ClientState", "EventReporter", "HeldResources", "Outcome"]
 
-T = TypeVar("T")
-
-_MOST_KEPT = 10_000
 _LONGEST_TEXT = 500
-"""What is shown at most of a foreign exception's text, in characters."""
+"""Maximum length of a foreign exception's text in a message, in characters."""
 _BEYOND = 4096
-"""How far beyond what is kept a text is searched for keys and tokens, in characters: longer than any of them."""
+"""How far beyond its cut a text is searched for keys and tokens, in characters: longer than any of them."""
 _KEY_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class EventReporter(Protocol):
-    """Makes an event and tells it, if there is an observer."""
+    """Function that creates an event and passes it to the observer, if there is one."""
 
     def __call__(self, event: type[Event], /, **about: Any) -> None:
-        """Tell it."""
+        """Report an event."""
         ...
 
 
 @attrs.define(eq=False)
 class ClientState:
-    """What siblings made by `with_options` have in common.
+    """State that a client shares with its siblings from `with_options`.
 
     Attributes:
-        region: The region that is talked to.
-        host: The host that is talked to.
-        signer: Signs requests; None if there are no keys.
-        pool: Hands out connections.
-        injected: Whether requests go through a client of the user's.
-        limiter: Says when a call may leave.
-        penalty_box: Bans of this key at this host.
-        cooldowns: Holds back what may be sent once in a while only.
-        key_use: Keeps the three of them as long as this lives.
-        space_as_plus: How a space is hashed.
-        budget: How much repeating is left.
+        region: Region of the client.
+        host: Host that requests go to.
+        signer: Signs requests; None without keys.
+        pool: Connection pool.
+        injected: Whether requests go through an HTTP client of the user's.
+        limiter: Decides when a call may leave.
+        penalty_box: Ban of this key at this host.
+        cooldowns: Cooldowns of calls that Upbit accepts once per interval.
+        answer_check: Check of the answers to requests that must not happen twice.
+        key_use: Keeps the shared limiter, penalty box and cooldowns while this state exists.
+        space_as_plus: Whether a space is hashed as ``+``.
+        budget: Retry budget.
         tasks: Requests that outlive their callers.
         closed: Whether the client was closed.
         bounds: Whether the connections of requests that must not happen twice can be bounded.
-        claimed: The ids that are known to be a certain request's, oldest first.
-        answered: The ids that answers have told of what had no escort, in lower case, oldest first.
-        seen: The ids in all answers that came through an injected client, in lower case, oldest first.
-        unproven: The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case,
-            oldest first.
     """
 
     region: Region
@@ -85,52 +77,13 @@ class ClientState:
     limiter: RateLimiter
     penalty_box: PenaltyBox
     cooldowns: Cooldowns
+    answer_check: AnswerCheck
     key_use: KeyUse = attrs.field(repr=False)
     space_as_plus: bool = False
     budget: RetryBudget = attrs.field(factory=RetryBudget)
     tasks: OwnedTasks = attrs.field(factory=OwnedTasks)
     closed: bool = False
     bounds: Bounds = attrs.field(factory=Bounds)
-    claimed: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
-    answered: dict[str, None] = attrs.field(factory=dict[str, None])
-    seen: dict[str, None] = attrs.field(factory=dict[str, None])
-    unproven: dict[str, None] = attrs.field(factory=dict[str, None])
-    lock: threading.RLock = attrs.field(
-        factory=threading.RLock
-    )  # of the ids; clients are used in several threads
-
-    def claim(self, uuid: str, intent: Intent) -> None:
-        """Remember what an id belongs to."""
-        with self.lock:
-            _keep(self.claimed, uuid, intent)
-
-    def claimed_by_others(self, intent: Intent) -> set[str]:
-        """Return the ids that are known to be other intents'."""
-        with self.lock:
-            known = list(self.claimed.items())
-        return {uuid for uuid, owner in known if owner != intent}
-
-    def see(self, ids: Iterable[str]) -> None:
-        """Remember the ids in an answer."""
-        with self.lock:
-            for each in ids:
-                _keep(self.seen, each.casefold(), None)
-
-    def take_answer(self, uuid: str, intent: Intent, *, escorted: bool) -> None:
-        """Remember what an id belongs to, by Upbit's own answer.
-
-        Guarded calls keep their own record; exclude them, so that an unrecorded answer is not mistaken for an
-        unrelated withdrawal.
-        """
-        self.claim(uuid, intent)
-        if not escorted:
-            with self.lock:
-                _keep(self.answered, uuid.casefold(), None)
-
-    def doubt(self, uuid: str) -> None:
-        """Remember that a withdrawal's answer came over a connection not known to be fresh."""
-        with self.lock:
-            _keep(self.unproven, uuid.casefold(), None)
 
     def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
         """Sign one request."""
@@ -139,19 +92,19 @@ class ClientState:
         return self.signer.token(nonce, query_hash, algorithm)
 
     def derive_key(self, purpose: bytes) -> bytes:
-        """Return a key for a purpose of our own; see `upbit_async.protocol.endpoint.Transport`."""
+        """Return a key that is derived from the secret key; see `upbit_async.protocol.endpoint.Transport`."""
         if self.signer is None:
             raise ConfigurationError("there are no keys to derive another from: pass credentials")
         return self.signer.derive_key(purpose)
 
     def scrub(self, text: str) -> str:
-        """Take keys and tokens out of a text that came from outside."""
+        """Return a text from outside without keys and tokens."""
         return text if self.signer is None else self.signer.scrub(text)
 
     def cleaned(self, came: Answer | Lost) -> Answer | Lost:
-        """Take keys and tokens out of what came, before any frame holds it that an error may show.
+        """Return an answer without its request's token, or a failure without keys and tokens.
 
-        An answer loses echoes of its request's token alone: what it says is for the caller.
+        This happens before any frame holds it that a traceback may show. The rest of an answer is the caller's.
         """
         if isinstance(came, Lost):
             return attrs.evolve(came, what=self.scrub(came.what)[:_LONGEST_TEXT])
@@ -160,33 +113,26 @@ class ClientState:
         return attrs.evolve(came, body=body)
 
     def raw_of(self, answer: Answer) -> str:
-        """Return an answer's text for an error's `raw`: scrubbed first, and then cut."""
+        """Return an answer's text for an error's `raw`: scrubbed, then cut."""
         return self.scrub(answer.text()[: RAW_CAP + _BEYOND])[:RAW_CAP]
-
-
-def _keep(known: dict[str, T], name: str, value: T) -> None:
-    """Keep a value, and forget the oldest when there are too many."""
-    known[name] = value
-    if len(known) > _MOST_KEPT:
-        del known[next(iter(known))]
 
 
 @attrs.define(eq=False)
 class Call:
-    """One call on its way: what was asked, and what has happened so far.
+    """One call: its request, and what has happened so far.
 
     Attributes:
-        endpoint: What is asked.
+        endpoint: Endpoint of the call.
         message: The request.
-        intent: The same, for the error if its answer is lost.
-        deadline: When the time for it is over, by the running loop's clock.
-        guard: Who goes along with it, or None.
-        attempt: The number of the attempt under way, from 1.
-        nonce_retried: Whether it was repeated for a used nonce.
-        answer_was_lost: Whether an earlier attempt may have been carried out.
-        retry_cost: What the last repetition took from the retry budget.
-        may_count: Whether Upbit may have taken note of the last attempt.
-        is_fresh: Whether the last attempt had a connection that is known to carry no other request's answer.
+        intent: What the request means to do, for the error if its answer is lost.
+        deadline: End of the time for the call, by the running loop's clock.
+        guard: Guard of the request, or None.
+        attempt: Number of the current attempt, from 1.
+        nonce_retried: Whether the call was repeated after a used nonce.
+        answer_was_lost: Whether an earlier attempt may have been executed.
+        retry_cost: Cost of the last retry, from the retry budget.
+        may_count: Whether Upbit may have counted the last attempt.
+        is_fresh: Whether the last attempt's connection is known to carry no other request's answer.
         is_bounded: Whether the kernel drops what the last attempt's connection has not delivered.
     """
 
@@ -205,43 +151,43 @@ class Call:
 
     @property
     def asked(self) -> str:
-        """The endpoint, for people."""
+        """Label of the endpoint, for messages."""
         return self.endpoint.label
 
     @property
     def identity(self) -> tuple[str, frozenset[tuple[str, str]]]:
-        """What tells it from other calls; ids compare in any case."""
+        """Identity for cooldowns; ids compare in any case."""
         return self.asked, frozenset((name, text.casefold()) for name, text in self.intent.members.items())
 
     @property
     def may_have_executed(self) -> bool:
-        """Whether an earlier attempt may have been carried out, and have changed something."""
+        """Whether an earlier attempt may have been executed, and may have changed something."""
         return self.answer_was_lost and not self.reads
 
     @property
     def once(self) -> bool:
-        """Whether it must not happen twice."""
+        """Whether the request must not happen twice."""
         return self.endpoint.safety is Safety.ONCE
 
     @property
     def reads(self) -> bool:
-        """Whether it changes nothing."""
+        """Whether the call changes nothing."""
         return self.endpoint.safety is Safety.READ
 
 
 @attrs.frozen
 class Outcome:
-    """What one attempt came to.
+    """Outcome of one attempt.
 
     Attributes:
-        fault: What went wrong; None if the status is good.
-        answer: The answer, if a whole one came.
-        lost: Why none came.
+        failure: Kind of failure; None if the status is good.
+        answer: The answer, if a whole one was read.
+        lost: Why none was read.
         hint: How long the server asks to wait, in seconds.
-        banned_for: How long it blocks us, in seconds.
+        banned_for: Length of the ban, in seconds.
     """
 
-    fault: Failure | None
+    failure: Failure | None
     answer: Answer | None = None
     lost: Lost | None = None
     hint: float | None = None
@@ -249,22 +195,22 @@ class Outcome:
 
     @property
     def turned_away(self) -> bool:
-        """Whether Upbit did not even look at what was asked."""
-        if self.fault is Failure.REFUSED and self.answer is not None:
+        """Whether Upbit turned the request away before it processed it."""
+        if self.failure is Failure.REFUSED and self.answer is not None:
             return self.answer.status in _KEY_REFUSED
-        return self.fault in {Failure.NOT_SENT, Failure.BANNED}
+        return self.failure in {Failure.NOT_SENT, Failure.BANNED}
 
     @property
     def is_clean(self) -> bool:
-        """Whether the connection is known to be in order."""
+        """Whether the connection can be used again."""
         return self.answer is not None and self.answer.defect is None
 
 
 @attrs.define(eq=False)
 class HeldResources:
-    """What an attempt holds while it lasts, to be handed back exactly once."""
+    """Slot and ticket of an attempt, released exactly once."""
 
     slot: Slot
     ticket: Ticket
-    outcome: Outcome | None = None  # what the attempt came to, as soon as it is known
-    started: bool = False  # whether the attempt has begun, and so will hand it back by itself
+    outcome: Outcome | None = None  # as soon as it is known
+    started: bool = False  # whether the attempt has begun, and so releases them itself

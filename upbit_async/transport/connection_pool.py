@@ -1,8 +1,8 @@
 """Connection pool with one connection per slot.
 
-A call holds a slot until it is over. Connections are reused newest first, so few stay open. A connection on which a
-request did not end cleanly is closed, and another is opened when it is needed: that is cheaper than finding out what
-state it is in.
+A call holds a slot until it has ended. Connections are reused newest first, so few stay open. A connection on which a
+request did not end cleanly is closed, and another is opened when one is needed: that is cheaper than determining its
+state.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST_LOOPS = 16
 
 @attrs.define(eq=False)
 class LoopState:
-    """The connections of one event loop; they can't move to another."""
+    """Connections of one event loop; a connection can't move to another loop."""
 
     slots: anyio.Semaphore
     loop: EventLoopToken
@@ -39,7 +39,7 @@ class LoopState:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its event loop has ended; its connections can't be closed as usual any more."""
+        """Whether the event loop has ended, so that its connections can no longer be closed as usual."""
         native: Any = self.loop.native_token
         is_closed = getattr(native, "is_closed", None)
         if is_closed is not None:  # asyncio
@@ -86,7 +86,7 @@ class ConnectionPool:
         self._connect = connect
         self._abandon = abandon
         self._states: dict[EventLoopToken, LoopState] = {}
-        self._lock = threading.RLock()  # event loops of several threads may come at once
+        self._lock = threading.RLock()  # event loops in several threads use one pool
 
     @property
     def size(self) -> int:
@@ -108,7 +108,7 @@ class ConnectionPool:
     async def aclose(self) -> None:
         """Close this loop's connections: the idle ones now, the others when they are released.
 
-        Loops that have ended can't close theirs any more, so their sockets are closed here.
+        The sockets of event loops that have ended are closed here too.
         """
         with self._lock:
             self._forget_ended_loops()

@@ -1,6 +1,6 @@
-"""Cooldowns of calls that Upbit accepts once in an interval.
+"""Cooldowns of calls that Upbit accepts once per interval.
 
-What Upbit does with one that comes too soon is not documented, and a ban would be the worst of it.
+What Upbit does with one that comes too soon is not documented; it could be a ban.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ __all__ = ["Cooldowns"]
 
 
 class Cooldowns:
-    """When which call may be sent again. Times are the process's monotonic clock, in seconds."""
+    """Times at which calls may be sent again, on the process's monotonic clock, in seconds."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # the garbage collector may end a forgotten call in here
+        self._lock = threading.RLock()  # the garbage collector may close a forgotten call while a method runs
         self._free_at: dict[Hashable, float] = {}
 
     def book(self, what: Hashable, interval: float) -> float:
-        """Take a call's place; if it is taken, say for how long, in seconds.
+        """Start the cooldown of a call; if it runs already, return how long it lasts, in seconds.
 
         Args:
-            what: The call; what equals it is the same call.
-            interval: How long the place stays taken if nobody settles it, in seconds.
+            what: Identity of the call.
+            interval: Length of the cooldown unless `settle` changes it, in seconds.
         """
         now = shared_clock.now()
         with self._lock:
@@ -42,13 +42,16 @@ class Cooldowns:
             return 0.0
 
     def settle(self, what: Hashable, interval: float, *, counts: bool) -> None:
-        """Keep the place of a call that has ended for a whole interval, or free it if the call does not count."""
-        with contextlib.suppress(anyio.NoEventLoopError), self._lock:  # a torn-down loop leaves it as it is
+        """Restart the cooldown of a call that has ended, or end it if Upbit does not count the call."""
+        with (
+            contextlib.suppress(anyio.NoEventLoopError),
+            self._lock,
+        ):  # in a loop that was closed, the cooldown goes on
             if counts:
                 self._free_at[what] = shared_clock.now() + interval
             else:
                 self._free_at.pop(what, None)
 
     def is_at_rest(self, now: float) -> bool:
-        """Whether nothing is held back any more."""
+        """Whether no cooldown runs any more."""
         return all(free_at <= now for free_at in tuple(self._free_at.values()))

@@ -1,4 +1,4 @@
-"""Decodes the value of an answer with a good status."""
+"""Decoding of an answer with a good status, and comparison with its request."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 @attrs.frozen
 class DecodedAnswer(Generic[T]):
-    """What a good answer holds.
+    """Content of a good answer.
 
     Attributes:
-        value: What the endpoint returns.
-        record: The record in it: the same, unless the endpoint returns something looser.
-        ignored: The optional fields whose values are odd, by their paths.
+        value: The value that the endpoint returns.
+        record: The record in it. It is the value, unless the endpoint returns a looser type.
+        ignored: Paths of optional fields that hold undocumented values.
     """
 
     value: T
@@ -40,16 +40,16 @@ class DecodedAnswer(Generic[T]):
 
     @property
     def unreadable(self) -> tuple[DecodeError, ...]:
-        """The records that can't be read, where the endpoint returns what can be."""
+        """Errors of the rows that can't be decoded, where the endpoint returns the other rows."""
         value: object = self.value
         return cast("ReadableRows[object]", value).unreadable if isinstance(value, ReadableRows) else ()
 
 
 @attrs.frozen
 class Misfit:
-    """Where and how an answer misfits.
+    """Where and why an answer is not what its endpoint documents.
 
-    The decoder's own error is not passed on: it holds the text as it came, with whatever secret that may echo.
+    The decoder's own error is not passed on, since it holds the answer's text, which may echo a secret.
     """
 
     path: str
@@ -59,7 +59,7 @@ class Misfit:
 def read_in_steps(
     endpoint: Endpoint[T], call: Call, answer: Answer
 ) -> Generator[None, None, DecodedAnswer[T] | Misfit]:
-    """Decode an answer, and compare it with what was asked; yield where other tasks may run."""
+    """Decode an answer and compare it with its request; yield where other tasks may run."""
     if endpoint.returns is object and endpoint.proof is None and answer.status == HTTPStatus.NO_CONTENT:
         return DecodedAnswer(cast("T", None), None)
     ignored: list[str] = []
@@ -72,7 +72,7 @@ def read_in_steps(
             record = yield from decode_in_steps(endpoint.proof, answer.body, asked=endpoint.label)
     except DecodeError as misfit:
         return Misfit(misfit.path, str(misfit))
-    # A guarded call's owner compares the answer itself, and keeps its id where it is about something else.
+    # The owner of a guarded call compares the answer itself, and records its id if it is about something else.
     echoed = endpoint.echoed_fields if call.guard is None else ()
     sent = call.intent.members
     if name := mismatch(echoed, sent, record, places=endpoint.echoed_in):
@@ -82,7 +82,7 @@ def read_in_steps(
 
 
 def read_at_once(endpoint: Endpoint[T], call: Call, answer: Answer) -> DecodedAnswer[T] | Misfit:
-    """Do the same without a pause."""
+    """Decode an answer as `read_in_steps` does, without a pause."""
     steps = read_in_steps(endpoint, call, answer)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Builds the error of a call that failed."""
+"""Errors of calls that failed: which one, its text and its fields."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _LONGEST_SHOWN = 80
 
 
 def error_for(shared: ClientState, call: Call, outcome: Outcome) -> errors.UpbitError:
-    """Make the error for an attempt that failed and is not repeated."""
-    fault, answer, lost = outcome.fault, outcome.answer, outcome.lost
-    if fault is Failure.UNREADABLE and answer is not None:
+    """Return the error of an attempt that failed and is not repeated."""
+    failure, answer, lost = outcome.failure, outcome.answer, outcome.lost
+    if failure is Failure.UNREADABLE and answer is not None:
         return unreadable(
             shared, call, answer, "$", f"{call.asked}: the answer can't be read: {answer.defect}"
         )
-    if fault is not None and is_unknown(call.endpoint.safety, fault):
+    if failure is not None and is_unknown(call.endpoint.safety, failure):
         return _unknown(shared, call, answer or lost)
     if answer is None:
         return _no_answer(shared, call, lost)
@@ -39,11 +39,11 @@ def error_for(shared: ClientState, call: Call, outcome: Outcome) -> errors.Upbit
 def banned(
     shared: ClientState, call: Call, seconds: float, name: str = "", message: str = ""
 ) -> errors.Banned:
-    """Make the error for a call while the key or address is blocked."""
+    """Return the error of a call while the key or address is banned."""
     until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
-    told = f" ({message})" if message else ""
+    reason = f" ({message})" if message else ""
     return errors.Banned(
-        f"{call.asked}: Upbit has blocked this key or address{told}; nothing is sent to {shared.host} before "
+        f"{call.asked}: Upbit has blocked this key or address{reason}; nothing is sent to {shared.host} before "
         f"{until:%Y-%m-%d %H:%M:%S} UTC; let all programs that share the account send less",
         until=until,
         status=418,
@@ -55,7 +55,7 @@ def banned(
 
 
 def too_soon(call: Call, wait: float) -> errors.RepeatTooSoon:
-    """Make the error for a call that comes again before its time."""
+    """Return the error of a call that is repeated within its cooldown."""
     interval = call.endpoint.interval
     return errors.RepeatTooSoon(
         f"{call.asked}: the same was begun {interval - wait:.0f} s ago, and Upbit takes it once in "
@@ -65,7 +65,7 @@ def too_soon(call: Call, wait: float) -> errors.RepeatTooSoon:
 
 
 def unreadable(shared: ClientState, call: Call, answer: Answer, path: str, text: str) -> errors.UpbitError:
-    """Make the error for an answer with a good status and a body that is not what Upbit documents."""
+    """Return the error of an answer with a good status whose body is not what Upbit documents."""
     if call.once:
         return _unknown(shared, call, answer, why=text)
     return errors.DecodeError(
@@ -119,7 +119,7 @@ def _no_answer(shared: ClientState, call: Call, lost: Lost | None) -> errors.Tra
 
 def _refusal(shared: ClientState, call: Call, outcome: Outcome, answer: Answer) -> errors.APIError:
     name, message = (_shortened(call, shared.scrub(text)) for text in answer.error() or ("", ""))
-    if outcome.fault is Failure.BANNED:
+    if outcome.failure is Failure.BANNED:
         return banned(shared, call, outcome.banned_for, name, message)
     return api_error(
         answer,
@@ -127,7 +127,7 @@ def _refusal(shared: ClientState, call: Call, outcome: Outcome, answer: Answer) 
         name=name,
         message=message,
         may_have_executed=not call.reads
-        and (call.answer_was_lost or outcome.fault is None or leaves_doubt(outcome.fault)),
+        and (call.answer_was_lost or outcome.failure is None or leaves_doubt(outcome.failure)),
         retry_after=max(STANDSTILL, outcome.hint or 0.0),
         advice=_interval_advice(call, outcome),
         asked_for=_asked_for(call),
@@ -135,13 +135,13 @@ def _refusal(shared: ClientState, call: Call, outcome: Outcome, answer: Answer) 
 
 
 def _asked_for(call: Call) -> str:
-    """Name the one record that a request is about: by its id, else by its currency and network."""
+    """Return what a request is about: its id, else its currency and network."""
     members = call.intent.members
     for name in _IDS:
         if name in members:
             return f"{name} {_shown(members[name])}"
-    place = [_shown(members[name]) for name in ("currency", "net_type") if name in members]
-    return " on ".join(place)
+    market = [_shown(members[name]) for name in ("currency", "net_type") if name in members]
+    return " on ".join(market)
 
 
 def _shown(text: str) -> str:
@@ -150,14 +150,14 @@ def _shown(text: str) -> str:
 
 
 def _shortened(call: Call, text: str) -> str:
-    """Shorten the address that a text from outside may echo."""
+    """Shorten the address in a text of the server's, which may echo it."""
     address = call.intent.address
     return text if address is None else text.replace(address, shortened(address))
 
 
 def _interval_advice(call: Call, outcome: Outcome) -> str:
-    """Say what a 429 most likely means for a call that Upbit takes once in a while."""
-    if not call.endpoint.interval or outcome.fault is not Failure.THROTTLED:
+    """Return what a 429 most likely means for a call that Upbit accepts once per interval."""
+    if not call.endpoint.interval or outcome.failure is not Failure.THROTTLED:
         return ""
     minutes = f"{call.endpoint.interval / 60:g} minutes"
     return f"the same may have been sent in the last {minutes}, and Upbit takes it only once; try again after them"

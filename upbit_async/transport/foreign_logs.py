@@ -1,8 +1,8 @@
-"""Tokens in the log lines of the HTTP libraries, and how they are kept out.
+"""Log filters that keep tokens out of the log lines of the HTTP libraries.
 
 At DEBUG, httpcore logs the head of every answer, and httpx logs its reason at INFO. A peer can echo the request there,
-with its token. hpack, which httpx uses for HTTP/2, logs each request at DEBUG, encoded too, so that masking is not
-enough: its lines are dropped. Nothing else in the lines of these libraries is touched.
+with its token. hpack, which httpx uses for HTTP/2, logs each request at DEBUG in its encoded form, which can't be
+masked: its lines are dropped. Nothing else in these lines is changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NAMES: Final = (
 
 
 class _WithoutTokens(logging.Filter):
-    """Masks what looks like a token; lets all records through."""
+    """Filter that masks what looks like a token, and passes every record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
@@ -34,9 +34,9 @@ class _WithoutTokens(logging.Filter):
 
 
 class _Nothing(logging.Filter):
-    """Lets no record through."""
+    """Filter that drops every record."""
 
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - whatever it is
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - it drops all alike
         return False
 
 
@@ -46,7 +46,7 @@ _DROPPED: Final = ("hpack", "hpack.hpack", "hpack.table")
 
 
 def keep_tokens_out() -> None:
-    """Mask tokens in what the HTTP libraries log from now on; doing it again changes nothing."""
+    """Mask tokens in what the HTTP libraries log from now on. Idempotent."""
     for name in _NAMES:
         logging.getLogger(name).addFilter(_FILTER)
     for name in _DROPPED:

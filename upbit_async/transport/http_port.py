@@ -1,12 +1,11 @@
-"""Sends one request on one connection, over httpx, and reports what happened. Only this module knows httpx.
+"""HTTP port: sends one request on one connection, and returns the answer or why there is none.
 
-httpx 0.28 loses connections of a pool for good when requests on it are cancelled
-(https://github.com/encode/httpcore/issues/658), so httpx's pool is not used: each of our connections
-owns a transport of one connection, and is closed if a request on it did not end cleanly. An injected client, of httpx
-or of httpx2, keeps its own pool.
+This is the only module that imports httpx. httpx 0.28 can lose connections of its pool when requests are cancelled
+(https://github.com/encode/httpcore/issues/658), so its pool is not used: each of our connections owns an httpx
+transport of one connection. An injected client of httpx or httpx2 keeps its own pool.
 
-Nothing is raised here except cancellation: a failure is returned as text, and the token is removed from each foreign
-request before it can be seen.
+Nothing is raised here except cancellation: a failure is returned as text, because the exceptions of the HTTP library
+may hold the request and its token.
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ from upbit_async._version import VERSION
 from upbit_async.errors import ConfigurationError, raise_alone
 from upbit_async.logs import logger
 from upbit_async.protocol.replies import Answer
-from upbit_async.transport import bounding
 from upbit_async.transport.leftovers import bytes_follow, discard, was_used_before
-from upbit_async.transport.request_progress import RequestProgress, Withheld
+from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,33 +34,31 @@ if TYPE_CHECKING:
 
     from upbit_async.policy import Timeouts
     from upbit_async.protocol.message import Message
+    from upbit_async.transport.connection_check import Bounds
 
 __all__ = [
     "SATURATED",
-    "Bounds",
     "Connection",
     "InjectedConnection",
     "Lost",
     "OwnConnection",
-    "RequestProgress",
-    "Withheld",
     "library_of",
 ]
 
 _log = logger("upbit_async.http")
 
 MAX_BODY = 4 * 1024 * 1024
-"""The largest answer that is read, in bytes; Upbit's own are hundreds of times smaller."""
+"""Maximum size of an answer, in bytes; Upbit's own are hundreds of times smaller."""
 _MAX_ERROR_BODY = 64 * 1024
 SATURATED = "this client is saturated, and the network is not the cause: make fewer calls at once"
-"""Advice for a call that got no connection, or no place within the limits."""
+"""Advice for a call that got no connection, or no ticket of the limiter, in time."""
 _KEEPALIVE = 60.0
-"""How long an idle connection is kept, in seconds: longer than the longest wait between two looks."""
+"""How long an idle connection is kept, in seconds: longer than the longest wait between two polls."""
 _CLOSING = 1.0
 _MOST_REFUSED = 100
-"""This many used connections of an injected client are refused before a withdrawal is given up."""
+"""How many used connections of an injected client are refused before a withdrawal fails with `NotSent`."""
 _VERY_LIKELY_OPEN = 2.0
-"""How long after an answer the server has most likely left the connection open, in seconds."""
+"""How long after an answer the connection is most likely still open, in seconds."""
 _USER_AGENT = f"upbit_async/{VERSION}".encode("ascii")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})
@@ -71,13 +67,13 @@ _HEADERS_KEPT = frozenset({"remaining-req", "retry-after", "content-encoding", "
 
 @attrs.frozen
 class Lost:
-    """No whole answer came.
+    """Failure to get a whole answer.
 
     Attributes:
-        sent: Whether the request left, or may have left.
-        what: What went wrong, for people: the class and the text of what the HTTP library raised, say. The exception
-            itself is not kept, since it may hold the request, and the request holds the token.
-        advice: What to do if nothing was sent, for people.
+        sent: Whether the request may have left.
+        what: What happened, for the error's text: class and text of the HTTP library's exception, for example. The
+            exception itself is not kept, since it may hold the request and its token.
+        advice: What to do if nothing was sent, for the error's text.
     """
 
     sent: bool
@@ -85,48 +81,22 @@ class Lost:
     advice: str = "check the network, then try again"
 
 
-@attrs.define(eq=False)
-class Bounds:
-    """Whether the connections of a client can be bounded (see `bounding`).
-
-    For connections of our own the operating system decides. An injected client is watched: its requests show
-    what its connections are. One that can't be bounded settles it.
-
-    Attributes:
-        learned: What an injected client's requests have shown; None before its first answer, and for our own.
-        injected: Whether the client is injected.
-    """
-
-    injected: bool = False
-    learned: bool | None = None
-
-    @property
-    def possible(self) -> bool:
-        """Whether the next request that must be bounded will be, as far as is known."""
-        return bool(self.learned) if self.injected else bounding.is_supported()
-
-    def learn(self, progress: RequestProgress) -> None:
-        """Note what a request has shown of its connection."""
-        if self.learned is not False:
-            self.learned = bool(progress.boundable)
-
-
 class Connection(Protocol):
-    """Carries one request at a time."""
+    """Connection that sends one request at a time."""
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
-        """Send one request and read its answer; never raises but on cancellation."""
+        """Send one request and read its answer. Raises nothing except cancellation."""
         ...
 
     async def aclose(self) -> None:
-        """Close the connection; the next request opens a new one."""
+        """Close the connection. The next request opens a new one."""
         ...
 
 
 class OwnConnection:
-    """A connection of our own, opened when it is first used."""
+    """Connection of the client's own, opened when it is first used."""
 
     def __init__(self, base_url: str) -> None:
         self._base = httpx.URL(base_url)
@@ -134,23 +104,22 @@ class OwnConnection:
             verify=_tls_context() if base_url.startswith("https:") else _no_tls_context(),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE),
         )
-        self._open_until = 0.0  # until then, by the process's clock, the connection is most likely open
+        self._open_until = 0.0  # until then, by the process's clock, it is most likely open
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
-        """Send one request and read its answer; never raises but on cancellation."""
-        # To listen costs a little, so it is not done where there is little to hear.
-        listens = progress.departing is not None or time.monotonic() > self._open_until
-        progress.begun = progress.candid = True
-        progress.heard = listens  # httpcore is known to tell
+        """Send one request and read its answer. Raises nothing except cancellation."""
+        # A trace costs a little, so it is left out where the connection is most likely open.
+        traces = progress.connection.needs_fresh or time.monotonic() > self._open_until
+        progress.start(reports_first_byte=traces, reports_connect_errors=True)
         # The body goes as a stream: as content it would have the headers gone over once more.
         request = httpx.Request(
             message.method,
             self._base,
             headers=_headers(self._base, message, token),
             stream=httpx.ByteStream(message.body),
-            extensions=_extensions(timeouts, progress if listens else None),
+            extensions=_extensions(timeouts, progress if traces else None),
         )
         request.url = _ReadyURL(self._base, message)
         answer = await _exchange(httpx, self._transport.handle_async_request, request, progress)
@@ -160,7 +129,7 @@ class OwnConnection:
         return answer
 
     async def aclose(self) -> None:
-        """Close the connection, whatever state it is in; the next request opens a new one."""
+        """Close the connection, whatever its state. The next request opens a new one."""
         self._open_until = 0.0
         with anyio.move_on_after(_CLOSING, shield=True), contextlib.suppress(Exception):
             await self._transport.aclose()
@@ -178,7 +147,7 @@ class OwnConnection:
 
 
 class InjectedConnection:
-    """A connection of an injected client. The client stays the user's: it is never closed here."""
+    """Connection of an injected client. The client belongs to the user and is never closed here."""
 
     def __init__(self, base_url: str, client: Any, bounds: Bounds) -> None:
         self._base_url = base_url
@@ -190,15 +159,15 @@ class InjectedConnection:
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
-        """Send one request and read its answer; never raises but on cancellation."""
+        """Send one request and read its answer. Raises nothing except cancellation."""
         if self._client.is_closed:
             what, advice = "the injected HTTP client is closed", "inject one that is open"
             return Lost(sent=False, what=what, advice=advice)
         try:
-            await progress.depart()  # already here: not every transport tells when the first byte leaves
-        except Withheld as held_back:
-            return Lost(sent=False, what=str(held_back))
-        progress.begun = True
+            await progress.run_hooks()  # already here: not every transport reports its first byte
+        except Withheld as reason:
+            return Lost(sent=False, what=str(reason))
+        progress.start()
         for _ in range(_MOST_REFUSED):
             request = self._library.Request(
                 message.method,
@@ -208,25 +177,25 @@ class InjectedConnection:
                 extensions=_extensions(timeouts, progress),
             )
             answer = await _exchange(self._library, self._send, request, progress)
-            if isinstance(answer, Answer) or progress.was_unbounded:
-                self._bounds.learn(progress)
-            if not progress.was_reused:
+            if isinstance(answer, Answer) or progress.connection.was_unbounded:
+                self._bounds.learn(progress.connection)
+            if not progress.connection.was_used:
                 return answer
-            progress.forget_connection()  # the client has closed it; sooner or later it opens a new one
+            progress.connection.forget()  # the client has closed it, and opens a new one in the end
         return Lost(sent=False, what="the injected HTTP client offers only used connections")
 
     async def aclose(self) -> None:
-        """Leave the client alone."""
+        """Do nothing; the injected client keeps its connections."""
 
     async def _send(self, request: Any) -> Any:
         return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
 
 
 def library_of(client: object) -> ModuleType:
-    """Return the module, httpx or httpx2, that a client belongs to.
+    """Return the module of a client: httpx or httpx2.
 
     Raises:
-        TypeError: It belongs to neither.
+        TypeError: The object is a client of neither.
     """
     for kind in type(client).__mro__:
         package = kind.__module__.partition(".")[0]
@@ -239,7 +208,7 @@ def library_of(client: object) -> ModuleType:
 
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
-    """Return the one TLS context of the process; making one takes tens of milliseconds.
+    """Return the one TLS context of the process; creating one takes tens of milliseconds.
 
     Raises:
         ConfigurationError: The certificates that the environment names can't be read.
@@ -251,7 +220,9 @@ def _tls_context() -> ssl.SSLContext:
         text = f"TLS can't be set up ({type(error).__name__}); check what {' and '.join(named) or 'certifi'} names"
         raise_alone(ConfigurationError(text))
     if os.environ.get("SSLKEYLOGFILE"):
-        _log.warning("SSLKEYLOGFILE is set: who reads that file can read the traffic, tokens included")
+        _log.warning(
+            "SSLKEYLOGFILE is set: anyone who can read that file can decrypt the traffic, tokens included"
+        )
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -263,9 +234,9 @@ def _no_tls_context() -> ssl.SSLContext:
 
 
 class _ReadyURL(httpx.URL):
-    """A message's URL, whose path and query are sent just as they were written and hashed.
+    """URL of a message, with its path and query exactly as they were hashed.
 
-    httpx would parse them again for every request, and quote what it thinks should be quoted.
+    httpx would parse and quote them again for every request.
     """
 
     def __init__(self, base: httpx.URL, message: Message) -> None:
@@ -314,12 +285,9 @@ async def _exchange(
         response = await send(request)
         try:
             answer = await _read(library, response)
-            if progress.once:
-                progress.take_answer()
-                if was_used_before(response):
-                    progress.fresh = (
-                        False  # its connection was lost to another request, and it got one of another's
-                    )
+            progress.take_answer(
+                over_used_connection=progress.connection.needs_fresh and was_used_before(response)
+            )
             if bytes_follow(response):
                 _log.warning("bytes follow an answer of %s; the connection is closed", request.url.host)
                 await discard(response)
@@ -337,7 +305,7 @@ async def _read(library: Any, response: Any) -> Answer:
     good: bool = response.is_success
     encoding = kept.pop("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
-        # It could unfold to any size; Upbit sends nothing compressed here.
+        # It could expand to any size. The request asks for no compression, and Upbit uses none.
         known = encoding if encoding in _CODINGS else "in an unknown way"
         return Answer(response.status_code, kept, b"", f"it is compressed ({known})")
     body, whole = await _read_body(library, response, MAX_BODY if good else _MAX_ERROR_BODY)
@@ -346,8 +314,8 @@ async def _read(library: Any, response: Any) -> Answer:
 
 
 async def _read_body(library: Any, response: Any, cap: int) -> tuple[bytes, bool]:
-    """Return the body, up to a cap, and whether that is all of it."""
-    if response.is_stream_consumed:  # by a hook of the user's, which has read it whole
+    """Return the body, cut at a maximum size, and whether it is whole."""
+    if response.is_stream_consumed:  # a hook of the user's has read it whole
         return response.content[:cap], len(response.content) <= cap
     pieces: list[bytes] = []
     size = 0
@@ -365,9 +333,9 @@ async def _read_body(library: Any, response: Any, cap: int) -> tuple[bytes, bool
 
 
 async def _hang_up(response: Any) -> bool:
-    """Close the connection under an answer, so that reading it ends by itself.
+    """Close the connection under an answer, so that reading it ends.
 
-    To stop reading would leave httpx's generators half-way, which trio complains of.
+    If reading stopped instead, httpx's generators would stay suspended, which trio reports as an error.
     """
     connection = response.extensions.get("network_stream")
     if connection is None:
@@ -378,22 +346,19 @@ async def _hang_up(response: Any) -> bool:
 
 def _lost(library: Any, error: Exception, progress: RequestProgress) -> Lost:
     before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
-    # Some transports call a connection that broke after the request a ConnectTimeout (httpx-aiohttp does), so
-    # the name alone is believed only of a library that told what it was doing. It tells nothing while it waits
-    # for its pool; but once the first byte has left, nothing is "not sent" (a hook may have raised it).
-    believed = progress.certainly_here or (progress.candid and not progress.departed)
-    here = believed and isinstance(error, (*before, Withheld))
+    has_stayed = progress.connect_errors_are_reliable and isinstance(error, (*before, Withheld))
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
-    here = here or (unsendable and not progress.departed)
+    # Once the first byte has left, no error means "not sent": a hook of the user's may have raised it.
+    has_stayed = has_stayed or (unsendable and progress.phase < Phase.SENT)
     what = f"{type(error).__name__}: {_text_of(error)}".removesuffix(": ")
     if isinstance(error, library.PoolTimeout):
         what = "no connection in the pool of the injected HTTP client came free"
-        return Lost(sent=not here, what=what, advice=SATURATED)
-    return Lost(sent=not here, what=what)
+        return Lost(sent=not has_stayed, what=what, advice=SATURATED)
+    return Lost(sent=not has_stayed, what=what)
 
 
 def _text_of(error: BaseException | None) -> str:
-    """Return the text of an error, or of what has caused it: trio's network errors have none of their own."""
+    """Return the text of an error or of its cause; trio's network errors have no text themselves."""
     while error is not None and not str(error):
         error = error.__cause__ or error.__context__
     return "" if error is None else str(error)

@@ -13,19 +13,16 @@ import attrs
 
 from upbit_async import errors, events
 from upbit_async.logs import logger
-from upbit_async.models import Intent, Withdrawal
+from upbit_async.models import Intent
 from upbit_async.protocol.message import compose
 from upbit_async.protocol.replies import Failure
 from upbit_async.protocol.retry import Situation, leaves_doubt, wait_before_retry
-from upbit_async.transport.answer_proof import doubt_about, ids_in
 from upbit_async.transport.attempt import Attempter
 from upbit_async.transport.call import Call, ClientState, Outcome
 from upbit_async.transport.decoding import DecodedAnswer, Misfit, read_at_once, read_in_steps
 from upbit_async.transport.failures import error_for, too_soon, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from upbit_async.policy import RetryPolicy, Timeouts
     from upbit_async.protocol.endpoint import Endpoint, Params
     from upbit_async.protocol.replies import Answer
@@ -41,13 +38,13 @@ _log = logger("upbit_async.http")
 
 
 class HttpTransport:
-    """Carries calls for one client; see `upbit_async.protocol.endpoint.Transport`.
+    """Transport of one client; see `upbit_async.protocol.endpoint.Transport`.
 
     Args:
-        shared: What all siblings share.
-        retry: How often and how patiently calls are repeated.
-        timeouts: How long calls may take.
-        observer: Is told what happens.
+        shared: State that the client shares with its siblings.
+        retry: Retry policy for calls that are safe to repeat.
+        timeouts: Timeouts of the client.
+        observer: Receives the client's events.
     """
 
     def __init__(
@@ -63,24 +60,16 @@ class HttpTransport:
 
     @property
     def region(self) -> Region:
-        """The region that is talked to."""
+        """Region of the client."""
         return self.shared.region
 
     @property
     def host(self) -> str:
-        """The host that is talked to, with its port if it is unusual."""
+        """Host that requests go to, with its port if it is not the default."""
         return self.shared.host
 
-    def claim(self, uuid: str, intent: Intent) -> None:
-        """Remember that an id is this intent's and no other's."""
-        self.shared.claim(uuid, intent)
-
-    def claimed_by_others(self, intent: Intent) -> set[str]:
-        """Return the ids that are known to be other intents'."""
-        return self.shared.claimed_by_others(intent)
-
     def emit(self, event: events.Event) -> None:
-        """Tell the observer, if there is one; what it raises breaks nothing."""
+        """Pass an event to the observer, if there is one. An exception of the observer is logged."""
         if self.observer is None:
             return
         try:
@@ -93,14 +82,14 @@ class HttpTransport:
                 _log.exception("the observer raised; this is reported once")
 
     def report(self, event: type[events.Event], /, **about: Any) -> None:
-        """Make an event and tell it, if there is an observer."""
+        """Create an event and pass it to the observer, if there is one."""
         if self.observer is not None:
             self.emit(event(host=self.host, **about))
 
     def sibling(
         self, *, retry: RetryPolicy | None, timeouts: Timeouts | None, observer: events.Observer | None
     ) -> HttpTransport:
-        """Return a transport that shares everything but what is given."""
+        """Return a transport with other options that shares everything else."""
         return HttpTransport(
             self.shared,
             retry=retry or self.retry,
@@ -118,39 +107,27 @@ class HttpTransport:
 
     @property
     def algorithm(self) -> Algorithm:
-        """How tokens are signed."""
+        """Signature algorithm of the tokens."""
         return "HS256" if self.shared.signer is None else self.shared.signer.algorithm
 
     @property
     def fingerprint(self) -> str:
-        """The first eight digits of `key_digest`, for people; empty if there is no key."""
+        """First eight digits of `key_digest`, for messages; empty without a key."""
         return "" if self.shared.signer is None else self.shared.signer.fingerprint
 
     @property
     def key_digest(self) -> str:
-        """What tells the key from all other keys without giving it away; empty if there is none."""
+        """SHA-256 digest that identifies the access key without revealing it; empty without a key."""
         return "" if self.shared.signer is None else self.shared.signer.key_digest
 
     def derive_key(self, purpose: bytes) -> bytes:
-        """Return a key for a purpose of our own, which the secret key stands behind."""
+        """Return a key that is derived from the secret key for one purpose."""
         return self.shared.derive_key(purpose)
 
     @property
-    def answered(self) -> AbstractSet[str]:
-        """The ids that answers have told of what was made without an escort, in lower case."""
-        with self.shared.lock:
-            return frozenset(self.shared.answered)
-
-    @property
-    def unproven(self) -> AbstractSet[str]:
-        """The ids of withdrawals whose answer came over a connection not known to be fresh, in lower case."""
-        with self.shared.lock:
-            return frozenset(self.shared.unproven)
-
-    @property
     def bounds_connections(self) -> bool:
-        """Whether what must not happen twice leaves only on connections that are bounded."""
-        return self.shared.bounds.possible
+        """Whether a guarded request leaves only on a bounded connection."""
+        return self.shared.bounds.are_possible
 
     async def call(
         self, endpoint: Endpoint[T], params: Params | None = None, *, guard: SendGuard | None = None
@@ -158,28 +135,28 @@ class HttpTransport:
         """Send one request, repeat it where that is safe, and return the decoded answer."""
         call = self._begin(endpoint, params, guard)
         if not endpoint.interval:
-            return await self._see_to(endpoint, call)
-        intervals = self.shared.cooldowns
-        if wait := intervals.book(call.identity, endpoint.interval):
+            return await self._run(endpoint, call)
+        cooldowns = self.shared.cooldowns
+        if wait := cooldowns.book(call.identity, endpoint.interval):
             raise too_soon(call, wait)
         try:
-            return await self._see_to(endpoint, call)
+            return await self._run(endpoint, call)
         finally:
-            intervals.settle(call.identity, endpoint.interval, counts=call.may_count)
+            cooldowns.settle(call.identity, endpoint.interval, counts=call.may_count)
 
-    async def _see_to(self, endpoint: Endpoint[T], call: Call) -> T:
+    async def _run(self, endpoint: Endpoint[T], call: Call) -> T:
         while True:
             call.attempt += 1
             try:
                 outcome = await self._attempter.attempt(call, functools.partial(self._late, call))
             except errors.UpbitError as refusal:
-                # Nothing may leave now; an earlier attempt may have.
+                # Nothing may leave now, but an earlier attempt may have left.
                 refusal.may_have_executed |= call.may_have_executed
                 if isinstance(refusal, errors.APIError):
                     refusal.endpoint = refusal.endpoint or call.asked
                 raise
             ended = await self._end(endpoint, call, outcome)
-            del outcome  # whatever the answer echoes must be in no local of a frame that an error shows
+            del outcome  # the answer may echo a secret, and tracebacks show locals
             if isinstance(ended, errors.UpbitError):
                 raise ended
             if not isinstance(ended, _Again):
@@ -189,14 +166,14 @@ class HttpTransport:
     async def _end(
         self, endpoint: Endpoint[T], call: Call, outcome: Outcome
     ) -> T | errors.UpbitError | _Again:
-        """Return the value, or the error to raise, or when to try again; nothing is raised here."""
-        if outcome.fault is None and outcome.answer is not None:
+        """Return the value, the error to raise, or when to try again. Raises nothing."""
+        if outcome.failure is None and outcome.answer is not None:
             reading = await self._read(endpoint, call, outcome.answer)
             return self._value(call, outcome.answer, reading)
         wait = self._wait(call, outcome)
         return error_for(self.shared, call, outcome) if wait is None else _Again(wait)
 
-    def _begin(self, endpoint: Endpoint[Any], params: Params | None, escort: SendGuard | None) -> Call:
+    def _begin(self, endpoint: Endpoint[Any], params: Params | None, guard: SendGuard | None) -> Call:
         region = self.shared.region
         if endpoint.regions is not None and region not in endpoint.regions:
             raise errors.ConfigurationError(
@@ -214,30 +191,30 @@ class HttpTransport:
             members=dict(message.members),
             started_at=dt.datetime.now(dt.UTC),
         )
-        return Call(endpoint, message, intent, anyio.current_time() + self.timeouts.total, escort)
+        return Call(endpoint, message, intent, anyio.current_time() + self.timeouts.total, guard)
 
     def _wait(self, call: Call, outcome: Outcome) -> float | None:
-        """Say how long to wait before the next attempt, in seconds; None if there must be none."""
-        fault = outcome.fault
-        if fault is None or call.guard is not None:
+        """Return how long to wait before the next attempt, in seconds; None if there is none."""
+        failure = outcome.failure
+        if failure is None or call.guard is not None:
             return None
-        situation = Situation(call.endpoint.safety, fault, call.attempt, call.nonce_retried, outcome.hint)
+        situation = Situation(call.endpoint.safety, failure, call.attempt, call.nonce_retried, outcome.hint)
         wait = wait_before_retry(self.retry, situation, rand=random.random)
         deadline = min(call.deadline, anyio.current_effective_deadline())
         if wait is None or anyio.current_time() + wait >= deadline:
             return None
-        call.retry_cost = self.shared.budget.spend(fault)
+        call.retry_cost = self.shared.budget.spend(failure)
         if call.retry_cost is None:
             return None
-        call.nonce_retried |= fault is Failure.NONCE_USED
-        call.answer_was_lost |= leaves_doubt(fault)
+        call.nonce_retried |= failure is Failure.NONCE_USED
+        call.answer_was_lost |= leaves_doubt(failure)
         self.report(
-            events.RetryPlanned, endpoint=call.asked, attempt=call.attempt, seconds=wait, fault=fault.value
+            events.RetryPlanned, endpoint=call.asked, attempt=call.attempt, seconds=wait, fault=failure.value
         )
         return wait
 
     async def _read(self, endpoint: Endpoint[T], call: Call, answer: Answer) -> DecodedAnswer[T] | Misfit:
-        """Read an answer, and let other tasks run while a long one is read; what happens once is read at once."""
+        """Decode an answer, and let other tasks run in between unless it must not happen twice."""
         if not call.reads:
             return read_at_once(endpoint, call, answer)
         steps = read_in_steps(endpoint, call, answer)
@@ -256,19 +233,29 @@ class HttpTransport:
                 _log.error("%s", error)
             return error
         record = reading.record
-        if call.once and not call.is_fresh and (doubt := doubt_about(self.shared, call, record)):
+        if call.once and not call.is_fresh and (doubt := self._doubt_about(call, record)):
             return unreadable(self.shared, call, attrs.evolve(answer, defect=doubt), "$", doubt)
         if self.shared.injected:
-            self.shared.see(ids_in(answer.body))
-        if call.once and isinstance(record, Withdrawal):
-            if not call.is_fresh:
-                self.shared.doubt(record.uuid)
-            self.shared.take_answer(record.uuid, call.intent, escorted=call.guard is not None)
+            self.shared.answer_check.see(answer.body)
+        if call.once:
+            is_guarded = call.guard is not None
+            self.shared.answer_check.accept(
+                call.intent, record, is_guarded=is_guarded, is_fresh=call.is_fresh
+            )
         for field in reading.ignored:
             self._report_ignored(call.asked, field)
         for unread in reading.unreadable:
             unread.uuid = unread.uuid and self.shared.scrub(unread.uuid)
         return reading.value
+
+    def _doubt_about(self, call: Call, record: object) -> str:
+        """Return why an answer over a connection that is not known to be fresh may be another request's."""
+        if call.endpoint.identifies_answers:
+            return self.shared.answer_check.doubt_about(call.intent, record)
+        return (
+            "it came over a connection that may have carried earlier requests, and nothing in it shows that it "
+            "belongs to this one"
+        )
 
     def _report_ignored(self, endpoint: str, field: str) -> None:
         if (endpoint, field) in self._ignored:
@@ -283,15 +270,15 @@ class HttpTransport:
         self.report(events.FieldIgnored, endpoint=endpoint, field=field)
 
     def _late(self, call: Call, outcome: Outcome, why: str) -> None:
-        """Take the answer of a request that must not happen twice, if its caller can't be given it.
+        """Report the outcome of a request that must not happen twice and whose caller can't receive it.
 
         Args:
             call: The call.
-            outcome: What it came to.
-            why: What stands in the way.
+            outcome: Its outcome.
+            why: Why the caller can't receive it.
         """
         result: object = None
-        if outcome.answer is None or outcome.fault is not None:
+        if outcome.answer is None or outcome.failure is not None:
             result = error_for(self.shared, call, outcome)
         else:
             reading = read_at_once(call.endpoint, call, outcome.answer)
@@ -310,6 +297,6 @@ class HttpTransport:
 
 @attrs.frozen
 class _Again:
-    """When to try again, in seconds from now."""
+    """Wait before the next attempt, in seconds."""
 
     after: float

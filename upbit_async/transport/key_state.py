@@ -1,7 +1,7 @@
-"""What all clients of this process share for one key at one host: limits, bans and cooldowns.
+"""State that all clients of this process share for one key at one host: limits, bans and cooldowns.
 
-It is dropped with the last client that uses it, unless something still lasts: a ban, a cooldown, a standstill or the
-last second's window. Then it is kept until that is over, and dropped when the next client comes or goes.
+The state is dropped with the last client that uses it, unless a ban, a cooldown, a wait after a 429 or the last
+second's window still lasts. Then it is dropped when that has ended and the next client is created or collected.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["KeyState", "KeyUse", "known"]
 
 @attrs.define(eq=False)
 class KeyState:
-    """What is known of one key at one host.
+    """Shared state of one key at one host.
 
     Attributes:
-        limiter: Says when a call may leave.
-        penalty_box: Holds bans.
-        cooldowns: Holds cooldowns.
+        limiter: Decides when a call may leave.
+        penalty_box: Ban of the key.
+        cooldowns: Cooldowns of calls that Upbit accepts once per interval.
     """
 
     limiter: LocalLimiter = attrs.field(factory=LocalLimiter)
@@ -36,34 +36,34 @@ class KeyState:
     cooldowns: Cooldowns = attrs.field(factory=Cooldowns)
 
     def is_at_rest(self, now: float) -> bool:
-        """Whether a new state would say the same of everything from now on."""
+        """Whether a new state would decide everything alike from now on."""
         return all(part.is_at_rest(now) for part in (self.limiter, self.penalty_box, self.cooldowns))
 
 
 class KeyUse:
-    """The use of a key's state by one client and its siblings; it ends when this object is collected.
+    """Use of a key's state by one client and its siblings; it ends when this object is collected.
 
     Args:
-        host: The host that is talked to.
-        key: The digest of the access key; empty if there is none. The whole of it: two keys can have one fingerprint
-            of 32 bits, and then the ban of one would be that of the other.
+        host: Host of the client.
+        key: Whole digest of the access key; empty without a key. Two keys can have the same fingerprint of 32 bits,
+            and would then share their bans.
     """
 
     __slots__ = ("__weakref__", "state")
 
     def __init__(self, host: str, key: str) -> None:
-        place = host, key
-        self.state: Final = _register.take(place)
-        weakref.finalize(self, _register.give_back, place).atexit = False
+        name = host, key
+        self.state: Final = _register.take(name)
+        weakref.finalize(self, _register.give_back, name).atexit = False
 
 
 def known() -> dict[tuple[str, str], KeyState]:
-    """Return all states, by host and key."""
+    """Return all states, by host and key digest."""
     return dict(_register.states)
 
 
 class _Register:
-    """The states, and how many uses each has."""
+    """Registry of the states, with the number of uses of each."""
 
     def __init__(self) -> None:
         self.states: dict[tuple[str, str], KeyState] = {}
@@ -73,7 +73,7 @@ class _Register:
         self._lock = threading.Lock()
 
     def take(self, place: tuple[str, str]) -> KeyState:
-        """Begin a use."""
+        """Begin a use of a state."""
         with self._lock:
             self._uses[place] += 1
             self._unused.discard(place)
@@ -82,12 +82,12 @@ class _Register:
         return state
 
     def give_back(self, place: tuple[str, str]) -> None:
-        """End a use. The garbage collector calls this, wherever a thread is: it may be in here already."""
+        """End a use. The garbage collector calls this in any thread, perhaps one that runs a method of this class."""
         self._ended.append(place)
         self._settle()
 
     def _settle(self) -> None:
-        """Count the uses that have ended, and drop what nobody needs; who holds the lock does it for the others."""
+        """Count the uses that have ended, and drop unused states; the thread with the lock does it for all."""
         once_more = True
         while once_more and self._lock.acquire(blocking=False):
             try:

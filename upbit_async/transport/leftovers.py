@@ -1,12 +1,12 @@
-"""Bytes that follow an answer on a connection that is kept.
+"""Detection of bytes that follow an answer on a kept connection.
 
-A server must send one answer for each request. If more bytes are there when an answer has been read, the next
-request on that connection would get them as its answer, and every later request the answer of the one before it.
+A server must send one answer for each request. If more bytes have arrived when an answer was read, the next request on
+that connection would get them as its answer, and every later request the answer of the one before it.
 
-The bytes can wait in four places. The kernel's buffer is checked by the HTTP library before it uses a connection
-again. The other three belong to this process, and nobody else looks at them: the parser, the TLS session, and
-asyncio's stream. They are reached through private attributes of httpcore and anyio; if one of these is missing,
-the answer counts as unclean, so that a change there costs speed and not safety.
+The bytes can be in four buffers. The HTTP library checks the kernel's buffer before it uses a connection again. The
+other three belong to this process and are checked here: the parser, the TLS session, and asyncio's stream. They are
+reached through private attributes of httpcore and anyio. If one of these is missing, the answer counts as unclean, so
+that a change there costs speed and not safety.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _DEEPEST = 8
 
 
 def bytes_follow(response: Any) -> bool:
-    """Whether bytes follow an answer that was read to its end, or may.
+    """Return whether bytes follow, or may follow, an answer that was read to its end.
 
     Args:
-        response: The response, of httpx or httpx2, before it is closed; or after, if a hook has read it.
+        response: Response of httpx or httpx2 that is not closed yet, or that a hook of the user's has closed.
     """
     extensions = response.extensions
     stream = extensions.get("network_stream")
     if stream is None or extensions.get("http_version") == b"HTTP/2":
-        return False  # nothing is kept, or answers are told apart by their stream
+        return False  # the connection is not kept, or its streams keep answers apart
     connection = _connection_of(response)
     try:
         parser = connection._h11_state  # noqa: SLF001 - see the docstring of the module
         if response.is_closed:
             if not connection.is_idle():
-                return False  # it carries somebody else's request already
+                return False  # it carries another request already
         elif parser.their_state.__name__ != "DONE":
             return False  # it is closed together with the response
         return bool(parser.trailing_data[0]) or _waits_in_stream(stream)
@@ -46,7 +46,7 @@ def bytes_follow(response: Any) -> bool:
 
 
 async def discard(response: Any) -> None:
-    """Let the connection of an answer carry no other request."""
+    """Close the connection of an answer, or mark it so that it is closed with the response."""
     connection = _connection_of(response)
     if connection is None:
         await response.extensions["network_stream"].aclose()
@@ -58,13 +58,13 @@ async def discard(response: Any) -> None:
 
 
 def was_used_before(response: Any) -> bool:
-    """Whether the connection of an answer has carried another request before."""
+    """Return whether the connection of an answer has carried another request before."""
     count: int = getattr(_connection_of(response), "_request_count", 1)
     return count > 1
 
 
 def _connection_of(response: Any) -> Any:
-    """Return httpcore's HTTP/1.1 connection; None if there is none."""
+    """Return httpcore's HTTP/1.1 connection of an answer; None if there is none."""
     part = response.stream
     for _ in range(_DEEPEST):
         if part is None or hasattr(part, "_h11_state"):

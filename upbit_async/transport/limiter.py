@@ -1,8 +1,8 @@
-"""Rate limiters: calls wait here until the sliding window lets them leave.
+"""Rate limiters: a call waits until the sliding window of its rate group has room for it.
 
-State is plain numbers under a thread lock, so clients in several threads and event loops share one limiter. Nobody
-is woken, because that would tie the limiter to a loop: a waiting call checks again when its turn may have come, and
-at intervals, because calls before it may have been cancelled. The interval grows with its rank in the queue.
+The state is plain numbers under a thread lock, so clients in several threads and event loops share one limiter. No
+task is woken, because that would tie the limiter to one loop. A waiting call checks again when its turn may have come,
+and at intervals, because calls ahead of it may have been cancelled. The interval grows with its rank in the queue.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from upbit_async.transport.penalty_box import lift_bans
 
 __all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket"]
 
-_GLANCE = 0.02
+_RECHECK = 0.02
 """Maximum re-check interval for the head of the queue, in seconds; the third waits twice as long."""
-_SHORTEST_NAP = 1e-6
-"""Clocks are sums of numbers; nobody sleeps for less than what rounding may cost, in seconds."""
-_PATIENCE = 0.5
-"""Who is so late to look again is passed over, in seconds: most likely its event loop was closed."""
+_SHORTEST_WAIT = 1e-6
+"""Minimum wait, in seconds: more than the rounding error of clocks that are sums of floats."""
+_OVERDUE = 0.5
+"""How late a call may be with its check before it is dropped from the queue, in seconds.
+
+Its event loop was most likely closed."""
 
 
 @attrs.define(eq=False)
@@ -36,8 +38,8 @@ class Ticket:
 
     Attributes:
         group: The rate group it was issued for.
-        taken_at: When, in the limiter's own time.
-        lost: Whether the call was given up without an answer, so that it may still be on its way.
+        taken_at: When it was issued, in the limiter's own time.
+        lost: Whether the call ended without an answer, so that the request may still arrive.
     """
 
     group: str
@@ -49,8 +51,8 @@ class RateLimiter(Protocol):
     """Decides when a call may leave. Every `acquire` is followed by one `observe`, `refuse` or `ban`.
 
     A limiter may also have ``ban(ticket, seconds)``. It is called, in place of `observe`, when the server has
-    blocked the key or the address (418) for this many seconds. The client itself obeys a ban with or without it;
-    a limiter that several processes share can pass it on to them.
+    blocked the key or the address (418) for this many seconds. The client itself obeys a ban either way; a limiter that
+    several processes share can pass it on to them.
     """
 
     async def acquire(self, group: str) -> Ticket:
@@ -62,12 +64,13 @@ class RateLimiter(Protocol):
 
         Args:
             ticket: What `acquire` returned.
-            remaining: Calls that the server says are left of the second; None if it does not say, or no answer came.
+            remaining: Calls that are left in this second, as the server says; None if it does not say, or if no
+                answer came.
         """
         ...
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
-        """Record that the server refused a call (429): its group stands still for this many seconds."""
+        """Record that the server refused a call (429): no call of its group leaves for this many seconds."""
         ...
 
 
@@ -76,39 +79,44 @@ class _Group:
     """One rate group: its sliding window, and the calls that wait for it."""
 
     window: SlidingWindow
-    queue: list[int] = attrs.field(factory=list[int])  # the numbers of those who wait, in the order they came
-    looks_at: dict[int, float] = attrs.field(factory=dict[int, float])  # when each of them looks again
+    queue: list[int] = attrs.field(factory=list[int])  # numbers of the waiting calls, in order of arrival
+    checks_at: dict[int, float] = attrs.field(factory=dict[int, float])  # when each of them checks again
     newest: int = 0
 
-    def look(self, number: int, now: float) -> float:
-        """Say when a caller has to look again, in seconds; 0 if it may go."""
-        if number not in self.looks_at:  # it is new, or was passed over
+    def check(self, number: int, now: float) -> float:
+        """Return after how many seconds a call must check again; 0 if it may leave."""
+        if number not in self.checks_at:  # it is new, or was dropped
             insort(self.queue, number)
-        self.looks_at[number] = now
-        while self.looks_at.get(self.queue[0], now) < now - _PATIENCE:
+        self.checks_at[number] = now
+        while self.checks_at.get(self.queue[0], now) < now - _OVERDUE:
             self.leave(self.queue[0])
         ahead = bisect_left(self.queue, number)
         wait = self.window.wait(ahead, now)
         if wait > 0:
-            wait = max(_SHORTEST_NAP, min(wait, _GLANCE * (1 + ahead / 2)))
-            self.looks_at[number] = now + wait
+            wait = max(_SHORTEST_WAIT, min(wait, _RECHECK * (1 + ahead / 2)))
+            self.checks_at[number] = now + wait
         return wait
 
     def leave(self, number: int) -> None:
-        """Forget a caller."""
-        if self.looks_at.pop(number, None) is not None:
+        """Remove a call from the queue."""
+        if self.checks_at.pop(number, None) is not None:
             self.queue.remove(number)
 
 
 class LocalLimiter:
-    """A limiter for one account, in one process.
+    """Rate limiter for one account, in one process.
 
     Args:
-        budgets: Calls a second by group (``default``, ``order``, ``order-test``), where they differ from what
-            Upbit documents. One of them stays unused.
+        budgets: Calls per second by rate group (``default``, ``order``, ``order-test``), where they differ from
+            Upbit's documents. One call of each budget stays unused.
 
     Raises:
         ValueError: A budget is less than one call.
+
+    Example:
+        .. code-block:: python
+
+            limiter = LocalLimiter({"default": 10})  # leave the other 20 to other programs
     """
 
     def __init__(self, budgets: dict[str, int] | None = None) -> None:
@@ -119,14 +127,14 @@ class LocalLimiter:
                 )
         self._budgets = dict(budgets or {})
         self._groups: dict[str, _Group] = {}
-        # Wherever this thread is, the garbage collector may end a forgotten call, which then comes here as well.
+        # The garbage collector may close a forgotten call while its thread holds the lock; that takes the lock again.
         self._lock = threading.RLock()
 
     async def acquire(self, group: str) -> Ticket:
-        """Wait until a call of the group may leave; who came first goes first.
+        """Wait until a call of the group may leave; calls leave in order of arrival.
 
         Raises:
-            RateLimited: The group stands still for longer than the call may take.
+            RateLimited: The server refused a call, and the group must wait longer than this call may take.
         """
         with self._lock:
             state = self._group(group)
@@ -135,7 +143,7 @@ class LocalLimiter:
             while True:
                 with self._lock:
                     now = shared_clock.now()
-                    wait = state.look(number, now)
+                    wait = state.check(number, now)
                     if wait <= 0:
                         ticket = Ticket(group, now)
                         state.window.take(ticket, now)
@@ -148,21 +156,21 @@ class LocalLimiter:
                 state.leave(number)
 
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
-        """Record that a call has ended, and slow down if the server has counted more than it should."""
+        """Record that a call has ended, and slow down if the server counts more calls than this limiter."""
         with self._lock:
             window = self._group(ticket.group).window
             window.give_back(ticket, shared_clock.now(), remaining, lost=ticket.lost)
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
-        """Let the whole group stand still."""
+        """Hold back the whole group for this many seconds."""
         with self._lock:
             self._group(ticket.group).window.refuse(ticket, shared_clock.now(), seconds)
 
     def reset(self) -> None:
-        """End standstills (429), and the bans (418) of all keys that this limiter is used for.
+        """End the waits after a 429, and the bans (418) of all keys that use this limiter.
 
-        Waiting calls go on at once. Call it when a hint is known to be wrong, such as a proxy's. If a ban was Upbit's
-        own, the next call may prolong it.
+        Waiting calls continue at once. Use it if the answer that caused them is known not to be Upbit's, but a
+        proxy's. If a ban was Upbit's own, the next call may prolong it.
         """
         with self._lock:
             for state in self._groups.values():
@@ -170,7 +178,7 @@ class LocalLimiter:
         lift_bans(self)
 
     def is_at_rest(self, now: float) -> bool:
-        """Whether a new limiter would let calls leave at the same times."""
+        """Whether a new limiter would let calls leave at the same times, so that this one can be dropped."""
         with self._lock:
             return all(not group.queue and group.window.is_at_rest(now) for group in self._groups.values())
 
@@ -182,25 +190,31 @@ class LocalLimiter:
 
 
 def _refuse_beyond_deadline(group: str, standstill: float) -> None:
-    """Fail now rather than at the deadline, if the server has asked to wait longer than there is time."""
+    """Raise now rather than at the deadline if the server asks for a wait beyond it."""
     if standstill > 0 and anyio.current_time() + standstill >= anyio.current_effective_deadline():
         raise RateLimited(
-            f"Upbit has asked to send nothing of group {group!r} for {standstill:.1f} s more, "
-            "and that is longer than this call may take; try again later",
+            f"Upbit has asked to send nothing of group {group!r} for another {standstill:.1f} s, "
+            "which is longer than this call may take; try again later",
             retry_after=standstill,
             status=429,
         )
 
 
 class NoLimiter:
-    """Lets every call leave at once. 418 is obeyed all the same."""
+    """Limiter that lets every call leave at once. Bans (418) are obeyed all the same.
+
+    Example:
+        .. code-block:: python
+
+            client = UpbitClient("sg", limiter=NoLimiter())  # another part of the system limits the calls
+    """
 
     async def acquire(self, group: str) -> Ticket:
         """Return at once."""
         return Ticket(group, 0.0)
 
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
-        """Take no note."""
+        """Do nothing."""
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
-        """Take no note; the call itself waits all the same."""
+        """Do nothing; the retry loop waits all the same."""

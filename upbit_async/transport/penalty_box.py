@@ -1,7 +1,7 @@
 """Registry of 418 bans per host and key.
 
-It is shared by all clients of the process, and no limiter switches it off. A ban cuts short the wait of every call
-that has not left, in all threads.
+All clients of a process share it, whatever their limiter. A ban ends the wait of every call that has not left, in all
+threads.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ __all__ = ["PenaltyBox", "lift_bans", "put_under"]
 
 
 class PenaltyBox:
-    """When one key may talk to one host again. Times are the process's monotonic clock, in seconds."""
+    """Ban of one key at one host. Times are the process's monotonic clock, in seconds."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # the garbage collector may end a forgotten call in here
+        self._lock = threading.RLock()  # the garbage collector may close a forgotten call while a method runs
         self._waiting: dict[anyio.CancelScope, EventLoopToken] = {}
         self._banned_at = 0.0
         self._until = 0.0
         self._bans = 0
 
     def seconds_left(self) -> float:
-        """Return for how long nothing may be sent; 0 if all is well."""
+        """Return for how long nothing may be sent, in seconds; 0 without a ban."""
         return 0.0 if not self._until else max(0.0, self._until - shared_clock.now())
 
     @contextlib.contextmanager
     def cutting_short(self, scope: anyio.CancelScope) -> Generator[None, None, None]:
-        """Cancel a scope of the running event loop if a ban comes before this context ends."""
+        """Cancel a scope of the running event loop if a ban begins while the block runs."""
         with self._lock:
             self._waiting[scope] = anyio.lowlevel.current_token()
         try:
@@ -50,13 +50,13 @@ class PenaltyBox:
                 del self._waiting[scope]
 
     def ban(self, seconds: Callable[[int], float]) -> float:
-        """Record a ban. Answers that come while one lasts belong to it, and count no further.
+        """Record a ban. Further 418 answers while it lasts belong to it, and are not counted.
 
         Args:
-            seconds: Says how long it is, given how many came before.
+            seconds: Returns the ban's length, given the number of bans before it.
 
         Returns:
-            How long it is, in seconds.
+            Length of the ban, in seconds.
         """
         with self._lock:
             now = shared_clock.now()
@@ -71,13 +71,13 @@ class PenaltyBox:
         return length
 
     def lift(self) -> None:
-        """End a ban now, and count the next one as the first again."""
+        """End a ban now. The next one counts as the first again."""
         with self._lock:
             self._until = 0.0
             self._bans = 0
 
     def forgive(self, left_at: float) -> None:
-        """Record that a call which left at that time was answered: the next ban counts as the first again."""
+        """Record that a call that left at that time was answered. The next ban counts as the first again."""
         if not self._bans:
             return
         with self._lock:
@@ -85,31 +85,31 @@ class PenaltyBox:
                 self._bans = 0
 
     def is_at_rest(self, now: float) -> bool:
-        """Whether the last ban is over, and for as long again as it lasted: one that follows at once is the second."""
+        """Whether the last ban has been over for as long as it lasted; until then, another ban counts as a repeat."""
         return now >= self._until + max(0.0, self._until - self._banned_at)
 
 
 def _call_soon(loop: EventLoopToken, function: Callable[[], None]) -> None:
-    """Call a function in an event loop, from any thread; an event loop that has ended needs no telling."""
+    """Call a function in an event loop from any thread; do nothing if the loop has ended."""
     native: Any = loop.native_token
     call_soon = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon  # asyncio's or trio's
     with contextlib.suppress(RuntimeError):
         call_soon(function)
 
 
-# The boxes of the keys that each limiter is used for. A limiter itself holds nothing that belongs to an event loop.
+# The penalty boxes of the keys that use each limiter.
 _by_limiter: weakref.WeakKeyDictionary[object, weakref.WeakSet[PenaltyBox]] = weakref.WeakKeyDictionary()
 _by_limiter_lock = threading.Lock()
 
 
 def put_under(limiter: object, box: PenaltyBox) -> None:
-    """Have `lift_bans` of this limiter lift the bans of this box, too."""
+    """Let `lift_bans` for this limiter also lift the bans of this box."""
     with _by_limiter_lock:
         _by_limiter.setdefault(limiter, weakref.WeakSet()).add(box)
 
 
 def lift_bans(limiter: object) -> None:
-    """End the bans of all keys that a limiter is used for."""
+    """End the bans of all keys that use a limiter."""
     with _by_limiter_lock:
         boxes = list(_by_limiter.get(limiter, ()))
     for box in boxes:

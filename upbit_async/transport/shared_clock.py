@@ -1,7 +1,7 @@
 """Clock for limits that several event loops share.
 
-Each loop has a clock of its own (trio's even starts at a random number, and a test's may run ahead). Its offset
-to the process's monotonic clock is measured once; after that the loop's own clock counts.
+Each event loop has its own clock: trio's starts at a random number, and a test's may run ahead. Its offset to the
+process's monotonic clock is measured once; after that the loop's own clock counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["now", "now_anywhere"]
 
 
 class _Offset(threading.local):
-    """The offset of the loop that runs in this thread; a thread runs one loop at a time."""
+    """Clock offset of the loop that runs in this thread; a thread runs one loop at a time."""
 
     loop: object = None
     seconds: float = 0.0
@@ -26,7 +26,7 @@ _offset = _Offset()
 
 
 def now() -> float:
-    """Return the time in seconds, comparable between the loops of this process."""
+    """Return the time in seconds, comparable between the event loops of this process."""
     seconds = anyio.current_time()
     loop = anyio.lowlevel.current_token()
     if loop != _offset.loop:
@@ -36,7 +36,7 @@ def now() -> float:
 
 
 def now_anywhere() -> float:
-    """Return the same, also where no loop runs."""
+    """Return the same time where no event loop may be running."""
     try:
         return now()
     except (anyio.NoEventLoopError, RuntimeError):

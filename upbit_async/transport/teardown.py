@@ -1,8 +1,8 @@
-"""Logs a request that is on the wire when its event loop is closed.
+"""Report of a request that is on the wire when its event loop is closed.
 
-A loop that is closed without cancelling its tasks runs none of their code again, so no ``finally`` can report
-them. The loop itself holds a timer for each such request; closing the loop discards its timers, and a discarded
-timer makes the report.
+A loop that is closed without cancelling its tasks runs none of their code again, so no ``finally`` block can report
+them. The loop holds a timer for each such request instead. Closing the loop discards its timers, and a discarded timer
+makes the report.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LATER_THAN_EVERY_DEADLINE = 3600.0
 
 
 class _Timer:
-    """A timer's callback that does nothing; it lives as long as the loop keeps the timer."""
+    """Timer callback that does nothing; it lives as long as the loop keeps the timer."""
 
     __slots__ = ("__weakref__",)
 
@@ -31,18 +31,18 @@ class _Timer:
 
 
 class TeardownReport:
-    """Reports once if the running event loop, or the program, ends before `cancel` is called.
+    """Report that is made once if the running event loop, or the program, ends before `cancel` is called.
 
     Args:
         report: Makes the report; it must not refer to the loop. It may be called from any thread.
-        seconds: How long the request may take at most.
+        seconds: Maximum duration of the request, in seconds.
     """
 
     def __init__(self, report: Callable[[], None], seconds: float) -> None:
         self._finalizer: weakref.finalize[[], _Timer] | None = None
         self._handle: weakref.ref[asyncio.TimerHandle] | None = None
         if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
-            return  # trio ends no run before its tasks have ended
+            return  # trio ends its run only after its tasks
         timer = _Timer()
         loop = asyncio.get_running_loop()
         self._handle = weakref.ref(loop.call_later(seconds + _LATER_THAN_EVERY_DEADLINE, timer))
@@ -50,11 +50,11 @@ class TeardownReport:
 
     @property
     def was_made(self) -> bool:
-        """Whether it has reported."""
+        """Whether the report was made."""
         return self._finalizer is not None and not self._finalizer.alive
 
     def cancel(self) -> None:
-        """Report nothing any more."""
+        """Make no report from now on."""
         if self._finalizer is not None:
             self._finalizer.detach()
         handle = self._handle() if self._handle is not None else None

@@ -210,7 +210,7 @@ def _intent_of(told: Mapping[str, Any]) -> Intent:
     members = dict(told["members"])
     if not all(isinstance(text, str) for member in members.items() for text in member):
         raise ValueError("a member of its request is no text")
-    inputs.amount_text(members["amount"])
+    inputs.decimal_text("amount", members["amount"])
     return Intent(
         endpoint=told["endpoint"],
         host=told["host"],

@@ -1,1 +1,1 @@
-"""Adapters that bring requests to the sandbox: in process, and from a socket."""
+"""Adapters through which requests reach the sandbox: in process, and on a socket."""

@@ -1,8 +1,8 @@
-"""Which addresses a server may listen on, and for which hosts it answers.
+"""Addresses on which a sandbox may listen, and hosts for which it answers.
 
-A sandbox moves no money, but its keys are in the environment of programs that do. So it listens on loopback only, and
-refuses requests whose ``Host`` names anything else: a web page whose domain resolves to 127.0.0.1 (DNS rebinding)
-could otherwise call it from a browser.
+A sandbox moves no money, but programs that do may have its keys in their environment. It listens on loopback only and
+refuses requests with another ``Host``. Otherwise a web page whose domain resolves to 127.0.0.1 (DNS rebinding) could
+call it through a browser.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HOST: Final = re.compile(r"(?:\[(?P<literal>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::[
 
 
 def is_local(host: str) -> bool:
-    """Whether a host is this machine's loopback: ``localhost``, 127.0.0.0/8 or ::1."""
+    """Return whether a host is loopback: ``localhost``, 127.0.0.0/8 or ::1."""
     if host.lower() == "localhost":
         return True
     try:
@@ -27,13 +27,13 @@ def is_local(host: str) -> bool:
 
 
 def is_local_header(value: str) -> bool:
-    """Whether a ``Host`` header names this machine's loopback, on any port."""
+    """Return whether a ``Host`` header names loopback, on any port."""
     found = _HOST.fullmatch(value.strip())
     return found is not None and is_local(found["literal"] or found["name"] or "")
 
 
 def base_url(host: str, port: int) -> str:
-    """Return the URL under which a server on this address is reached from its own machine."""
+    """Return the URL of a server on this address for clients on the same machine."""
     address = ip_address(host)
     if address.is_unspecified:
         host = "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004 - IPv4

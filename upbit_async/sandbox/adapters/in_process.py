@@ -8,7 +8,7 @@ import anyio
 import httpx
 from anyio.lowlevel import checkpoint
 
-from upbit_async.sandbox.app import WIRE, App, ConnectionControl, Message, Scope
+from upbit_async.sandbox.app import CONNECTION, App, ConnectionControl, Message, Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -22,7 +22,7 @@ __all__ = ["ClientOptions", "InProcessTransport", "http_client"]
 
 
 class ClientOptions(TypedDict, total=False):
-    """The options of `UpbitClient`, but for where it goes and what carries it: these are the sandbox's."""
+    """Options of `UpbitClient`, except for its region, base URL and HTTP client, which the sandbox provides."""
 
     credentials: Credentials
     retry: RetryPolicy
@@ -35,15 +35,15 @@ class ClientOptions(TypedDict, total=False):
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):
-    """Carries requests to a sandbox without a network, on asyncio and trio, under real and virtual clocks.
+    """HTTP transport to a sandbox without a network, on asyncio and trio, with real and virtual clocks.
 
-    It keeps the promises that matter to a client: httpx's read timeout, its errors for broken connections,
-    and httpcore's ``trace`` event just before a request is on the wire, which says that there is no network.
-    A request that was handed over is worked on even if its sender is cancelled.
+    It behaves as a network would towards a client: it honours httpx's read timeout, raises its errors for broken
+    connections, and reports httpcore's ``trace`` event just before a request is sent. A request that was sent is
+    processed even if its sender is cancelled.
 
     Args:
-        app: The application.
-        client_ip: Where the requests seem to come from.
+        app: Application of the sandbox.
+        client_ip: Address of the client as the sandbox sees it.
     """
 
     def __init__(self, app: App, *, client_ip: str = "127.0.0.1") -> None:
@@ -51,25 +51,25 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         self._client_ip = client_ip
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends one request.
+        """Send one request and return its response.
 
         Raises:
-            httpx.ReadTimeout: Nothing came back within the request's read timeout.
+            httpx.ReadTimeout: There was no response within the request's read timeout.
             httpx.ReadError: The connection was reset.
-            httpx.RemoteProtocolError: The connection was closed without an answer.
+            httpx.RemoteProtocolError: The connection was closed without a response.
         """
         exchange = _Exchange(await request.aread())
         scope = self._scope(request, exchange)
-        await checkpoint()  # the last chance to be cancelled before anything is sent
+        await checkpoint()  # from here on, a cancellation comes after the request was sent
         await _trace(request, "http11.send_request_headers.started")
-        with anyio.move_on_after(_read_timeout(request)) as patience:
+        with anyio.move_on_after(_read_timeout(request)) as deadline:
             await self._app(scope, exchange.receive, exchange.send)
             await checkpoint()
-        if patience.cancelled_caught:
+        if deadline.cancelled_caught:
             raise httpx.ReadTimeout("The sandbox did not answer in time.", request=request)
         return exchange.response(request)
 
-    def _scope(self, request: httpx.Request, wire: ConnectionControl) -> Scope:
+    def _scope(self, request: httpx.Request, connection: ConnectionControl) -> Scope:
         return {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -83,17 +83,17 @@ class InProcessTransport(httpx.AsyncBaseTransport):
             "headers": [(name.lower(), value) for name, value in request.headers.raw],
             "client": (self._client_ip, 0),
             "server": (request.url.host, request.url.port),
-            "extensions": {WIRE: wire},
+            "extensions": {CONNECTION: connection},
         }
 
 
 def http_client(transport: InProcessTransport) -> httpx.AsyncClient:
-    """An httpx client that knows no other way than this transport, whatever proxies the environment names."""
+    """Return an httpx client that uses only this transport and ignores proxies in the environment."""
     return httpx.AsyncClient(transport=transport, trust_env=False)
 
 
 class _Exchange(ConnectionControl):
-    """One request and what comes back for it."""
+    """One request and its response."""
 
     def __init__(self, body: bytes) -> None:
         self._request_body: bytes | None = body
@@ -112,7 +112,7 @@ class _Exchange(ConnectionControl):
         if self._request_body is not None:
             body, self._request_body = self._request_body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        if self._broken is None:  # the application waits for the client to give up
+        if self._broken is None:  # the application waits for the client to disconnect
             await anyio.sleep_forever()
         return {"type": "http.disconnect"}
 
@@ -140,7 +140,7 @@ class _Exchange(ConnectionControl):
 
 
 class _Body(httpx.AsyncByteStream):
-    """A response's body, which may end before its time."""
+    """Body of a response, which may end early."""
 
     def __init__(self, body: bytes, *, cut: bool) -> None:
         self._body = body

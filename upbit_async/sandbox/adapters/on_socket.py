@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from upbit_async.sandbox.adapters.hosts import base_url, is_local, is_local_header
-from upbit_async.sandbox.app import FOREIGN_HOST, WIRE, App, ConnectionControl, Receive, Scope, Send
+from upbit_async.sandbox.app import CONNECTION, FOREIGN_HOST, App, ConnectionControl, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Serving"]
 
-# "linger for no seconds": closing such a socket drops what is unsent and tells the peer with RST
+# linger on, for 0 seconds: closing such a socket drops unsent data and sends an RST
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Serving:
-    """Serves a sandbox while a ``with`` or ``async with`` block runs, which gets the base URL.
+    """Context manager, sync and async, that serves a sandbox; its value is the base URL.
 
-    The server has a thread and an event loop of its own, so that clients of any kind may call it: blocking
-    ones, trio, other processes. Both ends of the block take a few milliseconds in which the caller's loop
-    stands still. Connections that are open at the end are cut.
+    The server runs in its own thread with its own event loop, so clients of any kind may call it: blocking ones, trio,
+    other processes. Entering and leaving the block stops the caller's event loop for a few milliseconds. Connections
+    that are open at the end are closed.
 
     Args:
-        app: What is served.
-        real_time: Makes the sandbox's clock go by the machine's while it is served.
-        host: The address to listen on.
-        port: The port to listen on; 0 chooses a free one.
-        allow_remote: Whether other machines may call it. Otherwise it listens on loopback only and refuses
-            requests whose ``Host`` is anything else.
+        app: Application to serve.
+        real_time: Context manager that makes the sandbox's clock follow the machine's.
+        host: Address to listen on. Default 127.0.0.1.
+        port: Port to listen on; 0 for a free one. Default 0.
+        allow_remote: Whether other machines may call it. Otherwise it listens on loopback only and refuses requests
+            with another ``Host``.
 
     Raises:
-        ValueError: The address is not a loopback address, and other machines may not call it.
+        ValueError: ``host`` is not a loopback address, and ``allow_remote`` is false.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Serving:
         self._exits = ExitStack()
 
     def __enter__(self) -> str:
-        """Starts to listen; the base URL.
+        """Start the server and return its base URL.
 
         Raises:
-            OSError: The address is not free.
+            OSError: The address can't be listened on.
         """
         with ExitStack() as exits:
             family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
@@ -84,22 +84,22 @@ class Serving:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops, and cuts all connections."""
+        """Stop the server and close all connections."""
         self._exits.close()
 
     async def __aenter__(self) -> str:
-        """The same as ``with``."""
+        """Do the same as ``with``."""
         return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """The same as ``with``."""
+        """Do the same as ``with``."""
         self.__exit__(kind, error, trace)
 
 
 class _ServerThread:
-    """A thread with an event loop that serves until the block ends."""
+    """Thread with an event loop that serves until the block ends."""
 
     def __init__(self, app: App, listener: socket.socket, *, allow_remote: bool) -> None:
         self._app = app
@@ -121,7 +121,7 @@ class _ServerThread:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        # uvicorn.Server does the same with signal handlers, log lines and a tenth of a second at each end
+        # uvicorn.Server would add signal handlers, log lines and 0.1 s at each end
         config = uvicorn.Config(self._app, lifespan="off", ws="none", log_config=None, proxy_headers=False)
         config.load()
         state = ServerState()
@@ -131,7 +131,7 @@ class _ServerThread:
         for connection in list(state.connections):
             connection.transport.abort()
         if state.tasks:
-            await asyncio.wait(state.tasks)  # they see that their client is gone
+            await asyncio.wait(state.tasks)  # they end because their client is disconnected
 
     def _protocol(self, config: uvicorn.Config, state: ServerState) -> _Protocol:
         return _Protocol(config, state, note_unreadable=self._note_unreadable, any_host=self._allow_remote)
@@ -141,13 +141,13 @@ class _ServerThread:
 
 
 class _Protocol(H11Protocol):
-    """One connection, which lets the application break it.
+    """HTTP/1.1 protocol of one connection, which lets the application break the connection.
 
     Args:
-        config: What uvicorn serves.
-        state: What its connections share.
-        note_unreadable: Logs what came in and is no HTTP request, with the status that was sent for it.
-        any_host: Whether requests for any host are answered.
+        config: Configuration of uvicorn.
+        state: State that all connections share.
+        note_unreadable: Function that logs bytes that are no HTTP request, given the status that was sent.
+        any_host: Whether requests with any ``Host`` are answered.
     """
 
     def __init__(
@@ -162,24 +162,24 @@ class _Protocol(H11Protocol):
         self.access_log = False
         self._note_unreadable = note_unreadable
         self._any_host = any_host
-        self._wire: ConnectionControl | None = None
+        self._control: ConnectionControl | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         connection = cast("socket.socket", transport.get_extra_info("socket"))
-        # else a body waits for the client to acknowledge its head: about 40 ms for every answer
+        # else the body waits until the client acknowledges the head, about 40 ms per response
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = self.app
-        self._wire = wire = _SocketWire(transport)
+        self._control = control = _SocketControl(transport)
 
-        async def with_wire(scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_control(scope: Scope, receive: Receive, send: Send) -> None:
             is_foreign = not self._any_host and not is_local_header(_host_header(scope))
-            await app({**scope, "extensions": {WIRE: wire, FOREIGN_HOST: is_foreign}}, receive, send)
+            await app({**scope, "extensions": {CONNECTION: control, FOREIGN_HOST: is_foreign}}, receive, send)
 
-        self.app = with_wire
+        self.app = with_control
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, and have it logged: by the application if that is reading it already."""
+        """Refuse bytes that are no HTTP, and log them, unless the application is reading the request and logs it."""
         is_open = self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}
         is_request = bool(self.cycle) and not self.cycle.response_complete
         if is_open:
@@ -187,17 +187,17 @@ class _Protocol(H11Protocol):
                 super().send_400_response(msg)
             except h11.LocalProtocolError:  # after its head: an answer to HEAD has no body
                 self.transport.close()
-        else:  # the answer is on its way already
+        else:  # a response is being sent already
             self.transport.close()
         if not is_request:
             self._note_unreadable(400 if is_open else None)
-        elif is_open and self._wire is not None:
-            self._wire.status_sent = 400
-            self.cycle.disconnected = True  # so that the application does not answer as well
+        elif is_open and self._control is not None:
+            self._control.status_sent = 400
+            self.cycle.disconnected = True  # so that the application does not respond too
             self.cycle.message_event.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Log what is left of a request whose head never came to an end."""
+        """Log a request whose head was incomplete."""
         rest, _ = self.conn.trailing_data
         if rest and self.conn.their_state in {h11.IDLE, h11.DONE}:
             self._note_unreadable(None)
@@ -209,8 +209,8 @@ def _host_header(scope: Scope) -> str:
     return next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
 
 
-class _SocketWire(ConnectionControl):
-    """A connection that can be broken."""
+class _SocketControl(ConnectionControl):
+    """Control over a connection on a socket."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

@@ -1,4 +1,4 @@
-"""Test-side controls of the sandbox, also while it is served."""
+"""Test-side controls of the sandbox, which work without requests, also while it is served."""
 
 from upbit_async.sandbox.controls.account import AccountControl
 from upbit_async.sandbox.controls.transfers import DepositControl, WithdrawalControl

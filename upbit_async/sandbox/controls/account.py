@@ -1,11 +1,11 @@
-"""Test-side control of the account."""
+"""Test-side control of the account: balances, registered addresses, locks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from upbit_async.sandbox.controls.amounts import amount_of
 from upbit_async.sandbox.exchange.accounts import Balance, MemberLevelRecord, RegisteredAddress
+from upbit_async.sandbox.validation import valid_amount
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -16,36 +16,58 @@ __all__ = ["AccountControl"]
 
 
 class AccountControl:
-    """The member's side of the website: money, registered addresses, locks.
+    """Actions of the account's owner on Upbit's website, without requests to the API.
 
     Args:
-        engine: The exchange at work.
+        exchange_lock: Access to the exchange.
     """
 
-    def __init__(self, engine: ExchangeLock) -> None:
-        self._engine = engine
-        self._account = engine.exchange.account
+    def __init__(self, exchange_lock: ExchangeLock) -> None:
+        self._exchange_lock = exchange_lock
+        self._account = exchange_lock.exchange.account
 
     @property
     def member_level(self) -> MemberLevelRecord:
-        """The account's standing; live, may be changed."""
+        """Levels, verifications and locks of the member; a live record that may be changed."""
         return self._account.member_level
 
     @property
     def addresses(self) -> tuple[RegisteredAddress, ...]:
-        """Where the API may withdraw to."""
-        with self._engine.at_work():
+        """Addresses to which the API may withdraw."""
+        with self._exchange_lock.held():
             return tuple(self._account.addresses)
 
     def balance(self, currency: str) -> Balance:
-        """What the account holds of a currency at this moment, a copy."""
-        with self._engine.at_work():
+        """Return a copy of the current balance in a currency.
+
+        Args:
+            currency: Currency code.
+
+        Example:
+            .. code-block:: python
+
+                print(sandbox.account.balance("USDT").available)
+        """
+        with self._exchange_lock.held():
             return self._account.balance(currency)
 
     def fund(self, currency: str, amount: Decimal | str | int) -> None:
-        """Adds to what is available; a negative amount takes away."""
-        with self._engine.at_work():
-            self._account.fund(currency, amount_of(amount))
+        """Add an amount to the available balance.
+
+        Args:
+            currency: Currency code.
+            amount: Amount; a negative one is subtracted.
+
+        Raises:
+            ValueError: It is not a finite number, or has more than 40 digits before or after the point.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.fund("USDT", "500.5")
+        """
+        with self._exchange_lock.held():
+            self._account.fund(currency, valid_amount(amount))
 
     def allow_address(
         self,
@@ -58,18 +80,25 @@ class AccountControl:
         wallet_type: str | None = None,
         beneficiary_name: str | None = "John",
     ) -> RegisteredAddress:
-        """Registers an address for withdrawals, as a person does on the website.
+        """Register an address for withdrawals.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
-            address: The address.
-            secondary_address: The tag or memo that belongs to it.
-            exchange_name: The exchange that issued it.
-            wallet_type: The personal wallet's product name.
-            beneficiary_name: Its owner.
+            currency: Currency code.
+            net_type: Network identifier.
+            address: Address.
+            secondary_address: Tag or memo of the address, if any.
+            exchange_name: Exchange that issued it, if any.
+            wallet_type: Product name of a personal wallet, if it is one.
+            beneficiary_name: Name of its owner.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.allow_address(
+                    "XRP", "XRP", "rExample", secondary_address="4711", exchange_name="Kraken"
+                )
         """
-        wallet = self._engine.exchange.wallets.get((currency, net_type))
+        wallet = self._exchange_lock.exchange.wallets.get((currency, net_type))
         registered = RegisteredAddress(
             currency=currency,
             net_type=net_type,
@@ -81,20 +110,42 @@ class AccountControl:
             beneficiary_name=beneficiary_name,
             beneficiary_type="individual" if exchange_name else None,
         )
-        with self._engine.at_work():
+        with self._exchange_lock.held():
             self._account.addresses.append(registered)
         return registered
 
     def disallow_address(self, address: str) -> None:
-        """Strikes an address off, on whatever network it is registered."""
-        with self._engine.at_work():
+        """Remove a registered address, on every network.
+
+        Args:
+            address: Address.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.disallow_address("TFakeTronWithdrawAddressFakeFakeFa")
+        """
+        with self._exchange_lock.held():
             kept = [known for known in self._account.addresses if known.withdraw_address != address]
             self._account.addresses[:] = kept
 
     def lock(self) -> None:
-        """Locks the account's withdrawals."""
+        """Lock withdrawals of the account.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.lock()
+                assert (await client.withdraws.chance("USDT", "TRX")).member_level.wallet_locked
+        """
         self._account.member_level.wallet_locked = True
 
     def unlock(self) -> None:
-        """Unlocks them again."""
+        """Unlock withdrawals of the account.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.account.unlock()
+        """
         self._account.member_level.wallet_locked = False

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
 
-from upbit_async.sandbox.controls.amounts import amount_of
-from upbit_async.sandbox.exchange.deposits import Arrival, DepositRecord
 from upbit_async.sandbox.exchange.errors import Refusal
-from upbit_async.sandbox.exchange.transfers import TransferRecord
-from upbit_async.sandbox.exchange.withdrawals import Order, WithdrawalRecord
+from upbit_async.sandbox.exchange.transfers import (
+    Arrival,
+    DepositRecord,
+    TransferRecord,
+    WithdrawalOrder,
+    WithdrawalRecord,
+)
+from upbit_async.sandbox.validation import valid_amount
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -26,15 +30,15 @@ T = TypeVar("T", bound=TransferRecord)
 
 
 class _TransferControl(Mapping[str, T]):
-    """All transfers of one kind by uuid, oldest first, as they stand at this moment."""
+    """Current transfers of one kind by uuid, oldest first."""
 
-    def __init__(self, engine: ExchangeLock, service: TransferService[T]) -> None:
-        self._engine = engine
+    def __init__(self, exchange_lock: ExchangeLock, service: TransferService[T]) -> None:
+        self._exchange_lock = exchange_lock
         self._service = service
 
     @property
     def transitions(self) -> Transitions:
-        """How new transfers of this kind progress; those under way keep theirs."""
+        """Transitions of new transfers of this kind; existing transfers keep theirs."""
         return self._service.transitions
 
     @transitions.setter
@@ -42,33 +46,39 @@ class _TransferControl(Mapping[str, T]):
         self._service.transitions = transitions
 
     def __getitem__(self, uuid: str) -> T:
-        """The live record; ``KeyError`` when there is none."""
-        with self._engine.at_work():
+        """Return the live record; ``KeyError`` if there is none."""
+        with self._exchange_lock.held():
             return self._service.records[uuid]
 
     def __iter__(self) -> Iterator[str]:
-        """The uuids as of now, oldest first."""
-        with self._engine.at_work():
+        """Iterate over the current uuids, oldest first."""
+        with self._exchange_lock.held():
             return iter(tuple(self._service.records))
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of transfers."""
         return len(self._service.records)
 
     def set_state(self, uuid: str, state: str) -> T:
-        """Puts a transfer into any state; its transitions end with that.
+        """Put a transfer into a state and cancel its remaining transitions.
 
-        The money follows. For a withdrawal ``DONE`` settles it, ``FAILED``, ``CANCELLED`` and ``REJECTED`` give
-        it back; for a deposit ``ACCEPTED`` credits it, once.
+        The account changes with it. ``DONE`` settles a withdrawal; ``FAILED``, ``CANCELLED`` and ``REJECTED`` return
+        its money. ``ACCEPTED`` credits a deposit, once.
 
         Args:
-            uuid: The transfer.
-            state: The new state; it may be one that Upbit does not have.
+            uuid: Id of the transfer.
+            state: New state; it may be one that Upbit does not have.
 
         Raises:
             KeyError: There is no such transfer.
+
+        Example:
+            .. code-block:: python
+
+                record = sandbox.deposits.arrive("USDT", "TRX", "100")
+                sandbox.deposits.set_state(record.uuid, "REJECTED")
         """
-        with self._engine.at_work() as now:
+        with self._exchange_lock.held() as now:
             return self._service.set_state(uuid, state, now)
 
     def _check_new(self, uuid: str | None) -> None:
@@ -81,23 +91,30 @@ class _TransferControl(Mapping[str, T]):
         except UnicodeEncodeError:
             raise ValueError(f"uuid must be Unicode, got {uuid!r}") from None
         if self._service.records.in_any_case(uuid) in self._service.records:
-            raise ValueError(f"uuid must be new, in any case of letters, got {uuid!r}")
+            raise ValueError(f"uuid must be new, regardless of case, got {uuid!r}")
 
     def snapshot(self) -> tuple[T, ...]:
-        """Copies of all records, oldest first, which do not change any more."""
-        with self._engine.at_work():
+        """Return copies of all records, oldest first.
+
+        Example:
+            .. code-block:: python
+
+                before = sandbox.withdrawals.snapshot()
+                assert [record.state for record in before].count("DONE") == 1
+        """
+        with self._exchange_lock.held():
             return tuple(attrs.evolve(record) for record in self._service.records.values())
 
 
 class WithdrawalControl(_TransferControl[WithdrawalRecord]):
-    """All withdrawals by uuid, oldest first, as they stand at this moment.
+    """Current withdrawals by uuid, oldest first.
 
     Args:
-        engine: The exchange at work.
+        exchange_lock: Access to the exchange.
     """
 
-    def __init__(self, engine: ExchangeLock) -> None:
-        super().__init__(engine, engine.exchange.withdrawals)
+    def __init__(self, exchange_lock: ExchangeLock) -> None:
+        super().__init__(exchange_lock, exchange_lock.exchange.withdrawals)
 
     def create_on_website(
         self,
@@ -113,13 +130,13 @@ class WithdrawalControl(_TransferControl[WithdrawalRecord]):
         """Create a withdrawal as the account's owner does on the website, without a request to the API.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
-            amount: How much.
-            address: Where to; it must be registered.
-            secondary_address: The memo that is registered with it.
-            transaction_type: Over the chain, or to another account of Upbit's.
-            uuid: The id of the withdrawal; random if absent.
+            currency: Currency code.
+            net_type: Network identifier.
+            amount: Amount.
+            address: Registered destination address.
+            secondary_address: Memo that is registered with the address, if any.
+            transaction_type: ``default`` for the chain, ``internal`` for another account at Upbit.
+            uuid: Id of the withdrawal; random if absent.
 
         Raises:
             ValueError: The exchange does not accept it, or another withdrawal has this id.
@@ -127,12 +144,13 @@ class WithdrawalControl(_TransferControl[WithdrawalRecord]):
         Example:
             .. code-block:: python
 
-                address = "TFakeTronWithdrawAddressFakeFakeFa"
-                record = sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=address)
-                assert (await client.withdraws.get(record.uuid)).amount == 13
+                record = sandbox.withdrawals.create_on_website(
+                    "USDT", "TRX", "13", address="TFakeTronWithdrawAddressFakeFakeFa", uuid="C56E62C9-1"
+                )
+                withdrawal = await client.withdraws.get(record.uuid)
         """
-        value = amount_of(amount, positive=True)
-        order = Order(
+        value = valid_amount(amount, positive=True)
+        order = WithdrawalOrder(
             currency=currency,
             net_type=net_type,
             amount=value,
@@ -142,24 +160,24 @@ class WithdrawalControl(_TransferControl[WithdrawalRecord]):
             transaction_type=transaction_type,
             uuid=uuid,
         )
-        exchange = self._engine.exchange
-        with self._engine.at_work() as now:
+        exchange = self._exchange_lock.exchange
+        with self._exchange_lock.held() as now:
             self._check_new(uuid)
             try:
                 return exchange.withdrawals.withdraw(order, now)
             except Refusal as refusal:
-                raise ValueError(f"it is not accepted: {refusal.name}") from None
+                raise ValueError(f"withdrawal was refused: {refusal.name}") from None
 
 
 class DepositControl(_TransferControl[DepositRecord]):
-    """All deposits by uuid, oldest first, as they stand at this moment.
+    """Current deposits by uuid, oldest first.
 
     Args:
-        engine: The exchange at work.
+        exchange_lock: Access to the exchange.
     """
 
-    def __init__(self, engine: ExchangeLock) -> None:
-        super().__init__(engine, engine.exchange.deposits)
+    def __init__(self, exchange_lock: ExchangeLock) -> None:
+        super().__init__(exchange_lock, exchange_lock.exchange.deposits)
 
     def arrive(
         self,
@@ -173,26 +191,31 @@ class DepositControl(_TransferControl[DepositRecord]):
         transitions: Transitions | None = None,
         uuid: str | None = None,
     ) -> DepositRecord:
-        """Somebody sends money to the account.
+        """Create a deposit, as when somebody sends money to the account.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier; ``None`` for fiat.
-            amount: How much; less than the wallet's ``minimum_deposit`` is never credited, whatever the transitions.
-            txid: The chain's id, or the bank's; several deposits may have one. Made up if absent.
-            transaction_type: Whether it comes over the chain or from another account of Upbit's.
-            vasp_name: The exchange that it comes from; without one, nobody can answer for it to the travel
-                rule.
-            transitions: How it progresses, such as ``Transitions.suspected()``; as ``transitions`` says if absent.
-            uuid: The id of the deposit; random if absent.
+            currency: Currency code.
+            net_type: Network identifier; ``None`` for fiat.
+            amount: Amount. Less than the wallet's ``minimum_deposit`` is never credited, whatever the transitions.
+            txid: Id on the chain or at the bank, which several deposits may share; generated if absent.
+            transaction_type: ``default`` for the chain, ``internal`` for another account at Upbit.
+            vasp_name: Exchange that sent it; without one, a travel-rule verification fails.
+            transitions: Its transitions, such as ``Transitions.suspected()``; those of ``transitions`` if absent.
+            uuid: Id of the deposit; random if absent.
 
         Raises:
             ValueError: The amount is not above zero, no such wallet is listed, or another deposit has this id.
+
+        Example:
+            .. code-block:: python
+
+                record = sandbox.deposits.arrive("USDT", "TRX", "100", uuid="an-id")
+                deposit = await client.deposits.get(record.uuid)
         """
-        exchange, value = self._engine.exchange, amount_of(amount, positive=True)
+        exchange, value = self._exchange_lock.exchange, valid_amount(amount, positive=True)
         listed = (currency, net_type) in exchange.wallets if net_type else currency == exchange.region.fiat
         if not listed:
-            raise ValueError(f"no wallet of {currency} on {net_type} is listed")
+            raise ValueError(f"currency and net_type must name a listed wallet, got {currency} on {net_type}")
         arrival = Arrival(
             currency=currency,
             net_type=net_type,
@@ -204,6 +227,6 @@ class DepositControl(_TransferControl[DepositRecord]):
             transitions=transitions,
             uuid=uuid,
         )
-        with self._engine.at_work() as now:
+        with self._exchange_lock.held() as now:
             self._check_new(uuid)
             return exchange.deposits.arrive(arrival, now)

@@ -14,12 +14,12 @@ _ZERO = Decimal(0)
 
 @attrs.define(kw_only=True)
 class Balance:
-    """What the account holds of one currency.
+    """Balance of the account in one currency.
 
     Attributes:
-        available: What can be spent; never includes ``locked``.
-        locked: What open withdrawals hold.
-        avg_buy_price: The average buying price, as text.
+        available: Amount that can be spent; never includes ``locked``.
+        locked: Amount held for open withdrawals.
+        avg_buy_price: Average buying price, as text.
         avg_buy_price_modified: Whether the user edited that price.
     """
 
@@ -31,16 +31,18 @@ class Balance:
 
 @attrs.define(kw_only=True)
 class MemberLevelRecord:
-    """The account's standing; see https://global-docs.upbit.com/reference/available-withdrawal-information.
+    """Levels, verifications and locks of the member.
+
+    See https://global-docs.upbit.com/reference/available-withdrawal-information.
 
     Attributes:
-        security_level: The security level.
-        fee_level: The fee level.
+        security_level: Security level.
+        fee_level: Fee level.
         email_verified: Whether the mail address is verified.
-        identity_auth_verified: Whether the person is verified.
+        identity_auth_verified: Whether the member's identity is verified.
         bank_account_verified: Whether the bank account is verified.
-        two_factor_auth_verified: Whether a second factor is set up, or ``None``; where it is told is a knob.
-        locked: Whether the account is protected.
+        two_factor_auth_verified: Whether a second factor is set up, or ``None``; a knob hides it.
+        locked: Whether the account is locked.
         wallet_locked: Whether withdrawals are locked.
     """
 
@@ -56,22 +58,22 @@ class MemberLevelRecord:
 
 @attrs.frozen(kw_only=True)
 class RegisteredAddress:
-    """An address to which the API may withdraw.
+    """Address to which the API may withdraw.
 
-    See https://global-docs.upbit.com/reference/list-withdrawal-addresses; the last five are told in Singapore
-    and Korea only.
+    See https://global-docs.upbit.com/reference/list-withdrawal-addresses. Only Singapore and Korea return the last
+    five fields.
 
     Attributes:
-        currency: The currency's code.
-        net_type: The network's identifier.
-        network_name: The network's name, for display only.
-        withdraw_address: The address.
-        secondary_address: The tag or memo that has to be sent along, if any.
-        beneficiary_name: The owner's name.
-        beneficiary_company_name: The owning company.
+        currency: Currency code.
+        net_type: Network identifier.
+        network_name: Name of the network, for display only.
+        withdraw_address: Address.
+        secondary_address: Tag or memo of the address, if any.
+        beneficiary_name: Name of the owner.
+        beneficiary_company_name: Company that owns it.
         beneficiary_type: ``individual`` or ``corporate``.
-        exchange_name: The exchange that issued the address.
-        wallet_type: The personal wallet's product name.
+        exchange_name: Exchange that issued the address.
+        wallet_type: Product name of a personal wallet.
     """
 
     currency: str
@@ -87,20 +89,20 @@ class RegisteredAddress:
 
     @property
     def destination(self) -> tuple[str, str, str, str | None]:
-        """What a withdrawal has to match: currency, network, address and memo."""
+        """Fields that a withdrawal has to match: currency, network, address and memo."""
         return self.currency, self.net_type, self.withdraw_address, self.secondary_address
 
 
 @attrs.define(kw_only=True)
 class AccountRecord:
-    """One member's account.
+    """Account of one member.
 
     Attributes:
-        balances: What it holds, by currency.
-        member_level: Its standing.
-        addresses: Where the API may withdraw to, in the order in which they are listed.
-        remaining_daily_fiat: What may still be withdrawn today, in fiat; told, not enforced.
-        withdraw_delayed_fiat: What the delay rule holds back, in fiat; told, not enforced.
+        balances: Balances by currency.
+        member_level: Levels, verifications and locks.
+        addresses: Addresses to which the API may withdraw, in the order in which they are listed.
+        remaining_daily_fiat: Amount that may still be withdrawn today, in fiat; reported but not enforced.
+        withdraw_delayed_fiat: Amount held back by the delay rule, in fiat; reported but not enforced.
     """
 
     balances: defaultdict[str, Balance] = attrs.field(factory=lambda: defaultdict(Balance))
@@ -110,26 +112,26 @@ class AccountRecord:
     withdraw_delayed_fiat: Decimal = _ZERO
 
     def balance(self, currency: str) -> Balance:
-        """A copy of what the account holds of a currency; zero when it never held any."""
+        """Return a copy of the balance in a currency; zero if there never was any."""
         return attrs.evolve(self.balances[currency]) if currency in self.balances else Balance()
 
     def fund(self, currency: str, amount: Decimal) -> None:
-        """Adds to what is available; a negative amount takes away."""
+        """Add an amount to the available balance; a negative amount is subtracted."""
         self.balances[currency].available += amount
 
     def hold(self, currency: str, amount: Decimal) -> None:
-        """Moves an amount from available to locked."""
+        """Move an amount from available to locked."""
         self.balances[currency].available -= amount
         self.balances[currency].locked += amount
 
     def release(self, currency: str, amount: Decimal) -> None:
-        """Moves an amount from locked back to available."""
+        """Move an amount from locked back to available."""
         self.hold(currency, -amount)
 
     def spend(self, currency: str, amount: Decimal) -> None:
-        """Takes a locked amount out of the account for good."""
+        """Remove a locked amount from the account."""
         self.balances[currency].locked -= amount
 
     def has_registered(self, destination: tuple[str, str, str, str | None]) -> bool:
-        """Whether the API may withdraw to (currency, net_type, address, secondary_address)."""
+        """Return whether the API may withdraw to (currency, net_type, address, secondary_address)."""
         return any(address.destination == destination for address in self.addresses)

@@ -1,7 +1,8 @@
-"""The account that a sandbox starts with, as in Upbit's examples."""
+"""Initial contents of a sandbox: account, wallets, and one past transfer in each state."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -9,12 +10,28 @@ import attrs
 
 from upbit_async.sandbox.exchange.accounts import AccountRecord, RegisteredAddress
 from upbit_async.sandbox.exchange.assets import WalletRecord, Wallets
+from upbit_async.sandbox.exchange.deposit_addresses import DepositAddressRecord
+from upbit_async.sandbox.exchange.transfers import (
+    RETURNED,
+    SUSPECTED,
+    DepositRecord,
+    WithdrawalRecord,
+    chain_txid,
+)
+from upbit_async.sandbox.exchange.transitions import (
+    DEPOSIT_STATES,
+    WITHDRAWAL_STATES,
+    Transitions,
+    TransitionState,
+)
 
 if TYPE_CHECKING:
     from upbit_async.region import Region
+    from upbit_async.sandbox.exchange.exchange import Exchange
 
-__all__ = ["default_account", "default_wallets"]
+__all__ = ["add_history", "default_account", "default_wallets"]
 
+# The account and its amounts follow Upbit's examples.
 _FUNDS: Final = {
     "BTC": ("2.0", "101000"),
     "ETH": ("30.0", "3200"),
@@ -25,10 +42,25 @@ _FUNDS: Final = {
 _EXCHANGE: Final = {"beneficiary_name": "John", "beneficiary_type": "individual", "exchange_name": "Binance"}
 _PERSONAL: Final = {"beneficiary_name": "John", "wallet_type": "MetaMask"}
 _ETH_NETWORK: Final = ("ETH", "Ethereum")
+_WITHDRAWALS: Final = ("DONE", "FAILED", "CANCELLED", "REJECTED", "PROCESSING", "WAITING")
+_DEPOSITS: Final = (
+    "ACCEPTED",
+    SUSPECTED,
+    "CANCELLED",
+    "REJECTED",
+    "REFUNDING",
+    "REFUNDED",
+    "PROCESSING",
+)
+_ADDRESSES: Final = (
+    ("BTC", "3FakeBtcDepositAddressFakeFakeFake", None),
+    ("ETH", "0x1111111111111111111111111111111111111111", None),
+    ("XRP", "rFakeXrpDepositAddressFakeFakeFake", "3000000001"),
+)
 
 
 def default_wallets() -> Wallets:
-    """BTC, ETH, XRP, USDT on three networks, and a paused wallet without block data."""
+    """Return wallets for BTC, ETH, XRP, USDT on three networks, and a paused one without block data."""
     return Wallets(
         (
             _wallet("BTC", "BTC", "Bitcoin", "0.0008", "0.00001", height=907_974, age=924.0),
@@ -47,7 +79,7 @@ def default_wallets() -> Wallets:
 
 
 def default_account(region: Region) -> AccountRecord:
-    """Money in every currency, and addresses at an exchange, in a personal wallet and with a memo."""
+    """Return an account with money in every currency and registered addresses of each kind."""
     account = AccountRecord()
     account.fund(region.fiat, Decimal(1_000_000))
     for currency, (amount, price) in _FUNDS.items():
@@ -102,3 +134,78 @@ def _address(
     return RegisteredAddress(
         currency=currency, net_type=net_type, network_name=network_name, withdraw_address=address, **others
     )
+
+
+def add_history(exchange: Exchange, now: datetime) -> None:
+    """Add one past withdrawal and one past deposit in each state, and three deposit addresses.
+
+    Open transfers keep their state. The money of open withdrawals is held; the balance already includes the accepted
+    deposit.
+    """
+    for number, state in enumerate(_WITHDRAWALS, start=1):
+        created_at = now - timedelta(days=len(_WITHDRAWALS) + 1 - number)
+        withdrawal = _past_withdrawal(number, state, created_at)
+        exchange.withdrawals.records.add(withdrawal)
+        if withdrawal.money == "held":
+            exchange.account.hold(withdrawal.currency, withdrawal.total)
+    for number, state in enumerate(_DEPOSITS, start=1):
+        created_at = now - timedelta(days=len(_DEPOSITS) + 1 - number)
+        exchange.deposits.records.add(_past_deposit(100 + number, state, created_at, exchange.region.fiat))
+    for currency, address, memo in _ADDRESSES:
+        exchange.deposit_addresses.add(
+            DepositAddressRecord(
+                currency=currency,
+                net_type=currency,
+                deposit_address=address,
+                secondary_address=memo,
+                requested_at=now,
+                is_ready=True,
+            )
+        )
+
+
+def _past_withdrawal(number: int, state: str, created_at: datetime) -> WithdrawalRecord:
+    uuid = _uuid(number)
+    ended = state in {"DONE", "FAILED", "REJECTED"}
+    amount, fee = Decimal("10.0"), Decimal("1.0")
+    return WithdrawalRecord(
+        uuid=uuid,
+        currency="XRP",
+        net_type="XRP",
+        amount=amount,
+        amount_text="10.00",
+        fee=fee,
+        total=amount + fee,
+        address="rFakeXrpWithdrawAddressFakeFakeFak",
+        secondary_address="123456789",
+        state=state,
+        created_at=created_at,
+        done_at=created_at + timedelta(seconds=20) if ended else None,
+        txid=chain_txid(uuid) if state == "DONE" else None,
+        money="settled" if state == "DONE" else "released" if state in RETURNED else "held",
+        progress=TransitionState.begin(Transitions.manual(), WITHDRAWAL_STATES, created_at),
+    )
+
+
+def _past_deposit(number: int, state: str, created_at: datetime, fiat: str) -> DepositRecord:
+    """Return a past deposit: fiat for the accepted one, as in the listing's example, else USDT on Tron."""
+    of_fiat = state == "ACCEPTED"
+    amount_text = "100000.0" if of_fiat else "35.72344"
+    return DepositRecord(
+        uuid=_uuid(number),
+        currency=fiat if of_fiat else "USDT",
+        net_type=None if of_fiat else "TRX",
+        amount=Decimal(amount_text),
+        amount_text=amount_text,
+        txid="BKD-2000-12-29-fakefakefakefakefakefake00" if of_fiat else f"{'f' * 60}{number:04x}",
+        state=state,
+        created_at=created_at,
+        done_at=None if state in {"PROCESSING", "REFUNDING"} else created_at + timedelta(seconds=10),
+        vasp_name=None if of_fiat else "Example Exchange A",
+        credited=of_fiat,
+        progress=TransitionState.begin(Transitions.manual(), DEPOSIT_STATES, created_at),
+    )
+
+
+def _uuid(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"

@@ -1,4 +1,4 @@
-"""The account's deposit addresses, created on request."""
+"""Service for the account's deposit addresses, which are generated on request."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["AddressService", "DepositAddressRecord"]
 
 @attrs.define(kw_only=True)
 class DepositAddressRecord:
-    """One address to which money may be sent to the account.
+    """One deposit address of the account.
 
     See https://global-docs.upbit.com/reference/list-deposit-addresses.
 
     Attributes:
-        currency: The currency's code.
-        net_type: The network's identifier.
-        deposit_address: The address; it is told as soon as it is ready.
-        secondary_address: The tag or memo that a sender has to give, if any.
-        requested_at: When it was first asked for (aware, UTC).
-        looks: How often a client was told that it is not ready.
-        is_ready: Whether it is told.
+        currency: Currency code.
+        net_type: Network identifier.
+        deposit_address: Address; the API returns it as soon as it is ready.
+        secondary_address: Tag or memo that a sender has to add, if any.
+        requested_at: Time of the first request for it (aware, UTC).
+        reads: Number of answers that said that it is not ready.
+        is_ready: Whether the API returns the address.
     """
 
     currency: str
@@ -43,70 +43,70 @@ class DepositAddressRecord:
 
 
 class AddressService:
-    """Makes deposit addresses; see https://global-docs.upbit.com/reference/create-deposit-address.
+    """Service for deposit addresses; see https://global-docs.upbit.com/reference/create-deposit-address.
 
     Args:
-        shared: What it shares with the other desks.
+        state: State that all services share.
     """
 
-    def __init__(self, shared: ExchangeState) -> None:
-        self._shared = shared
+    def __init__(self, state: ExchangeState) -> None:
+        self._state = state
         self._addresses: dict[tuple[str, str], DepositAddressRecord] = {}
 
     def add(self, address: DepositAddressRecord) -> None:
-        """Notes an address that was made already."""
+        """Add an address."""
         self._addresses[address.currency, address.net_type] = address
 
     def ready(self, now: datetime) -> tuple[DepositAddressRecord, ...]:
-        """The addresses that are ready, in the order in which they were asked for."""
+        """Return the addresses that are ready, in the order of their first requests."""
         return tuple(each for each in self._addresses.values() if self._up_to_date(each, now).is_ready)
 
     def request(self, currency: str, net_type: str, now: datetime) -> DepositAddressRecord:
-        """The address of a wallet, whose making begins with the first request.
+        """Return the address of a wallet, ready or not; the first request starts its generation.
 
         Raises:
-            Refusal: The wallet is not listed; or it takes no deposits, and has no address yet.
+            Refusal: The wallet is not listed, or it takes no deposits and has no address yet.
         """
-        wallet = self._shared.wallet(currency, net_type)
+        wallet = self._state.wallet(currency, net_type)
         known = self._addresses.get((currency, net_type))
         if known is not None:
             return self._shown(known, now)
-        suspended = self._shared.knobs.deposits_suspended
+        suspended = self._state.knobs.deposits_suspended
         if suspended is not None and "deposit" not in wallet.support:
             raise Refusal(suspended)
-        made = self._make(wallet, now)
-        self.add(made)
-        return self._up_to_date(made, now)
+        generated = self._generate(wallet, now)
+        self.add(generated)
+        return self._up_to_date(generated, now)
 
     def find(self, currency: str, net_type: str, now: datetime) -> DepositAddressRecord:
-        """The address of a wallet, ready or not.
+        """Return the address of a wallet, ready or not.
 
         Raises:
-            Refusal: The wallet is not listed, or its address was never asked for.
+            Refusal: The wallet is not listed, or nobody has requested its address.
         """
-        self._shared.wallet(currency, net_type)
+        self._state.wallet(currency, net_type)
         known = self._addresses.get((currency, net_type))
         if known is None:
-            raise Refusal(self._shared.knobs.address_not_found)
+            raise Refusal(self._state.knobs.address_not_found)
         return self._shown(known, now)
 
     def _shown(self, address: DepositAddressRecord, now: datetime) -> DepositAddressRecord:
-        """An address that is now shown to a client, which counts as a look if it is not ready."""
+        """Return an address for an answer, and count a read if it is not ready."""
         if not self._up_to_date(address, now).is_ready:
             address.reads += 1
         return address
 
     def _up_to_date(self, address: DepositAddressRecord, now: datetime) -> DepositAddressRecord:
-        seconds, looks = self._shared.knobs.address_seconds, self._shared.knobs.address_looks
+        seconds, reads = self._state.knobs.address_seconds, self._state.knobs.address_reads
         address.is_ready = (
             address.is_ready
             or (seconds is not None and now >= address.requested_at + timedelta(seconds=seconds))
-            or (looks is not None and address.reads >= looks)
+            or (reads is not None and address.reads >= reads)
         )
         return address
 
-    def _make(self, wallet: WalletRecord, now: datetime) -> DepositAddressRecord:
-        name = f"{self._shared.region}/{wallet.currency}/{wallet.net_type}"
+    def _generate(self, wallet: WalletRecord, now: datetime) -> DepositAddressRecord:
+        name = f"{self._state.region}/{wallet.currency}/{wallet.net_type}"
         digest = hashlib.sha256(name.encode()).hexdigest()
         return DepositAddressRecord(
             currency=wallet.currency,

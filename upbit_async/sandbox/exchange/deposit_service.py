@@ -1,15 +1,14 @@
-"""Service for deposits: records what arrives, moves it along, and credits it once."""
+"""Service for deposits: records them, applies their transitions, and credits each once."""
 
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import TYPE_CHECKING, Final
 
-from upbit_async.sandbox.exchange.deposits import SUSPECTED, Arrival, DepositRecord
 from upbit_async.sandbox.exchange.errors import DEPOSIT_NOT_FOUND
 from upbit_async.sandbox.exchange.ledger import LedgerEntry
 from upbit_async.sandbox.exchange.transfer_service import TransferService
-from upbit_async.sandbox.exchange.transfers import bank_txid, chain_txid
+from upbit_async.sandbox.exchange.transfers import SUSPECTED, Arrival, DepositRecord, bank_txid, chain_txid
 from upbit_async.sandbox.exchange.transitions import DEPOSIT_STATES, Transitions, TransitionState
 
 if TYPE_CHECKING:
@@ -20,21 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["DepositService"]
 
 _ANY_AMOUNT: Final = Context(prec=200)
-"""Precision for the largest amounts that arrive; with the usual 28 digits, rounding them is an error."""
+"""Precision for the largest amounts; with the default of 28 digits, ``quantize`` raises for them."""
 _ENDED: Final = frozenset({"ACCEPTED", "CANCELLED", "REJECTED", "REFUNDED"})
 
 
 class DepositService(TransferService[DepositRecord]):
-    """Records deposits; see https://global-docs.upbit.com/reference/list-deposits."""
+    """Service for deposits; see https://global-docs.upbit.com/reference/list-deposits."""
 
     states = ("PROCESSING", "ACCEPTED", "CANCELLED", "REJECTED", SUSPECTED, "REFUNDING", "REFUNDED")
     usual_states = DEPOSIT_STATES
     not_found = DEPOSIT_NOT_FOUND
 
     def arrive(self, arrival: Arrival, now: datetime) -> DepositRecord:
-        """Record that money has arrived."""
+        """Record a deposit."""
         uuid = arrival.uuid or self._state.new_uuid()
-        made_up = chain_txid(uuid) if arrival.net_type else bank_txid("BKD", uuid, now)
+        generated = chain_txid(uuid) if arrival.net_type else bank_txid("BKD", uuid, now)
         progress = TransitionState.begin(self._transitions_for(arrival), self.usual_states, now)
         record = DepositRecord(
             uuid=uuid,
@@ -43,7 +42,7 @@ class DepositService(TransferService[DepositRecord]):
             amount=arrival.amount,
             amount_text=arrival.amount_text,
             transaction_type=arrival.transaction_type,
-            txid=arrival.txid or made_up,
+            txid=arrival.txid or generated,
             vasp_name=arrival.vasp_name,
             state=progress.first,
             created_at=now,
@@ -54,17 +53,17 @@ class DepositService(TransferService[DepositRecord]):
         return record
 
     def clear(self, record: DepositRecord, now: datetime) -> None:
-        """Let a deposit go on that the travel rule has held up.
+        """Release a deposit that the travel rule has held.
 
-        A manual transition that is next is applied; without one the deposit passes through the usual states, and is
+        Its next transition is applied if it is a manual one. Otherwise the deposit goes through the usual states and is
         credited three seconds later.
         """
         if self._is_too_small(record):
             return
         if record.progress.is_manual:
-            self._advance(record, now)
+            self._apply_next(record, now)
         else:
-            record.progress.abandon()
+            record.progress.cancel()
             record.progress = TransitionState.begin(Transitions.after_seconds(), self.usual_states, now)
             self._start(record, now)
 
@@ -78,10 +77,10 @@ class DepositService(TransferService[DepositRecord]):
         return wallet is not None and money.amount < wallet.minimum_deposit
 
     def _wallet(self, money: Arrival | DepositRecord) -> WalletRecord | None:
-        """The wallet in which it arrives; fiat has none."""
+        """Return the wallet that receives a deposit; fiat has none."""
         return self._state.wallets.get((money.currency, money.net_type or ""))
 
-    def _follow_up(self, record: DepositRecord, at: datetime) -> None:
+    def _apply_effects(self, record: DepositRecord, at: datetime) -> None:
         dated = record.state in _ENDED or (record.state == SUSPECTED and self._state.knobs.suspected_done_at)
         record.done_at = at if dated else None
         if record.state == "ACCEPTED" and not record.credited:

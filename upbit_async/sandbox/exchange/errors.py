@@ -72,12 +72,12 @@ _MESSAGES: Final = {
 
 
 class Refusal(Exception):
-    """The exchange refuses a request; see https://global-docs.upbit.com/reference/rest-api-guide.
+    """Refusal of a request; see https://global-docs.upbit.com/reference/rest-api-guide.
 
     Attributes:
-        status: The HTTP status of the answer.
-        name: The ``error.name``.
-        message: The ``error.message`` where it depends on the request, else ``None``: the usual text.
+        status: HTTP status of the answer.
+        name: ``error.name`` of the answer.
+        message: ``error.message`` if it depends on the request; ``None`` for the usual text.
     """
 
     def __init__(self, named: ErrorSpec, message: str | None = None) -> None:
@@ -88,11 +88,11 @@ class Refusal(Exception):
 
 
 def invalid(*reasons: str) -> Refusal:
-    """A ``validation_error`` that names every reason, joined by a comma as Upbit does."""
+    """Return a ``validation_error`` with every reason, joined by commas as Upbit does."""
     return Refusal(ErrorSpec(400, "validation_error"), ", ".join(reasons))
 
 
 def message_for(name: str, *, korean: bool) -> str:
-    """The usual text for an error name; a name without one is its own text."""
+    """Return the usual text for an error name, or the name itself if there is none."""
     english_text, korean_text = _MESSAGES.get(name, (name, name))
     return korean_text if korean else english_text

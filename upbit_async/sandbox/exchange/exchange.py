@@ -1,4 +1,4 @@
-"""The exchange: its services around one account."""
+"""In-memory exchange with one account: the services and what they share."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ __all__ = ["Exchange"]
 
 
 class Exchange:
-    """One region's exchange with one account.
+    """Exchange of one region with one account.
 
     Args:
         state: State that its services share.
-        transitions: How new withdrawals progress, and new deposits unless it names states.
+        transitions: Transitions of new withdrawals, and of new deposits unless they name states.
 
     Attributes:
-        region: Which exchange.
-        account: The account.
-        keys: The account's keys.
-        wallets: What is listed.
-        knobs: The undocumented choices.
-        ledger: What really moved.
-        withdrawals: The service for withdrawals.
-        deposits: The service for deposits.
-        deposit_addresses: The service for the account's own addresses.
-        travel_rule: The service that verifies deposits.
+        region: Region of the exchange.
+        account: Account of the member.
+        keys: API keys of the account.
+        wallets: Listed wallets.
+        knobs: Undocumented choices of the server.
+        ledger: Movements of money.
+        withdrawals: Service for withdrawals.
+        deposits: Service for deposits.
+        deposit_addresses: Service for the account's deposit addresses.
+        travel_rule: Service that verifies deposits.
     """
 
     def __init__(self, state: ExchangeState, transitions: Transitions) -> None:
@@ -55,10 +55,10 @@ class Exchange:
         self._state = state
 
     def wallet(self, currency: str, net_type: str) -> WalletRecord:
-        """The wallet of a currency on a network.
+        """Return the wallet of a currency on a network.
 
         Raises:
-            Refusal: It is not listed.
+            Refusal: No such wallet is listed.
         """
         return self._state.wallet(currency, net_type)
 

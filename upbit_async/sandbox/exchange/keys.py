@@ -1,4 +1,4 @@
-"""API keys and their permissions."""
+"""API keys of the account, and their permissions."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ ALL_PERMISSIONS: Final = frozenset(
         "view_orders",
     }
 )
-"""The permission groups of a key; see https://global-docs.upbit.com/reference/auth."""
+"""Permission groups of a key; see https://global-docs.upbit.com/reference/auth."""
 
 
 @attrs.define(kw_only=True)
 class ApiKey:
-    """One API key of the account; tests may change any member at any time.
+    """One API key of the account; tests may change any field at any time.
 
     Attributes:
-        access_key: The public half.
-        secret_key: The half that signs; kept out of the repr.
-        permissions: What it may do, by machine name such as ``view_withdrawals``.
-        ips: The addresses it may be used from; ``None`` means from everywhere.
-        expires_at: When it expires (aware), or ``None``.
-        withdraw_locked: Whether Korea's safety lock holds its withdrawals back.
+        access_key: Public half of the key.
+        secret_key: Secret half of the key; not in the repr.
+        permissions: Permissions by machine name, such as ``view_withdrawals``.
+        ips: Addresses from which it may be used; ``None`` for any.
+        expires_at: Time of expiry (aware), or ``None``.
+        withdraw_locked: Whether Korea's safety lock blocks its withdrawals.
     """
 
     access_key: str
@@ -48,24 +48,24 @@ class ApiKey:
 
 
 class Keys:
-    """The keys of the account; all of them share one budget of calls."""
+    """API keys of the account; all of them share one rate limit."""
 
     def __init__(self) -> None:
         self._keys: dict[str, ApiKey] = {}
 
     def add(self, key: ApiKey) -> ApiKey:
-        """Issues a key, or replaces the one with the same access key."""
+        """Add a key, or replace the one with the same access key."""
         self._keys[key.access_key] = key
         return key
 
     def remove(self, access_key: str) -> None:
-        """Deletes a key; ``KeyError`` when there is none."""
+        """Delete a key; ``KeyError`` if there is none."""
         del self._keys[access_key]
 
     def __iter__(self) -> Iterator[ApiKey]:
-        """The keys as of now, in the order in which they were issued."""
+        """Iterate over the current keys, in the order in which they were issued."""
         return iter(tuple(self._keys.values()))
 
     def find(self, access_key: str) -> ApiKey | None:
-        """The key with this access key, or ``None``."""
+        """Return the key with this access key, or ``None``."""
         return self._keys.get(access_key)

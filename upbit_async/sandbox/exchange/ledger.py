@@ -1,4 +1,4 @@
-"""Ledger of what really happened to the money, whatever a client was told."""
+"""Ledger of all movements of money, whatever the answers to a client said."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ class LedgerEntry:
     """One movement of money.
 
     Attributes:
-        kind: ``created`` (money held for a withdrawal), ``settled`` (it left the exchange), ``released`` (it
-            was given back), or ``credited`` (a deposit became the account's).
-        uuid: The withdrawal or deposit.
-        currency: The currency's code.
-        net_type: The network's identifier; ``None`` for fiat.
-        amount: What the withdrawal was asked for, or what arrived.
-        fee: Its fee.
-        total: What it takes from the account, or gives to it: the amount, with the fee where that comes on
-            top.
-        address: Where a withdrawal goes.
-        secondary_address: The memo that goes with it.
-        at: When (aware, UTC).
+        kind: ``created`` (money is held for a withdrawal), ``settled`` (it left the exchange), ``released`` (it
+            was returned to the account), or ``credited`` (a deposit was added to the account).
+        uuid: Id of the withdrawal or deposit.
+        currency: Currency code.
+        net_type: Network identifier; ``None`` for fiat.
+        amount: Requested amount of a withdrawal, or amount that arrived.
+        fee: Fee.
+        total: Amount by which the account changes, with the fee where it comes on top.
+        address: Destination address of a withdrawal.
+        secondary_address: Memo of the destination.
+        at: Time (aware, UTC).
+
+    Example:
+        .. code-block:: python
+
+            await client.withdraws.send(currency="USDT", net_type="TRX", amount="13", exchange_name="Binance")
+            entry = sandbox.ledger.created[-1]
+            assert (entry.amount, entry.total) == (13, 14)
     """
 
     kind: Literal["created", "settled", "released", "credited"]
@@ -44,7 +50,7 @@ class LedgerEntry:
 
 
 class Ledger(Sequence[LedgerEntry]):
-    """Every movement of money since the sandbox was made, oldest first; nothing is ever taken back."""
+    """Every movement of money since the sandbox was created, oldest first; entries are never removed."""
 
     def __init__(self) -> None:
         self._entries: list[LedgerEntry] = []
@@ -54,43 +60,43 @@ class Ledger(Sequence[LedgerEntry]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[LedgerEntry]: ...
     def __getitem__(self, index: int | slice) -> LedgerEntry | Sequence[LedgerEntry]:
-        """One entry, or a copy of several."""
+        """Return one entry, or a copy of several."""
         return self._entries[index]
 
     def __len__(self) -> int:
-        """How many entries there are."""
+        """Return the number of entries."""
         return len(self._entries)
 
     def __iter__(self) -> Iterator[LedgerEntry]:
-        """The entries as of now, oldest first."""
+        """Iterate over the current entries, oldest first."""
         return iter(tuple(self._entries))
 
     def append(self, entry: LedgerEntry) -> None:
-        """Writes one more entry."""
+        """Add an entry."""
         self._entries.append(entry)
 
     @property
     def created(self) -> tuple[LedgerEntry, ...]:
-        """The withdrawals that were accepted."""
+        """Withdrawals that were accepted."""
         return self._of("created")
 
     @property
     def settled(self) -> tuple[LedgerEntry, ...]:
-        """The withdrawals whose money left the exchange."""
+        """Withdrawals whose money left the exchange."""
         return self._of("settled")
 
     @property
     def released(self) -> tuple[LedgerEntry, ...]:
-        """The withdrawals whose money was given back."""
+        """Withdrawals whose money was returned to the account."""
         return self._of("released")
 
     @property
     def credited(self) -> tuple[LedgerEntry, ...]:
-        """The deposits that became the account's."""
+        """Deposits that were added to the account."""
         return self._of("credited")
 
     def moved(self, currency: str) -> Decimal:
-        """How much of a currency left the account in all, fees included."""
+        """Return the total amount of a currency that left the account, fees included."""
         return sum((entry.total for entry in self.settled if entry.currency == currency), Decimal(0))
 
     def _of(self, kind: str) -> tuple[LedgerEntry, ...]:

@@ -1,4 +1,4 @@
-"""Base of the services that keep the transfers of one kind and move each through its transitions."""
+"""Base of the two services that keep transfers and apply their transitions."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class TransferService(ABC, Generic[T]):
 
     Args:
         state: State that all services share.
-        transitions: How new transfers progress.
+        transitions: Transitions of new transfers.
 
     Attributes:
-        states: The documented states of its transfers.
-        usual_states: The states that a transfer usually passes through.
-        not_found: Refusal where there is no such transfer.
-        records: The transfers.
-        transitions: How new transfers progress; those under way keep theirs.
+        states: Documented states of these transfers.
+        usual_states: States that a transfer usually has.
+        not_found: Refusal of an unknown transfer.
+        records: All transfers of this kind.
+        transitions: Transitions of new transfers; existing transfers keep theirs.
     """
 
     states: ClassVar[tuple[str, ...]]
@@ -46,22 +46,22 @@ class TransferService(ABC, Generic[T]):
         self._state = state
 
     def id_of(self, uuid: str) -> str:
-        """Return the id under which the transfer is kept that a client names; by knob in any case of letters."""
+        """Return the stored spelling of a client's id; ``Knobs.uuids`` decides whether case matters."""
         return self.records.in_any_case(uuid) if self._state.knobs.uuids == "any case" else uuid
 
     def find(self, uuid: str, now: datetime) -> T:
-        """The transfer with an id.
+        """Return the transfer with an id.
 
         Raises:
-            Refusal: There is none, or it does not show yet.
+            Refusal: There is none, or it is not visible yet.
         """
         return self.find_first(Search(uuids=frozenset({uuid}), limit=1), now)
 
     def find_first(self, wanted: Search, now: datetime) -> T:
-        """The first transfer that a search finds.
+        """Return the first result of a search.
 
         Raises:
-            Refusal: There is none, or it does not show yet.
+            Refusal: There is none, or it is not visible yet.
         """
         found = self.records.search(wanted, now, hidden_for=self._state.knobs.get_delay)
         if not found:
@@ -69,33 +69,33 @@ class TransferService(ABC, Generic[T]):
         return found[0]
 
     def read(self, record: T, now: datetime) -> None:
-        """Count a read of a record by the client, which may move it on."""
+        """Count a read of a record by a client, and apply its next transition if that makes it due."""
         if record.progress.count_read():
-            self._advance(record, now)
+            self._apply_next(record, now)
 
     def set_state(self, uuid: str, state: str, now: datetime) -> T:
-        """Put a transfer into a state and end its transitions; ``KeyError`` when there is none."""
+        """Put a transfer into a state and cancel its transitions; ``KeyError`` if there is none."""
         record = self.records[uuid]
-        record.progress.abandon()
+        record.progress.cancel()
         self._enter(record, state, now)
         return record
 
     def _start(self, record: T, at: datetime) -> None:
-        """Put a new record into its first state."""
-        self._enter(record, record.progress.first, at)  # which may be the last
+        """Apply the effects of a new record's first state, and schedule its first transition."""
+        self._enter(record, record.progress.first, at)  # the first state may also be the last
         self._schedule(record)
 
-    def _advance(self, record: T, at: datetime) -> None:
-        self._enter(record, record.progress.take(at).state, at)
+    def _apply_next(self, record: T, at: datetime) -> None:
+        self._enter(record, record.progress.apply_next(at).state, at)
         self._schedule(record)
 
     def _schedule(self, record: T) -> None:
-        self._state.transition_queue.add(record.progress, lambda due_at: self._advance(record, due_at))
+        self._state.transition_queue.add(record.progress, lambda due_at: self._apply_next(record, due_at))
 
     def _enter(self, record: T, state: str, at: datetime) -> None:
         record.state = state
-        self._follow_up(record, at)
+        self._apply_effects(record, at)
 
     @abstractmethod
-    def _follow_up(self, record: T, at: datetime) -> None:
-        """Apply what the state brings with it that a record has just entered: times, ids, money."""
+    def _apply_effects(self, record: T, at: datetime) -> None:
+        """Apply the effects of the state that a record has just entered: times, ids, money."""

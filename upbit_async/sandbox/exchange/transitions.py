@@ -1,4 +1,4 @@
-"""Transitions of a transfer: immediate, as time passes, as it is read, or manual."""
+"""State changes of a transfer: immediate, after some time, after some reads, or manual."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import attrs
+
+from upbit_async.sandbox.validation import LONGEST, check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,54 +23,53 @@ __all__ = [
 ]
 
 
-_LONGEST: Final = 1e9
-"""Seconds, about 30 years: what is added to a time must remain one."""
-
-
-def _check_seconds(_: object, field: attrs.Attribute[float | None], value: float | None) -> None:
-    if value is not None and not 0 <= value <= _LONGEST:
-        raise ValueError(f"{field.name} must be from 0 to 10^9, got {value}")
-
-
 @attrs.frozen
 class Transition:
-    """One change of state; with neither ``seconds`` nor ``looks`` it waits for a hand.
+    """One change of state. Without ``seconds`` and ``reads`` it waits for ``set_state``.
 
     Attributes:
-        state: The state that is entered, any text.
-        seconds: Seconds after the state before.
-        reads: Reads of the state before (in a list or alone).
+        state: State to enter; any text, also one that Upbit does not have.
+        seconds: Seconds after the previous state was entered.
+        reads: Number of times that a client has to read the previous state, alone or in a list.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.sandbox import Transition, Transitions
+
+            stuck = Transitions(sequence=(Transition("PROCESSING", seconds=1), Transition("DONE")))
+            sandbox.withdrawals.transitions = stuck
     """
 
     state: str
-    seconds: float | None = attrs.field(default=None, kw_only=True, validator=_check_seconds)
+    seconds: float | None = attrs.field(default=None, kw_only=True, validator=check_seconds)
     reads: int | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen(kw_only=True)
 class Trigger:
-    """How fast a transfer goes the usual way of its kind, as for each `Step`.
+    """Condition for the next transition, the same for every state of a transfer.
 
     Attributes:
-        seconds: Seconds from one state to the next.
-        looks: Reads of one state until the next.
+        seconds: Seconds in each state.
+        reads: Reads of each state.
     """
 
-    seconds: float | None = attrs.field(default=None, validator=_check_seconds)
+    seconds: float | None = attrs.field(default=None, validator=check_seconds)
     reads: int | None = None
 
     def through(self, states: Iterable[str]) -> tuple[Transition, ...]:
-        """The steps through some states."""
+        """Return the transitions to several states in turn."""
         return tuple(Transition(state, seconds=self.seconds, reads=self.reads) for state in states)
 
 
 @attrs.frozen
 class StateSequence:
-    """How one kind of transfer usually goes.
+    """States that one kind of transfer usually has.
 
     Attributes:
-        first: The state in which it begins.
-        path: The states after that, in order.
+        first: State of a new transfer.
+        states: States after that, in order.
     """
 
     first: str
@@ -81,22 +82,30 @@ DEPOSIT_STATES: Final = StateSequence("PROCESSING", ("ACCEPTED",))
 
 @attrs.frozen(kw_only=True)
 class Transitions:
-    """The way of a transfer from its first state to its end.
+    """State changes of a transfer, from its first state to its last.
 
-    A plan that names no states suits every kind: a withdrawal goes from WAITING to PROCESSING to DONE, a
-    deposit from PROCESSING to ACCEPTED. Where it names some no order is enforced: a path may skip states, go
-    back, or name states that Upbit does not have.
+    Transitions that name no states suit both kinds of transfer: a withdrawal goes from WAITING to PROCESSING to
+    DONE, a deposit from PROCESSING to ACCEPTED. Where they name states, no order is enforced: a sequence may skip
+    states, go back, or contain states that Upbit does not have.
 
     Attributes:
-        steps: The states after the first, in order; those of a withdrawal where there is a ``pace``.
-        pace: How fast the usual way is gone; ``None`` where ``steps`` alone says it.
-        first: The state in which the transfer begins; ``None`` is the usual one.
-        cancelable: The states in which a withdrawal may be cancelled.
-        txid_at: The states with which a withdrawal's id on the chain becomes known.
-        speed: By how much the seconds of the steps pass faster than the clock.
+        sequence: Transitions in order. With a ``trigger`` they are those of a withdrawal.
+        trigger: Condition for each transition through the usual states; ``None`` if ``sequence`` names the states.
+        first: State of a new transfer; ``None`` for the usual one.
+        cancelable: States in which a withdrawal may be cancelled.
+        txid_at: States in which a withdrawal gets its id on the chain.
+        speed: Factor by which ``seconds`` pass faster than the clock. Default 1.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.sandbox import Transitions
+
+            sandbox.withdrawals.transitions = Transitions.after_seconds(10, states=["PROCESSING", "FAILED"])
+            sandbox.deposits.transitions = Transitions.immediate()
     """
 
-    steps: tuple[Transition, ...] = ()
+    sequence: tuple[Transition, ...] = ()
     trigger: Trigger | None = None
     first: str | None = None
     cancelable: frozenset[str] = frozenset({"WAITING"})
@@ -105,8 +114,20 @@ class Transitions:
 
     @classmethod
     def immediate(cls, end: str | None = None, *, first: str | None = None) -> Transitions:
-        """Already at its end when it is first looked at."""
-        return cls._at(Trigger(seconds=0.0), states=None if end is None else (end,), first=first)
+        """Return transitions that are complete when a client first reads the transfer.
+
+        Args:
+            end: Final state; ``None`` for the usual one.
+            first: State in the answer to the request that creates the transfer; ``None`` for the usual one.
+
+        Example:
+            .. code-block:: python
+
+                from upbit_async.sandbox import Transitions
+
+                sandbox.withdrawals.transitions = Transitions.immediate("FAILED")
+        """
+        return cls._of(Trigger(seconds=0.0), states=None if end is None else (end,), first=first)
 
     @classmethod
     def after_seconds(
@@ -117,115 +138,171 @@ class Transitions:
         first: str | None = None,
         speed: float = 1.0,
     ) -> Transitions:
-        """One state further every ``each`` seconds."""
-        return cls._at(Trigger(seconds=each), states=states, first=first, speed=speed)
+        """Return transitions that happen as time passes.
+
+        Args:
+            each: Seconds in each state. Default 3.
+            states: States after the first, in order; ``None`` for the usual ones.
+            first: First state; ``None`` for the usual one.
+            speed: Factor by which the seconds pass faster than the clock. Default 1.
+
+        Example:
+            .. code-block:: python
+
+                from upbit_async.sandbox import Transitions
+
+                sandbox.withdrawals.transitions = Transitions.after_seconds(3600)
+        """
+        return cls._of(Trigger(seconds=each), states=states, first=first, speed=speed)
 
     @classmethod
     def after_reads(
         cls, each: int = 1, *, states: Iterable[str] | None = None, first: str | None = None
     ) -> Transitions:
-        """One state further after every ``each`` reads of the transfer."""
-        return cls._at(Trigger(reads=each), states=states, first=first)
+        """Return transitions that happen as a client reads the transfer.
+
+        Args:
+            each: Reads of each state, alone or in a list. Default 1.
+            states: States after the first, in order; ``None`` for the usual ones.
+            first: First state; ``None`` for the usual one.
+
+        Example:
+            .. code-block:: python
+
+                from upbit_async.sandbox import Transitions
+
+                sandbox.withdrawals.transitions = Transitions.after_reads(2)
+        """
+        return cls._of(Trigger(reads=each), states=states, first=first)
 
     @classmethod
     def manual(cls, *, first: str | None = None) -> Transitions:
-        """Stays where it is until ``advance`` is called."""
+        """Return no transitions: the transfer keeps its first state until ``set_state`` is called.
+
+        Args:
+            first: State of a new transfer; ``None`` for the usual one.
+
+        Example:
+            .. code-block:: python
+
+                from upbit_async.sandbox import Transitions
+
+                sandbox.deposits.transitions = Transitions.manual()
+                deposit = sandbox.deposits.arrive("USDT", "TRX", "100")
+                sandbox.deposits.set_state(deposit.uuid, "REJECTED")
+        """
         return cls(first=first)
 
     @classmethod
     def suspected(cls, after: float = 0.0, *, each: float = 3.0) -> Transitions:
-        """A deposit that is held up by the travel rule until it is verified, and then goes its usual way.
+        """Return transitions of a deposit that the travel rule holds until it is verified.
 
         Args:
-            after: Seconds after its arrival until it is held up.
-            each: Seconds from its verification until it is credited.
+            after: Seconds from its arrival until it is held. Default 0.
+            each: Seconds from its verification until it is credited. Default 3.
+
+        Example:
+            .. code-block:: python
+
+                from upbit_async.sandbox import Transitions
+
+                held = sandbox.deposits.arrive(
+                    "USDT", "TRX", "100", vasp_name="Example Exchange A", transitions=Transitions.suspected()
+                )
+                await client.travel_rule.verify_by_uuid(held.uuid, sandbox.vasps[0].vasp_uuid)
         """
         return cls(
-            steps=(
+            sequence=(
                 Transition("TRAVEL_RULE_SUSPECTED", seconds=after),
-                Transition("PROCESSING"),  # the verification is the hand for which this step waits
+                Transition("PROCESSING"),  # applied by the verification
                 Transition("ACCEPTED", seconds=each),
             ),
             first="PROCESSING",
         )
 
     @classmethod
-    def _at(
+    def _of(
         cls, trigger: Trigger, *, states: Iterable[str] | None, first: str | None, speed: float = 1.0
     ) -> Transitions:
         if states is None:
             return cls(
-                steps=trigger.through(WITHDRAWAL_STATES.states), trigger=trigger, first=first, speed=speed
+                sequence=trigger.through(WITHDRAWAL_STATES.states), trigger=trigger, first=first, speed=speed
             )
-        return cls(steps=trigger.through(states), first=first, speed=speed)
+        return cls(sequence=trigger.through(states), first=first, speed=speed)
 
     @property
     def names_states(self) -> bool:
-        """Whether it says which states there are, and so suits one kind of transfer only."""
-        return self.first is not None or (self.trigger is None and self.steps != ())
+        """Whether they name states, and so suit one kind of transfer only."""
+        return self.first is not None or (self.trigger is None and self.sequence != ())
 
 
 @attrs.define
 class TransitionState:
-    """How far one transfer got on its plan.
+    """Transitions of one transfer, and how many of them were applied.
 
     Attributes:
-        plan: The plan.
-        first: The state in which it begins.
-        steps: The steps after that.
-        entered_at: When the present state was entered.
-        position: How many steps were taken.
-        looks: How often the present state was read.
+        transitions: Transitions that the transfer was created with.
+        first: Its first state.
+        sequence: Its transitions after that.
+        entered_at: Time at which it entered its current state.
+        position: Number of transitions applied.
+        reads: Number of times that a client has read its current state.
     """
 
     transitions: Transitions
     first: str
-    steps: tuple[Transition, ...]
+    sequence: tuple[Transition, ...]
     entered_at: datetime
     position: int = 0
     reads: int = 0
 
     @classmethod
-    def begin(cls, plan: Transitions, usual: StateSequence, at: datetime) -> TransitionState:
-        """Sets out on a plan; what it leaves open goes the usual way."""
-        steps = plan.steps
-        if plan.trigger is not None and usual is not WITHDRAWAL_STATES:
-            steps = plan.trigger.through(usual.states)
-        return cls(plan, plan.first or usual.first, steps, at)
+    def begin(cls, transitions: Transitions, usual: StateSequence, at: datetime) -> TransitionState:
+        """Return the state of a new transfer.
+
+        Args:
+            transitions: Its transitions.
+            usual: States for what ``transitions`` leave open.
+            at: Time of creation.
+        """
+        sequence = transitions.sequence
+        if transitions.trigger is not None and usual is not WITHDRAWAL_STATES:
+            sequence = transitions.trigger.through(usual.states)
+        return cls(transitions, transitions.first or usual.first, sequence, at)
 
     @property
     def next_transition(self) -> Transition | None:
-        """The step ahead, or ``None`` at the end."""
-        return self.steps[self.position] if self.position < len(self.steps) else None
+        """Next transition, or ``None`` at the end."""
+        return self.sequence[self.position] if self.position < len(self.sequence) else None
 
     @property
     def due_at(self) -> datetime | None:
-        """When the step ahead is taken, or ``None`` when it does not wait for time."""
-        step = self.next_transition
-        if step is None or step.seconds is None:
+        """Time of the next transition, or ``None`` if it does not depend on time."""
+        coming = self.next_transition
+        if coming is None or coming.seconds is None:
             return None
-        return self.entered_at + timedelta(seconds=min(step.seconds / self.transitions.speed, _LONGEST))
+        return self.entered_at + timedelta(seconds=min(coming.seconds / self.transitions.speed, LONGEST))
 
     @property
     def is_manual(self) -> bool:
-        """Whether there is a step ahead that neither time nor a look takes."""
-        step = self.next_transition
-        return step is not None and step.seconds is None and step.reads is None
+        """Whether the next transition depends on neither time nor reads."""
+        coming = self.next_transition
+        return coming is not None and coming.seconds is None and coming.reads is None
 
     def count_read(self) -> bool:
-        """Counts one read of the present state; whether that makes the step ahead due."""
+        """Count one read of the current state; return whether the next transition is now due."""
         self.reads += 1
-        step = self.next_transition
-        return step is not None and step.reads is not None and self.reads >= step.reads
+        coming = self.next_transition
+        return coming is not None and coming.reads is not None and self.reads >= coming.reads
 
-    def take(self, at: datetime) -> Transition:
-        """Takes the step ahead; ``IndexError`` at the end."""
-        step = self.steps[self.position]
+    def apply_next(self, at: datetime) -> Transition:
+        """Mark the next transition as applied and return it; ``IndexError`` at the end."""
+        applied = self.sequence[self.position]
         self.position += 1
         self.entered_at = at
         self.reads = 0
-        return step
+        return applied
 
-    def abandon(self) -> None:
-        """Leaves the plan: whatever comes now is done by hand."""
-        self.position = len(self.steps)
+    def cancel(self) -> None:
+        """Drop the remaining transitions; the state then changes by ``set_state`` only."""
+        self.position = len(self.sequence)

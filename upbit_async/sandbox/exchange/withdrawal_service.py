@@ -1,4 +1,4 @@
-"""Service for withdrawals: accepts or refuses them, moves them along, and keeps the ledger."""
+"""Service for withdrawals: checks them, applies their transitions, and writes the ledger."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Final, Literal
 from upbit_async.sandbox.exchange.errors import ADDRESS_NOT_REGISTERED, WITHDRAW_NOT_FOUND, Refusal
 from upbit_async.sandbox.exchange.ledger import LedgerEntry
 from upbit_async.sandbox.exchange.transfer_service import TransferService
-from upbit_async.sandbox.exchange.transfers import bank_txid, chain_txid
+from upbit_async.sandbox.exchange.transfers import (
+    RETURNED,
+    WithdrawalOrder,
+    WithdrawalRecord,
+    bank_txid,
+    chain_txid,
+)
 from upbit_async.sandbox.exchange.transitions import WITHDRAWAL_STATES, Transitions, TransitionState
-from upbit_async.sandbox.exchange.withdrawals import GIVEN_BACK, Order, WithdrawalRecord
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,25 +25,25 @@ if TYPE_CHECKING:
 __all__ = ["WithdrawalService"]
 
 _DATED: Final = frozenset({"DONE", "FAILED", "REJECTED"})
-"""The states with an end time: a cancelled withdrawal is published without one."""
+"""States with a ``done_at``. The published sample of a cancelled withdrawal has none."""
 
 
 class WithdrawalService(TransferService[WithdrawalRecord]):
-    """Takes in withdrawals; see https://global-docs.upbit.com/reference/withdraw."""
+    """Service for withdrawals; see https://global-docs.upbit.com/reference/withdraw."""
 
     states = ("WAITING", "PROCESSING", "DONE", "FAILED", "CANCELLED", "REJECTED")
     usual_states = WITHDRAWAL_STATES
     not_found = WITHDRAW_NOT_FOUND
 
-    def withdraw(self, order: Order, now: datetime) -> WithdrawalRecord:
-        """Accept a withdrawal: judge it and hold its money.
+    def withdraw(self, order: WithdrawalOrder, now: datetime) -> WithdrawalRecord:
+        """Check a withdrawal, hold its money, and record it.
 
         Raises:
-            Refusal: It is not accepted, and nothing was changed.
+            Refusal: The withdrawal is not accepted; nothing was changed.
         """
         wallet = self._state.wallet(order.currency, order.net_type)
-        self._judge(order, wallet)
-        journey = TransitionState.begin(self.transitions, self.usual_states, now)
+        self._check(order, wallet)
+        progress = TransitionState.begin(self.transitions, self.usual_states, now)
         record = WithdrawalRecord(
             uuid=order.uuid or self._state.new_uuid(),
             currency=order.currency,
@@ -50,24 +55,24 @@ class WithdrawalService(TransferService[WithdrawalRecord]):
             address=order.address,
             secondary_address=order.secondary_address,
             transaction_type=order.transaction_type,
-            state=journey.first,
+            state=progress.first,
             created_at=now,
-            progress=journey,
+            progress=progress,
         )
-        self._take_in(record, now)
+        self._record(record, now)
         return record
 
     def withdraw_fiat(self, amount: Decimal, amount_text: str, now: datetime) -> WithdrawalRecord:
-        """Takes in a withdrawal to the account's bank, which waits for the user's confirmation: for a hand.
+        """Record a withdrawal to the account's bank, which waits for the user's confirmation (``set_state``).
 
         Raises:
-            Refusal: It is not accepted, and nothing was changed.
+            Refusal: The withdrawal is not accepted; nothing was changed.
         """
         currency = self._state.region.fiat
-        self._judge_standing()
-        self._judge_balance(currency, amount)
+        self._check_locks()
+        self._check_balance(currency, amount)
         uuid = self._state.new_uuid()
-        journey = TransitionState.begin(Transitions.manual(first="PROCESSING"), self.usual_states, now)
+        progress = TransitionState.begin(Transitions.manual(first="PROCESSING"), self.usual_states, now)
         record = WithdrawalRecord(
             uuid=uuid,
             currency=currency,
@@ -76,15 +81,15 @@ class WithdrawalService(TransferService[WithdrawalRecord]):
             amount_text=amount_text,
             total=amount,
             txid=bank_txid("BKW", uuid, now),
-            state=journey.first,
+            state=progress.first,
             created_at=now,
-            progress=journey,
+            progress=progress,
         )
-        self._take_in(record, now)
+        self._record(record, now)
         return record
 
     def cancel(self, uuid: str, now: datetime) -> WithdrawalRecord:
-        """Cancels a withdrawal.
+        """Cancel a withdrawal.
 
         Raises:
             Refusal: There is none, or it can no longer be cancelled.
@@ -94,11 +99,11 @@ class WithdrawalService(TransferService[WithdrawalRecord]):
             raise Refusal(self._state.knobs.not_cancelable)
         return self.set_state(uuid, "CANCELLED", now)
 
-    # -- judging -----------------------------------------------------------------------------------
+    # -- checks ------------------------------------------------------------------------------------
 
-    def _judge(self, order: Order, wallet: WalletRecord) -> None:
+    def _check(self, order: WithdrawalOrder, wallet: WalletRecord) -> None:
         knobs = self._state.knobs
-        self._judge_standing()
+        self._check_locks()
         destination = (order.currency, order.net_type, order.address, order.secondary_address)
         if "withdraw" not in wallet.support:
             raise Refusal(knobs.wallet_suspended)
@@ -108,50 +113,50 @@ class WithdrawalService(TransferService[WithdrawalRecord]):
             raise Refusal(knobs.too_many_decimals)
         if order.amount < wallet.minimum:
             raise Refusal(knobs.below_minimum)
-        self._judge_balance(order.currency, self._total(order, wallet))
+        self._check_balance(order.currency, self._total(order, wallet))
 
-    def _judge_standing(self) -> None:
+    def _check_locks(self) -> None:
         level = self._state.account.member_level
         if level.locked or level.wallet_locked:
             raise Refusal(self._state.knobs.account_locked)
 
-    def _judge_balance(self, currency: str, total: Decimal) -> None:
+    def _check_balance(self, currency: str, total: Decimal) -> None:
         if total > self._state.account.balance(currency).available:
             raise Refusal(self._state.knobs.insufficient_balance)
 
-    def _total(self, order: Order, wallet: WalletRecord) -> Decimal:
+    def _total(self, order: WithdrawalOrder, wallet: WalletRecord) -> Decimal:
         return order.amount + _fee(order, wallet) if self._state.knobs.fee_on_top else order.amount
 
-    # -- the books ---------------------------------------------------------------------------------
+    # -- money -------------------------------------------------------------------------------------
 
-    def _take_in(self, record: WithdrawalRecord, now: datetime) -> None:
+    def _record(self, record: WithdrawalRecord, now: datetime) -> None:
         self._state.account.hold(record.currency, record.total)
         self.records.add(record)
         self._write("created", record, now)
         self._start(record, now)
 
-    def _follow_up(self, record: WithdrawalRecord, at: datetime) -> None:
+    def _apply_effects(self, record: WithdrawalRecord, at: datetime) -> None:
         if record.state in record.progress.transitions.txid_at and record.txid is None:
             record.txid = chain_txid(record.uuid)
         if record.state in _DATED:
             record.done_at = at
         if record.state == "DONE":
             self._settle(record, at)
-        elif record.state in GIVEN_BACK:
-            self._give_back(record, at)
+        elif record.state in RETURNED:
+            self._release(record, at)
 
     def _settle(self, record: WithdrawalRecord, at: datetime) -> None:
         if record.money == "settled":
             return
         account = self._state.account
-        if record.money == "released":  # a cancellation that lost the race: the money is needed again
+        if record.money == "released":  # it was executed despite its cancellation: take the money again
             account.hold(record.currency, record.total)
         account.spend(record.currency, record.total)
         record.money = "settled"
         self._write("settled", record, at)
 
-    def _give_back(self, record: WithdrawalRecord, at: datetime) -> None:
-        if record.money == "held":  # what has left the exchange does not come back
+    def _release(self, record: WithdrawalRecord, at: datetime) -> None:
+        if record.money == "held":  # money that has left the exchange is not returned
             self._state.account.release(record.currency, record.total)
             record.money = "released"
             self._write("released", record, at)
@@ -175,11 +180,11 @@ class WithdrawalService(TransferService[WithdrawalRecord]):
         )
 
 
-def _fee(order: Order, wallet: WalletRecord) -> Decimal:
+def _fee(order: WithdrawalOrder, wallet: WalletRecord) -> Decimal:
     return Decimal(0) if order.transaction_type == "internal" else wallet.withdraw_fee
 
 
 def _decimals(amount: Decimal) -> int:
-    """How many decimals an amount needs; zeros at its end are idle."""
+    """Return how many decimals an amount needs, not counting trailing zeros."""
     _, _, fraction = format(amount, "f").partition(".")
     return len(fraction.rstrip("0"))

@@ -1,4 +1,4 @@
-"""Checks that a request passes before its route: token, nonce, hash, limits."""
+"""Checks that a signed request passes before its route: token, key, nonce, hash, rate limit."""
 
 from upbit_async.sandbox.guard.guard import AuthenticatedRequest, Guard
 

@@ -1,7 +1,8 @@
-"""The checks of a request, in their order."""
+"""Checks of a signed request, in the order in which they are made."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -9,14 +10,11 @@ import attrs
 from upbit_async.sandbox.exchange.errors import Refusal
 from upbit_async.sandbox.exchange.keys import ApiKey
 from upbit_async.sandbox.guard.limits import Limits
-from upbit_async.sandbox.guard.nonces import Nonces
 from upbit_async.sandbox.guard.query_hash import check_query_hash
 from upbit_async.sandbox.guard.token import Token
 from upbit_async.sandbox.knobs import ErrorSpec, Knobs
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from upbit_async.sandbox.exchange.keys import Keys
     from upbit_async.sandbox.messages import SandboxRequest, SandboxResponse
 
@@ -27,33 +25,61 @@ _UNKNOWN_KEY: Final = ErrorSpec(401, "invalid_access_key")
 _EXPIRED_KEY: Final = ErrorSpec(401, "expired_access_key")
 _WRONG_IP: Final = ErrorSpec(401, "no_authorization_ip")
 _WITHDRAW_LOCKED: Final = ErrorSpec(403, "open_api_withdraw_locked")
+_NONCE_USED: Final = ErrorSpec(401, "nonce_used")
 _PUBLIC_LIMIT: Final = 10
-"""Calls per second, in every group of the quotation half."""
+"""Calls per second in each public group; see https://global-docs.upbit.com/reference/rate-limits."""
 
 
 @attrs.frozen(kw_only=True)
 class AuthenticatedRequest:
-    """A request whose sender is known.
+    """Token of a request, and the key that it names.
 
     Attributes:
-        token: Its token.
-        key: The key that signed it, as the token claims; ``admit`` proves it.
+        token: Token of the request.
+        key: Key that the token names; ``Guard.admit`` verifies that the key signed it.
     """
 
     token: Token
     key: ApiKey
 
 
-class Guard:
-    """Lets a request through, or refuses it with the documented status and name.
-
-    Which check comes first is not documented. The budget is the account's, so it is charged as soon as the
-    account is known, and before anything that costs the server work.
+class Nonces:
+    """Nonces that were used, for as long as ``Knobs.nonce_memory``.
 
     Args:
-        keys: The keys of the account.
-        knobs: The undocumented choices.
-        limited: Whether calls are counted at all.
+        knobs: Undocumented choices of the server.
+    """
+
+    def __init__(self, knobs: Knobs) -> None:
+        self._knobs = knobs
+        self._used: dict[tuple[str, str], datetime] = {}
+
+    def check(self, access_key: str, nonce: str, now: datetime) -> None:
+        """Check that a key has not used a nonce before.
+
+        Raises:
+            Refusal: It has.
+        """
+        used_at = self._used.get((access_key, nonce))
+        memory = self._knobs.nonce_memory
+        if used_at is not None and (memory is None or now - used_at <= timedelta(seconds=memory)):
+            raise Refusal(_NONCE_USED)
+
+    def burn(self, access_key: str, nonce: str, now: datetime) -> None:
+        """Record that a key has used a nonce."""
+        self._used[access_key, nonce] = now
+
+
+class Guard:
+    """Authentication, permissions and rate limits, refused with the documented status and name.
+
+    The order of the checks is undocumented. The rate limit belongs to the account, so it is charged as soon as the
+    account is known and before any expensive check.
+
+    Args:
+        keys: Keys of the account.
+        knobs: Undocumented choices of the server.
+        limited: Whether calls are counted.
     """
 
     def __init__(self, keys: Keys, knobs: Knobs, *, limited: bool) -> None:
@@ -65,10 +91,10 @@ class Guard:
         self._nonces = Nonces(knobs)
 
     def identify(self, request: SandboxRequest) -> AuthenticatedRequest:
-        """Who sent a request, before anything is verified.
+        """Return the token of a request and the key that it names, without verifying anything.
 
         Raises:
-            Refusal: There is no token, it cannot be read, or its key is unknown.
+            Refusal: There is no token, it can't be read, or its key is unknown.
         """
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text:
@@ -80,7 +106,7 @@ class Guard:
         return AuthenticatedRequest(token=token, key=key)
 
     def is_authentic(self, sender: AuthenticatedRequest | Refusal) -> bool:
-        """Whether a request is signed with the secret key that belongs to its access key."""
+        """Return whether a request is signed with the secret key that belongs to its access key."""
         if isinstance(sender, Refusal):
             return False
         try:
@@ -92,16 +118,20 @@ class Guard:
     def charge(
         self, request: SandboxRequest, public_group: str | None, now: datetime
     ) -> SandboxResponse | None:
-        """Charges the account, or for a public call its address; the answer of a call that is too many."""
-        return self._budget(request, public_group).charge(now) if self._limited else None
+        """Charge a call to the account, or a public call to its address.
+
+        Returns:
+            The answer to a call above the limit, ``None`` for other calls.
+        """
+        return self._limits_for(request, public_group).charge(now) if self._limited else None
 
     def headers(
         self, request: SandboxRequest, public_group: str | None, now: datetime
     ) -> tuple[tuple[str, str], ...]:
-        """The headers that tell what is left; none when nothing is counted."""
-        return (self._budget(request, public_group).header(now),) if self._limited else ()
+        """Return the headers with the remaining calls; none if calls are not counted."""
+        return (self._limits_for(request, public_group).header(now),) if self._limited else ()
 
-    def _budget(self, request: SandboxRequest, public_group: str | None) -> Limits:
+    def _limits_for(self, request: SandboxRequest, public_group: str | None) -> Limits:
         if public_group is None:
             return self._limits
         limits = Limits(self._knobs, group=public_group, limit=_PUBLIC_LIMIT)
@@ -110,10 +140,10 @@ class Guard:
     def admit(
         self, request: SandboxRequest, sender: AuthenticatedRequest, permission: str | None, now: datetime
     ) -> None:
-        """Verifies all that the token claims, and that the key may make this call.
+        """Check all claims of the token, and that the key may make this call.
 
         Raises:
-            Refusal: One of it does not hold.
+            Refusal: A check fails.
         """
         token, key = sender.token, sender.key
         token.verify(key.secret_key, self._knobs.algorithms)
@@ -131,5 +161,5 @@ class Guard:
             raise Refusal(_WITHDRAW_LOCKED)
 
     def accept(self, sender: AuthenticatedRequest, now: datetime) -> None:
-        """Notes that a request was carried out, which uses up its nonce in any case."""
+        """Record that a request was carried out, which always uses up its nonce."""
         self._nonces.burn(sender.key.access_key, sender.token.nonce, now)

@@ -1,7 +1,7 @@
-"""Rate limits per account, and bans for callers that ignore them.
+"""Rate limits per account, and bans for clients that ignore them.
 
-See https://global-docs.upbit.com/reference/rate-limits: 30 calls per second for everything about wallets, 429
-above that, and 418 for a time for clients that do not stop.
+See https://global-docs.upbit.com/reference/rate-limits: 30 calls per second to the wallet endpoints, 429 for further
+calls, and 418 for some time for clients that do not stop.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from upbit_async.sandbox.messages import SandboxResponse
+from upbit_async.sandbox.validation import LONGEST
 
 if TYPE_CHECKING:
     from upbit_async.sandbox.knobs import Knobs
@@ -20,17 +21,15 @@ __all__ = ["Limits"]
 
 _TOO_MANY = SandboxResponse.of_error(429, "too_many_requests", "Too many API requests.")
 _SECOND = timedelta(seconds=1)
-_LONGEST_BAN = 1e9
-"""Seconds, about 30 years: the end of a ban must be a time that a calendar knows."""
 
 
 class Limits:
-    """The budget of one account, or of one address, in one group.
+    """Rate limit of one account or address in one group, with its bans.
 
     Args:
-        knobs: The undocumented choices.
-        group: The group.
-        limit: Calls per second; ``None`` goes by ``Knobs.limit``.
+        knobs: Undocumented choices of the server.
+        group: Rate-limit group.
+        limit: Calls per second; ``None`` for ``Knobs.limit``.
     """
 
     def __init__(self, knobs: Knobs, *, group: str = "default", limit: int | None = None) -> None:
@@ -43,7 +42,11 @@ class Limits:
         self._banned_until: datetime | None = None
 
     def charge(self, now: datetime) -> SandboxResponse | None:
-        """Charges one call; the answer of a call that is refused, ``None`` for one that may go on."""
+        """Charge one call.
+
+        Returns:
+            The answer to a refused call, ``None`` for other calls.
+        """
         if self._banned_until is not None and now < self._banned_until:
             return self._ban_answer(self._banned_until - now)
         self._forget(now)
@@ -55,7 +58,7 @@ class Limits:
         return self._strike(now)
 
     def header(self, now: datetime) -> tuple[str, str]:
-        """What is left of the present second."""
+        """Return the header with the calls left in the current second."""
         self._forget(now)
         left = max(0, self._limit - len(self._calls))
         return "Remaining-Req", f"group={self._group}; min={60 * self._limit}; sec={left}"
@@ -65,14 +68,14 @@ class Limits:
         return self._knobs.limit if self._own_limit is None else self._own_limit
 
     def _forget(self, now: datetime) -> None:
-        """Drops the calls that no longer count."""
+        """Drop the calls that no longer count."""
         start = now.replace(microsecond=0) if self._knobs.window == "fixed" else now - _SECOND
         fixed = self._knobs.window == "fixed"
         while self._calls and (self._calls[0] < start if fixed else self._calls[0] <= start):
             self._calls.popleft()
 
     def _strike(self, now: datetime) -> SandboxResponse:
-        """A call beyond the budget: 429, or a ban for a client that was told often enough."""
+        """Return the answer to a call above the limit: 429, or 418 after too many 429."""
         knobs = self._knobs
         oldest = now - timedelta(seconds=knobs.ban_memory)
         while self._strikes and self._strikes[0] <= oldest:
@@ -91,9 +94,9 @@ class Limits:
 
     def _ban_seconds(self) -> float:
         try:
-            return min(_LONGEST_BAN, self._knobs.ban_seconds * self._knobs.ban_escalation**self._bans)
+            return min(LONGEST, self._knobs.ban_seconds * self._knobs.ban_escalation**self._bans)
         except OverflowError:
-            return _LONGEST_BAN
+            return LONGEST
 
     def _ban_answer(self, left: timedelta) -> SandboxResponse:
         knobs = self._knobs

@@ -1,7 +1,7 @@
-"""The text under ``query_hash``, as a server reads it off the wire.
+"""Verification of ``query_hash``, the hash over the parameters of a request.
 
-See https://global-docs.upbit.com/reference/auth: for GET and DELETE the decoded query string in wire order,
-for POST the body's members in body order as ``name=value``.
+See https://global-docs.upbit.com/reference/auth. The hashed text of a GET or DELETE is the decoded query string in the
+order in which it was sent; that of a POST is the members of the body in their order, as ``name=value``.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _ALGORITHMS: Final = {"SHA256": hashlib.sha256, "SHA384": hashlib.sha384, "SHA51
 
 
 def check_query_hash(request: SandboxRequest, token: Token, knobs: Knobs) -> None:
-    """Checks that the token covers the request's parameters.
+    """Check that the hash in a token matches the parameters of its request.
 
     Raises:
-        Refusal: It does not, or the request is written in a way that the server does not take.
+        Refusal: It does not match, or the server does not accept the form of the request.
     """
     if request.method in {"GET", "DELETE"}:
         text = _query_text(request.query, knobs)
@@ -67,13 +67,13 @@ def _value_text(value: Member, knobs: Knobs) -> str:
         return "true" if value else "false"
     if value is None:
         return knobs.null_members
-    if isinstance(value, str):  # a number is its own text, too
+    if isinstance(value, str):  # `Number` is a str
         return value
-    raise Refusal(INVALID_PARAMETER, "Members of the body have to be plain values.")
+    raise Refusal(INVALID_PARAMETER, "Members of the body must be plain values.")
 
 
 def _spellings(text: str, knobs: Knobs) -> Iterator[str]:
-    """The text as it may be hashed: with its spaces, or with a plus for each as in the reference recipe."""
+    """Return the accepted texts: with spaces, or with a plus for each as in the reference recipe."""
     if knobs.space != "plus":
         yield text
     if knobs.space != "space":

@@ -1,4 +1,4 @@
-"""JSON Web Tokens, read and verified by hand.
+"""JSON Web Tokens, read and verified with the standard library only.
 
 See https://global-docs.upbit.com/reference/auth and RFC 7519.
 """
@@ -27,16 +27,16 @@ _DIGESTS: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 @attrs.frozen(kw_only=True)
 class Token:
-    """A token that could be read; whether its signature is right is another question.
+    """Token that could be read, but whose signature is not verified yet.
 
     Attributes:
-        algorithm: The header's ``alg``.
-        access_key: The key that it names.
-        nonce: The request's nonce.
-        query_hash: The hash over the parameters, if there is one.
-        query_hash_alg: The algorithm of that hash.
-        signed_text: What the signature is over.
-        signature: The signature.
+        algorithm: ``alg`` of the header.
+        access_key: Access key.
+        nonce: Nonce.
+        query_hash: Hash over the parameters, if any.
+        query_hash_alg: Algorithm of that hash.
+        signed_text: Signed part of the token.
+        signature: Signature.
     """
 
     algorithm: str
@@ -49,7 +49,7 @@ class Token:
 
     @classmethod
     def read(cls, text: str) -> Token:
-        """Reads a token's text.
+        """Return the token that a text encodes.
 
         Raises:
             Refusal: It is no token, or lacks a claim.
@@ -70,7 +70,7 @@ class Token:
             raise Refusal(JWT_VERIFICATION) from None
 
     def verify(self, secret_key: str, algorithms: frozenset[str]) -> None:
-        """Checks the signature.
+        """Check the signature.
 
         Raises:
             Refusal: The algorithm is not accepted, or the signature is wrong.
@@ -98,14 +98,14 @@ def _json_object(part: str) -> Mapping[str, object]:
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict)  # JSON has no other keys than text
+    return isinstance(value, dict)  # the keys of a JSON object are always text
 
 
 def _text(claims: Mapping[str, object], name: str) -> str:
-    """A claim as text; old clients send their nonce as a number."""
+    """Return a claim as text; old clients send their nonce as a number."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise ValueError(f"{name} is missing")
     text = str(value)
-    text.encode()  # half a surrogate pair is a UnicodeEncodeError
+    text.encode()  # raises UnicodeEncodeError for half a surrogate pair
     return text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from upbit_async.region import Region
 from upbit_async.sandbox.body import Body
-from upbit_async.sandbox.exchange.deposits import Arrival
+from upbit_async.sandbox.exchange.transfers import Arrival
 from upbit_async.sandbox.exchange.transitions import Transitions
 from upbit_async.sandbox.routes.parameters import Members
 from upbit_async.sandbox.routes.route import Route, RouteContext
@@ -23,38 +23,38 @@ _REGIONS: Final = frozenset({Region.KR})
 _SECOND_FACTORS: Final = ("kakao", "naver", "hana")
 
 
-def _keys(call: RouteContext) -> SandboxResponse:
+def _keys(context: RouteContext) -> SandboxResponse:
     """https://docs.upbit.com/kr/reference/list-api-keys."""
-    return call.answer(200, [api_key_view(key) for key in call.exchange.keys])
+    return context.answer(200, [api_key_view(key) for key in context.exchange.keys])
 
 
-def _withdraw(call: RouteContext) -> SandboxResponse:
+def _withdraw(context: RouteContext) -> SandboxResponse:
     """https://docs.upbit.com/kr/reference/withdraw-krw."""
-    knobs = call.exchange.knobs
-    record = call.exchange.withdrawals.withdraw_fiat(*_amount(call), call.now)
-    return call.answer(knobs.post_status, withdrawal_view(record, knobs))
+    knobs = context.exchange.knobs
+    record = context.exchange.withdrawals.withdraw_fiat(*_amount(context), context.now)
+    return context.answer(knobs.post_status, withdrawal_view(record, knobs))
 
 
-def _deposit(call: RouteContext) -> SandboxResponse:
-    """https://docs.upbit.com/kr/reference/deposit-krw: it waits for a hand, the user's in the app."""
-    knobs = call.exchange.knobs
-    amount, amount_text = _amount(call)
+def _deposit(context: RouteContext) -> SandboxResponse:
+    """https://docs.upbit.com/kr/reference/deposit-krw; the deposit waits for the user's confirmation in the app."""
+    knobs = context.exchange.knobs
+    amount, amount_text = _amount(context)
     arrival = Arrival(
-        currency=call.exchange.region.fiat,
+        currency=context.exchange.region.fiat,
         net_type=None,
         amount=amount,
         amount_text=amount_text,
         transitions=Transitions.manual(),
     )
-    record = call.exchange.deposits.arrive(arrival, call.now)
-    return call.answer(knobs.post_status, deposit_view(record, knobs))
+    record = context.exchange.deposits.arrive(arrival, context.now)
+    return context.answer(knobs.post_status, deposit_view(record, knobs))
 
 
-def _amount(call: RouteContext) -> tuple[Decimal, str]:
-    members = Members(Body.of(call.request))
+def _amount(context: RouteContext) -> tuple[Decimal, str]:
+    members = Members(Body.of(context.request))
     amount, amount_text = members.amount("amount")
     members.choice("two_factor_type", _SECOND_FACTORS)
-    members.refuse_faults()
+    members.raise_if_invalid()
     return amount, amount_text
 
 

@@ -1,7 +1,7 @@
-"""GET /v1/market/all; see https://global-docs.upbit.com/reference/list-trading-pairs.
+"""Route for trading pairs; see https://global-docs.upbit.com/reference/list-trading-pairs.
 
-Nothing is traded here, but other people's clients learn from it which currencies there are. It belongs to
-the quotation half: public, and its errors carry their status where others have a name.
+The sandbox has no trading, but clients such as ccxt load their currencies from this endpoint. It belongs to the
+Quotation API: it is public, and ``error.name`` is the status.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _NO_BOOLEAN: Final[Json] = {
 }
 
 
-def _markets(call: RouteContext) -> SandboxResponse:
-    said = dict(call.request.parameters).get("is_details") or "false"
-    if said not in {"true", "false"}:
-        return call.answer(400, _NO_BOOLEAN)
-    region = call.exchange.region
-    currencies = dict.fromkeys(wallet.currency for wallet in call.exchange.wallets.values())
-    rows = [_market_view(currency, region, details=said == "true") for currency in currencies]
-    return call.answer(200, rows).with_headers(("Limit-By-Ip", "Yes"))
+def _markets(context: RouteContext) -> SandboxResponse:
+    is_details = dict(context.request.parameters).get("is_details") or "false"
+    if is_details not in {"true", "false"}:
+        return context.answer(400, _NO_BOOLEAN)
+    region = context.exchange.region
+    currencies = dict.fromkeys(wallet.currency for wallet in context.exchange.wallets.values())
+    rows = [_market_view(currency, region, details=is_details == "true") for currency in currencies]
+    return context.answer(200, rows).with_headers(("Limit-By-Ip", "Yes"))
 
 
 def _market_view(currency: str, region: Region, *, details: bool) -> dict[str, Json]:

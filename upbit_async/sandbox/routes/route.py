@@ -1,4 +1,4 @@
-"""A route, and the context that its function gets."""
+"""Route of the sandbox, and the context that its function receives."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Route", "RouteContext"]
 
 @attrs.frozen(kw_only=True)
 class RouteContext:
-    """A request that was let through.
+    """Request that has passed all checks, with the exchange that answers it.
 
     Attributes:
-        request: The request.
-        exchange: The exchange that is to answer it.
-        now: The present time (aware, UTC).
+        request: Request.
+        exchange: Exchange.
+        now: Current time (aware, UTC).
     """
 
     request: SandboxRequest
@@ -30,7 +30,7 @@ class RouteContext:
     now: datetime
 
     def answer(self, status: int, value: Json) -> SandboxResponse:
-        """Answer with JSON, with its nulls or without, by knob."""
+        """Return a JSON response, with or without its nulls as ``Knobs.nulls`` says."""
         return SandboxResponse.of_json(
             status, value if self.exchange.knobs.nulls == "present" else _without_nulls(value)
         )
@@ -38,16 +38,17 @@ class RouteContext:
 
 @attrs.frozen
 class Route:
-    """One endpoint.
+    """Endpoint of the sandbox.
 
     Attributes:
-        method: The HTTP method.
-        path: The whole path.
-        permission: What the key must be allowed, ``None``: any valid key will do; or what tells it, by knob.
-        answer: Does the work; raises ``Refusal`` where there is a reason against it.
-        public_group: In which group its calls are counted for the address that they come from, if it is open
-            to everybody; ``None``: it has to be signed, and is counted for the account.
-        regions: Where it is.
+        method: HTTP method.
+        path: Whole path.
+        permission: Permission that the key needs, or a function that returns it given the knobs; ``None`` if any valid
+            key may call it.
+        answer: Function that processes a request; it raises ``Refusal`` to refuse it.
+        public_group: Rate-limit group of a public endpoint, counted by address; ``None`` for an endpoint whose calls
+            are signed and counted for the account.
+        regions: Regions that have it.
     """
 
     method: str
@@ -58,7 +59,7 @@ class Route:
     regions: frozenset[Region] = attrs.field(default=frozenset(Region), kw_only=True)
 
     def permission_by(self, knobs: Knobs) -> str | None:
-        """What the key must be allowed, or ``None``."""
+        """Return the permission that the key needs, or ``None``."""
         return self.permission(knobs) if callable(self.permission) else self.permission
 
 

@@ -1,4 +1,4 @@
-"""Reading of transfers, shared by the routes of withdrawals and deposits."""
+"""Listing and single reads of transfers, shared by the routes for withdrawals and deposits."""
 
 from __future__ import annotations
 
@@ -29,47 +29,47 @@ T = TypeVar("T", bound=TransferRecord)
 View: TypeAlias = "Callable[[T, Knobs], dict[str, Json]]"
 
 
-def list_transfers(call: RouteContext, desk: TransferService[T], view: View[T]) -> SandboxResponse:
-    """The transfers that the query asks for; each of them was looked at.
+def list_transfers(context: RouteContext, service: TransferService[T], view: View[T]) -> SandboxResponse:
+    """Return the transfers that a query selects, and count a read of each.
 
     Raises:
-        Refusal: The query is not well formed.
+        Refusal: The query is invalid.
     """
-    knobs = call.exchange.knobs
-    wanted = _wanted(call, desk)
-    records = desk.records.search(wanted, call.now, hidden_for=knobs.list_delay)
+    knobs = context.exchange.knobs
+    wanted = _wanted(context, service)
+    records = service.records.search(wanted, context.now, hidden_for=knobs.list_delay)
     rows: list[Json] = [_row(record, wanted, view(record, knobs)) for record in records]
     for record in records:
-        desk.read(record, call.now)
-    return call.answer(200, rows)
+        service.read(record, context.now)
+    return context.answer(200, rows)
 
 
 def _row(record: TransferRecord, wanted: Search, view: dict[str, Json]) -> dict[str, Json]:
     return view | {"created_at": None} if wanted.is_undated(record) else view
 
 
-def _wanted(call: RouteContext, desk: TransferService[T]) -> Search:
-    query, knobs = Query(call.request.parameters), call.exchange.knobs
+def _wanted(context: RouteContext, service: TransferService[T]) -> Search:
+    query, knobs = Query(context.request.parameters), context.exchange.knobs
     wanted = Search(
         currency=query.text("currency"),
-        state=query.choice("state", desk.states),
-        uuids=frozenset(desk.id_of(uuid) for uuid in query.values("uuids[]", most=_MOST_IDS)),
+        state=query.choice("state", service.states),
+        uuids=frozenset(service.id_of(uuid) for uuid in query.values("uuids[]", most=_MOST_IDS)),
         txids=query.values("txids[]", most=_MOST_IDS),
-        after=_cursor(call, desk, query.text("from")),
-        before=_cursor(call, desk, query.text("to")),
+        after=_cursor(context, service, query.text("from")),
+        before=_cursor(context, service, query.text("to")),
         inclusive=knobs.cursors == "inclusive",
         ascending=query.choice("order_by", ("asc", "desc")) == "asc" or knobs.list_order == "oldest first",
         by_end=knobs.list_order == "done_at",
-        undated_after=_undated_after(knobs, call.now),
+        undated_after=_undated_after(knobs, context.now),
         limit=query.number("limit", _MOST_ROWS, most=_MOST_ROWS),
         page=query.number("page", 1),
     )
-    may_have_both = desk is call.exchange.deposits and knobs.deposit_uuids_with_txids == "combined"
+    may_have_both = service is context.exchange.deposits and knobs.deposit_uuids_with_txids == "combined"
     if wanted.uuids and wanted.txids and not may_have_both:
-        query.fault("txids[]", "can not be used together with uuids[]")
+        query.reject("txids[]", "can not be used together with uuids[]")
     if wanted.is_filtered and (wanted.after or wanted.before):
         wanted = _with_cursors_and_filters(wanted, knobs, query)
-    query.refuse_faults()
+    query.raise_if_invalid()
     return wanted
 
 
@@ -86,33 +86,33 @@ def _with_cursors_and_filters(wanted: Search, knobs: Knobs, query: Query) -> Sea
     if knobs.cursors_with_filters == "filters ignored":
         return attrs.evolve(wanted, currency=None, state=None, uuids=frozenset(), txids=frozenset())
     if knobs.cursors_with_filters == "refused":
-        query.fault("from" if wanted.after else "to", "can not be used together with filters")
+        query.reject("from" if wanted.after else "to", "can not be used together with filters")
     return wanted
 
 
-def _cursor(call: RouteContext, desk: TransferService[T], uuid: str | None) -> str | None:
-    if uuid is None or (uuid := desk.id_of(uuid)) in desk.records:
+def _cursor(context: RouteContext, service: TransferService[T], uuid: str | None) -> str | None:
+    if uuid is None or (uuid := service.id_of(uuid)) in service.records:
         return uuid
-    if call.exchange.knobs.unknown_cursor == "refused":
+    if context.exchange.knobs.unknown_cursor == "refused":
         raise Refusal(INVALID_PARAMETER)
     return None
 
 
-def get_transfer(call: RouteContext, desk: TransferService[T], view: View[T]) -> dict[str, Json]:
-    """The transfer that the query names, without an id the latest one; it was looked at.
+def get_transfer(context: RouteContext, service: TransferService[T], view: View[T]) -> dict[str, Json]:
+    """Return the transfer that a query names, or the latest one, and count a read of it.
 
     Raises:
-        Refusal: There is none, or it does not show yet.
+        Refusal: There is none, or it is not visible yet.
     """
-    query = Query(call.request.parameters)
+    query = Query(context.request.parameters)
     uuid, txid = query.text("uuid"), query.text("txid")
     wanted = Search(
         currency=query.text("currency"),
-        uuids=frozenset({desk.id_of(uuid)} if uuid else ()),
+        uuids=frozenset({service.id_of(uuid)} if uuid else ()),
         txids=frozenset({txid} if txid else ()),
         limit=1,
     )
-    record = desk.find_first(wanted, call.now)
-    seen = view(record, call.exchange.knobs)
-    desk.read(record, call.now)
+    record = service.find_first(wanted, context.now)
+    seen = view(record, context.exchange.knobs)
+    service.read(record, context.now)
     return seen

@@ -19,31 +19,33 @@ __all__ = ["ROUTES"]
 _REGIONS: Final = frozenset({Region.SG, Region.KR})
 
 
-def _vasps(call: RouteContext) -> SandboxResponse:
+def _vasps(context: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/list-travelrule-vasps."""
-    return call.answer(200, [vasp_view(vasp) for vasp in call.exchange.travel_rule.vasps])
+    return context.answer(200, [vasp_view(vasp) for vasp in context.exchange.travel_rule.vasps])
 
 
-def _by_uuid(call: RouteContext) -> SandboxResponse:
+def _by_uuid(context: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/verify-travelrule-by-uuid."""
-    members = Members(Body.of(call.request))
+    members = Members(Body.of(context.request))
     deposit_uuid, vasp_uuid = members.text("deposit_uuid"), members.text("vasp_uuid")
-    members.refuse_faults()
-    return _answer(call, call.exchange.travel_rule.verify_by_uuid(deposit_uuid, vasp_uuid, call.now))
+    members.raise_if_invalid()
+    return _answer(context, context.exchange.travel_rule.verify_by_uuid(deposit_uuid, vasp_uuid, context.now))
 
 
-def _by_txid(call: RouteContext) -> SandboxResponse:
+def _by_txid(context: RouteContext) -> SandboxResponse:
     """https://global-docs.upbit.com/reference/verify-travelrule-by-txid."""
-    members = Members(Body.of(call.request))
+    members = Members(Body.of(context.request))
     vasp_uuid, txid = members.text("vasp_uuid"), members.text("txid")
     currency, net_type = members.text("currency"), members.text("net_type")
-    members.refuse_faults()
-    verification = call.exchange.travel_rule.verify_by_txid(txid, currency, net_type, vasp_uuid, call.now)
-    return _answer(call, verification)
+    members.raise_if_invalid()
+    verification = context.exchange.travel_rule.verify_by_txid(
+        txid, currency, net_type, vasp_uuid, context.now
+    )
+    return _answer(context, verification)
 
 
-def _answer(call: RouteContext, verification: Verification) -> SandboxResponse:
-    return call.answer(call.exchange.knobs.post_status, verification_view(verification))
+def _answer(context: RouteContext, verification: Verification) -> SandboxResponse:
+    return context.answer(context.exchange.knobs.post_status, verification_view(verification))
 
 
 ROUTES: Final = (

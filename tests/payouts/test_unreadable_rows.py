@@ -1,0 +1,107 @@
+"""A row of Upbit's list that can't be read forbids ``not_sent``, is reported, and holds up nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from journals import InlineJournal
+
+from upbit_async.errors import PollTimeout
+from upbit_async.payouts import Payouts, PayoutState
+from upbit_async.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from upbit_async.client import UpbitClient
+
+POST = ("POST", "/v1/withdraws/coin")
+LIST = ("GET", "/v1/withdraws")
+ODD = {"uuid": "0dd-R0W", "currency": "USDT", "amount": "a lot", "state": "DONE"}
+
+
+@pytest.fixture
+def list_with_odd_row(sandbox: Sandbox, client: UpbitClient) -> Callable[[], Awaitable[None]]:
+    """Return what puts a row that can't be read on top of the present list, for good."""
+
+    async def put() -> None:
+        sandbox.faults.clear()
+        rows = await client.request(*LIST)
+        sandbox.faults.add(Fault.garbage(*LIST, body=json.dumps([ODD, *rows]).encode(), times=None))
+
+    return put
+
+
+async def _lose(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], key: str, fault: Fault) -> None:
+    sandbox.faults.add(fault)
+    lost = await payouts.send(key, **tron, wait=False)
+    assert lost.state is PayoutState.UNKNOWN
+
+
+async def test_what_is_not_listed_may_be_the_row_that_cannot_be_read(
+    payouts: Payouts,
+    sandbox: Sandbox,
+    tron: dict[str, Any],
+    list_with_odd_row: Callable[[], Awaitable[None]],
+) -> None:
+    await _lose(payouts, sandbox, tron, "k", Fault.reset_before(*POST))
+    await list_with_odd_row()
+    payout = await payouts.wait("k")
+    assert payout.state is PayoutState.NEEDS_REVIEW
+    assert "can't be read" in payout.reason
+    assert "0dd-R0W" in payout.reason
+    assert payout.candidates == ("0dd-r0w",)
+    assert (await payouts.resolve("k", not_sent=True)).state is PayoutState.NOT_SENT
+
+    await _lose(payouts, sandbox, {**tron, "amount": "20"}, "next", Fault.reset_before(*POST))
+    assert (await payouts.wait("next")).state is PayoutState.NOT_SENT  # the row is acknowledged by now
+
+
+async def test_what_fits_is_adopted_beside_a_row_that_cannot_be_read(
+    payouts: Payouts,
+    sandbox: Sandbox,
+    tron: dict[str, Any],
+    list_with_odd_row: Callable[[], Awaitable[None]],
+) -> None:
+    await _lose(payouts, sandbox, tron, "k", Fault.lose_answer(*POST))
+    await list_with_odd_row()
+    with pytest.raises(PollTimeout):  # the list stands still, so it never ends
+        await payouts.wait("k", timeout=40)
+    payout = await payouts.get("k")
+    assert payout is not None
+    assert payout.state is PayoutState.ACCEPTED
+    assert payout.uuid == sandbox.ledger.created[0].uuid
+
+
+async def test_a_row_that_cannot_be_read_holds_up_no_payment_and_the_mark(
+    payouts: Payouts,
+    sandbox: Sandbox,
+    path: Path,
+    tron: dict[str, Any],
+    list_with_odd_row: Callable[[], Awaitable[None]],
+) -> None:
+    await payouts.send("first", **tron)
+    await list_with_odd_row()
+    assert (await payouts.send("second", **tron, wait=False)).state is PayoutState.ACCEPTED
+    assert len(sandbox.ledger.created) == 2
+    journal = InlineJournal(path)
+    assert await journal.mark("USDT") is None
+    await journal.aclose()
+
+
+async def test_an_unproven_answer_that_names_another_payouts_withdrawal_is_lost(
+    payouts: Payouts, sandbox: Sandbox, client: UpbitClient, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_delay = 600  # so that no baseline shows the first
+    first = await payouts.send("first", **tron)
+    assert first.uuid is not None
+    answer = await client.request("GET", "/v1/withdraw", params={"uuid": first.uuid})
+    sandbox.faults.add(Fault.garbage(*POST, body=json.dumps(answer).encode()))
+    client.known_withdrawals.accept(first.intent, first.record, is_guarded=True, is_fresh=False)
+    second = await payouts.send("second", **tron, wait=False)
+    assert second.state is PayoutState.UNKNOWN
+    assert "belongs to payout 'first'" in second.reason
+    assert (await payouts.get("first")) == first

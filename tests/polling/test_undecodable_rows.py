@@ -1,0 +1,367 @@
+"""ReadableRows that do not decode, among many that do."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from upbit_async import errors
+from upbit_async.events import PollFailed
+from upbit_async.policy import PollSchedule
+from upbit_async.polling.schedule import wait_after
+from upbit_async.polling.single_polls import SPACING, LoneTransfers
+from upbit_async.polling.subscription import WatchedTransfer
+from upbit_async.protocol.rows import ReadableRows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.polling.conftest import FakeTransferList
+    from upbit_async.models import Withdrawal
+    from upbit_async.polling import WithdrawalPoller
+
+ODD_ROW = errors.DecodeError("no decimal", path="$[3].amount")
+REFUSAL = errors.ValidationError("no such id", status=400, name="validation_error")
+RATE = 29
+
+
+def poison(desk: FakeTransferList, names: Sequence[str], error: Exception = ODD_ROW) -> set[str]:
+    """Let a request fail as long as it asks for one of the names that are in the set that is returned."""
+    poisoned = set(names)
+    desk.fault = lambda uuids: error if poisoned.intersection(uuids) else None
+    return poisoned
+
+
+def limited(desk: FakeTransferList) -> None:
+    """Let 29 requests begin in a second, and take 50 ms each."""
+    free = -math.inf
+
+    def lag() -> float:
+        nonlocal free
+        free = max(free + 1 / RATE, anyio.current_time())
+        return free - anyio.current_time() + 0.05
+
+    desk.lag = lag
+
+
+class Crowd:
+    """Waits for many at once, and when each was told its end."""
+
+    def __init__(self, desk: FakeTransferList, poisoned: int, count: int, *, ends: float) -> None:
+        self.names = [f"u{number}" for number in range(count)]
+        random.Random(count + poisoned).shuffle(self.names)
+        self.good, self.bad = self.names[poisoned:], self.names[:poisoned]
+        self.told: dict[str, float] = {}
+        self.pollers = {
+            name: desk.open(name, (0, "PROCESSING"), (ends, "DONE")) for name in sorted(self.names)
+        }
+
+    async def wait(self, poller: WithdrawalPoller) -> None:
+        await poller.wait()
+        self.told[poller.uuid] = anyio.current_time()
+
+    async def run(self, seconds: float) -> None:
+        async with anyio.create_task_group() as tasks:
+            for poller in self.pollers.values():
+                tasks.start_soon(self.wait, poller)
+            await anyio.sleep(seconds)
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_hundred_odd_rows_among_a_thousand_hold_up_nobody(desk_for: type[FakeTransferList]) -> None:
+    desk = desk_for(PollSchedule())
+    limited(desk)
+    crowd = Crowd(desk, 100, 1000, ends=100)
+    poison(desk, crowd.bad)
+    began = anyio.current_time()
+
+    await crowd.run(150)
+
+    assert sorted(crowd.told) == sorted(crowd.good)
+    step = wait_after(PollSchedule(), 100) * 1.2
+    assert max(crowd.told.values()) - began <= 100 + step + 1
+    later = [(at, uuids) for at, uuids in desk.requests if at > began + 40]
+    assert all(len(uuids) == 1 or not set(crowd.bad).intersection(uuids) for _, uuids in later)
+    alone = [at for at, uuids in later if set(crowd.bad).intersection(uuids)]
+    assert alone
+    assert all(after - before >= SPACING - 1e-6 for before, after in itertools.pairwise(alone))
+
+
+async def test_a_search_among_a_thousand_is_over_in_twenty_three_seconds(
+    desk_for: type[FakeTransferList],
+) -> None:
+    desk = desk_for(PollSchedule())
+    limited(desk)
+    crowd = Crowd(desk, 100, 1000, ends=0)
+    poison(desk, crowd.bad)
+
+    await crowd.run(23)
+
+    assert sorted(crowd.told) == sorted(crowd.good)
+
+
+async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[FakeTransferList]) -> None:
+    desk = desk_for(PollSchedule())
+    limited(desk)
+    crowd = Crowd(desk, 100, 1000, ends=0)
+    bad = set(crowd.bad)
+    read = desk.fetch
+
+    async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
+        rows = await read(uuids)
+        odd = tuple(errors.DecodeError("odd", uuid=row.uuid.upper()) for row in rows if row.uuid in bad)
+        return ReadableRows(rows=[row for row in rows if row.uuid not in bad], unreadable=odd)
+
+    desk.watcher._settings = _with_fetch(desk, fetch)
+    began = anyio.current_time()
+    await crowd.run(0.9)
+
+    assert sorted(crowd.told) == sorted(crowd.good)
+    assert len(desk.requests) == 10
+    assert max(crowd.told.values()) - began < 0.5
+    failed = [event for event in desk.events if isinstance(event, PollFailed)]
+    assert sorted(uuid for event in failed for uuid in event.uuids) == sorted(crowd.bad)
+
+
+@pytest.mark.parametrize("absent", [0, 1, 30])
+async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(
+    desk: FakeTransferList, absent: int
+) -> None:
+    read = desk.fetch
+
+    async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
+        rows = await read(uuids)
+        odd = tuple(ODD_ROW for row in rows if row.uuid == "odd")
+        return ReadableRows(rows=[row for row in rows if row.uuid != "odd"], unreadable=odd)
+
+    desk.watcher._settings = _with_fetch(desk, fetch)
+    ghosts = [desk.open(f"ghost{number}") for number in range(absent)]
+    good = [desk.open(f"u{number}", (0, "PROCESSING"), (60, "DONE")) for number in range(40)]
+    ended: list[str] = []
+
+    async def run() -> None:
+        ended.extend(await desk.outcomes(*ghosts, *good))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.open("odd", (0, "PROCESSING")).wait)
+        tasks.start_soon(run)
+        await anyio.sleep(100)
+        tasks.cancel_scope.cancel()
+
+    assert Counter(ended) == Counter({"DONE": 40, "NotFound": absent})
+    failed = [event for event in desk.events if isinstance(event, PollFailed)]
+    assert {event.uuids for event in failed} == {("odd",)}
+    assert len(desk.requests) < 60
+
+
+async def test_a_format_that_nobody_can_read_costs_no_search(desk: FakeTransferList) -> None:
+    read = desk.fetch
+
+    async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
+        return ReadableRows(rows=[], unreadable=(ODD_ROW,) * len(await read(uuids)))
+
+    desk.watcher._settings = _with_fetch(desk, fetch)
+    with anyio.move_on_after(0.5):
+        await desk.outcomes(*(desk.open(f"u{number}", (0, "PROCESSING")) for number in range(300)))
+    assert len(desk.requests) == 3
+
+
+def _with_fetch(desk: FakeTransferList, fetch: Any) -> Any:
+    return attrs.evolve(desk.watcher._settings, fetch=fetch)
+
+
+async def test_whose_row_is_mended_is_told_and_polled_with_others_again(desk: FakeTransferList) -> None:
+    names = ["odd", "a", "b"]
+    pollers = [desk.open(name, (0, "PROCESSING"), (500, "DONE")) for name in names]
+    poisoned = poison(desk, ["odd"])
+
+    async def mend() -> None:
+        await anyio.sleep(200)
+        poisoned.clear()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(mend)
+        assert await desk.outcomes(*pollers) == ["DONE"] * 3
+
+    mended = next(at for at, _ in desk.requests) + 200
+    before = [uuids for at, uuids in desk.requests[3:] if at < mended]
+    assert ("odd",) in before
+    assert all(uuids == ("odd",) or "odd" not in uuids for uuids in before)
+    after = [uuids for at, uuids in desk.requests if at > mended + 60]
+    assert any(len(uuids) == 3 for uuids in after)
+
+
+async def test_alone_it_is_polled_ever_less_often(desk: FakeTransferList) -> None:
+    desk.open("odd", (0, "PROCESSING"))
+    poison(desk, ["odd"])
+    with anyio.move_on_after(200):
+        await desk.poller("odd").wait()
+    gaps = [after - before for before, after in itertools.pairwise(desk.times())]
+    assert gaps[:3] == pytest.approx([1, 1.5, 2.25])
+    assert gaps == sorted(gaps)
+    assert max(gaps) == pytest.approx(30)
+
+
+async def test_when_all_rows_are_odd_the_account_is_left_its_calls(desk: FakeTransferList) -> None:
+    desk.latency = 0.05
+    names = [f"u{number}" for number in range(400)]
+    poison(desk, names)
+    began = anyio.current_time()
+    with anyio.move_on_after(160):
+        await desk.outcomes(*(desk.open(name, (0, "PROCESSING")) for name in names))
+    later = [uuids for at, uuids in desk.requests if at > began + 60]
+    assert all(len(uuids) == 1 for uuids in later)
+    assert len(later) <= 100 / SPACING + 1
+    assert set(names) == {uuid for (uuid,) in later}, "each has its turn"
+
+
+async def test_a_last_look_waits_for_no_turn(desk: FakeTransferList) -> None:
+    desk.latency = 0.01
+    names = [f"u{number}" for number in range(50)]
+    poison(desk, names)
+    ended: list[float] = []
+
+    async def wait(name: str) -> None:
+        with pytest.raises(errors.PollTimeout) as caught:
+            await desk.open(name, (0, "PROCESSING")).wait(timeout=20)
+        assert isinstance(caught.value.__cause__, errors.DecodeError)
+        ended.append(anyio.current_time())
+
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        for name in names:
+            tasks.start_soon(wait, name)
+
+    assert len(ended) == 50
+    assert max(ended) - began < 21
+    assert desk.watcher.watched == 0
+
+
+async def test_who_is_polled_alone_leaves_nothing_behind(desk: FakeTransferList) -> None:
+    poison(desk, ["odd"])
+    for _ in range(3):
+        with anyio.move_on_after(10):
+            await desk.outcomes(*(desk.open(name, (0, "PROCESSING")) for name in ("odd", "a")))
+        assert desk.watcher.watched == 0
+    sweep = desk.watcher._sweep
+    assert sweep is not None
+    assert len(sweep._lone) == 0
+
+
+# -- whatever the poison ----------------------------------------------------------------------------
+
+SOME = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@SOME
+@given(data=st.data(), count=st.integers(1, 260), refuses=st.booleans(), latency=st.sampled_from([0.0, 0.02]))
+@pytest.mark.parametrize("anyio_backend", ["trio-virtual"], indirect=True)
+def test_splitting_finds_whom_to_blame_and_tells_all_others(
+    desk_for: type[FakeTransferList],
+    data: st.DataObject,
+    count: int,
+    refuses: bool,
+    latency: float,
+    anyio_backend: object,
+) -> None:
+    names = [f"u{number}" for number in range(count)]
+    bad = data.draw(st.sets(st.sampled_from(names)))
+    asked: Counter[str] = Counter()
+
+    async def run() -> None:
+        desk = desk_for(PollSchedule(first=1000, longest=1000, jitter=0))
+        desk.latency = latency
+        poison(desk, sorted(bad), REFUSAL if refuses else ODD_ROW)
+        pollers = [desk.open(name, (0, "DONE")) for name in names]
+        ended: dict[str, str] = {}
+
+        async def wait(poller: WithdrawalPoller) -> None:
+            try:
+                ended[poller.uuid] = (await poller.wait()).state.value
+            except errors.ValidationError as error:
+                ended[poller.uuid] = "refused" if error.resume_token == poller.resume_token else "no token"
+
+        async with anyio.create_task_group() as tasks:
+            for poller in pollers:
+                tasks.start_soon(wait, poller)
+            await anyio.sleep(500)
+            tasks.cancel_scope.cancel()
+
+        expected = dict.fromkeys(set(names) - bad, "DONE") | (
+            dict.fromkeys(bad, "refused") if refuses else {}
+        )
+        assert ended == expected
+        batches = math.ceil(count / 100)
+        assert len(desk.requests) <= batches + min(2 * count, 2 * 7 * len(bad))
+        for _, uuids in desk.requests:
+            asked.update(uuids)
+        if refuses:  # a wait ends only by a poll of its own
+            assert {uuids[0] for _, uuids in desk.requests if len(uuids) == 1} >= bad
+        else:
+            failed = [event.uuids for event in desk.events if isinstance(event, PollFailed)]
+            assert sorted(failed) == sorted((name,) for name in bad)
+
+    anyio.run(run, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
+    assert set(asked) == set(names)
+
+
+@settings(max_examples=200)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["add", "discard", "take", "last", "end"]),
+            st.integers(0, 5),
+            st.floats(0, 2, allow_nan=False),
+        ),
+        max_size=60,
+    ),
+    deadlines=st.lists(st.floats(0, 20) | st.just(math.inf), min_size=6, max_size=6),
+)
+def test_turns_are_spaced_and_one_at_a_time_and_never_missed(
+    steps: list[tuple[str, int, float]], deadlines: list[float]
+) -> None:
+    entries: list[WatchedTransfer[Withdrawal]] = [
+        WatchedTransfer(
+            uuid=str(n), key=str(n), started=0, quiet_since=0, ready=0, due=n / 2, deadline=deadline
+        )
+        for n, deadline in enumerate(deadlines)
+    ]
+    lone: LoneTransfers[Withdrawal] = LoneTransfers()
+    now, last_turn = 0.0, -math.inf
+    for what, number, passed in steps:
+        now += passed
+        entry = entries[number]
+        match what:
+            case "add":
+                lone.add(entry, now)
+            case "discard":
+                lone.discard(entry)
+            case "end":
+                entry.under_way = False
+            case _:
+                promised = lone.next_at()
+                taken = lone.take(now) if what == "take" else lone.take_last(now)
+                if taken is None:
+                    assert what == "last" or promised > now or any(e.deadline <= now for e in entries)
+                    continue
+                assert promised <= now, "whoever asks when told misses no turn"
+                assert taken.alone_since is not None
+                assert not taken.under_way
+                if what == "take":
+                    assert now - last_turn >= SPACING
+                    assert not any(e.under_way and e.alone_since is not None for e in entries)
+                    last_turn = now
+                else:
+                    assert taken.deadline <= now
+                taken.under_way = True
+        assert len(lone) == sum(e.alone_since is not None for e in entries)
