@@ -137,9 +137,9 @@ BAD = [
     (f"{SECRET}\u3000", ValueError, "white space"),
     ("\t", ValueError, "white space"),
     (f"{SECRET}\udcff", ValueError, "UTF-8"),
-    (SECRET.encode(), TypeError, "not bytes"),
-    (None, TypeError, "not NoneType"),
-    (7, TypeError, "not int"),
+    (SECRET.encode(), TypeError, "got bytes"),
+    (None, TypeError, "got NoneType"),
+    (7, TypeError, "got int"),
 ]
 
 

@@ -47,7 +47,7 @@ def test_a_region_has_a_name(value: Region | str) -> None:
 
 @pytest.mark.parametrize("value", ["", " sg", "us", "singapore", None, 1, b"sg"])
 def test_what_is_no_region_is_refused_with_those_there_are(value: Any) -> None:
-    with pytest.raises(ValueError, match="region must be one of sg, id, th, kr, not"):
+    with pytest.raises(ValueError, match="region must be one of sg, id, th, kr, got"):
         region_of(value)
 
 
@@ -365,7 +365,7 @@ def test_what_is_no_plain_url_is_refused_and_not_shown(url: str) -> None:
 
 @pytest.mark.parametrize("url", [b"https://sg-api.upbit.com", 1, object()])
 def test_a_url_is_text(url: Any) -> None:
-    with pytest.raises(TypeError, match="base_url is text"):
+    with pytest.raises(TypeError, match="base_url must be text"):
         base_url_for(Region.SG, url)
 
 

@@ -11,7 +11,7 @@ Example:
             )
             done = await poller.result(timeout=3600)
 
-Names are imported when they are first used, so importing the package costs next to nothing.
+Importing the package is cheap: each name is imported when it is first used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The version, which ``pyproject.toml`` repeats."""
+"""The version of the package; ``pyproject.toml`` has the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys, kept where no log, repr or pickle can find them."""
+"""API keys that no log, repr or pickle shows."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ T = TypeVar("T")
 
 
 def hide_arguments(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function that takes keys, or is likely to be given keys in a wrong place.
+    """Decorate a function that takes keys, or that users may pass keys to by mistake.
 
-    What it raises shows no frame that holds its arguments: a traceback may be shown with the locals of its frames.
+    Its errors have no frame with its arguments, because tracebacks may be printed with the locals of their frames.
     """
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except Exception as problem:  # noqa: BLE001 - it goes on
+        except Exception as problem:  # noqa: BLE001 - it is raised again
             del args, kwargs
             problem.__context__ = None
             raise problem.with_traceback(None) from None
@@ -37,36 +37,36 @@ def hide_arguments(function: Callable[P, T]) -> Callable[P, T]:
 
 
 class Secret:
-    """A text that shows itself only to who calls `reveal`.
+    """Text that is masked everywhere except for `reveal`.
 
-    It is masked in ``repr``, ``str`` and ``format``, compares in constant time and can't be pickled.
+    ``repr``, ``str`` and ``format`` show ``***``. Comparison takes constant time. A secret can't be pickled.
 
     Raises:
         TypeError: The value is not text.
-        ValueError: The value is empty, has white space around it (a copy-and-paste mistake) or is no Unicode.
+        ValueError: The value is empty, has white space around it (a copy-and-paste mistake) or is not valid Unicode.
     """
 
     __slots__ = ("__weakref__", "_reveal")
 
     def __init__(self, value: str) -> None:
         if problem := _problem_with(value):
-            del value  # a traceback may be shown with the locals of its frames
+            del value  # a traceback may be printed with the locals of its frames
             raise problem
-        # A closure, so that no attribute holds the text: walking an object's attributes does not find it.
+        # A closure, because tools that walk the attributes of an object would find the text in an attribute.
         self._reveal: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
-        """Return the text itself."""
+        """Return the text."""
         return self._reveal()
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hexadecimal digits: it tells secrets apart without giving any away."""
+        """The SHA-256 digest in hexadecimal digits: it identifies the secret without revealing it."""
         return hashlib.sha256(b"upbit_async fingerprint\0" + self.reveal().encode()).hexdigest()
 
     @property
     def fingerprint(self) -> str:
-        """The first eight digits of the digest, for people. Secrets can be made that have the same."""
+        """The first eight digits of the digest, for display only: they are too few to identify a secret."""
         return self.digest[:8]
 
     def __repr__(self) -> str:
@@ -93,12 +93,12 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret can't be pickled; hand the name of an environment variable over instead")
+        raise TypeError("a secret can't be pickled; pass the name of an environment variable instead")
 
 
 def _problem_with(value: object) -> TypeError | ValueError | None:
     if not isinstance(value, str):
-        return TypeError(f"a key is text, not {type(value).__name__}")
+        return TypeError(f"a key must be text, got {type(value).__name__}")
     if not value:
         return ValueError("a key must not be empty")
     if value != value.strip():
@@ -121,12 +121,19 @@ class Credentials:
     See https://global-docs.upbit.com/docs/api-key for how keys are issued.
 
     Attributes:
-        access_key: The key's public half; masked all the same.
-        secret_key: The text that signs requests, as issued (it is not Base64).
+        access_key: The public half of the key; masked as well.
+        secret_key: The text that signs requests, exactly as Upbit issued it (it is not Base64).
 
     Raises:
         TypeError: A key is not text.
-        ValueError: A key is empty, has white space around it or is no Unicode.
+        ValueError: A key is empty, has white space around it or is not valid Unicode.
+
+    Example:
+        .. code-block:: python
+
+            credentials = Credentials("the access key", "the secret key")
+            async with UpbitClient("sg", credentials=credentials) as signed:
+                print(signed)
     """
 
     access_key: Secret
@@ -136,11 +143,8 @@ class Credentials:
         try:
             pair = _secret(access_key), _secret(secret_key)
         except (TypeError, ValueError) as problem:
-            del (
-                self,
-                access_key,
-                secret_key,
-            )  # as `hide_arguments` does; mypy's plugin for attrs knows no decorators
+            # As `hide_arguments` does: mypy's attrs plugin does not support decorators here.
+            del self, access_key, secret_key
             raise problem.with_traceback(None) from None
         object.__setattr__(self, "access_key", pair[0])
         object.__setattr__(self, "secret_key", pair[1])

@@ -1,7 +1,7 @@
 """Events that an observer receives.
 
-An observer is any callable that takes one event; it is called in the task in which things happen, so it
-should be quick. If it raises, that is logged once and the call goes on.
+An observer is any function of one event. It runs in the task in which the event occurs, so it must be quick and must
+not block. If it raises, the error is logged once, and the call continues.
 """
 
 from __future__ import annotations
@@ -32,11 +32,21 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something happened.
+    """Base class of all events.
 
     Attributes:
-        host: The host that is talked to.
-        at: When, UTC.
+        host: The host of the client.
+        at: The time of the event, UTC.
+
+    Example:
+        .. code-block:: python
+
+            def report(event: events.Event) -> None:
+                if isinstance(event, events.PollFailed):
+                    print(event.at, event.host, event.error)
+
+
+            observed = client.with_options(observer=report)
     """
 
     host: str
@@ -45,11 +55,11 @@ class Event:
 
 @attrs.frozen(kw_only=True)
 class AttemptStarted(Event):
-    """A request is about to leave.
+    """A request is about to be sent.
 
     Attributes:
         endpoint: The method and path.
-        attempt: 1 for the first.
+        attempt: The number of the attempt, from 1.
     """
 
     endpoint: str
@@ -58,15 +68,15 @@ class AttemptStarted(Event):
 
 @attrs.frozen(kw_only=True)
 class AttemptFinished(Event):
-    """A request has its answer, or never will.
+    """An attempt has ended, with an answer or without.
 
     Attributes:
         endpoint: The method and path.
-        attempt: 1 for the first.
-        seconds: How long it took.
-        status: The HTTP status, or None if no whole answer came.
-        fault: What went wrong, in a word, or None.
-        remaining: What ``Remaining-Req`` says is left of the second, or None.
+        attempt: The number of the attempt, from 1.
+        seconds: The duration of the attempt, in seconds.
+        status: The HTTP status, or None without a complete answer.
+        fault: The kind of failure in one word, or None.
+        remaining: The rest of the budget of this second, from ``Remaining-Req``, or None.
     """
 
     endpoint: str
@@ -79,13 +89,13 @@ class AttemptFinished(Event):
 
 @attrs.frozen(kw_only=True)
 class RetryPlanned(Event):
-    """A request will be repeated.
+    """A request will be retried.
 
     Attributes:
         endpoint: The method and path.
         attempt: The number of the attempt that failed.
-        seconds: How long is waited before the next.
-        fault: What went wrong, in a word.
+        seconds: The wait before the next attempt, in seconds.
+        fault: The kind of failure in one word.
     """
 
     endpoint: str
@@ -96,11 +106,11 @@ class RetryPlanned(Event):
 
 @attrs.frozen(kw_only=True)
 class LimitWaited(Event):
-    """A request was held back by the rate limiter.
+    """The rate limiter delayed a request.
 
     Attributes:
         group: The rate group.
-        seconds: For how long.
+        seconds: The delay, in seconds.
     """
 
     group: str
@@ -109,14 +119,14 @@ class LimitWaited(Event):
 
 @attrs.frozen(kw_only=True)
 class ConnectionReplaced(Event):
-    """A connection was thrown away because an attempt on it did not end cleanly."""
+    """A connection was closed because an attempt on it did not end cleanly."""
 
 
 @attrs.frozen(kw_only=True)
 class FieldIgnored(Event):
-    """An optional field of an answer holds a value that Upbit does not document, and reads as None.
+    """An optional field of an answer has a value that Upbit does not document, and was decoded as None.
 
-    A client reports each field once.
+    A client reports each field once. Please report the field to this project.
 
     Attributes:
         endpoint: The method and path.
@@ -129,12 +139,14 @@ class FieldIgnored(Event):
 
 @attrs.frozen(kw_only=True)
 class AnswerAfterCancellation(Event):
-    """The answer to a request that must not be repeated came after its caller had gone.
+    """The answer to a request that must not happen twice arrived after the calling task was cancelled.
+
+    Record `result`, or reconcile `error`: no other code receives them.
 
     Attributes:
-        intent: What the request meant to do.
+        intent: The request: endpoint, parameters and time.
         result: The decoded answer, or None.
-        error: Why there is no answer, or None.
+        error: The error if there is no answer, or None.
     """
 
     intent: Intent
@@ -144,12 +156,12 @@ class AnswerAfterCancellation(Event):
 
 @attrs.frozen(kw_only=True)
 class StateChanged(Event):
-    """A watched transfer is in another state than before.
+    """The state of a watched transfer has changed.
 
     Attributes:
-        uuid: The transfer's id.
-        previous: The state before, or None at the first look.
-        state: The state now.
+        uuid: The id of the transfer.
+        previous: The previous state, or None at the first poll.
+        state: The new state.
     """
 
     uuid: str
@@ -159,11 +171,11 @@ class StateChanged(Event):
 
 @attrs.frozen(kw_only=True)
 class PollFailed(Event):
-    """A look at watched transfers failed; the next one will come.
+    """A poll of watched transfers failed. The next poll repeats it.
 
     Attributes:
-        uuids: The transfers that were to be looked at; by their transactions, if only these are known.
-        error: Why it failed.
+        uuids: The ids of the polled transfers, or the ids of their transactions where only these are known.
+        error: The error of the poll.
     """
 
     uuids: tuple[str, ...]
@@ -172,14 +184,14 @@ class PollFailed(Event):
 
 @attrs.frozen(kw_only=True)
 class PayoutChanged(Event):
-    """A payout is in another state than before.
+    """The state of a payout has changed.
 
     Attributes:
-        key: The payout's key.
-        previous: The state before, or None for a new one.
-        state: The state now.
-        uuid: The withdrawal's id, once it is known.
-        note: Why, for people.
+        key: The key of the payout.
+        previous: The previous state, or None for a new payout.
+        state: The new state.
+        uuid: The id of the withdrawal once it is known, or None.
+        note: The reason, as text for display.
     """
 
     key: str
@@ -190,7 +202,23 @@ class PayoutChanged(Event):
 
 
 class Observer(Protocol):
-    """Receiver of events: any function of one event."""
+    """Receiver of events: any function of one event.
+
+    Example:
+        .. code-block:: python
+
+            class Counter:
+                def __init__(self) -> None:
+                    self.attempts = 0
+
+                def __call__(self, event: events.Event) -> None:
+                    self.attempts += isinstance(event, events.AttemptStarted)
+
+
+            observer = Counter()
+            wallets = await client.with_options(observer=observer).status.wallets()
+            assert observer.attempts == 1
+    """
 
     def __call__(self, event: Event, /) -> None:
         """Receive one event."""

@@ -1,4 +1,4 @@
-"""Loggers of this library: what they are given is escaped, so that a text from outside can't pass for a log line."""
+"""Loggers that escape their arguments, so that a text from outside can't imitate a log line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARGIN: Final = "  "
 
 
 class _Escaping(logging.Filter):
-    """Escapes the arguments and the traceback of each record; lets all of them through."""
+    """Filter that escapes the arguments and the traceback of each record, and drops none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -28,20 +28,20 @@ _ESCAPING: Final = _Escaping()
 
 
 def logger(name: str) -> logging.Logger:
-    """Return the logger of a name; use this in place of `logging.getLogger` everywhere in this library."""
+    """Return the logger of a name. Use this instead of `logging.getLogger` everywhere in this library."""
     found = logging.getLogger(name)
-    found.addFilter(_ESCAPING)  # adding it twice changes nothing
+    found.addFilter(_ESCAPING)  # adding it again has no effect
     return found
 
 
 def _argument(value: object) -> object:
-    """Return an argument as it is, or its text if that needs escaping."""
+    """Return an argument unchanged, or its escaped text if the text needs escaping."""
     text = str(value)
     shown = escaped(text)
     return value if shown == text else shown
 
 
 def _traceback_text(error: BaseException) -> str:
-    """Write a traceback with a margin: no line of an exception's text then begins where a log record begins."""
+    """Return an indented traceback: no line of an exception's text then begins in the column of a log record."""
     lines = "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
     return "\n".join(_MARGIN + escaped(line) for line in lines)

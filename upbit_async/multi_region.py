@@ -55,15 +55,15 @@ class CommonOptions(TypedDict, total=False):
 
 
 class RegionErrors(UpbitError, ExceptionGroup[UpbitError]):
-    """Several errors of one region's call, such as those of a task group in it.
+    """Several errors of one region's call, such as those of a task group. Handle each of its `exceptions`.
 
     Attributes:
-        exceptions: The errors, as the call has raised them.
-        may_have_executed: Whether one of them says so.
+        exceptions: The errors as the call raised them.
+        may_have_executed: Whether one of the errors has it set.
     """
 
     def __new__(cls, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> Self:
-        """Make the group; a group can't be empty."""
+        """Create the group, which can't be empty."""
         return ExceptionGroup.__new__(cls, text, exceptions)
 
     def __init__(self, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> None:
@@ -86,7 +86,20 @@ class RegionErrors(UpbitError, ExceptionGroup[UpbitError]):
 
 @attrs.frozen
 class RegionOutcomes(Generic[T]):
-    """What a call came to: each region is either in `ok` or in `errors`, in the order of the regions."""
+    """Outcomes of one call in several regions: each region is in `ok` or in `errors`, in the order of the regions.
+
+    Attributes:
+        ok: The results by region.
+        errors: The errors by region.
+
+    Example:
+        .. code-block:: python
+
+            outcomes = await regions.map(lambda client: client.status.wallet("USDT", "TRX"))
+            for region, error in outcomes.errors.items():
+                print(region, error)
+            wallets = outcomes.unwrap()
+    """
 
     ok: Mapping[Region, T]
     errors: Mapping[Region, UpbitError]
@@ -99,19 +112,26 @@ class RegionOutcomes(Generic[T]):
 
 
 class UpbitRegions(Mapping[Region, UpbitClient]):
-    """Clients by region: ``regions["sg"]`` is one. Use it as an async context manager, or call `aclose`.
+    """Mapping of regions to clients. Use it as an async context manager, or call `aclose`.
 
     Args:
-        credentials: Each region's keys, such as ``{"sg": Credentials(…), "th": Credentials(…)}``.
-        base_urls: Other servers by region, such as sandboxes; without one ``UPBIT_<REGION>_BASE_URL``, then the
-            region's own. ``UPBIT_BASE_URL`` would send all keys to one server, so it is not followed. Nor is it
-            ignored, because it says that the real exchanges are not meant: if it is set, every region needs a
-            URL here or in its own variable.
+        credentials: The keys of each region.
+        base_urls: Base URLs by region, such as those of sandboxes. Default: ``UPBIT_<REGION>_BASE_URL``, else the
+            URL of Upbit. ``UPBIT_BASE_URL`` is not used, because it would send all keys to one server. If it is set,
+            every region needs a URL here or in its own variable, so that no call reaches the real exchange by mistake.
         options: ``retry``, ``timeouts``, ``poll``, ``observer`` and ``algorithm``, as for `UpbitClient`.
 
     Raises:
-        ConfigurationError: A base URL can't be one, or only the environment names one.
-        ValueError: There is no region, no such region, or the same one twice.
+        ConfigurationError: A base URL is invalid, or ``UPBIT_BASE_URL`` is set and a region has no URL.
+        TypeError: An argument is of the wrong type.
+        ValueError: There is no region, an unknown region, or one region twice.
+
+    Example:
+        .. code-block:: python
+
+            keys = {"sg": Credentials("access", "secret"), "th": Credentials("access", "secret")}
+            async with UpbitRegions(keys) as both:
+                client = both["sg"]
     """
 
     @hide_arguments
@@ -122,15 +142,15 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         base_urls: _ByRegion[str] | None = None,
         **options: Unpack[CommonOptions],
     ) -> None:
-        # Every region has keys here: a client without any would look for those of whatever region.
+        # Every region needs keys here: a client without keys would use those of the environment.
         if not isinstance(credentials, Mapping):
-            raise TypeError(
-                f"credentials is a mapping of regions to Credentials, not {type(credentials).__name__}"
-            )
+            raise TypeError(f"credentials must map regions to Credentials, got {type(credentials).__name__}")
         keys = _by_region(credentials.items(), Credentials)
         urls = _by_region(base_urls.items(), str) if base_urls else {}
         if not urls.keys() <= keys.keys():
-            raise ValueError(f"base_urls is for {', '.join(urls)}, and there are keys for {', '.join(keys)}")
+            raise ValueError(
+                f"base_urls must only have regions with keys ({', '.join(keys)}), got {', '.join(urls)}"
+            )
         self._clients = {
             region: UpbitClient(region, credentials=pair, base_url=_base_url(region, urls), **options)
             for region, pair in keys.items()
@@ -141,10 +161,24 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
     def from_env(
         cls, *regions: Region | str, base_urls: _ByRegion[str] | None = None, **options: Unpack[CommonOptions]
     ) -> Self:
-        """Read each region's own variables, such as ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
+        """Create clients with the keys of the environment, such as ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
 
-        Keys without a region are not read, so one key never goes to several servers. Where a region's keys
-        are missing, the `ConfigurationError` names all variables to set.
+        Variables without a region are not used, so that one key is never sent to several servers.
+
+        Args:
+            regions: The regions.
+            base_urls: Base URLs by region, as for `UpbitRegions`.
+            options: The options of `UpbitRegions`.
+
+        Raises:
+            ConfigurationError: Keys are missing (the text names all variables to set), or a variable is invalid.
+            ValueError: There is no region, an unknown region, or one region twice.
+
+        Example:
+            .. code-block:: python
+
+                async with UpbitRegions.from_env("sg", "id", "th") as regions:
+                    wallet = await regions["th"].status.wallet("USDT", "TRX")
         """
         keys = {region: settings.own_credentials_for(region) for region in map(settings.region_of, regions)}
         missing = [f"UPBIT_{region.upper()}" for region, pair in keys.items() if pair is None]
@@ -160,10 +194,24 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
     @classmethod
     @hide_arguments
     def of(cls, *clients: UpbitClient) -> Self:
-        """Put ready-made clients side by side, one for each region; `aclose` closes them too."""
+        """Combine existing clients, one for each region; `aclose` closes them too.
+
+        Args:
+            clients: The clients.
+
+        Raises:
+            TypeError: An argument is not a client.
+            ValueError: There is no client, or two of one region.
+
+        Example:
+            .. code-block:: python
+
+                regions = UpbitRegions.of(sandboxes["sg"].client(), sandboxes["th"].client())
+                assert list(regions) == ["sg", "th"]
+        """
         for client in clients:
             if not hasattr(client, "region"):
-                raise TypeError(f"an UpbitClient is needed, not a {type(client).__name__}")
+                raise TypeError(f"clients must be of type UpbitClient, got {type(client).__name__}")
         regions = object.__new__(cls)
         regions._clients = _by_region(((client.region, client) for client in clients), UpbitClient)
         return regions
@@ -182,32 +230,39 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         return len(self._clients)
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_clients"):  # as for `UpbitClient`
-            return "<UpbitRegions that were not made>"
+        if not hasattr(self, "_clients"):  # as in `UpbitClient`
+            return "<UpbitRegions that failed to initialise>"
         return f"<UpbitRegions {', '.join(self)}>"
 
     async def map(
         self,
         call: Callable[[UpbitClient], Awaitable[T]],
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - a region that is late must not end the others
+        timeout: float | None = None,  # noqa: ASYNC109 - a limit for each region, which must not end the others
     ) -> RegionOutcomes[T]:
-        """Make a call in all regions at once, such as ``lambda client: client.status.wallets()``.
+        """Make one call in all regions concurrently.
 
-        Every region is in `ok` or in `errors`. In `errors` are a region's `UpbitError`; an `ExceptionGroup` of
-        such, as `RegionErrors`; and a cancellation that comes from the call itself and not from the task that
-        cancels `map`. Any other exception is raised and cancels the other calls.
+        Every region is in `ok` or in `errors` of the result. `errors` has each region's `UpbitError`, and an
+        `ExceptionGroup` of such errors as `RegionErrors`. It also has a cancellation that comes from the call itself
+        and not from a cancellation of `map`. Any other exception is raised and cancels the other calls.
 
         Args:
-            call: The call to make with each region's client.
-            timeout: Time limit for each region, in seconds; None for no limit. A region that is late gets a
+            call: A function of a client that makes the call.
+            timeout: Time limit for each region, in seconds; None for no limit. A region that exceeds it gets a
                 `PollTimeout`. A withdrawal that is on the wire by then is finished first, and logged.
 
         Raises:
             TypeError: The timeout is not a number.
             ValueError: The timeout is negative or NaN.
+
+        Example:
+            .. code-block:: python
+
+                outcomes = await regions.map(lambda client: client.accounts.list(), timeout=10)
+                for region, balances in outcomes.ok.items():
+                    print(region, len(balances))
         """
-        from upbit_async.polling.merged import side_by_side  # noqa: PLC0415 - see `watch`
+        from upbit_async.polling.merged import side_by_side  # noqa: PLC0415 - as in `watch`
 
         seconds = inputs.timeout("timeout", timeout)
         ok: dict[Region, T] = {}
@@ -237,25 +292,41 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         return RegionOutcomes({region: ok[region] for region in self if region in ok}, failed)
 
     def watch(self, pollers: Iterable[TransferPoller[R]]) -> RegionChanges[R]:
-        """Iterate over many transfers' changes as they come, each with its region, until all have ended.
+        """Iterate over the changes of many transfers, each with its region, until all transfers have ended.
 
-        Each change comes once, those of a transfer in order; equal pollers are watched once. A wait that fails
-        does not disturb the others: the last step raises an `ExceptionGroup` of all such errors, each with its
-        ``resume_token``. Beside other regions, a change may be told a second late, to let their looks end.
+        Each change is yielded once, and those of one transfer in order. A wait that fails does not affect the others:
+        after the last change, the iterator raises an `ExceptionGroup` of all errors, each with its ``resume_token``.
+        With several regions, delivery may lag by up to a second.
 
         Args:
-            pollers: From any of these clients, such as ``regions["sg"].withdraws.poller(uuid)``; a
-                `ValueError` refuses those of another region or host.
+            pollers: Pollers of these clients; equal pollers are watched once.
+
+        Raises:
+            TypeError: An argument is not a poller.
+            ValueError: A poller belongs to another region or host.
+
+        Example:
+            .. code-block:: python
+
+                pollers = [
+                    await regions[region].withdraws.send(
+                        currency="USDT",
+                        net_type="TRX",
+                        amount="13",
+                        address="TFakeTronWithdrawAddressFakeFakeFa",
+                    )
+                    for region in ("sg", "th")
+                ]
+                async for region, change in regions.watch(pollers):
+                    print(region, change.record.uuid, change.state)
         """
-        # Only here, because polling is half of the library.
+        # Imported here, because polling is half of the library.
         from upbit_async.polling import RegionChanges, TransferPoller  # noqa: PLC0415
 
         chosen = tuple(dict.fromkeys(pollers))
         for poller in chosen:
             if not isinstance(poller, TransferPoller):
-                raise TypeError(
-                    f"a poller comes from client.withdraws.poller, and is no {type(poller).__name__}"
-                )
+                raise TypeError(f"pollers must be of type TransferPoller, got {type(poller).__name__}")
             if poller.region not in self or self[poller.region].host != poller.host:
                 raise ValueError(f"{poller!r} belongs to none of the clients for {', '.join(self)}")
         return RegionChanges(chosen)
@@ -267,7 +338,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
                 closing.push_async_callback(client.aclose)
 
     async def __aenter__(self) -> Self:
-        """Give the clients; nothing is sent."""
+        """Return the clients; nothing is sent."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -280,12 +351,14 @@ def _by_region(pairs: Iterable[tuple[Region | str, T]], kind: type[T]) -> dict[R
     for name, value in pairs:
         region = settings.region_of(name)
         if region in found:
-            raise ValueError(f"{region} is there twice")
+            raise ValueError(f"regions must be unique, got {region} twice")
         if not isinstance(value, kind):
-            raise TypeError(f"{region} needs a {kind.__name__}, not a {type(value).__name__}")
+            raise TypeError(
+                f"the value for {region} must be of type {kind.__name__}, got {type(value).__name__}"
+            )
         found[region] = value
     if not found:
-        raise ValueError("name at least one region")
+        raise ValueError("at least one region is needed")
     return found
 
 
@@ -294,7 +367,7 @@ def _base_url(region: Region, given: Mapping[Region, str]) -> str:
         return given[region]
     if (server := settings.shared_server(region)) is not None:
         raise ConfigurationError(
-            f"the environment sets {server}, and one server can't be that of several regions: unset it, set "
+            f"{server} is set, but one server can't serve several regions: unset it, set "
             f"UPBIT_{region.upper()}_BASE_URL, or pass base_urls with one for {region} too"
         )
     return settings.base_url_for(region, None)
@@ -310,8 +383,8 @@ def _leaves(errors: Iterable[UpbitError | ExceptionGroup[UpbitError]]) -> Iterat
 
 def _late(region: Region, seconds: float) -> PollTimeout:
     error = PollTimeout(
-        f"the call in {region} did not finish within {seconds:g} s; what it has sent may have been carried out: "
-        "look before you repeat what must not happen twice"
+        f"the call in {region} did not finish within {seconds:g} s; Upbit may have executed its requests: check "
+        "their effects before you repeat a request that must not happen twice"
     )
     error.may_have_executed = True
     return error
@@ -319,13 +392,13 @@ def _late(region: Region, seconds: float) -> PollTimeout:
 
 def _several(region: Region, group: ExceptionGroup[UpbitError]) -> RegionErrors:
     count = sum(1 for _ in _leaves(group.exceptions))
-    return RegionErrors(f"the call in {region} raised a group; errors in it: {count}", group.exceptions)
+    return RegionErrors(f"the call in {region} raised a group of errors: {count}", group.exceptions)
 
 
 def _cancelled(region: Region, cancellation: BaseException) -> UpbitError:
     return UpbitError(
-        f"the call in {region} ended in {type(cancellation).__name__}, and nobody has cancelled the call: "
-        "something that it waited for was cancelled; what it has sent may have been carried out, so look "
-        "before you repeat what must not happen twice",
+        f"the call in {region} ended in {type(cancellation).__name__}, but was not cancelled itself: a future or "
+        "task that it waited for was; Upbit may have executed its requests: check their effects before you repeat "
+        "a request that must not happen twice",
         may_have_executed=True,
     )

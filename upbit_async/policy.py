@@ -12,25 +12,43 @@ __all__ = ["PollSchedule", "RetryPolicy", "Safety", "Timeouts"]
 
 
 class Safety(enum.Enum):
-    """What may happen to a request whose answer was lost. A property of the endpoint, not of the verb."""
+    """Safety class of an endpoint: whether a request may be repeated after its answer was lost.
+
+    It is a property of the endpoint, not of the HTTP method.
+
+    Example:
+        .. code-block:: python
+
+            markets = await client.request("GET", "/v1/market/all", safety=Safety.READ)
+    """
 
     READ = "read"
-    """It changes nothing: repeated freely."""
+    """The request changes nothing. The client repeats it after every transient failure."""
     REPEATABLE = "repeatable"
-    """It changes something, and doing so twice is the same as once: repeated freely."""
+    """The request changes something, but twice has the same effect as once. The client repeats it like a read."""
     ONCE = "once"
-    """It must not happen twice: repeated only if it provably never left, or was refused unprocessed."""
+    """The request must not be executed twice. The client repeats it only with proof that it was not executed.
+
+    Proof is that it never left, or that Upbit refused it unprocessed. Otherwise the call raises `OutcomeUnknown`:
+    look up the effect before you send the request again.
+    """
 
 
 @attrs.frozen
 class Timeouts:
-    """How long a call may take, in seconds.
+    """Time limits of one call, in seconds.
 
     Attributes:
-        connect: For a connection, including TLS.
-        read: For each piece of the answer.
-        write: For each piece of the request.
-        total: For everything together: limiter, attempts and the waits between them.
+        connect: Limit for opening a connection, including TLS. Default: 5.
+        read: Limit for each part of the answer. Default: 10.
+        write: Limit for each part of the request. Default: 10.
+        total: Limit for the whole call: rate limiter, attempts and the waits between them. Default: 60.
+
+    Example:
+        .. code-block:: python
+
+            quick = client.with_options(timeouts=Timeouts(read=5, total=20))
+            wallet = await quick.status.wallet("USDT", "TRX")
     """
 
     connect: float = attrs.field(default=5.0, validator=positive_field)
@@ -41,13 +59,23 @@ class Timeouts:
 
 @attrs.frozen
 class RetryPolicy:
-    """How often and how patiently a call that may be repeated is repeated, with full jitter.
+    """Retry policy for calls that are safe to repeat: exponential back-off with full jitter.
+
+    The defaults are those of the standard retry mode of the AWS SDKs since 2026, see
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html.
 
     Attributes:
-        attempts: Attempts in all; 1 switches repetition off.
-        base: Ceiling of the first wait after a passing fault, in seconds; it doubles each time.
-        throttled_base: The same after 429, on top of the second for which the group stands still.
-        cap: No wait of ours is longer, in seconds (a server's hint may be).
+        attempts: Maximum number of attempts; 1 turns retries off. Default: 3.
+        base: Upper bound of the first wait after a transient failure, in seconds; it doubles with each attempt.
+            Default: 0.05.
+        throttled_base: The same after a 429, added to the second for which the rate group pauses. Default: 1.
+        cap: Upper bound of every wait, in seconds, unless the server asks for a longer one. Default: 20.
+
+    Example:
+        .. code-block:: python
+
+            patient = client.with_options(retry=RetryPolicy(attempts=5, cap=60))
+            wallet = await patient.status.wallet("USDT", "TRX")
     """
 
     attempts: int = attrs.field(default=3, validator=count_field)
@@ -58,14 +86,23 @@ class RetryPolicy:
 
 @attrs.frozen
 class PollSchedule:
-    """When a transfer is looked at, in seconds.
+    """How often transfers are polled, in seconds.
 
     Attributes:
-        first: From the start, and from every change, to the next look.
-        factor: Each further wait is this many times longer ...
-        longest: ... up to this.
-        jitter: Each wait is varied by so much of itself, up or down (0.2 is ±20 %).
-        grace: For so long after the start "not found" means that Upbit's list lags behind.
+        first: Interval before the first poll, and before the next poll after a change. Default: 1.
+        factor: Factor by which the interval grows with each poll that shows no change. Default: 1.5.
+        longest: Maximum interval. Default: 30.
+        jitter: Random variation of each interval, as a fraction of it; 0.2 is ±20 %. Default: 0.2.
+        grace: Time after the start for which "not found" means that Upbit's list lags behind. Default: 30.
+
+    Example:
+        .. code-block:: python
+
+            relaxed = client.with_options(poll=PollSchedule(first=5, longest=120))
+            poller = await relaxed.withdraws.send(
+                currency="USDT", net_type="TRX", amount="13", exchange_name="Binance"
+            )
+            done = await poller.result(timeout=3600)
     """
 
     first: float = attrs.field(default=1.0, validator=positive_field)

@@ -1,4 +1,4 @@
-"""Upbit's exchanges, one per country."""
+"""Upbit's exchanges, one per country, with their hosts and web pages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ _FIAT = {"sg": "SGD", "id": "IDR", "th": "THB", "kr": "KRW"}
 class Region(StrEnum):
     """One of Upbit's exchanges.
 
-    Accounts, keys, listings and addresses are not shared between regions, so a client is bound to one.
+    Regions share no accounts, keys, listings or addresses, so a client belongs to one region.
     See https://global-docs.upbit.com/reference/rest-api-guide.
+
+    Example:
+        .. code-block:: python
+
+            region = Region("sg")
+            assert region is Region.SG
+            print(region.host, region.key_management_page)
     """
 
     SG = "sg"
@@ -21,18 +28,18 @@ class Region(StrEnum):
     ID = "id"
     """Indonesia."""
     TH = "th"
-    """Thailand; Upbit marks its address as beta."""
+    """Thailand. Upbit's documentation marks its API as beta."""
     KR = "kr"
     """Korea."""
 
     @property
     def host(self) -> str:
-        """The API's host name, such as ``sg-api.upbit.com``."""
+        """The host name of the API, such as ``sg-api.upbit.com``."""
         return "api.upbit.com" if self is Region.KR else f"{self.value}-api.upbit.com"
 
     @property
     def base_url(self) -> str:
-        """The API's base URL, without a trailing slash."""
+        """The base URL of the API, without a trailing slash."""
         return f"https://{self.host}"
 
     @property
@@ -42,25 +49,25 @@ class Region(StrEnum):
 
     @property
     def site(self) -> str:
-        """The website on which a person manages keys, addresses and withdrawals."""
+        """The website, for managing keys, addresses and withdrawals by hand."""
         return "https://upbit.com" if self is Region.KR else f"https://{self.value}.upbit.com"
 
     @property
     def wallet_status_page(self) -> str:
-        """The page to consult before money moves: the API's wallet status may lag behind by minutes."""
+        """The page with the current wallet status: that of the API may lag behind by minutes."""
         return f"{self.site}/service_center/wallet_status"
 
     @property
     def address_registration_page(self) -> str:
-        """The page on which withdrawal addresses are registered (on a PC only)."""
+        """The page for registering withdrawal addresses; Upbit offers it on desktop computers only."""
         return f"{self.site}/mypage/open_api_management/withdraw_access_register"
 
     @property
     def key_management_page(self) -> str:
-        """The page on which API keys are issued."""
+        """The page for issuing API keys."""
         return f"{self.site}/mypage/open_api_management"
 
     @property
     def names_counterparties(self) -> bool:
-        """Whether registered addresses tell their exchange, wallet product and beneficiary."""
+        """Whether registered addresses name their exchange, wallet product and beneficiary."""
         return self in {Region.SG, Region.KR}

@@ -1,8 +1,8 @@
 """Keys and base URLs from environment variables.
 
-Nothing here fails open. A variable that is set but empty is an error and never means "the next one", or an
-expansion that went wrong would sign with another account's key or call the real exchange. The keys of one
-region go to no server that is named for all regions.
+Nothing here fails open. A variable that is set but empty is an error and never means "try the next one": otherwise
+a failed expansion would sign with the key of another account, or call the real exchange. The keys of one region are
+never sent to a server that is set for all regions.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ _SHARED_URLS: Final = ("UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL")
 _HALVES: Final = ("ACCESS_KEY", "SECRET_KEY")
 _REGIONS: Final = {region.value: region for region in Region}
 _LONGEST_SHOWN: Final = 7
-"""A text that is longer may be a key, and is not shown; it is in characters."""
+"""Longer texts, in characters, may be keys: messages do not show them."""
 _PORTS: Final = {"https": 443, "http": 80}
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 def region_of(value: Region | str) -> Region:
-    """Return the region that a user names.
+    """Return the region with a name.
 
     Raises:
         ValueError: There is no such region.
     """
     found = _REGIONS.get(value.lower()) if isinstance(value, str) else None
     if found is None:
-        problem = f"region must be one of {', '.join(Region)}, not {_shown(value)}"
-        del value  # it may be a key, and a traceback may be shown with the locals of its frames
+        problem = f"region must be one of {', '.join(Region)}, got {_shown(value)}"
+        del value  # it may be a key, and a traceback may be printed with the locals of its frames
         raise ValueError(problem)
     return found
 
@@ -58,11 +58,11 @@ def region_of(value: Region | str) -> Region:
 def keys_and_base_url(
     region: Region, *, credentials: Credentials | None, base_url: str | None
 ) -> tuple[Credentials | None, str]:
-    """Return a client's keys and base URL: as given, else from the environment.
+    """Return the keys and the base URL of a client: the arguments, or else the environment's.
 
     Raises:
-        ConfigurationError: A variable is empty or can't be what it should be, half a pair is missing, or the
-            region's own keys would go to a server that is named for all regions.
+        ConfigurationError: A variable is empty or invalid, half of a pair of keys is missing, or the region's keys
+            would be sent to a server that is set for all regions.
     """
     url = base_url_for(region, base_url)
     if credentials is not None:
@@ -74,10 +74,10 @@ def keys_and_base_url(
 
 
 def own_credentials_for(region: Region) -> Credentials | None:
-    """Read a region's own variables only: ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
+    """Return the keys in the region's variables, such as ``UPBIT_SG_ACCESS_KEY`` and ``UPBIT_SG_SECRET_KEY``.
 
     Raises:
-        ConfigurationError: A variable is empty, one half of the pair is missing, or one can't be a key.
+        ConfigurationError: A variable is empty or invalid, or half of the pair is missing.
     """
     prefix = _own(region)
     _refuse_empty(_pair_names(prefix))
@@ -85,11 +85,10 @@ def own_credentials_for(region: Region) -> Credentials | None:
 
 
 def credentials_for(region: Region) -> Credentials | None:
-    """Read the region's own variables, then those without a region, then those of Upbit's own tools.
+    """Return the keys in the region's variables, else in those without a region, else in those of Upbit's tools.
 
     Raises:
-        ConfigurationError: One of these variables is empty; or the first pair that is set lacks a half, or has
-            one that can't be a key.
+        ConfigurationError: One of these variables is empty, or the first pair that is set is incomplete or invalid.
     """
     prefixes = (_own(region), *_SHARED_KEYS)
     for prefix in prefixes:
@@ -98,14 +97,14 @@ def credentials_for(region: Region) -> Credentials | None:
 
 
 def base_url_for(region: Region, given: str | None) -> str:
-    """Return the base URL: as given, from the environment, or the region's own.
+    """Return the base URL: the argument, or else the environment's, or else the region's.
 
-    The environment's are ``UPBIT_<REGION>_BASE_URL``, ``UPBIT_BASE_URL``, then ``UPBIT_OPEN_API_SERVER_URL``.
-    It is written in one way only (lower case, without a trailing slash or the scheme's own port), since
-    clients that talk to one host find each other's limiter by it.
+    The environment's is ``UPBIT_<REGION>_BASE_URL``, ``UPBIT_BASE_URL`` or ``UPBIT_OPEN_API_SERVER_URL``, in this
+    order. It is normalised (lower case, no trailing slash, no default port), because clients of one host share a
+    limiter.
 
     Raises:
-        ConfigurationError: It is neither https nor on this machine, or holds more than scheme, host, port
+        ConfigurationError: The URL is neither https nor on this machine, or has other parts than scheme, host, port
             and path; or one of the variables is empty.
     """
     if given is not None:
@@ -120,13 +119,13 @@ def base_url_for(region: Region, given: str | None) -> str:
 
 
 def shared_server(region: Region) -> str | None:
-    """Return the variable that names a server for all regions and would send this region's calls there.
+    """Return the name of the variable that would send this region's calls to a server for all regions.
 
     Returns:
-        The variable's name; None if the region has a variable of its own, or the server is its own.
+        The variable's name; None if the region has its own variable, or the server is that of the region.
 
     Raises:
-        ConfigurationError: A variable is empty, or its URL can't be one.
+        ConfigurationError: A variable is empty, or its URL is invalid.
     """
     name = _url_name(region)
     if name in _SHARED_URLS and host_of(base_url_for(region, None)) != region.host:
@@ -135,46 +134,48 @@ def shared_server(region: Region) -> str | None:
 
 
 def refuse_shared_server(region: Region) -> None:
-    """Refuse to send the region's own keys to a server that is named for all regions.
+    """Refuse to send the region's keys to a server that is set for all regions.
 
     Raises:
-        ConfigurationError: The environment names such a server; the text says what to set instead.
+        ConfigurationError: The environment sets such a server; the text says what to set instead.
     """
     server = shared_server(region)
     if server is not None:
         access, secret = _pair_names(_own(region))
         raise ConfigurationError(
-            f"{access} and {secret} are set, and {server} names a server that is not {region.host}: keys of one "
-            f"region go to no server for all regions. If the server is meant, unset {access} and {secret}, or "
-            f"set {_own(region)}_BASE_URL to it; if Upbit is meant, unset {server}"
+            f"{access} and {secret} are set, and {server} is not {region.host}: keys of one region are never sent to "
+            f"a server for all regions. To use that server, set {_own(region)}_BASE_URL to it, or unset {access} "
+            f"and {secret}; to use Upbit, unset {server}"
         )
 
 
 def host_of(base_url: str) -> str:
-    """Return a base URL's host, with its port if it has one."""
+    """Return the host of a base URL, with its port if it has one."""
     return urlsplit(base_url).netloc.lower()
 
 
 def _normal_url(url: str) -> str:
     if not isinstance(url, str):
-        raise TypeError(f"base_url is text, not {type(url).__name__}")
+        raise TypeError(f"base_url must be text, got {type(url).__name__}")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise_alone(ConfigurationError("the base URL can't be read; it looks like https://sg-api.upbit.com"))
+        raise_alone(ConfigurationError("the base URL is invalid: it must look like https://sg-api.upbit.com"))
     if parts.username is not None or set(" ?#\\") & set(url) or not url.isascii() or not url.isprintable():
-        raise ConfigurationError("a base URL holds scheme, host, port and path, and nothing else")
+        raise ConfigurationError("the base URL must consist of scheme, host, port and path only")
     if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or port == 0:
-        raise ConfigurationError("the base URL names no place; it looks like https://sg-api.upbit.com")
+        raise ConfigurationError(
+            "the base URL has no valid scheme, host or port: it must look like https://sg-api.upbit.com"
+        )
     if parts.scheme != "https" and not _is_loopback(host):
         raise ConfigurationError(
-            f"the base URL must be https (or http on this machine), or keys would travel in the open: {host}"
+            f"the base URL must be https (http on this machine only), so that nobody can read keys, got http://{host}"
         )
-    place = f"[{host}]" if ":" in host else host
+    netloc = f"[{host}]" if ":" in host else host
     if port not in {None, _PORTS[parts.scheme]}:
-        place = f"{place}:{port}"
-    return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
+        netloc = f"{netloc}:{port}"
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 
 def _own(region: Region) -> str:
@@ -187,7 +188,7 @@ def _pair_names(prefix: str) -> tuple[str, str]:
 
 
 def _url_name(region: Region) -> str | None:
-    """Return the first variable that names the region's server."""
+    """Return the first variable that sets the region's base URL, or None."""
     names = (f"{_own(region)}_BASE_URL", *_SHARED_URLS)
     _refuse_empty(names)
     return next((name for name in names if name in os.environ), None)
@@ -214,7 +215,7 @@ def _pair(prefix: str) -> Credentials | None:
 
 
 def _shown(value: object) -> str:
-    """Return a value that is no region as it may stand in a message."""
+    """Return what a message may show of a value that is no region."""
     if isinstance(value, str):
         return repr(value) if len(value) <= _LONGEST_SHOWN else f"a text of {len(value)} characters"
     return f"a value of type {type(value).__name__}"

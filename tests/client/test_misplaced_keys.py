@@ -74,15 +74,15 @@ def test_a_misplaced_key_shows_nowhere(misuse: Callable[[], object], monkeypatch
         (
             "a key as the region",
             ValueError,
-            "region must be one of sg, id, th, kr, not a text of 40 characters",
+            "region must be one of sg, id, th, kr, got a text of 40 characters",
         ),
-        ("regions with a pair", TypeError, "sg needs a Credentials, not a tuple"),
+        ("regions with a pair", TypeError, "the value for sg must be of type Credentials, got tuple"),
         (
             "regions with a bare pair",
             TypeError,
-            "credentials is a mapping of regions to Credentials, not tuple",
+            "credentials must map regions to Credentials, got tuple",
         ),
-        ("a pair as a client", TypeError, "an UpbitClient is needed, not a tuple"),
+        ("a pair as a client", TypeError, "clients must be of type UpbitClient, got tuple"),
         ("a key as an index", KeyError, "region must be one of"),
     ],
 )
@@ -92,10 +92,10 @@ def test_the_message_says_what_is_needed(misuse: str, kind: type[Exception], tex
 
 
 def test_a_region_that_is_mistyped_is_shown() -> None:
-    with pytest.raises(ValueError, match="not 'us'"):
+    with pytest.raises(ValueError, match="got 'us'"):
         UpbitClient("us")
 
 
 def test_half_made_clients_can_be_shown() -> None:
     assert repr(object.__new__(UpbitClient)) == "<UpbitClient that was not made>"
-    assert repr(object.__new__(UpbitRegions)) == "<UpbitRegions that were not made>"
+    assert repr(object.__new__(UpbitRegions)) == "<UpbitRegions that failed to initialise>"

@@ -69,7 +69,7 @@ def test_there_must_be_a_region() -> None:
 
 
 def test_a_region_comes_once() -> None:
-    with pytest.raises(ValueError, match="sg is there twice"):
+    with pytest.raises(ValueError, match="regions must be unique, got sg twice"):
         UpbitRegions({"sg": SG, "SG": TH})
 
 
@@ -81,7 +81,7 @@ def test_a_region_must_be_one() -> None:
 @pytest.mark.parametrize("keys", [None, "key", ("a", "b")])
 def test_keys_are_credentials(monkeypatch: pytest.MonkeyPatch, keys: Any) -> None:
     set_keys(monkeypatch, "UPBIT")
-    with pytest.raises(TypeError, match="th needs a Credentials"):
+    with pytest.raises(TypeError, match="the value for th must be of type Credentials"):
         UpbitRegions({"sg": SG, "th": keys})
 
 
@@ -224,11 +224,13 @@ def test_some_regions_may_be_elsewhere() -> None:
 
 
 def test_servers_belong_to_regions_with_keys() -> None:
-    with pytest.raises(ValueError, match="base_urls is for sg, id, th, and there are keys for sg"):
+    with pytest.raises(
+        ValueError, match=r"base_urls must only have regions with keys \(sg\), got sg, id, th"
+    ):
         UpbitRegions({"sg": SG}, base_urls=ELSEWHERE)
-    with pytest.raises(TypeError, match="sg needs a str"):
+    with pytest.raises(TypeError, match="the value for sg must be of type str"):
         UpbitRegions({"sg": SG}, base_urls={"sg": None})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ConfigurationError, match="in the open"):
+    with pytest.raises(ConfigurationError, match="must be https"):
         UpbitRegions({"sg": SG}, base_urls={"sg": "http://sg.example"})
 
 
@@ -242,9 +244,9 @@ def test_ready_made_clients_are_put_side_by_side() -> None:
 
 
 async def test_ready_made_clients_are_of_different_regions(sandboxes: dict[Region, Sandbox]) -> None:
-    with pytest.raises(ValueError, match="sg is there twice"):
+    with pytest.raises(ValueError, match="regions must be unique, got sg twice"):
         UpbitRegions.of(sandboxes[Region.SG].client(), UpbitClient("sg", credentials=SG))
-    with pytest.raises(TypeError, match="sg needs a UpbitClient, not a Sandbox"):
+    with pytest.raises(TypeError, match="the value for sg must be of type UpbitClient, got Sandbox"):
         UpbitRegions.of(sandboxes[Region.SG])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

@@ -233,7 +233,7 @@ async def test_a_group_of_errors_is_its_regions_error(regions: UpbitRegions) -> 
     error = outcomes.errors[Region.ID]
     assert isinstance(error, RegionErrors)
     assert error.may_have_executed
-    assert "the call in id raised a group; errors in it: 2" in str(error)
+    assert "the call in id raised a group of errors: 2" in str(error)
     with pytest.raises(ExceptionGroup) as caught:
         outcomes.unwrap()
     assert caught.group_contains(NotFound)

@@ -332,7 +332,7 @@ async def test_pollers_are_those_of_the_clients(
         for poller in (other.client().withdraws.poller(uuid), korea.client().withdraws.poller(uuid)):
             with pytest.raises(ValueError, match="belongs to none of the clients for sg, id, th"):
                 regions.watch([regions["th"].withdraws.poller(uuid), poller])
-    with pytest.raises(TypeError, match="from client"):
+    with pytest.raises(TypeError, match="pollers must be of type TransferPoller"):
         regions.watch([uuid])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sibling = regions["th"].with_options(poll=PollSchedule(first=2))
     assert [region async for region, _ in regions.watch([sibling.withdraws.poller(DONE)])] == ["th"]

@@ -25,7 +25,7 @@ __all__ = ["Docstring", "DocstringExample", "docstrings_in", "run_source"]
 _SECTION = re.compile(r"( *)Examples?:")
 _DIRECTIVE = re.compile(r"( *)\.\. code-block:: python")
 _LITERAL = re.compile(r"( *)(?!\.\. ).*::")
-_OTHER_FORMS = re.compile(r" *(```|~~~|>>> )")
+_OTHER_FORMS = re.compile(r" *((```|~~~) *py|>>> )")
 
 
 @dataclass(frozen=True)

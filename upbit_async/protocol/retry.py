@@ -62,13 +62,17 @@ def is_unknown(safety: Safety, fault: Failure) -> bool:
 
 @attrs.define
 class RetryBudget:
-    """How much repeating a client may do: tokens, spent by repetitions and won back by successes."""
+    """Retry quota of one client: retries spend tokens, and successes return them.
+
+    The numbers are those of the standard retry mode of the AWS SDKs since 2026: 500 tokens, 14 for a retry and 5 for
+    one after throttling. See https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html.
+    """
 
     capacity: int = 500
     tokens: int = 500
 
     def spend(self, fault: Failure) -> int | None:
-        """Take what a repetition costs; None if there is not enough left."""
+        """Take the cost of a retry and return it, or return None if too few tokens are left."""
         cost = 5 if fault in _THROTTLINGS else 14
         if cost > self.tokens:
             return None
@@ -76,7 +80,7 @@ class RetryBudget:
         return cost
 
     def succeed(self, last_cost: int | None) -> None:
-        """Give back what the repetition cost that led to a success, or one token for a clean one."""
+        """Return the cost of the retry that succeeded, or one token for a success without a retry."""
         self.tokens = min(self.capacity, self.tokens + (1 if last_cost is None else last_cost))
 
 
