@@ -31,7 +31,6 @@ every_endpoint = pytest.mark.parametrize("endpoint", CONSTANTS.values(), ids=CON
 WITHOUT_ENDPOINT = {  # examples of endpoints that the library does not call, and of no endpoint at all
     "deposits_krw_post_kr": Deposit,
     "withdraws_krw_post_kr": Withdrawal,
-    "api_keys_get_kr": object,
     "errors": object,
     "response_headers": object,
     "auth_vectors": object,

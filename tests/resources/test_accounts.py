@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from examples import example
 
-from upbit_async.errors import NotFound, PermissionDenied
+from upbit_async.errors import ConfigurationError, NotFound, PermissionDenied
+from upbit_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from upbit_async.client import UpbitClient
-    from upbit_async.sandbox import Sandbox
 
 
 async def test_balances_are_listed_and_follow_the_money(client: UpbitClient, sandbox: Sandbox) -> None:
@@ -46,3 +47,19 @@ async def test_a_key_without_the_permission_is_told_so(sandbox: Sandbox) -> None
     client = sandbox.client(credentials=sandbox.issue_key(permissions=["view_withdrawals"]))
     with pytest.raises(PermissionDenied, match="out_of_scope"):
         await client.accounts.list()
+
+
+async def test_api_keys_are_listed_in_korea_and_kept_out_of_logs() -> None:
+    sandbox = Sandbox("kr")
+    expires_at = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    credentials = sandbox.issue_key(expires_at=expires_at)
+    found = {key.access_key: key for key in await sandbox.client().accounts.api_keys()}
+    key = found[credentials.access_key.reveal()]
+    assert key.expire_at == expires_at
+    assert key.access_key not in repr(key)
+
+
+async def test_api_keys_are_not_requested_outside_korea(client: UpbitClient, sandbox: Sandbox) -> None:
+    with pytest.raises(ConfigurationError, match="GET /v1/api_keys"):
+        await client.accounts.api_keys()
+    assert len(sandbox.requests) == 0

@@ -7,7 +7,7 @@ is younger than this library is a value whose ``known`` is False. Null and absen
 from __future__ import annotations
 
 from upbit_async.models._base import OpenEnum
-from upbit_async.models.account import Account
+from upbit_async.models.account import Account, ApiKey
 from upbit_async.models.deposit import Deposit, DepositAddress, DepositAddressRequest, DepositChance
 from upbit_async.models.intent import Intent
 from upbit_async.models.states import (
@@ -30,6 +30,7 @@ from upbit_async.models.withdrawal import (
 
 __all__ = [
     "Account",
+    "ApiKey",
     "BlockState",
     "Deposit",
     "DepositAddress",

@@ -1,12 +1,14 @@
-"""Model of a balance."""
+"""Models of an account: its balances and its API keys."""
 
 from __future__ import annotations
 
+import datetime as dt
+
 import attrs
 
-from upbit_async.models._base import Amount
+from upbit_async.models._base import Amount, in_utc
 
-__all__ = ["Account"]
+__all__ = ["Account", "ApiKey"]
 
 
 @attrs.frozen(kw_only=True)
@@ -28,3 +30,25 @@ class Account:
     avg_buy_price: Amount | None = None
     avg_buy_price_modified: bool | None = None
     unit_currency: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ApiKey:
+    """One API key of the account. See https://docs.upbit.com/kr/reference/list-api-keys.
+
+    Attributes:
+        access_key: The access key. It is left out of the repr, so that it reaches no log.
+        expire_at: Time at which the key expires.
+
+    Example:
+        .. code-block:: python
+
+            async with UpbitClient("kr") as client:
+                expiring = [key.expire_at for key in await client.accounts.api_keys()]
+    """
+
+    access_key: str = attrs.field(repr=False)
+    expire_at: dt.datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        in_utc(self, "expire_at")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from upbit_async.models import (
     Account,
+    ApiKey,
     Deposit,
     DepositAddress,
     DepositAddressRequest,
@@ -38,6 +39,14 @@ LIST_ACCOUNTS: Final = Endpoint(
     safety=Safety.READ,
     permission="view_account",
     docs=f"{_DOCS}get-balance",
+)
+LIST_API_KEYS: Final = Endpoint(
+    method="GET",
+    path="/v1/api_keys",
+    returns=list[ApiKey],
+    safety=Safety.READ,
+    docs="https://docs.upbit.com/kr/reference/list-api-keys",
+    regions=frozenset({Region.KR}),
 )
 
 LIST_WALLETS: Final = Endpoint(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from upbit_async.errors import NotFound
-from upbit_async.protocol.endpoints import LIST_ACCOUNTS
+from upbit_async.protocol.endpoints import LIST_ACCOUNTS, LIST_API_KEYS
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
     import builtins
 
-    from upbit_async.models import Account
+    from upbit_async.models import Account, ApiKey
     from upbit_async.protocol.endpoint import Transport
 
 __all__ = ["Accounts"]
@@ -30,6 +30,23 @@ class Accounts:
             UpbitError: See `upbit_async.errors`.
         """
         return await self._transport.call(LIST_ACCOUNTS)
+
+    async def api_keys(self) -> builtins.list[ApiKey]:
+        """Return the account's API keys and when they expire. Upbit lists them in Korea only.
+
+        See https://docs.upbit.com/kr/reference/list-api-keys.
+
+        Raises:
+            ConfigurationError: The client is for another region.
+            UpbitError: See `upbit_async.errors`.
+
+        Example:
+            .. code-block:: python
+
+                async with UpbitClient("kr") as client:
+                    keys = await client.accounts.api_keys()
+        """
+        return await self._transport.call(LIST_API_KEYS)
 
     async def get(self, currency: str) -> Account:
         """Return the balance of one currency.
