@@ -169,7 +169,7 @@ def test_every_namespace_and_every_kind_of_parameter_is_found() -> None:
 def test_extra_can_not_repeat_a_parameter_in_another_spelling(name: str) -> None:
     parameter = name.removesuffix("[]").lower()
     known: dict[str, Any] = dict.fromkeys(("net_type", "address", "secondary_address", "transaction_type"))
-    with pytest.raises(ValueError, match=rf"extra must not hold .*{parameter} is a parameter of its own"):
+    with pytest.raises(ValueError, match=rf"extra must not hold .*{parameter} is a parameter already"):
         inputs.added(known, {name: "x"})
 
 
