@@ -1,4 +1,4 @@
-"""The ways in: within the process, on a socket, by any ASGI server."""
+"""Adapters of the sandbox: in process, on a socket, and other ASGI servers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # -- within the process, in virtual time -----------------------------------------------------------
 
 
-async def test_time_is_the_loops() -> None:
+async def test_clock_follows_the_virtual_clock_of_the_loop() -> None:
     sandbox = Sandbox("sg", transitions=Transitions.after_seconds(3600.0))
     async with signed_client(sandbox) as client:
         uuid = (await client.withdraw()).json()["uuid"]
@@ -43,7 +43,7 @@ async def test_time_is_the_loops() -> None:
         assert (await client.get("/v1/withdraw", f"uuid={uuid}")).json()["state"] == "DONE"
 
 
-async def test_a_silent_exchange_is_a_read_timeout(sandbox: Sandbox) -> None:
+async def test_late_or_missing_response_is_a_read_timeout(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault.slow(3600, times=2), Fault.lose_answer(how="hang"))
     async with signed_client(sandbox) as client:
         client.http.timeout = httpx.Timeout(None)
@@ -57,7 +57,7 @@ async def test_a_silent_exchange_is_a_read_timeout(sandbox: Sandbox) -> None:
         assert anyio.current_time() - started == pytest.approx(3800)
 
 
-async def test_the_wire_is_announced_just_before(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_trace_event_comes_before_the_request_is_sent(client: SignedClient, sandbox: Sandbox) -> None:
     events: list[tuple[str, int]] = []
 
     async def trace(event: str, _info: dict[str, Any]) -> None:
@@ -69,16 +69,14 @@ async def test_the_wire_is_announced_just_before(client: SignedClient, sandbox: 
     assert events == [("http11.send_request_headers.started", 0)]
 
 
-async def test_nothing_is_sent_by_a_caller_who_is_cancelled_already(
-    client: SignedClient, sandbox: Sandbox
-) -> None:
+async def test_cancelled_task_sends_nothing(client: SignedClient, sandbox: Sandbox) -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
         await client.withdraw()
     assert len(sandbox.requests) == 0
 
 
-async def test_a_caller_who_is_cancelled_too_late_does_not_stop_the_work(
+async def test_request_is_processed_if_its_task_is_cancelled_after_sending(
     client: SignedClient, sandbox: Sandbox
 ) -> None:
     with anyio.CancelScope() as scope:
@@ -91,26 +89,26 @@ async def test_a_caller_who_is_cancelled_too_late_does_not_stop_the_work(
     assert [line.status for line in sandbox.requests] == [401]
 
 
-def test_time_stands_still_outside_of_a_loop() -> None:
+def test_clock_stands_still_outside_of_a_loop() -> None:
     clock = RunningClock()
     assert clock() == clock()
     with clock.real():
         assert clock() < clock()
 
 
-def test_nothing_heavy_is_loaded_before_a_door_is_opened() -> None:
+def test_import_loads_no_adapter() -> None:
     code = "import sys, upbit_async.sandbox; print({'httpx', 'jwt', 'msgspec', 'uvicorn'} & {*sys.modules})"
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert told.stdout.strip() == "set()"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "set()"
 
 
-def test_a_seed_repeats_a_run() -> None:
+def test_seed_repeats_keys() -> None:
     first, second, other = Sandbox("sg", seed=7), Sandbox("sg", seed=7), Sandbox("sg")
     assert first.credentials == second.credentials != other.credentials
     assert len(other.credentials.access_key.reveal()) == 40
 
 
-async def test_a_client_of_this_library_is_closed_with_the_sandbox() -> None:
+async def test_client_is_closed_with_the_sandbox() -> None:
     async with Sandbox("sg", transitions=Transitions.after_seconds(60.0)) as sandbox:
         upbit = sandbox.client(algorithm="HS512")
         assert [wallet.currency for wallet in await upbit.status.wallets("USDT")] == ["USDT"] * 3
@@ -125,7 +123,7 @@ async def test_a_client_of_this_library_is_closed_with_the_sandbox() -> None:
         await upbit.status.wallets()
 
 
-async def test_the_plan_may_change(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_new_transitions_apply_to_new_withdrawals(client: SignedClient, sandbox: Sandbox) -> None:
     assert sandbox.withdrawals.transitions == Transitions.after_seconds(3.0)
     sandbox.withdrawals.transitions = Transitions.manual()
     await client.withdraw()
@@ -135,7 +133,7 @@ async def test_the_plan_may_change(client: SignedClient, sandbox: Sandbox) -> No
 # -- the bare application --------------------------------------------------------------------------
 
 
-async def test_any_asgi_server_will_do_but_breaks_nothing(sandbox: Sandbox) -> None:
+async def test_other_asgi_server_answers_but_can_not_break_connections(sandbox: Sandbox) -> None:
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://any") as http:
         assert (await http.get("/v1/accounts")).status_code == 401
@@ -144,7 +142,7 @@ async def test_any_asgi_server_will_do_but_breaks_nothing(sandbox: Sandbox) -> N
             await http.get("/v1/accounts")
 
 
-async def test_a_client_may_leave_in_the_middle_of_its_request(sandbox: Sandbox) -> None:
+async def test_incomplete_request_is_logged_without_a_status(sandbox: Sandbox) -> None:
     messages = iter([{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}])
     scope: dict[str, Any] = {
         "type": "http",
@@ -158,13 +156,13 @@ async def test_a_client_may_leave_in_the_middle_of_its_request(sandbox: Sandbox)
         return next(messages)
 
     async def send(_message: object) -> None:
-        """Nobody is there to hear it."""
+        """The client is disconnected."""
 
     await sandbox.app(scope, receive, send)
     assert [(line.method, line.status) for line in sandbox.requests] == [("POST", None)]
 
 
-async def test_what_a_client_still_sends_is_no_good_bye(sandbox: Sandbox) -> None:
+async def test_response_that_hangs_waits_for_a_disconnect(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(ending="hang", unauthenticated=True))
     kinds = iter(["http.request", "http.request", "http.disconnect"])
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
@@ -183,7 +181,7 @@ async def test_what_a_client_still_sends_is_no_good_bye(sandbox: Sandbox) -> Non
 # -- on a socket -----------------------------------------------------------------------------------
 
 
-def test_blocking_clients_can_call_a_served_sandbox() -> None:
+def test_served_sandbox_answers_blocking_clients() -> None:
     sandbox = Sandbox("sg")
     with sandbox.serve() as url:
         with pytest.raises(HTTPError) as raised:
@@ -193,21 +191,21 @@ def test_blocking_clients_can_call_a_served_sandbox() -> None:
     assert [thread.name for thread in threading.enumerate() if "sandbox" in thread.name] == []
 
 
-def test_an_answers_body_does_not_wait_for_its_head_to_be_acknowledged() -> None:
-    told: list[int] = []
+def test_served_connections_have_tcp_nodelay() -> None:
+    values: list[int] = []
 
     async def app(scope: Any, receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         connection = scope["extensions"][CONNECTION]._transport.get_extra_info("socket")
-        told.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        values.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     with Serving(cast("App", app), nullcontext()) as url:
         assert httpx.get(url).status_code == 204
-    assert told == [1]
+    assert values == [1]
 
 
-def test_a_served_sandbox_can_be_served_again_and_twice() -> None:
+def test_sandbox_can_be_served_twice_and_again() -> None:
     sandbox = Sandbox("sg")
     with sandbox.serve() as first, sandbox.serve() as second:
         assert first != second
@@ -217,7 +215,7 @@ def test_a_served_sandbox_can_be_served_again_and_twice() -> None:
         assert httpx.get(f"{url}/v1/nothing").status_code == 404
 
 
-def test_requests_that_hang_are_cut_when_serving_ends(caplog: pytest.LogCaptureFixture) -> None:
+def test_open_requests_end_when_serving_ends(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "uvicorn")
     sandbox = Sandbox("sg")
     sandbox.faults.add(Fault(ending="hang", unauthenticated=True), Fault(delay=3600, unauthenticated=True))
@@ -231,14 +229,14 @@ def test_requests_that_hang_are_cut_when_serving_ends(caplog: pytest.LogCaptureF
     assert caplog.records == []
 
 
-def test_an_own_clock_is_kept_while_served() -> None:
+def test_given_clock_is_kept_while_served() -> None:
     started = Sandbox("sg").now
     sandbox = Sandbox("sg", clock=lambda: started)
     with sandbox.serve():
         assert sandbox.now == started
 
 
-def test_plans_go_by_real_time_while_served() -> None:
+def test_clock_is_real_while_served() -> None:
     sandbox = Sandbox("sg")
     before = sandbox.now
     with sandbox.serve() as url:

@@ -39,7 +39,7 @@ JSON = "application/json"
     ids=["lists", "objects", "digits", "surrogate", "no text"],
 )
 @pytest.mark.parametrize("part", ["header", "claims"])
-async def test_a_broken_token_is_refused(sandbox: Sandbox, claims: bytes, part: str) -> None:
+async def test_broken_token_is_refused(sandbox: Sandbox, claims: bytes, part: str) -> None:
     token = signed(sandbox, claims) if part == "claims" else signed(sandbox, b"{}", claims)
     async with httpx.AsyncClient(transport=sandbox.transport(), base_url=sandbox.base_url) as http:
         response = await http.get("/v1/accounts", headers={"Authorization": f"Bearer {token}"})
@@ -48,7 +48,7 @@ async def test_a_broken_token_is_refused(sandbox: Sandbox, claims: bytes, part: 
 
 
 @pytest.mark.parametrize("name", ["nonce", "query_hash", "query_hash_alg"])
-async def test_a_token_with_half_a_character_is_refused(
+async def test_claim_with_half_a_surrogate_pair_is_refused(
     client: SignedClient, sandbox: Sandbox, name: str
 ) -> None:
     response = await client.get("/v1/withdraws", "limit=1", claims={name: "\ud800"})
@@ -69,7 +69,7 @@ async def test_a_token_with_half_a_character_is_refused(
     ],
     ids=["value", "name", "in a list", "nested", "lists", "objects", "no text"],
 )
-async def test_a_broken_body_is_refused(client: SignedClient, sandbox: Sandbox, body: bytes) -> None:
+async def test_broken_body_is_refused(client: SignedClient, sandbox: Sandbox, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {client.token('currency=USDT')}", "Content-Type": JSON}
     response = await client.http.post(COIN, content=body, headers=headers)
     assert error_of(response) == (400, "invalid_parameter")
@@ -90,7 +90,7 @@ async def test_a_broken_body_is_refused(client: SignedClient, sandbox: Sandbox, 
         ("", 400),
     ],
 )
-async def test_the_media_type_of_a_body(
+async def test_body_must_have_the_media_type_of_json(
     client: SignedClient, sandbox: Sandbox, media_type: str, status: int
 ) -> None:
     body = {
@@ -109,7 +109,7 @@ async def test_the_media_type_of_a_body(
 # -- sizes -----------------------------------------------------------------------------------------
 
 
-async def test_a_body_beyond_the_limit_is_refused_before_it_is_read(sandbox: Sandbox) -> None:
+async def test_body_above_the_limit_is_refused_before_it_is_read(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault.lose_answer())
     caller = Caller(b"x" * 2**16 for _ in range(320))
     await sandbox.app(asgi_scope(), caller.receive, caller.send)
@@ -121,14 +121,14 @@ async def test_a_body_beyond_the_limit_is_refused_before_it_is_read(sandbox: San
     assert len(sandbox.faults.unused) == 1
 
 
-async def test_a_body_at_the_limit_is_read(sandbox: Sandbox) -> None:
+async def test_body_at_the_limit_is_read(sandbox: Sandbox) -> None:
     caller = Caller(iter([b" " * LARGEST_BODY]))
     await sandbox.app(asgi_scope(), caller.receive, caller.send)
     assert caller.status == 401
     assert len(sandbox.requests[0].body) == 2**14, "the log keeps the beginning of a long body"
 
 
-def test_large_bodies_are_not_held() -> None:
+def test_large_bodies_are_not_kept_in_memory() -> None:
     size = 20 * 2**20
     sandbox = Sandbox("sg")
 
@@ -164,7 +164,7 @@ async def test_any_method_and_path_is_logged(sandbox: Sandbox, method: str, path
     ]
 
 
-async def test_a_request_that_breaks_off_is_logged(sandbox: Sandbox) -> None:
+async def test_incomplete_body_is_logged(sandbox: Sandbox) -> None:
     caller = Caller(iter([b"{"]), complete=False)
     await sandbox.app(asgi_scope(), caller.receive, caller.send)
     assert caller.status is None
@@ -172,7 +172,7 @@ async def test_a_request_that_breaks_off_is_logged(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/accounts", "/v1/\ud800"])
-async def test_a_websocket_is_refused_and_logged(sandbox: Sandbox, path: str) -> None:
+async def test_websocket_is_refused_and_logged(sandbox: Sandbox, path: str) -> None:
     scope = {"type": "websocket", "path": path, "headers": [(b"host", b"[")]}
     sent: list[Any] = []
 
@@ -187,7 +187,7 @@ async def test_a_websocket_is_refused_and_logged(sandbox: Sandbox, path: str) ->
     assert [(line.method, line.path, line.status) for line in sandbox.requests] == [("GET", path, 403)]
 
 
-async def test_a_mistake_of_ours_is_logged_too(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_exception_in_a_fault_is_logged_as_500(client: SignedClient, sandbox: Sandbox) -> None:
     def rewrite(_answer: object) -> Any:
         raise ZeroDivisionError
 

@@ -1,4 +1,4 @@
-"""A deposit address takes a while to make, and then stays."""
+"""Deposit addresses are generated after some time, once per currency and network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def find(client: SignedClient, query: str = TRON) -> httpx.Response:
     return await client.get("/v1/deposits/coin_address", query)
 
 
-async def test_three_addresses_are_there_from_the_start(client: SignedClient) -> None:
+async def test_first_three_addresses_match_the_examples(client: SignedClient) -> None:
     rows = (await client.get("/v1/deposits/coin_addresses")).json()
     assert rows == example("deposits_coin_addresses_get")
     found = await find(client, "currency=BTC&net_type=BTC")
@@ -36,7 +36,7 @@ async def test_three_addresses_are_there_from_the_start(client: SignedClient) ->
     assert (ready.status_code, ready.json()) == (200, example("deposits_generate_coin_address_post_ready"))
 
 
-async def test_an_address_is_made_in_three_seconds(client: SignedClient, clock: ManualClock) -> None:
+async def test_address_is_ready_after_three_seconds(client: SignedClient, clock: ManualClock) -> None:
     first = await generate(client)
     pending = example("deposits_generate_coin_address_post_pending")
     message = pending["message"].replace("BTC", "USDT")
@@ -59,9 +59,7 @@ async def test_an_address_is_made_in_three_seconds(client: SignedClient, clock: 
     assert (await client.get("/v1/deposits/coin_addresses")).json()[3:] == [ready.json()]
 
 
-async def test_there_is_one_address_for_a_currency_on_a_network(
-    client: SignedClient, sandbox: Sandbox
-) -> None:
+async def test_each_currency_on_a_network_has_one_address(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.address_seconds = 0.0
     first = (await generate(client)).json()
     assert (await generate(client)).json() == first
@@ -72,21 +70,19 @@ async def test_there_is_one_address_for_a_currency_on_a_network(
     assert (await generate(client)).json() == first
 
 
-async def test_an_address_is_made_while_it_is_looked_at(
+async def test_address_is_ready_after_some_reads_by_knob(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.knobs.address_seconds, sandbox.knobs.address_reads = None, 2
-    told = [(await generate(client)).status_code for _ in range(2)]
+    statuses = [(await generate(client)).status_code for _ in range(2)]
     clock.tick(10_000)
-    told.append((await generate(client, "USDT", "APT")).status_code)
+    statuses.append((await generate(client, "USDT", "APT")).status_code)
     assert (await find(client)).json()["deposit_address"] is None
-    told.append((await generate(client)).status_code)
-    assert told == [201, 201, 201, 200]
+    statuses.append((await generate(client)).status_code)
+    assert statuses == [201, 201, 201, 200]
 
 
-async def test_a_memo_belongs_to_an_address_where_the_currency_has_one(
-    client: SignedClient, sandbox: Sandbox
-) -> None:
+async def test_address_has_a_memo_where_the_currency_has_one(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.address_seconds = 0.0
     sandbox.wallets["USDT", "APT"].has_memo = True
     memo = (await generate(client, "USDT", "APT")).json()["secondary_address"]
@@ -94,21 +90,19 @@ async def test_a_memo_belongs_to_an_address_where_the_currency_has_one(
     assert memo != "3000000001"
 
 
-async def test_while_it_is_made_the_memo_is_not_told_either(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_memo_is_null_until_the_address_is_ready(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.wallets["USDT", "TRX"].has_memo = True
     await generate(client)
     assert (await find(client)).json()["secondary_address"] is None
 
 
-async def test_an_address_that_nobody_asked_for_is_not_found(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_address_that_was_not_requested_is_not_found(client: SignedClient, sandbox: Sandbox) -> None:
     assert error_of(await find(client)) == (404, "coin_address_not_found")
     sandbox.knobs.address_not_found = ErrorSpec(400, "coin_address_not_found")
     assert error_of(await find(client)) == (400, "coin_address_not_found")
 
 
-async def test_a_wallet_that_takes_no_deposits_makes_no_address(
-    client: SignedClient, sandbox: Sandbox
-) -> None:
+async def test_wallet_without_deposits_generates_no_address(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = "withdraw_only"
     sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
     assert error_of(await generate(client)) == (400, "invalid_parameter")
@@ -120,7 +114,7 @@ async def test_a_wallet_that_takes_no_deposits_makes_no_address(
     assert (await generate(client)).status_code == 201
 
 
-async def test_statuses_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_statuses_follow_their_knobs(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.post_status, sandbox.knobs.address_status = 200, 201
     assert (await generate(client)).status_code == 200
     assert (await generate(client, "BTC", "BTC")).status_code == 201
@@ -143,7 +137,7 @@ async def test_malformed_members_are_named(
     assert response.json()["error"]["message"] == message
 
 
-async def test_both_names_of_a_wallet_have_to_fit(client: SignedClient) -> None:
+async def test_unlisted_wallet_has_no_address(client: SignedClient) -> None:
     response = await find(client, "net_type=TRX")
     assert error_of(response) == (400, "validation_error")
     assert response.json()["error"]["message"] == "currency is missing"
@@ -154,7 +148,7 @@ async def test_both_names_of_a_wallet_have_to_fit(client: SignedClient) -> None:
 @pytest.mark.parametrize(
     ("permission", "other"), [("deposit", "view_deposits"), ("view_deposits", "deposit")]
 )
-async def test_the_permission_by_knob(
+async def test_permission_to_generate_follows_its_knob(
     sandbox: Sandbox,
     permission: Any,
     other: str,

@@ -1,4 +1,4 @@
-"""Faults look the same through both adapters, and the ledger has what really happened."""
+"""Faults are the same through both adapters, and the ledger shows what was processed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def client(client_by_adapter: SignedClient) -> SignedClient:
         ("hang", httpx.ReadTimeout),
     ],
 )
-async def test_an_answer_can_be_lost(
+async def test_lost_answer_is_a_transport_error_after_the_work(
     sandbox: Sandbox, client: SignedClient, how: Any, error: type[httpx.HTTPError]
 ) -> None:
     fault = Fault.lose_answer("POST", COIN, how=how)
@@ -66,13 +66,13 @@ async def test_an_answer_can_be_lost(
     assert len(sandbox.requests.of("POST")) == 2
 
 
-async def test_an_empty_body_can_be_cut_too(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_empty_body_can_be_cut(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault(ending="cut", rewrite=lambda answer: SandboxResponse(answer.status)))
     with pytest.raises(httpx.RemoteProtocolError):
         await client.get("/v1/accounts")
 
 
-async def test_a_connection_can_be_reset_before_any_work(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_reset_before_leaves_the_request_unprocessed(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.reset_before("POST"))
     with pytest.raises(httpx.ReadError):
         await client.withdraw(nonce="n")
@@ -82,7 +82,7 @@ async def test_a_connection_can_be_reset_before_any_work(sandbox: Sandbox, clien
 
 @pytest.mark.parametrize(("before", "created"), [(True, 0), (False, 1)])
 @pytest.mark.parametrize("status", [302, 408, 409, 418, 429, 500, 502, 503, 504])
-async def test_any_status_can_come_back(
+async def test_status_fault_answers_with_any_status(
     sandbox: Sandbox, client: SignedClient, status: int, *, before: bool, created: int
 ) -> None:
     sandbox.faults.add(Fault.status(status, "POST", COIN, before=before, headers={"Retry-After": "7"}))
@@ -95,24 +95,24 @@ async def test_any_status_can_come_back(
 
 
 @pytest.mark.parametrize(
-    ("body", "told"), [("html", b"<!doctype html>"), ("empty", b""), (b"<?xml?>", b"<?xml?>")]
+    ("body", "start"), [("html", b"<!doctype html>"), ("empty", b""), (b"<?xml?>", b"<?xml?>")]
 )
-async def test_a_status_comes_with_any_body(
-    sandbox: Sandbox, client: SignedClient, body: Any, told: bytes
+async def test_status_fault_answers_with_any_body(
+    sandbox: Sandbox, client: SignedClient, body: Any, start: bytes
 ) -> None:
     sandbox.faults.add(Fault.status(503, body=body))
     response = await client.get("/v1/accounts")
-    assert response.content[: max(len(told), 1)] == told
+    assert response.content[: max(len(start), 1)] == start
 
 
-async def test_a_status_comes_with_any_name(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_status_fault_answers_with_any_name(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.status(400, name="thirdparty_agreement_required"))
     error = (await client.get("/v1/accounts")).json()["error"]
     assert error == {"name": "thirdparty_agreement_required", "message": "Thirdparty agreement required."}
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "start"),
     [
         ("text", b"OK"),
         ("html", b"<!doctype html>"),
@@ -121,23 +121,23 @@ async def test_a_status_comes_with_any_name(sandbox: Sandbox, client: SignedClie
         (b"\xff\xfe", b"\xff\xfe"),
     ],
 )
-async def test_the_body_can_be_garbage(
-    sandbox: Sandbox, client: SignedClient, body: Any, told: bytes
+async def test_garbage_replaces_the_body_after_the_work(
+    sandbox: Sandbox, client: SignedClient, body: Any, start: bytes
 ) -> None:
     sandbox.faults.add(Fault.garbage("POST", COIN, body=body))
     response = await client.withdraw()
     assert response.status_code == 201
-    assert response.content[: max(len(told), 1)] == told
+    assert response.content[: max(len(start), 1)] == start
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_the_body_can_be_huge(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_huge_garbage_exceeds_32_megabytes(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.garbage(body="huge"))
     response = await client.get("/v1/accounts")
     assert len(response.content) > 2**25
 
 
-async def test_the_body_can_be_compressed(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_gzip_garbage_is_compressed_and_says_so(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.garbage(body="gzip"))
     headers = {"Authorization": f"Bearer {client.token()}"}
     async with client.http.stream("GET", "/v1/status/wallet", headers=headers) as response:
@@ -146,7 +146,7 @@ async def test_the_body_can_be_compressed(sandbox: Sandbox, client: SignedClient
     assert b"wallet_state" in gzip.decompress(raw)
 
 
-async def test_an_answer_can_be_late(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_slow_answer_is_late_or_a_read_timeout(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.slow(0.05), Fault.slow(60))
     assert (await client.get("/v1/accounts")).status_code == 200
     client.http.timeout = httpx.Timeout(5, read=0.05)
@@ -155,7 +155,7 @@ async def test_an_answer_can_be_late(sandbox: Sandbox, client: SignedClient) -> 
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_caller_may_leave_but_the_work_is_done(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_request_is_processed_if_its_client_disconnects(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.lose_answer("POST", how="hang"))
     client.http.timeout = httpx.Timeout(None)
     with anyio.move_on_after(0.2):
@@ -163,9 +163,7 @@ async def test_a_caller_may_leave_but_the_work_is_done(sandbox: Sandbox, client:
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_faults_strike_those_they_name_as_often_as_they_say(
-    sandbox: Sandbox, client: SignedClient
-) -> None:
+async def test_fault_respects_times_skip_method_and_path(sandbox: Sandbox, client: SignedClient) -> None:
     endless = Fault.status(500, path="/v1/withdraw", times=None)
     late = Fault.status(503, "GET", times=2, skip=1)
     sandbox.faults.add(endless, late)
@@ -188,7 +186,7 @@ async def test_faults_strike_those_they_name_as_often_as_they_say(
     ],
 )
 @pytest.mark.parametrize("path", [None, COIN])
-async def test_a_request_without_a_valid_signature_uses_up_no_fault(
+async def test_unsigned_request_uses_up_no_fault(
     sandbox: Sandbox, client: SignedClient, key: str, name: str, path: str | None
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("POST", path), Fault.reset_before("POST", path, times=2))
@@ -210,19 +208,19 @@ async def test_a_request_without_a_valid_signature_uses_up_no_fault(
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_public_path_needs_no_signature_for_a_fault(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_public_request_uses_up_a_fault_unsigned(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.status(503, "GET", "/v1/market/all"))
     assert [(await client.http.get("/v1/market/all")).status_code for _ in range(2)] == [503, 200]
 
 
-async def test_a_fault_may_strike_anyone(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_unauthenticated_fault_affects_any_request(sandbox: Sandbox, client: SignedClient) -> None:
     outage = Fault.status(503, times=None)
     sandbox.faults.add(attrs.evolve(outage, unauthenticated=True))
     assert (await client.http.get("/v1/nothing")).status_code == 503
     assert (await client.get("/v1/accounts")).status_code == 503
 
 
-async def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
+async def test_reset_sends_a_tcp_reset(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(before=True, ending="reset", unauthenticated=True))
     async with sandbox.serve() as url:
         host, port = url.removeprefix("http://").split(":")
@@ -234,7 +232,7 @@ async def test_a_reset_is_a_reset(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_a_status_without_a_body_has_none(
+async def test_bodiless_status_is_sent_without_a_body(
     sandbox: Sandbox, client: SignedClient, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.faults.add(Fault.status(status))
@@ -244,7 +242,7 @@ async def test_a_status_without_a_body_has_none(
 
 
 @pytest.mark.parametrize("status", [101, 199, 600, 1000, -1, True, "200"])
-def test_a_status_that_no_answer_can_have_is_refused(status: Any) -> None:
+def test_impossible_status_is_refused(status: Any) -> None:
     with pytest.raises(ValueError, match="status must be a whole number from 200 to 599"):
         Fault.status(status)
 
@@ -253,12 +251,12 @@ def test_a_status_that_no_answer_can_have_is_refused(status: Any) -> None:
     ("name", "value"),
     [("Retry-After", "\u20ac"), ("a", "b\r\nc: d"), ("a", "\x00"), ("a", " b"), ("a b", "c"), ("", "c")],
 )
-def test_a_header_that_http_can_not_carry_is_refused(name: str, value: str) -> None:
+def test_impossible_header_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="header must be a name and a value that HTTP can carry"):
         Fault.status(429, headers={name: value})
 
 
-async def test_half_a_character_can_be_sent(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_half_a_surrogate_pair_is_sent_escaped(sandbox: Sandbox, client: SignedClient) -> None:
     sandbox.faults.add(Fault.status(400, name="\ud800"))
     sandbox.knobs.unit_currency = "\ud800"
     assert error_of(await client.get("/v1/accounts")) == (400, "\ud800")

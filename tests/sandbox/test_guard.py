@@ -1,4 +1,4 @@
-"""What is checked before a route, against the documents' vectors and by client-made tokens."""
+"""Checks of a signed request, with the published vectors and with tokens of an independent client."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def request_of(vector: dict[str, Any]) -> SandboxRequest:
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
-def test_the_published_recipe_is_accepted(algorithm: str) -> None:
+def test_published_vectors_are_accepted(algorithm: str) -> None:
     document = example("auth_vectors")
     assert len(document["vectors"]) == 9
     for vector in document["vectors"]:
@@ -49,7 +49,7 @@ def test_the_published_recipe_is_accepted(algorithm: str) -> None:
         check_query_hash(request_of(vector), token, Knobs())
 
 
-def test_a_vector_fits_no_other_request() -> None:
+def test_published_vector_matches_no_other_request() -> None:
     vectors = example("auth_vectors")["vectors"]
     for vector in vectors:
         for other in vectors:
@@ -59,7 +59,7 @@ def test_a_vector_fits_no_other_request() -> None:
                 check_query_hash(request_of(other), Token.read(vector["HS256"]["token"]), Knobs())
 
 
-async def test_a_vector_opens_the_door_once() -> None:
+async def test_published_token_is_accepted_once() -> None:
     document = example("auth_vectors")
     sandbox = Sandbox("sg", credentials=Credentials(document["access_key"], document["secret_key"]))
     headers = {"Authorization": f"Bearer {document['vectors'][3]['HS512']['token']}"}
@@ -87,9 +87,7 @@ async def test_a_vector_opens_the_door_once() -> None:
         ("Bearer _w.e30.e30", "jwt_verification"),  # not even UTF-8
     ],
 )
-async def test_a_request_needs_a_readable_token(
-    sandbox: Sandbox, authorization: str | None, name: str
-) -> None:
+async def test_unreadable_token_is_refused(sandbox: Sandbox, authorization: str | None, name: str) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     async with httpx.AsyncClient(transport=sandbox.transport(), base_url=sandbox.base_url) as http:
         assert error_of(await http.get("/v1/accounts", headers=headers)) == (401, name)
@@ -97,26 +95,26 @@ async def test_a_request_needs_a_readable_token(
 
 
 @pytest.mark.parametrize("nonce", [True, "", None, 1.5])
-async def test_a_token_needs_a_nonce(client: SignedClient, nonce: object) -> None:
+async def test_token_without_a_nonce_is_refused(client: SignedClient, nonce: object) -> None:
     assert error_of(await client.get("/v1/accounts", claims={"nonce": nonce})) == (401, "jwt_verification")
 
 
-async def test_a_nonce_may_be_a_number(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_nonce_may_be_a_number(client: SignedClient, sandbox: Sandbox) -> None:
     assert (await client.get("/v1/accounts", claims={"nonce": 1763640000000})).status_code == 200
     assert sandbox.requests[0].nonce == "1763640000000"
 
 
-async def test_a_wrong_signature_is_refused(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_wrong_signature_is_refused(client: SignedClient, sandbox: Sandbox) -> None:
     client.credentials = Credentials(sandbox.credentials.access_key, "x" * 40)
     assert error_of(await client.get("/v1/accounts")) == (401, "jwt_verification")
 
 
-async def test_an_unknown_key_is_refused(client: SignedClient) -> None:
+async def test_unknown_key_is_refused(client: SignedClient) -> None:
     client.credentials = Credentials("unknown", "x" * 40)
     assert error_of(await client.get("/v1/accounts")) == (401, "invalid_access_key")
 
 
-async def test_the_algorithm_is_the_headers(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_accepted_algorithms_follow_their_knob(client: SignedClient, sandbox: Sandbox) -> None:
     assert (await client.get("/v1/accounts", algorithm="HS512")).status_code == 200
     assert error_of(await client.get("/v1/accounts", algorithm="HS384")) == (401, "jwt_verification")
     sandbox.knobs.algorithms = frozenset({"HS384", "none"})
@@ -130,7 +128,7 @@ async def test_the_algorithm_is_the_headers(client: SignedClient, sandbox: Sandb
     assert error_of(response) == (401, "jwt_verification")
 
 
-async def test_a_token_that_was_tampered_with_is_refused(client: SignedClient) -> None:
+async def test_changed_claims_are_refused(client: SignedClient) -> None:
     header, payload, signature = client.token().split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     forged = base64.urlsafe_b64encode(json.dumps(claims | {"nonce": "x"}).encode()).decode().rstrip("=")
@@ -143,7 +141,7 @@ async def test_a_token_that_was_tampered_with_is_refused(client: SignedClient) -
 # -- keys ------------------------------------------------------------------------------------------
 
 
-async def test_a_key_expires(sandbox: Sandbox, clock: ManualClock) -> None:
+async def test_expired_key_is_refused(sandbox: Sandbox, clock: ManualClock) -> None:
     credentials = sandbox.issue_key(expires_at=clock.now + timedelta(seconds=1))
     async with signed_client(sandbox, credentials) as client:
         assert (await client.get("/v1/accounts")).status_code == 200
@@ -151,7 +149,7 @@ async def test_a_key_expires(sandbox: Sandbox, clock: ManualClock) -> None:
         assert error_of(await client.get("/v1/accounts")) == (401, "expired_access_key")
 
 
-async def test_a_key_may_be_bound_to_addresses(sandbox: Sandbox) -> None:
+async def test_key_is_refused_from_other_addresses(sandbox: Sandbox) -> None:
     credentials = sandbox.issue_key(ips=["203.0.113.7"])
     async with signed_client(sandbox, credentials) as client:
         assert error_of(await client.get("/v1/accounts")) == (401, "no_authorization_ip")
@@ -176,7 +174,7 @@ async def test_a_key_may_be_bound_to_addresses(sandbox: Sandbox) -> None:
         ("GET", "/v1/travel_rule/vasps", "", "view_deposits"),
     ],
 )
-async def test_each_call_needs_its_permission(
+async def test_call_without_its_permission_is_refused(
     sandbox: Sandbox,
     method: str,
     path: str,
@@ -192,7 +190,7 @@ async def test_each_call_needs_its_permission(
         assert (await client.query(method, path, text)).status_code == 200
 
 
-async def test_withdrawing_needs_its_permission_and_an_open_lock(sandbox: Sandbox) -> None:
+async def test_withdrawal_needs_permission_and_no_safety_lock(sandbox: Sandbox) -> None:
     credentials = sandbox.issue_key(permissions=["view_withdrawals"])
     key = sandbox.keys.find(credentials.access_key.reveal())
     assert key is not None
@@ -210,7 +208,7 @@ async def test_withdrawing_needs_its_permission_and_an_open_lock(sandbox: Sandbo
 # -- nonces ----------------------------------------------------------------------------------------
 
 
-async def test_a_nonce_serves_once_per_key(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_nonce_is_accepted_once_per_key(client: SignedClient, sandbox: Sandbox) -> None:
     assert (await client.withdraw(nonce="n")).status_code == 201
     assert error_of(await client.withdraw(nonce="n")) == (401, "nonce_used")
     assert len(sandbox.ledger.created) == 1
@@ -218,7 +216,9 @@ async def test_a_nonce_serves_once_per_key(client: SignedClient, sandbox: Sandbo
         assert (await other.get("/v1/accounts", nonce="n")).status_code == 200
 
 
-async def test_nonces_may_be_forgotten(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
+async def test_nonce_is_accepted_again_after_its_memory(
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock
+) -> None:
     sandbox.knobs.nonce_memory = 60.0
     await client.get("/v1/accounts", nonce="n")
     clock.tick(60)
@@ -228,7 +228,7 @@ async def test_nonces_may_be_forgotten(client: SignedClient, sandbox: Sandbox, c
 
 
 @pytest.mark.parametrize(("burns", "then"), [(True, (401, "nonce_used")), (False, (400, "validation_error"))])
-async def test_whether_a_refused_request_burns_its_nonce(
+async def test_refused_request_burns_its_nonce_by_knob(
     client: SignedClient, sandbox: Sandbox, *, burns: bool, then: tuple[int, str]
 ) -> None:
     sandbox.knobs.rejected_burns_nonce = burns
@@ -241,17 +241,17 @@ async def test_whether_a_refused_request_burns_its_nonce(
 # -- query_hash ------------------------------------------------------------------------------------
 
 
-async def test_the_wire_order_counts(client: SignedClient) -> None:
+async def test_hash_of_reordered_parameters_is_refused(client: SignedClient) -> None:
     response = await client.get("/v1/withdraws", "state=DONE&currency=XRP", query="currency=XRP&state=DONE")
     assert error_of(response) == (401, "invalid_query_payload")
 
 
-async def test_parameters_need_a_hash(client: SignedClient) -> None:
+async def test_parameters_without_their_hash_are_refused(client: SignedClient) -> None:
     assert error_of(await client.get("/v1/withdraws", query="limit=1")) == (401, "invalid_query_payload")
     assert error_of(await client.get("/v1/withdraws", "limit=1", query="")) == (401, "invalid_query_payload")
 
 
-async def test_another_hash_may_be_named(client: SignedClient) -> None:
+async def test_hash_algorithm_may_be_named(client: SignedClient) -> None:
     digest = hashlib.sha256(b"limit=1").hexdigest()
     claims = {"query_hash": digest, "query_hash_alg": "SHA256"}
     assert (await client.get("/v1/withdraws", query="limit=1", claims=claims)).status_code == 200
@@ -263,7 +263,7 @@ async def test_another_hash_may_be_named(client: SignedClient) -> None:
     assert error_of(response) == (401, "invalid_query_payload")
 
 
-async def test_encoded_brackets_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_encoded_brackets_are_accepted_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     encoded = {"query": "uuids%5B%5D=00000000-0000-4000-8000-000000000001"}
     decoded = unquote(encoded["query"])
     assert len((await client.get("/v1/withdraws", decoded, **encoded)).json()) == 1
@@ -276,7 +276,7 @@ async def test_encoded_brackets_by_knob(client: SignedClient, sandbox: Sandbox) 
     ("either", True, True), ("plus", True, False), ("space", False, True),
 ])  # fmt: skip
 @pytest.mark.parametrize("wire", ["txid=a%20b", "txid=a+b"])
-async def test_a_space_by_knob(
+async def test_space_is_hashed_by_knob(
     client: SignedClient,
     sandbox: Sandbox,
     space: Any,
@@ -294,7 +294,7 @@ async def test_a_space_by_knob(
         assert refused[0] == (400 if right else 401)
 
 
-async def test_the_reference_recipe_is_accepted(client: SignedClient) -> None:
+async def test_reference_recipe_is_accepted(client: SignedClient) -> None:
     parameters = {"txid": "a b+c/d=e&f", "currency": "XRP"}
     query = urlencode(parameters, doseq=True)
     response = await client.get("/v1/withdraw", unquote(query), query=query)
@@ -311,21 +311,21 @@ async def test_the_reference_recipe_is_accepted(client: SignedClient) -> None:
         ({"a": "가 나"}, "a=가 나"),
     ],
 )
-async def test_values_are_hashed_as_they_stand_in_the_body(
+async def test_body_values_are_hashed_as_they_are_written(
     client: SignedClient, body: dict[str, object], text: str
 ) -> None:
     assert error_of(await client.post(COIN, body, text=text)) == (400, "validation_error")
     assert error_of(await client.post(COIN, body, text=text + "x")) == (401, "invalid_query_payload")
 
 
-async def test_a_null_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_null_is_hashed_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     body = {"currency": "USDT", "secondary_address": None}
     sandbox.knobs.null_members = "None"
     response = await client.post(COIN, body, text="currency=USDT&secondary_address=None")
     assert error_of(response) == (400, "validation_error")
 
 
-async def test_an_empty_object_has_nothing_to_hash(client: SignedClient) -> None:
+async def test_empty_object_needs_no_hash(client: SignedClient) -> None:
     assert error_of(await client.post(COIN, {})) == (400, "validation_error")
 
 
@@ -340,7 +340,7 @@ async def test_an_empty_object_has_nothing_to_hash(client: SignedClient) -> None
         (b"[" * 100_000, "application/json"),
     ],
 )
-async def test_a_body_has_to_be_a_plain_json_object(
+async def test_body_that_is_no_plain_json_object_is_refused(
     client: SignedClient, content: bytes, content_type: str
 ) -> None:
     headers = {"Authorization": f"Bearer {client.token('a=1')}", "Content-Type": content_type}
@@ -348,7 +348,7 @@ async def test_a_body_has_to_be_a_plain_json_object(
     assert error_of(response) == (400, "invalid_parameter")
 
 
-async def test_errors_may_be_in_korean(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_korean_messages_match_the_published_ones(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.language = "ko"
     published = {
         entry["body"]["error"]["name"]: entry["body"]["error"]["message"] for entry in example("errors")

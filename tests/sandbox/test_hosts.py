@@ -1,4 +1,4 @@
-"""A served sandbox listens on loopback and answers for loopback, unless it is told otherwise."""
+"""A served sandbox listens on loopback and answers for loopback, unless remote clients are allowed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def url() -> Iterator[str]:
         "[::1]:8787",
     ],
 )
-def test_loopback_hosts_are_answered(url: str, host: str) -> None:
+def test_loopback_host_is_answered(url: str, host: str) -> None:
     assert httpx.get(f"{url}/v1/accounts", headers={"Host": host}).status_code == 401
 
 
@@ -60,7 +60,7 @@ def test_loopback_hosts_are_answered(url: str, host: str) -> None:
         "",
     ],
 )
-def test_foreign_hosts_are_refused_and_logged(host: str) -> None:
+def test_foreign_host_is_refused_and_logged(host: str) -> None:
     sandbox = Sandbox("sg")
     sandbox.faults.add(Fault(before=True, ending="reset", unauthenticated=True))
     with sandbox.serve() as url:
@@ -72,18 +72,18 @@ def test_foreign_hosts_are_refused_and_logged(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", [*WILDCARDS, "192.0.2.1", "example.com", "localhost.example.com"])
-def test_other_addresses_than_loopback_are_refused(host: str) -> None:
+def test_address_beyond_loopback_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match="allow_remote=True"):
         Sandbox("sg").serve(host=host)
 
 
-def test_remote_calls_can_be_allowed() -> None:
+def test_remote_clients_can_be_allowed() -> None:
     with Sandbox("sg").serve(host="0.0.0.0", allow_remote=True) as url:  # noqa: S104 - what is tested
         assert url.startswith("http://127.0.0.1:")
         assert httpx.get(f"{url}/v1/accounts", headers={"Host": "build-box:8787"}).status_code == 401
 
 
-def test_a_header_does_not_change_the_address_of_a_caller() -> None:
+def test_forwarding_header_does_not_change_the_client_address() -> None:
     sandbox = Sandbox("sg")
     sandbox.credentials = sandbox.issue_key(ips=["192.0.2.1"])
     token = signed(sandbox, claims_of(sandbox, nonce="n"))
@@ -94,7 +94,7 @@ def test_a_header_does_not_change_the_address_of_a_caller() -> None:
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
-def test_a_sandbox_can_be_served_on_ipv6() -> None:
+def test_sandbox_is_served_on_ipv6() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -113,5 +113,5 @@ def test_a_sandbox_can_be_served_on_ipv6() -> None:
         ("::1", "http://[::1]:1"),
     ],
 )
-def test_the_url_leads_to_the_sandbox_from_its_own_machine(host: str, url: str) -> None:
+def test_base_url_is_reachable_on_the_same_machine(host: str, url: str) -> None:
     assert base_url(host, 1) == url

@@ -1,4 +1,4 @@
-"""Knobs take only values that mean something, and each turns what it names."""
+"""Knobs accept meaningful values only, and each changes what it names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LISTS = [(WITHDRAWALS, 0), (DEPOSITS, 100)]
 
 
 def numbers(response: httpx.Response) -> list[int]:
-    """Return which transfers of the history were listed."""
+    """Return the numbers of the listed past transfers."""
     return [int(row["uuid"][-4:]) for row in response.json()]
 
 
@@ -46,7 +46,7 @@ def turned(name: str, value: Any) -> Knobs:
 
 
 @pytest.mark.parametrize("name", HINTS)
-def test_no_knob_takes_a_value_of_another_kind(name: str) -> None:
+def test_knob_refuses_values_of_other_types(name: str) -> None:
     wrong: list[object] = [object(), b"x", 1 + 1j, "no such word" if name in WORDS else ()]
     for value in wrong:
         with pytest.raises((TypeError, ValueError), match=f"knob {name} must be .*, got "):
@@ -56,7 +56,7 @@ def test_no_knob_takes_a_value_of_another_kind(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_a_knob_takes_each_of_its_words(name: str) -> None:
+def test_knob_accepts_each_of_its_words(name: str) -> None:
     for word in typing.get_args(HINTS[name]):
         assert getattr(turned(name, word), name) == word
 
@@ -86,24 +86,24 @@ def test_a_knob_takes_each_of_its_words(name: str) -> None:
         ("unit_currency", 5),
     ],
 )
-def test_a_knob_refuses_what_has_no_meaning(name: str, value: object) -> None:
+def test_knob_refuses_meaningless_values(name: str, value: object) -> None:
     with pytest.raises((TypeError, ValueError), match=f"knob {name} must be .*, got "):
         setattr(Knobs(), name, value)
 
 
 @pytest.mark.parametrize("status", [199, 600, "404"])
-def test_a_refusal_needs_a_status(status: Any) -> None:
+def test_error_spec_needs_a_status(status: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="status must be"):
         ErrorSpec(status, "not_found")
 
 
-def test_a_knob_takes_whole_numbers_and_none_where_they_mean_something() -> None:
+def test_knob_accepts_whole_numbers_and_none() -> None:
     knobs = Knobs(list_delay=20, nonce_memory=None, deposits_suspended=None, ban_after=None, limit=0)
     assert (knobs.list_delay, knobs.nonce_memory, knobs.limit) == (20, None, 0)
     assert attrs.evolve(knobs, time_offset=timedelta(hours=-23)).time_offset < timedelta(0)
 
 
-def test_every_knob_is_documented_beside_its_field_and_in_the_reference(pytestconfig: pytest.Config) -> None:
+def test_knob_is_documented_at_its_field_and_in_the_reference(pytestconfig: pytest.Config) -> None:
     page = (pytestconfig.rootpath / "docs" / "reference" / "sandbox.md").read_text(encoding="utf-8")
     assert re.findall(r"autoattribute:: upbit_async\.sandbox\.Knobs\.(\w+)", page) == list(HINTS)
     (knobs,) = (
@@ -115,7 +115,7 @@ def test_every_knob_is_documented_beside_its_field_and_in_the_reference(pytestco
             assert isinstance(below, ast.Expr), ast.unparse(field)
 
 
-async def test_bans_may_escalate_without_end(clock: ManualClock) -> None:
+async def test_ban_escalation_stays_within_the_calendar(clock: ManualClock) -> None:
     knobs = Knobs(limit=0, ban_after=0, ban_seconds=1e9, ban_escalation=1e9)
     async with signed_client(Sandbox("sg", knobs=knobs, clock=clock)) as client:
         for _ in range(40):
@@ -198,7 +198,7 @@ async def test_every_endpoint_drops_its_nulls_by_knob(
 # -- members ---------------------------------------------------------------------------------------
 
 
-async def test_the_unit_currency_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_unit_currency_follows_its_knob(client: SignedClient, sandbox: Sandbox) -> None:
     for knob, unit in ((None, "SGD"), ("USDT", "USDT")):
         sandbox.knobs.unit_currency = knob
         rows = (await client.get("/v1/accounts")).json()
@@ -209,7 +209,7 @@ async def test_the_unit_currency_by_knob(client: SignedClient, sandbox: Sandbox)
 
 
 @pytest.mark.parametrize("region", Region)
-async def test_the_second_factor_by_knob(region: Region) -> None:
+async def test_two_factor_auth_is_present_by_knob(region: Region) -> None:
     sandbox = Sandbox(region)
     async with signed_client(sandbox) as client:
         for knob, is_told in (("in Korea", region is Region.KR), ("everywhere", True), ("nowhere", False)):
@@ -235,7 +235,7 @@ async def test_the_second_factor_by_knob(region: Region) -> None:
         ("cursors ignored", [4], [104]),
     ],
 )
-async def test_cursors_together_with_filters_by_knob(
+async def test_cursors_with_filters_follow_their_knob(
     client: SignedClient, sandbox: Sandbox, knob: Any, withdrawals: list[int], deposits: list[int]
 ) -> None:
     sandbox.knobs.cursors_with_filters = knob
@@ -250,7 +250,7 @@ async def test_cursors_together_with_filters_by_knob(
 @pytest.mark.parametrize("path", [WITHDRAWALS, DEPOSITS])
 @pytest.mark.parametrize("filters", ["currency=USDT", "state=REJECTED", "uuids[]=a", "txids[]=a"])
 @pytest.mark.parametrize("cursor", ["from", "to"])
-async def test_cursors_together_with_filters_may_be_refused(
+async def test_cursors_with_filters_are_refused_by_knob(
     client: SignedClient, sandbox: Sandbox, path: str, filters: str, cursor: str
 ) -> None:
     number = 3 if path == WITHDRAWALS else 103
@@ -262,7 +262,7 @@ async def test_cursors_together_with_filters_may_be_refused(
     assert (await client.get(path, query)).status_code == 200
 
 
-async def test_ids_of_both_kinds_together_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_uuids_with_txids_follow_their_knob(client: SignedClient, sandbox: Sandbox) -> None:
     (found,) = (await client.get(DEPOSITS, "state=REJECTED")).json()
     query = f"uuids[]={found['uuid']}&txids[]={found['txid']}"
     assert error_of(await client.get(DEPOSITS, query)) == (400, "validation_error")
@@ -280,7 +280,7 @@ async def test_ids_of_both_kinds_together_by_knob(client: SignedClient, sandbox:
         ("oldest first", [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]),
     ],
 )
-async def test_the_order_of_lists_by_knob(
+async def test_list_order_follows_its_knob(
     client: SignedClient, sandbox: Sandbox, knob: Any, descending: list[int], ascending: list[int]
 ) -> None:
     sandbox.knobs.list_order = knob
@@ -294,7 +294,9 @@ async def test_the_order_of_lists_by_knob(
     ]
 
 
-async def test_a_new_withdrawal_may_hide_behind_older_ones(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_new_withdrawal_is_listed_after_ended_ones_by_knob(
+    client: SignedClient, sandbox: Sandbox
+) -> None:
     sandbox.knobs.list_order = "done_at"
     uuid = (await client.withdraw()).json()["uuid"]
     assert [row["uuid"] for row in (await client.get(WITHDRAWALS)).json()].index(uuid) == 3
@@ -303,7 +305,7 @@ async def test_a_new_withdrawal_may_hide_behind_older_ones(client: SignedClient,
 
 
 @pytest.mark.parametrize("nulls", ["present", "dropped"])
-async def test_a_new_transfer_may_lack_its_time_in_lists(
+async def test_new_withdrawal_has_no_time_in_lists_by_knob(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock, nulls: Any
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
@@ -322,7 +324,7 @@ async def test_a_new_transfer_may_lack_its_time_in_lists(
     assert (await client.get(WITHDRAWALS)).json()[0] == created
 
 
-async def test_lists_may_have_no_times_at_all(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_lists_have_no_times_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.list_created_at_delay = None
     for path, _ in LISTS:
         rows = (await client.get(path)).json()

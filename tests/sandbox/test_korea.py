@@ -1,4 +1,4 @@
-"""Korea alone lists keys, and moves won to and from a bank."""
+"""Endpoints that only Korea has: API keys, and transfers of won."""
 
 from __future__ import annotations
 
@@ -31,34 +31,32 @@ async def client(sandbox: Sandbox) -> AsyncGenerator[SignedClient]:
         yield made
 
 
-async def test_a_withdrawal_of_won_waits_for_its_confirmation(
+async def test_won_withdrawal_waits_for_its_confirmation(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     response = await client.post(WITHDRAW, example("withdraws_krw_post_request_kr"))
     assert response.status_code == 201
-    told, shown = response.json(), example("withdraws_krw_post_kr")
-    assert_like(told, shown)
+    answer, shown = response.json(), example("withdraws_krw_post_kr")
+    assert_like(answer, shown)
     own = {"uuid", "txid", "created_at"}
-    assert {name: told[name] for name in told if name not in own} == {
+    assert {name: answer[name] for name in answer if name not in own} == {
         name: shown[name] for name in shown if name not in own
     }
-    assert told["created_at"] == "2026-11-20T21:00:00+09:00"
-    assert told["txid"].startswith("BKW-2026-11-20-")
+    assert answer["created_at"] == "2026-11-20T21:00:00+09:00"
+    assert answer["txid"].startswith("BKW-2026-11-20-")
     clock.tick(10_000)
-    found = (await client.get("/v1/withdraw", f"uuid={told['uuid']}")).json()
-    assert found == told
+    found = (await client.get("/v1/withdraw", f"uuid={answer['uuid']}")).json()
+    assert found == answer
     assert sandbox.account.balance("KRW").available == 990_000
     assert sandbox.account.balance("KRW").locked == 10_000
-    done = sandbox.withdrawals.set_state(told["uuid"], "DONE")
-    assert done.txid == told["txid"]
+    done = sandbox.withdrawals.set_state(answer["uuid"], "DONE")
+    assert done.txid == answer["txid"]
     assert sandbox.ledger.moved("KRW") == 10_000
     assert sandbox.account.balance("KRW").locked == 0
 
 
 @pytest.mark.parametrize("state", ["PROCESSING", "WAITING"])
-async def test_a_withdrawal_of_won_is_never_cancelable(
-    client: SignedClient, sandbox: Sandbox, state: str
-) -> None:
+async def test_won_withdrawal_is_never_cancelable(client: SignedClient, sandbox: Sandbox, state: str) -> None:
     uuid = (await client.post(WITHDRAW, WON)).json()["uuid"]
     sandbox.withdrawals.set_state(uuid, state)
     assert (await client.get("/v1/withdraw", f"uuid={uuid}")).json()["is_cancelable"] is False
@@ -68,7 +66,7 @@ async def test_a_withdrawal_of_won_is_never_cancelable(
     assert sandbox.account.balance("KRW").available == 1_000_000
 
 
-async def test_more_won_than_there_are_can_not_be_withdrawn(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_won_withdrawal_above_the_balance_is_refused(client: SignedClient, sandbox: Sandbox) -> None:
     assert (await client.post(WITHDRAW, {**WON, "amount": "1000000"})).status_code == 201
     response = await client.post(WITHDRAW, {**WON, "amount": "1"})
     assert error_of(response) == (400, "withdraw_insufficient_balance")
@@ -77,22 +75,22 @@ async def test_more_won_than_there_are_can_not_be_withdrawn(client: SignedClient
     assert len(sandbox.ledger) == 1
 
 
-async def test_a_deposit_of_won_waits_for_its_confirmation(
+async def test_won_deposit_waits_for_its_confirmation(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     response = await client.post(DEPOSIT, example("deposits_krw_post_request_kr"))
     assert response.status_code == 201
-    told, shown = response.json(), example("deposits_krw_post_kr")
+    answer, shown = response.json(), example("deposits_krw_post_kr")
     own = {"uuid", "txid", "created_at"}
-    assert_like(told, shown)
-    assert {name: told[name] for name in told if name not in own} == {
+    assert_like(answer, shown)
+    assert {name: answer[name] for name in answer if name not in own} == {
         name: shown[name] for name in shown if name not in own
     }
-    assert told["txid"].startswith("BKD-2026-11-20-")
+    assert answer["txid"].startswith("BKD-2026-11-20-")
     clock.tick(10_000)
-    assert (await client.get("/v1/deposit")).json() == told
+    assert (await client.get("/v1/deposit")).json() == answer
     assert sandbox.account.balance("KRW").available == 1_000_000
-    sandbox.deposits.set_state(told["uuid"], "ACCEPTED")
+    sandbox.deposits.set_state(answer["uuid"], "ACCEPTED")
     assert sandbox.account.balance("KRW").available == 1_010_000
 
 
@@ -117,7 +115,7 @@ async def test_malformed_members_are_named(
     assert (len(sandbox.ledger), len(sandbox.deposits)) == (0, 7)
 
 
-async def test_the_keys_are_listed(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_api_keys_are_listed(client: SignedClient, sandbox: Sandbox) -> None:
     expiring = sandbox.issue_key(permissions=[], expires_at=datetime(2026, 12, 31, 15, tzinfo=UTC))
     rows = (await client.get("/v1/api_keys")).json()
     (shown,) = example("api_keys_get_kr")
@@ -129,7 +127,7 @@ async def test_the_keys_are_listed(client: SignedClient, sandbox: Sandbox) -> No
     ]
 
 
-async def test_listing_keys_takes_no_permission_but_moving_won_does(sandbox: Sandbox) -> None:
+async def test_won_transfers_need_permission_but_listing_keys_does_not(sandbox: Sandbox) -> None:
     async with signed_client(sandbox, sandbox.issue_key(permissions=["view_account", "deposit"])) as client:
         assert (await client.get("/v1/api_keys")).status_code == 200
         assert error_of(await client.post(WITHDRAW, WON)) == (403, "out_of_scope")
@@ -145,7 +143,7 @@ async def test_listing_keys_takes_no_permission_but_moving_won_does(sandbox: San
 
 
 @pytest.mark.parametrize("region", ["sg", "id", "th"])
-async def test_elsewhere_these_paths_are_unknown(region: str) -> None:
+async def test_korean_paths_are_unknown_in_other_regions(region: str) -> None:
     async with signed_client(Sandbox(region)) as client:
         assert error_of(await client.get("/v1/api_keys")) == (404, "not_found")
         for path in (WITHDRAW, DEPOSIT):

@@ -1,4 +1,4 @@
-"""Thirty calls a second, 429 above that, and 418 for those who go on."""
+"""Thirty calls per second, 429 above that, and 418 for clients that do not stop."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ async def statuses(client: SignedClient, count: int) -> list[int]:
     return [(await client.get("/v1/status/wallet")).status_code for _ in range(count)]
 
 
-async def test_the_header_counts_down(client: SignedClient) -> None:
-    told = [(await client.get("/v1/status/wallet")).headers["Remaining-Req"] for _ in range(3)]
-    assert told == [f"group=default; min=1800; sec={left}" for left in (29, 28, 27)]
+async def test_header_counts_down(client: SignedClient) -> None:
+    headers = [(await client.get("/v1/status/wallet")).headers["Remaining-Req"] for _ in range(3)]
+    assert headers == [f"group=default; min=1800; sec={left}" for left in (29, 28, 27)]
 
 
-async def test_refusals_are_charged_and_tell_what_is_left(client: SignedClient) -> None:
+async def test_refusal_is_charged_and_has_the_header(client: SignedClient) -> None:
     response = await client.get("/v1/withdraw", "uuid=unknown")
     assert response.headers["Remaining-Req"] == "group=default; min=1800; sec=29"
 
 
-async def test_the_thirty_first_call_of_a_second_is_refused(
+async def test_call_31_of_a_second_is_refused(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     clock.tick(0.5)
@@ -37,7 +37,7 @@ async def test_the_thirty_first_call_of_a_second_is_refused(
     assert await statuses(client, 31) == [200] * 30 + [429]
 
 
-async def test_a_sliding_window_remembers_for_a_whole_second(
+async def test_sliding_window_counts_the_last_second(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.knobs.window = "sliding"
@@ -50,7 +50,7 @@ async def test_a_sliding_window_remembers_for_a_whole_second(
 
 
 @pytest.mark.parametrize(("counted", "then"), [(False, 200), (True, 429)])
-async def test_whether_refused_calls_count(
+async def test_refused_calls_count_by_knob(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock, *, counted: bool, then: int
 ) -> None:
     sandbox.knobs.window = "sliding"
@@ -62,12 +62,12 @@ async def test_whether_refused_calls_count(
     assert await statuses(client, 1) == [then]
 
 
-async def test_all_keys_share_the_accounts_budget(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_keys_of_an_account_share_its_limit(client: SignedClient, sandbox: Sandbox) -> None:
     async with signed_client(sandbox, sandbox.issue_key()) as other:
         assert await statuses(client, 20) + await statuses(other, 11) == [200] * 30 + [429]
 
 
-async def test_who_goes_on_is_banned_for_longer_each_time(
+async def test_ban_after_many_429_is_longer_each_time(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.knobs.ban_after = 3
@@ -84,7 +84,7 @@ async def test_who_goes_on_is_banned_for_longer_each_time(
     assert await statuses(client, 1) == [200]
 
 
-async def test_the_bans_body_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_body_of_a_ban_follows_its_knobs(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.limit, sandbox.knobs.ban_after = 0, 0
     sandbox.knobs.ban_name, sandbox.knobs.ban_message = "blocked", "for {seconds} s"
     response = await client.get("/v1/status/wallet")
@@ -95,19 +95,19 @@ async def test_the_bans_body_by_knob(client: SignedClient, sandbox: Sandbox) -> 
     assert (await client.get("/v1/status/wallet")).text == "half of \\ud83d"
 
 
-async def test_429_are_forgiven_in_time(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
+async def test_old_429_lead_to_no_ban(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
     sandbox.knobs.ban_after = 3
     for _ in range(3):
         assert (await statuses(client, 32))[30:] == [429, 429]
         clock.tick(10)
 
 
-async def test_bans_can_be_switched_off(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_bans_are_off_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.ban_after = None
     assert set(await statuses(client, 200)) == {200, 429}
 
 
-async def test_without_limits_nothing_is_counted_or_told() -> None:
+async def test_sandbox_without_limits_counts_nothing() -> None:
     async with signed_client(Sandbox("sg", limits=False)) as client:
         assert await statuses(client, 100) == [200] * 100
         assert "Remaining-Req" not in (await client.get("/v1/status/wallet")).headers

@@ -1,4 +1,4 @@
-"""The list of markets is public: it needs no key, and has a budget of its own for each address."""
+"""The list of markets is public, and limited for each address."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def markets(sandbox: Sandbox, query: str = "", *, client_ip: str = "127.0.
         return await http.get(f"{MARKETS}?{query}")
 
 
-async def test_every_listed_currency_is_traded_for_the_regions_fiat(sandbox: Sandbox) -> None:
+async def test_every_listed_currency_has_a_market(sandbox: Sandbox) -> None:
     response = await markets(sandbox)
     assert response.status_code == 200
     assert response.json() == [
@@ -33,7 +33,7 @@ async def test_every_listed_currency_is_traded_for_the_regions_fiat(sandbox: San
     ]
 
 
-async def test_a_newly_listed_currency_is_traded_too(sandbox: Sandbox, a_wallet: WalletRecord) -> None:
+async def test_newly_listed_currency_has_a_market(sandbox: Sandbox, a_wallet: WalletRecord) -> None:
     sandbox.wallets.add(a_wallet)
     assert (await markets(sandbox)).json()[-1] == {"market": "SGD-NEW", "english_name": "NEW"}
 
@@ -50,13 +50,13 @@ def a_wallet(sandbox: Sandbox) -> WalletRecord:
     )
 
 
-async def test_details_are_warnings(sandbox: Sandbox) -> None:
+async def test_details_add_warnings(sandbox: Sandbox) -> None:
     rows = (await markets(sandbox, "is_details=true")).json()
     assert rows[0] == {"market": "SGD-BTC", "english_name": "Bitcoin", "market_warning": "NONE"}
     assert (await markets(sandbox, "is_details=false")).json() == (await markets(sandbox)).json()
 
 
-async def test_korea_has_names_and_warnings_of_its_own() -> None:
+async def test_korean_markets_have_other_names_and_warnings() -> None:
     sandbox = Sandbox("kr")
     names: dict[str, Any] = {"market": "KRW-BTC", "korean_name": "비트코인", "english_name": "Bitcoin"}
     assert (await markets(sandbox)).json()[0] == names
@@ -65,7 +65,7 @@ async def test_korea_has_names_and_warnings_of_its_own() -> None:
     assert list(event["caution"].values()) == [False] * 5
 
 
-async def test_a_quotation_error_has_its_status_for_a_name(sandbox: Sandbox) -> None:
+async def test_name_of_a_quotation_error_is_its_status(sandbox: Sandbox) -> None:
     response = await markets(sandbox, "is_details=perhaps")
     assert response.status_code == 400
     assert response.json() == {
@@ -73,7 +73,7 @@ async def test_a_quotation_error_has_its_status_for_a_name(sandbox: Sandbox) -> 
     }
 
 
-async def test_neither_a_key_nor_a_wrong_one_matters(sandbox: Sandbox, client: SignedClient) -> None:
+async def test_markets_ignore_signatures(sandbox: Sandbox, client: SignedClient) -> None:
     assert (await client.get(MARKETS)).status_code == 200
     sandbox.keys.find(client.credentials.access_key.reveal()).secret_key = "another"  # type: ignore[union-attr]
     assert (await client.get(MARKETS)).status_code == 200
@@ -81,7 +81,7 @@ async def test_neither_a_key_nor_a_wrong_one_matters(sandbox: Sandbox, client: S
     assert [line.access_key for line in sandbox.requests] == [client.credentials.access_key.reveal()] * 3
 
 
-async def test_ten_a_second_for_each_address_beside_the_accounts_budget(
+async def test_markets_are_limited_to_ten_a_second_per_address(
     sandbox: Sandbox, client: SignedClient, clock: ManualClock
 ) -> None:
     answers = [await markets(sandbox) for _ in range(11)]
@@ -93,13 +93,13 @@ async def test_ten_a_second_for_each_address_beside_the_accounts_budget(
         "group=market; min=600; sec=0",
     ]
     assert (await markets(sandbox, client_ip="10.0.0.1")).status_code == 200
-    told = (await client.get("/v1/accounts")).headers["Remaining-Req"]
-    assert told == "group=default; min=1800; sec=29"
+    header = (await client.get("/v1/accounts")).headers["Remaining-Req"]
+    assert header == "group=default; min=1800; sec=29"
     clock.tick(1)
     assert (await markets(sandbox)).status_code == 200
 
 
-async def test_without_limits_nothing_is_counted() -> None:
+async def test_markets_without_limits_count_nothing() -> None:
     sandbox = Sandbox("sg", limits=False)
     answers = [await markets(sandbox) for _ in range(20)]
     assert {answer.status_code for answer in answers} == {200}

@@ -64,7 +64,7 @@ CLAIMS = st.dictionaries(
 
 
 def text_of(query: bytes, body: bytes) -> str:
-    """Return what an honest client would hash, as far as there is such a thing."""
+    """Return the text that a correct client hashes for a request."""
     try:
         members: dict[str, object] = json.loads(body)
         return "&".join(f"{name}={text}" for name, text in members.items()) or query.decode()
@@ -86,7 +86,7 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def tokens_for(sandbox: Sandbox, request: Mapping[str, Any], number: int) -> list[tuple[bytes, bytes]]:
-    """Return the headers of a token: none, an honest one, or one with the request's own claims."""
+    """Return the headers of a token: none, a correct one, or one with random claims."""
     claims: Any = request["claims"]
     if claims is None:
         return []
@@ -103,7 +103,7 @@ def tokens_for(sandbox: Sandbox, request: Mapping[str, Any], number: int) -> lis
 
 @pytest.fixture(scope="module")
 def sandboxes() -> dict[Region, Sandbox]:
-    """Give out sandboxes that count no calls: a 429 for each request would hide everything else."""
+    """Provide sandboxes without limits: a 429 for every request would hide everything else."""
     return {region: Sandbox(region, limits=False) for region in Region}
 
 
@@ -121,7 +121,7 @@ def sandboxes() -> dict[Region, Sandbox]:
         "honest": True,
     },
 )
-async def test_no_request_breaks_the_sandbox(
+async def test_random_request_is_answered_below_500(
     sandboxes: Mapping[Region, Sandbox], region: Region, request: dict[str, Any]
 ) -> None:
     sandbox = sandboxes[region]
@@ -155,7 +155,7 @@ SPOILT = st.builds(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(min_size=1, max_size=60) | SPOILT)
-def test_no_bytes_break_a_served_sandbox(served: tuple[Sandbox, tuple[str, int]], data: bytes) -> None:
+def test_random_bytes_are_answered_below_500(served: tuple[Sandbox, tuple[str, int]], data: bytes) -> None:
     sandbox, address = served
     before = len(sandbox.requests)
     came = exchanged(address, data)

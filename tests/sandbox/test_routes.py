@@ -1,4 +1,4 @@
-"""Each route answers in the published shape."""
+"""Each route answers in the published form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Sandbox, Transitions, WalletRecord
 
 
-async def test_wallet_rows_look_like_the_example(client: SignedClient) -> None:
+async def test_wallet_rows_match_the_example(client: SignedClient) -> None:
     response = await client.get("/v1/status/wallet")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json;charset=UTF-8"
@@ -25,14 +25,14 @@ async def test_wallet_rows_look_like_the_example(client: SignedClient) -> None:
     assert rows["XYZ", "XYZ"] == example("status_wallet_get_null_block")[0]
 
 
-async def test_accounts_look_like_the_example(client: SignedClient) -> None:
+async def test_accounts_match_the_example(client: SignedClient) -> None:
     rows = (await client.get("/v1/accounts")).json()
     assert rows[:2] == example("accounts_get")
     assert [row["currency"] for row in rows] == ["SGD", "BTC", "ETH", "XRP", "USDT"]
     assert rows[3]["locked"] == "22.0"  # the two old withdrawals that are still open
 
 
-async def test_the_chance_looks_like_the_example(client: SignedClient) -> None:
+async def test_chance_matches_the_example(client: SignedClient) -> None:
     answer = (await client.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
     assert_like(answer, example("withdraws_chance_get"))
     for part, members in example("withdraws_chance_get").items():
@@ -42,7 +42,7 @@ async def test_the_chance_looks_like_the_example(client: SignedClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "support", "told"),
+    ("state", "support", "reported"),
     [
         ("working", ["deposit", "withdraw"], "working"),
         ("withdraw_only", ["withdraw"], "working"),
@@ -51,24 +51,25 @@ async def test_the_chance_looks_like_the_example(client: SignedClient) -> None:
         ("unsupported", [], "unsupported"),
     ],
 )
-async def test_the_chance_tells_what_the_wallet_can_do(
-    client: SignedClient, sandbox: Sandbox, state: str, support: list[str], told: str
+async def test_chance_has_the_support_of_the_wallet(
+    client: SignedClient, sandbox: Sandbox, state: str, support: list[str], reported: str
 ) -> None:
     sandbox.wallets["BTC", "BTC"].wallet_state = state
     answer = (await client.get("/v1/withdraws/chance", "currency=BTC&net_type=BTC")).json()
     assert answer["currency"]["wallet_support"] == support
-    assert answer["currency"]["wallet_state"] == told
+    assert answer["currency"]["wallet_state"] == reported
 
 
-async def test_the_chance_needs_both_names_of_a_wallet(client: SignedClient) -> None:
-    response = await client.get("/v1/withdraws/chance")
-    assert error_of(response) == (400, "validation_error")
-    assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
-    response = await client.get("/v1/withdraws/chance", "currency=BTC&net_type=ETH")
-    assert error_of(response) == (400, "invalid_parameter")
+@pytest.mark.parametrize("path", ["/v1/withdraws/chance", "/v1/deposits/chance/coin"])
+async def test_chance_needs_a_currency_and_a_network(client: SignedClient, path: str) -> None:
+    for query in ("", "currency="):
+        response = await client.get(path, query)
+        assert error_of(response) == (400, "validation_error")
+        assert response.json()["error"]["message"] == "currency is missing, net_type is missing"
+    assert error_of(await client.get(path, "currency=BTC&net_type=ETH")) == (400, "invalid_parameter")
 
 
-async def test_wallets_can_be_listed_and_delisted(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_wallets_can_be_added_and_removed(client: SignedClient, sandbox: Sandbox) -> None:
     new = WalletRecord(
         currency="NEW", net_type="NEW", network_name="New", withdraw_fee=Decimal(1), minimum=Decimal(2)
     )
@@ -80,7 +81,7 @@ async def test_wallets_can_be_listed_and_delisted(client: SignedClient, sandbox:
 
 
 @pytest.mark.parametrize("region", Region)
-async def test_counterparties_are_told_in_singapore_and_korea_only(
+async def test_addresses_have_counterparties_in_singapore_and_korea_only(
     region: Region,
 ) -> None:
     sandbox = Sandbox(region)
@@ -95,21 +96,21 @@ async def test_counterparties_are_told_in_singapore_and_korea_only(
     assert chance["withdraw_limit"]["fiat_currency"] == region.fiat
 
 
-async def test_a_withdrawal_as_in_the_tutorial(
+async def test_withdrawal_matches_the_tutorial(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     response = await client.withdraw()
-    told = response.json()
+    answer = response.json()
     assert response.status_code == 201
-    assert_like(told, example("withdraws_coin_post_tutorial_waiting"))
-    assert told["state"] == "WAITING"
-    assert (told["amount"], told["fee"], told["txid"]) == ("13.0", "1.0", None)
-    assert told["created_at"] == "2026-11-20T12:00:00"
+    assert_like(answer, example("withdraws_coin_post_tutorial_waiting"))
+    assert answer["state"] == "WAITING"
+    assert (answer["amount"], answer["fee"], answer["txid"]) == ("13.0", "1.0", None)
+    assert answer["created_at"] == "2026-11-20T12:00:00"
     assert sandbox.account.balance("USDT").locked == 14
     clock.tick(3)
-    assert (await client.get("/v1/withdraw", f"uuid={told['uuid']}")).json()["state"] == "PROCESSING"
+    assert (await client.get("/v1/withdraw", f"uuid={answer['uuid']}")).json()["state"] == "PROCESSING"
     clock.tick(3)
-    done = (await client.get("/v1/withdraw", f"uuid={told['uuid']}")).json()
+    done = (await client.get("/v1/withdraw", f"uuid={answer['uuid']}")).json()
     assert_like(done, example("withdraw_get_tutorial_done"))
     assert (done["state"], done["done_at"]) == ("DONE", "2026-11-20T12:00:06")
     assert (await client.get("/v1/withdraw", f"txid={done['txid']}")).json() == done
@@ -117,7 +118,7 @@ async def test_a_withdrawal_as_in_the_tutorial(
     assert sandbox.account.balance("USDT").available == 9986
 
 
-async def test_cancelling_gives_the_money_back(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_cancelling_returns_the_money(client: SignedClient, sandbox: Sandbox) -> None:
     uuid = (await client.withdraw()).json()["uuid"]
     response = await client.delete("/v1/withdraws/coin", f"uuid={uuid}")
     assert response.status_code == 200
@@ -129,7 +130,7 @@ async def test_cancelling_gives_the_money_back(client: SignedClient, sandbox: Sa
     assert error_of(again) == (400, "withdraw_not_cancelable")
 
 
-async def test_a_cancelled_withdrawal_stays_off_its_plan(
+async def test_cancelled_withdrawal_has_no_further_transitions(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     uuid = (await client.withdraw()).json()["uuid"]
@@ -138,22 +139,20 @@ async def test_a_cancelled_withdrawal_stays_off_its_plan(
     assert sandbox.withdrawals[uuid].state == "CANCELLED"
 
 
-async def test_cancelling_needs_a_known_id(client: SignedClient) -> None:
+async def test_cancelling_an_unknown_id_is_refused(client: SignedClient) -> None:
     assert error_of(await client.delete("/v1/withdraws/coin")) == (400, "validation_error")
     missing = await client.delete("/v1/withdraws/coin", "uuid=unknown")
     assert error_of(missing) == (404, "withdraw_not_found")
 
 
-async def test_unknown_paths_are_json_errors(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_unknown_path_is_a_json_error(client: SignedClient, sandbox: Sandbox) -> None:
     assert error_of(await client.get("/v1/nothing")) == (404, "not_found")
     assert error_of(await client.query("PATCH", "/v1/accounts")) == (404, "not_found")
     sandbox.knobs.language = "ko"
     assert (await client.get("/v1/nothing")).json()["error"]["message"] == "존재하지 않는 경로입니다."
 
 
-async def test_the_log_tells_what_came_in_but_no_token(
-    client: SignedClient, sandbox: Sandbox, clock: ManualClock
-) -> None:
+async def test_request_log_has_no_token(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
     await client.get("/v1/withdraws", "limit=1", nonce="first")
     await client.withdraw()
     listing, order = sandbox.requests
@@ -180,7 +179,7 @@ async def test_the_log_tells_what_came_in_but_no_token(
         (Knobs(time_format="offset"), "2026-11-20T21:00:00+09:00"),
     ],
 )
-async def test_times_by_knob(
+async def test_time_format_follows_its_knob(
     knobs: Knobs,
     created_at: str,
     clock: ManualClock,
@@ -189,7 +188,7 @@ async def test_times_by_knob(
         assert (await client.withdraw()).json()["created_at"] == created_at
 
 
-async def test_answers_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_answer_follows_its_knobs(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.knobs.nulls = "dropped"
     sandbox.knobs.post_status = 200

@@ -210,8 +210,8 @@ async def test_each_kind_has_its_own_transitions(client: SignedClient, sandbox: 
 
 async def test_first_state_may_be_the_last(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.manual(first="DONE")
-    told = (await client.withdraw()).json()
-    assert (told["state"], told["done_at"] is None, told["txid"] is None) == ("DONE", False, False)
+    answer = (await client.withdraw()).json()
+    assert (answer["state"], answer["done_at"] is None, answer["txid"] is None) == ("DONE", False, False)
     assert sandbox.ledger.moved("USDT") == 14
 
 

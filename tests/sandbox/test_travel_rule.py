@@ -1,4 +1,4 @@
-"""Deposits that the travel rule holds up are verified by naming the exchange that they come from."""
+"""Deposits held by the travel rule are verified by naming the exchange that sent them."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ async def by_txid(
     return await client.post(BY_TXID, body)
 
 
-async def test_the_exchanges_look_like_the_example(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_vasps_match_the_example(client: SignedClient, sandbox: Sandbox) -> None:
     assert (await client.get("/v1/travel_rule/vasps")).json() == example("travel_rule_vasps_get")
     sandbox.vasps.append(VaspRecord(vasp_name="Third", vasp_uuid="3", depositable=False))
     third = (await client.get("/v1/travel_rule/vasps")).json()[2]
     assert third == {"vasp_name": "Third", "vasp_uuid": "3", "depositable": False, "withdrawable": True}
 
 
-async def test_the_old_deposit_is_verified_as_in_the_examples(
+async def test_past_deposit_is_verified_by_uuid_as_in_the_example(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     request = example("travel_rule_deposit_uuid_post_request")
@@ -56,13 +56,13 @@ async def test_the_old_deposit_is_verified_as_in_the_examples(
     assert len(sandbox.ledger.credited) == 1
 
 
-async def test_the_old_deposit_is_verified_by_txid_as_in_the_examples(client: SignedClient) -> None:
+async def test_past_deposit_is_verified_by_txid_as_in_the_example(client: SignedClient) -> None:
     response = await client.post(BY_TXID, example("travel_rule_deposit_txid_post_request"))
     assert response.status_code == 201
     assert response.json() == example("travel_rule_deposit_txid_post")
 
 
-async def test_a_verified_deposit_goes_on_and_is_credited(
+async def test_verified_deposit_is_credited(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     record = suspected(sandbox, transitions=Transitions.suspected(each=5))
@@ -76,17 +76,17 @@ async def test_a_verified_deposit_goes_on_and_is_credited(
 
 
 @pytest.mark.parametrize(
-    "plan",
+    "transitions",
     [
         Transitions.manual(first="TRAVEL_RULE_SUSPECTED"),
         Transitions(first="TRAVEL_RULE_SUSPECTED", sequence=(Transition("REFUNDED", seconds=60),)),
         Transitions(first="TRAVEL_RULE_SUSPECTED", sequence=(Transition("REFUNDED", reads=9),)),
     ],
 )
-async def test_a_plan_without_a_step_for_it_is_left(
-    client: SignedClient, sandbox: Sandbox, clock: ManualClock, plan: Transitions
+async def test_verification_replaces_transitions_that_are_not_manual(
+    client: SignedClient, sandbox: Sandbox, clock: ManualClock, transitions: Transitions
 ) -> None:
-    record = suspected(sandbox, transitions=plan)
+    record = suspected(sandbox, transitions=transitions)
     assert (await by_uuid(client, record.uuid)).json()["deposit_state"] == "PROCESSING"
     clock.tick(3)
     assert sandbox.deposits[record.uuid].state == "ACCEPTED"
@@ -94,7 +94,9 @@ async def test_a_plan_without_a_step_for_it_is_left(
     assert sandbox.deposits[record.uuid].state == "ACCEPTED"
 
 
-async def test_a_plan_may_say_what_a_verification_leads_to(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_verification_applies_the_next_manual_transition(
+    client: SignedClient, sandbox: Sandbox
+) -> None:
     record = suspected(
         sandbox, transitions=Transitions(first="TRAVEL_RULE_SUSPECTED", sequence=(Transition("ACCEPTED"),))
     )
@@ -102,7 +104,7 @@ async def test_a_plan_may_say_what_a_verification_leads_to(client: SignedClient,
     assert len(sandbox.ledger.credited) == 1
 
 
-async def test_the_wrong_exchange_changes_nothing(
+async def test_verification_of_the_wrong_exchange_fails(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     record = suspected(sandbox)
@@ -118,17 +120,17 @@ async def test_the_wrong_exchange_changes_nothing(
     assert (await by_uuid(client, record.uuid)).json()["verification_result"] == "verified"
 
 
-async def test_nobody_answers_for_an_unknown_sender(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_verification_without_a_sender_fails(client: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox, vasp_name=None)
     assert (await by_uuid(client, record.uuid)).json()["verification_result"] == "not_verified"
 
 
-async def test_an_exchange_may_not_be_verifiable(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_verification_of_an_excluded_exchange_fails(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.vasps[0].depositable = False
     assert (await by_uuid(client, suspected(sandbox).uuid)).json()["verification_result"] == "not_verified"
 
 
-async def test_an_exchange_is_known_by_its_present_id(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_former_id_of_an_exchange_is_refused(client: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox)
     sandbox.vasps[0].vasp_uuid = "new"
     assert error_of(await by_uuid(client, record.uuid)) == (400, "invalid_parameter")
@@ -137,7 +139,7 @@ async def test_an_exchange_is_known_by_its_present_id(client: SignedClient, sand
     assert (await by_uuid(client, record.uuid, "new")).json()["verification_result"] == "verified"
 
 
-async def test_an_unknown_deposit_is_not_found(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_verification_of_an_unknown_deposit_is_refused(client: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox)
     assert error_of(await by_uuid(client, "unknown")) == (404, "deposit_not_found")
     assert error_of(await by_txid(client, "unknown")) == (404, "deposit_not_found")
@@ -146,7 +148,7 @@ async def test_an_unknown_deposit_is_not_found(client: SignedClient, sandbox: Sa
 
 
 @pytest.mark.parametrize("state", ["ACCEPTED", "CANCELLED", "REJECTED", "REFUNDING", "REFUNDED"])
-async def test_a_txid_that_is_past_verifying_is_recorded_already(
+async def test_verification_by_txid_is_refused_in_final_states(
     client: SignedClient, sandbox: Sandbox, state: str
 ) -> None:
     record = suspected(sandbox)
@@ -161,7 +163,7 @@ async def test_a_txid_that_is_past_verifying_is_recorded_already(
     assert (answer["verification_result"], answer["deposit_state"]) == ("verified", state)
 
 
-async def test_what_is_not_held_up_is_verified_where_it_is(
+async def test_deposit_that_is_not_held_keeps_its_state(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     record = suspected(sandbox, transitions=Transitions.after_seconds(5))
@@ -172,16 +174,14 @@ async def test_what_is_not_held_up_is_verified_where_it_is(
     assert len(sandbox.ledger.credited) == 1
 
 
-async def test_of_several_with_one_txid_the_oldest_that_is_held_up_is_meant(
-    client: SignedClient, sandbox: Sandbox
-) -> None:
+async def test_oldest_held_deposit_with_a_txid_is_verified(client: SignedClient, sandbox: Sandbox) -> None:
     suspected(sandbox, txid="shared", transitions=Transitions.immediate())
     held, other = suspected(sandbox, txid="shared"), suspected(sandbox, txid="shared")
     assert (await by_txid(client, "shared")).json()["deposit_uuid"] == held.uuid
     assert sandbox.deposits[other.uuid].state == "TRAVEL_RULE_SUSPECTED"
 
 
-async def test_the_same_verification_is_not_repeated_within_ten_minutes(
+async def test_repeated_verification_is_refused_for_ten_minutes(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     first, second = suspected(sandbox, vasp_name=None), suspected(sandbox, vasp_name=None)
@@ -196,7 +196,7 @@ async def test_the_same_verification_is_not_repeated_within_ten_minutes(
     assert (await by_uuid(client, first.uuid)).status_code == 201
 
 
-async def test_a_repeated_verification_by_knob(
+async def test_repeated_verification_follows_its_knobs(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.knobs.verification_interval = 60.0
@@ -208,7 +208,7 @@ async def test_a_repeated_verification_by_knob(
     assert (await by_uuid(client, record.uuid)).status_code == 201
 
 
-async def test_a_refused_verification_does_not_count(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_refused_verification_may_be_repeated(client: SignedClient, sandbox: Sandbox) -> None:
     record = suspected(sandbox)
     sandbox.vasps[0].vasp_uuid = "new"
     assert (await by_uuid(client, record.uuid)).status_code == 400
@@ -233,7 +233,7 @@ async def test_malformed_members_are_named(
     assert response.json()["error"]["message"] == message
 
 
-async def test_verifying_needs_its_permission(sandbox: Sandbox) -> None:
+async def test_verification_needs_its_permission(sandbox: Sandbox) -> None:
     record = suspected(sandbox)
     async with signed_client(sandbox, sandbox.issue_key(permissions=["view_deposits"])) as client:
         assert error_of(await by_uuid(client, record.uuid)) == (403, "out_of_scope")
@@ -244,7 +244,7 @@ async def test_verifying_needs_its_permission(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("region", ["id", "th"])
 @pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_it_is_unknown_outside_of_singapore_and_korea(region: str, method: str, path: str) -> None:
+async def test_travel_rule_is_unknown_in_other_regions(region: str, method: str, path: str) -> None:
     sandbox = Sandbox(region)
     async with signed_client(sandbox) as client:
         assert error_of(await client.query(method, path)) == (404, "not_found")
@@ -253,12 +253,12 @@ async def test_it_is_unknown_outside_of_singapore_and_korea(region: str, method:
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_korea_has_it_too(method: str, path: str) -> None:
+async def test_travel_rule_is_known_in_korea(method: str, path: str) -> None:
     async with signed_client(Sandbox("kr")) as client:
         assert (await client.query(method, path)).status_code != 404
 
 
-async def test_ids_are_taken_in_any_case_of_letters_by_knob(
+async def test_ids_match_in_any_case_by_knob(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock
 ) -> None:
     sandbox.knobs.uuids = "exact case"
@@ -272,7 +272,7 @@ async def test_ids_are_taken_in_any_case_of_letters_by_knob(
     answer = await by_uuid(client, deposit.uuid.upper(), vasp_uuid.upper())
     assert answer.status_code == 201
     assert (answer.json()["deposit_uuid"], answer.json()["verification_result"]) == (deposit.uuid, "verified")
-    # the same in other letters is the same within ten minutes
+    # the same verification with another case counts as repeated
     assert error_of(await by_uuid(client, deposit.uuid, vasp_uuid)) == (429, "too_many_requests")
     assert (await by_txid(client, deposit.txid, vasp_uuid.upper())).status_code == 201
     assert error_of(await by_txid(client, deposit.txid, vasp_uuid)) == (429, "too_many_requests")

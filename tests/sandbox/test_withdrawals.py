@@ -1,4 +1,4 @@
-"""A withdrawal is accepted only if everything about it is right."""
+"""A withdrawal is accepted only if it satisfies every rule."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_missing_members_are_named(client: SignedClient) -> None:
         ({"amount": "9999.000001"}, "withdraw_insufficient_balance"),
     ],
 )
-async def test_orders_that_break_a_rule_are_refused(
+async def test_withdrawal_that_breaks_a_rule_is_refused(
     client: SignedClient, sandbox: Sandbox, changes: dict[str, str], name: str
 ) -> None:
     assert error_of(await client.withdraw(**changes)) == (400, name)
@@ -68,28 +68,28 @@ async def test_orders_that_break_a_rule_are_refused(
     assert sandbox.account.balance("USDT").locked == 0
 
 
-async def test_idle_zeros_are_not_decimals(client: SignedClient) -> None:
+async def test_trailing_zeros_are_no_decimals(client: SignedClient) -> None:
     assert (await client.withdraw(amount="13.00000000")).json()["amount"] == "13.0"
 
 
-async def test_the_whole_balance_less_the_fee_can_go(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_whole_balance_less_the_fee_can_be_withdrawn(client: SignedClient, sandbox: Sandbox) -> None:
     assert (await client.withdraw(amount="9999")).status_code == 201
     assert sandbox.account.balance("USDT").available == 0
 
 
-async def test_a_fee_inside_the_amount_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_fee_is_deducted_from_the_amount_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.knobs.fee_on_top = False
     assert (await client.withdraw(amount="10000")).status_code == 201
 
 
-async def test_an_internal_transfer_costs_no_fee(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_internal_withdrawal_has_no_fee(client: SignedClient, sandbox: Sandbox) -> None:
     response = await client.withdraw(transaction_type="internal", amount="10000")
     assert (response.json()["fee"], response.json()["transaction_type"]) == ("0.0", "internal")
     assert sandbox.account.balance("USDT").locked == 10_000
 
 
 @pytest.mark.parametrize("state", ["deposit_only", "paused", "unsupported", "some_new_state"])
-async def test_a_suspended_wallet_pays_nothing_out(
+async def test_suspended_wallet_refuses_withdrawals(
     client: SignedClient, sandbox: Sandbox, state: str
 ) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = state
@@ -98,7 +98,7 @@ async def test_a_suspended_wallet_pays_nothing_out(
     assert (await client.withdraw()).status_code == 201
 
 
-async def test_a_locked_account_pays_nothing_out(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_locked_account_refuses_withdrawals(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.account.lock()
     assert error_of(await client.withdraw()) == (400, "request_fail")
     sandbox.account.unlock()
@@ -106,7 +106,7 @@ async def test_a_locked_account_pays_nothing_out(client: SignedClient, sandbox: 
     assert error_of(await client.withdraw()) == (400, "request_fail")
 
 
-async def test_addresses_can_be_registered_and_struck_off(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_addresses_can_be_registered_and_removed(client: SignedClient, sandbox: Sandbox) -> None:
     registered = sandbox.account.allow_address("USDT", "TRX", "TNew", exchange_name="Bybit")
     assert (registered.network_name, registered.beneficiary_type) == ("Tron", "individual")
     assert sandbox.account.addresses[-1] == registered
@@ -116,7 +116,7 @@ async def test_addresses_can_be_registered_and_struck_off(client: SignedClient, 
     assert sandbox.account.allow_address("AAA", "BBB", "C", wallet_type="MetaMask").network_name == "BBB"
 
 
-async def test_a_memo_has_to_be_sent_along(client: SignedClient) -> None:
+async def test_memo_of_the_address_is_required(client: SignedClient) -> None:
     ripple = {
         "currency": "XRP",
         "net_type": "XRP",
@@ -131,7 +131,7 @@ async def test_unknown_members_are_ignored(client: SignedClient) -> None:
     assert (await client.withdraw(beneficiary_name="Jane")).status_code == 201
 
 
-async def test_indonesia_may_ask_for_the_beneficiary() -> None:
+async def test_indonesia_requires_the_beneficiary_by_knob() -> None:
     sandbox = Sandbox("id")
     async with signed_client(sandbox) as client:
         assert (await client.withdraw()).status_code == 201
@@ -142,7 +142,7 @@ async def test_indonesia_may_ask_for_the_beneficiary() -> None:
         )
 
 
-async def test_a_number_counts_by_its_text(client: SignedClient) -> None:
+async def test_json_number_is_read_as_its_text(client: SignedClient) -> None:
     body = {
         "currency": "USDT",
         "net_type": "TRX",
@@ -152,7 +152,7 @@ async def test_a_number_counts_by_its_text(client: SignedClient) -> None:
     assert (await client.post(COIN, body)).json()["amount"] == "13.5"
 
 
-async def test_fresh_money_is_welcome(client: SignedClient, sandbox: Sandbox) -> None:
+async def test_fund_increases_the_balance(client: SignedClient, sandbox: Sandbox) -> None:
     sandbox.account.fund("USDT", "500.5")
     assert str(sandbox.account.balance("USDT").available) == "10500.5"
     assert sandbox.account.balance("DOGE").available == 0
@@ -160,7 +160,7 @@ async def test_fresh_money_is_welcome(client: SignedClient, sandbox: Sandbox) ->
     assert "DOGE" not in [row["currency"] for row in rows]
 
 
-async def test_somebody_withdraws_on_the_website(sandbox: Sandbox) -> None:
+async def test_withdrawal_on_the_website_sends_no_request(sandbox: Sandbox) -> None:
     made = sandbox.withdrawals.create_on_website(
         "USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa"
     )
@@ -173,7 +173,7 @@ async def test_somebody_withdraws_on_the_website(sandbox: Sandbox) -> None:
         sandbox.withdrawals.create_on_website("USDT", "TRX", "0", address=made.address)
 
 
-async def test_what_a_list_tells_is_a_knob(sandbox: Sandbox) -> None:
+async def test_members_of_a_list_follow_their_knobs(sandbox: Sandbox) -> None:
     sandbox.withdrawals.create_on_website(
         "USDT", "TRX", "13.50", address="TFakeTronWithdrawAddressFakeFakeFa"
     )
@@ -190,7 +190,7 @@ async def test_what_a_list_tells_is_a_knob(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("amount", ["1e25", "0." + "1" * 40, "9" * 40])
-async def test_amounts_may_have_many_digits(
+async def test_amount_may_have_forty_digits(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock, amount: str
 ) -> None:
     sandbox.deposits.arrive("BTC", "BTC", amount)
@@ -200,7 +200,7 @@ async def test_amounts_may_have_many_digits(
 
 
 @pytest.mark.parametrize("amount", ["1e40", "1e-41", "1e1000000", "NaN", "Infinity", "x"])
-def test_amounts_have_a_limit(sandbox: Sandbox, amount: str) -> None:
+def test_amount_with_more_digits_is_refused(sandbox: Sandbox, amount: str) -> None:
     with pytest.raises(ValueError, match="amount"):
         sandbox.deposits.arrive("BTC", "BTC", amount)
     with pytest.raises(ValueError, match="amount"):
