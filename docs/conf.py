@@ -72,6 +72,7 @@ _RECORDS = {
 _ALIASES = {
     "_Amount": "Decimal | int | str",
     "Order": "Literal['asc', 'desc']",
+    "Json": "dict | list | str | int | bool | None",
     "builtins.list": "list",
     "dt.datetime": "datetime",
 }

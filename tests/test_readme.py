@@ -1,4 +1,4 @@
-"""The README: its code runs against a sandbox on a socket, and what it names exists."""
+"""The README: its code runs against a sandbox on a socket, and its commands and links exist."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ POST = ("POST", "/v1/withdraws/coin")
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """Serve a sandbox, set the variables that the README names, and work in an empty folder."""
+    """A sandbox that the environment names as the README says, and a working folder."""
     monkeypatch.chdir(tmp_path)
     for name in [each for each in os.environ if each.startswith("UPBIT_")]:
         monkeypatch.delenv(name)
@@ -58,7 +58,7 @@ def run_blocks() -> dict[str, Any]:
     return names
 
 
-def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_readme_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     names = run_blocks()
 
     first, invoice_42 = sandbox.ledger.created
@@ -78,14 +78,14 @@ def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp
     asyncio.run(test(apart))
 
 
-def test_its_first_block_sends_nothing(sandbox: Sandbox) -> None:
+def test_readme_first_block_sends_nothing(sandbox: Sandbox) -> None:
     block = TEXT.split("```python\n")[1].split("```")[0]
     assert ".send(" not in block
     exec(block, {})  # noqa: S102 - the very lines that a user copies
     assert not sandbox.requests  # it has a sandbox of its own
 
 
-def test_withdrawing_takes_ten_lines_that_raise_if_the_answer_is_lost(sandbox: Sandbox) -> None:
+def test_readme_withdraws_in_ten_lines_that_raise_if_an_answer_is_lost(sandbox: Sandbox) -> None:
     block = TEXT.split("## Withdraw\n")[1].split("```")[1].removeprefix("python\n")
     assert sum(bool(line) for line in block.splitlines()) == 10
     sandbox.faults.add(Fault.lose_answer("POST", "/v1/withdraws/coin"))
@@ -94,7 +94,7 @@ def test_withdrawing_takes_ten_lines_that_raise_if_the_answer_is_lost(sandbox: S
     assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
 
 
-def test_withdrawing_sends_no_real_key_to_a_sandbox(
+def test_readme_withdrawal_sends_no_real_key_to_a_sandbox(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "a-real-key")
@@ -118,7 +118,7 @@ def test_withdrawing_sends_no_real_key_to_a_sandbox(
     ],
     ids=["paid", "lost answer", "lost request", "declined", "in doubt"],
 )
-def test_its_recipe_pays_once_and_returns_the_state(
+def test_readme_recipe_pays_once_and_reports_the_outcome(
     fault: Fault | None, result: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     pay = run_blocks()["pay"]
@@ -137,7 +137,7 @@ def test_its_recipe_pays_once_and_returns_the_state(
     assert len(sandbox.ledger.created) - before == (result == "done")
 
 
-def test_its_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_readme_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandbox) -> None:
     pay = run_blocks()["pay"]
     before = len(sandbox.ledger.created)
 
@@ -152,7 +152,7 @@ def test_its_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandbox)
     assert len(sandbox.ledger.created) == before
 
 
-def test_its_test_passes_with_the_plugin_that_it_names(tmp_path: Path) -> None:
+def test_readme_test_passes_with_the_plugin_that_it_names(tmp_path: Path) -> None:
     """Run the test as a file of its own, with all imports of the README and the function that it tests."""
     assert 'This one needs pytest and anyio\'s plugin, with `anyio_mode = "auto"`' in TEXT
     body = ast.parse("\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))).body
@@ -170,7 +170,7 @@ def test_its_test_passes_with_the_plugin_that_it_names(tmp_path: Path) -> None:
     assert "1 passed" in ran.stdout
 
 
-def test_its_commands_exist() -> None:
+def test_readme_commands_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commands = re.findall(r"```console\n(.*)\n```", TEXT)
     assert commands == ['pip install ".[cli]" && upbit-async demo', "pip install nox && nox"]
@@ -179,12 +179,12 @@ def test_its_commands_exist() -> None:
     assert callable(getattr(import_module(module), function))
 
 
-def test_its_links_have_targets() -> None:
+def test_readme_links_exist() -> None:
     pages = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in link]
     assert "docs/images/payout-states.svg" in pages
     assert "docs/index.md" in pages
     assert all((ROOT / page).is_file() for page in pages)
 
 
-def test_it_is_short() -> None:
+def test_readme_is_short() -> None:
     assert len(TEXT.splitlines()) <= 95

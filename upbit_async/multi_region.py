@@ -231,7 +231,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
 
     def __repr__(self) -> str:
         if not hasattr(self, "_clients"):  # as in `UpbitClient`
-            return "<UpbitRegions that failed to initialise>"
+            return "<UpbitRegions (not initialized)>"
         return f"<UpbitRegions {', '.join(self)}>"
 
     async def map(

@@ -134,7 +134,7 @@ def test_every_reason_is_told_at_once_in_the_order_of_the_checks() -> None:
             "without an exchange",
         ),
         ({"address": TRON.withdraw_address.swapcase()}, "address_not_registered", "tfAK…KEfA is not"),
-        ({"addresses": [TRON, OTHER]}, "several_addresses", "choose one by its address"),
+        ({"addresses": [TRON, OTHER]}, "several_addresses", "pass the address of one"),
         (
             {"addresses": [TRON, attrs.evolve(TRON, secondary_address="7")]},
             "several_addresses",
@@ -148,7 +148,11 @@ def test_every_reason_is_told_at_once_in_the_order_of_the_checks() -> None:
             "several_addresses",
             "2 destinations",
         ),
-        ({"exchange_name": "Binance", "region": Region.ID}, "exchange_name_unsupported", "give the address"),
+        (
+            {"exchange_name": "Binance", "region": Region.ID},
+            "exchange_name_unsupported",
+            "pass the address instead",
+        ),
         (
             {"addresses": [TRON, OTHER], "exchange_name": "kraken", "address": TRON.withdraw_address},
             "no_address_for_exchange",
@@ -270,7 +274,7 @@ def test_amounts(changes: dict[str, Any], expected: list[str]) -> None:
 def test_an_amount_that_rounds_to_nothing_says_so() -> None:
     result = check(amount=Decimal("1E-9"), round_down=True)
 
-    assert "0.000000001 USDT is nothing when rounded down to 6 decimals" in result.reasons[0].text
+    assert "0.000000001 USDT is 0 when rounded down to 6 decimals" in result.reasons[0].text
 
 
 def test_the_rounded_amount_is_the_one_to_send() -> None:

@@ -70,7 +70,7 @@ def test_a_misplaced_key_shows_nowhere(misuse: Callable[[], object], monkeypatch
 @pytest.mark.parametrize(
     ("misuse", "kind", "text"),
     [
-        ("a pair", TypeError, "credentials is a Credentials, not tuple"),
+        ("a pair", TypeError, "credentials must be Credentials, got tuple"),
         (
             "a key as the region",
             ValueError,
@@ -97,5 +97,5 @@ def test_a_region_that_is_mistyped_is_shown() -> None:
 
 
 def test_half_made_clients_can_be_shown() -> None:
-    assert repr(object.__new__(UpbitClient)) == "<UpbitClient that was not made>"
-    assert repr(object.__new__(UpbitRegions)) == "<UpbitRegions that failed to initialise>"
+    assert repr(object.__new__(UpbitClient)) == "<UpbitClient (not initialized)>"
+    assert repr(object.__new__(UpbitRegions)) == "<UpbitRegions (not initialized)>"

@@ -244,6 +244,6 @@ async def test_parameters_must_stand_where_they_belong(
 
 async def test_a_safety_must_be_one(client: UpbitClient, sandbox: Sandbox) -> None:
     for odd in ("read", 1, True):
-        with pytest.raises(TypeError, match="safety is a Safety"):
+        with pytest.raises(TypeError, match="safety must be a Safety, got "):
             await client.request("GET", "/v1/x", safety=odd)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert len(sandbox.requests) == 0

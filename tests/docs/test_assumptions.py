@@ -1,4 +1,4 @@
-"""What the pages say of assumptions that do not hold, and of a journal that was changed or lost, is true."""
+"""Payouts under false assumptions, and with an edited or a lost journal: what the pages say is true."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def payouts_of(sandbox: Sandbox, path: Path, **options: Any) -> Payouts:
 
 
 def edit(path: Path, statement: str, *values: object) -> None:
-    """Change the journal, as somebody with a shell could."""
+    """Change the journal as another program could."""
     connection = sqlite3.connect(path, isolation_level=None)
     assert connection.execute(statement, values).rowcount == 1
     connection.close()
@@ -81,7 +81,7 @@ def test_each_assumption_has_its_row() -> None:
 
 async def _lost_and_listed_late(payouts: Payouts, sandbox: Sandbox) -> None:
     """Send a payout that is carried out, but that Upbit's list shows only after the settling time."""
-    await anyio.sleep(200)  # or the list would hide older withdrawals too
+    await anyio.sleep(200)  # so that the list's delay does not hide older withdrawals
     sandbox.knobs.list_delay = 100
     sandbox.faults.add(Fault.lose_answer(*POST))
     payout = await payouts.send("k", **TRON)

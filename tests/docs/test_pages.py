@@ -1,4 +1,4 @@
-"""Every block of code in the documentation runs, and prints what the page shows."""
+"""The documentation: every code block runs, and prints what the page shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about security is true: what it says of the environment, HTTP clients, logs and the journal is run."""
+"""The threat model: its claims about the environment, HTTP clients and logs."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ TXID = "0xAskedForInAQuery"
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Run with real sockets, on both back ends."""
+    """Use real sockets, on both back ends."""
     return str(request.param)
 
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin without any of the variables, and without the TLS context that another test has made."""
+    """Unset all of the variables, and discard the TLS context of other tests."""
     for name in (*CERTIFICATES, *PROXIES, "NO_PROXY", "SSLKEYLOGFILE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

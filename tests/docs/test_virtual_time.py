@@ -16,7 +16,7 @@ from virtual_time import VirtualTimeLoop
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "test-your-code-with-the-sandbox.md"
 SELECTS = 3
-"""How often the event loop looks for events while the thread works; each is a chance to jump."""
+"""Number of polls of the event loop while the thread works; the clock could jump at each."""
 
 LoopFactory = Callable[[], Any]
 

@@ -70,7 +70,9 @@ async def test_the_wait_ends_with_a_last_request_at_its_deadline(
 ) -> None:
     generates(*[PENDING] * 20)
     began = anyio.current_time()
-    with pytest.raises(PollTimeout, match=r"address for BTC on BTC .* after 7 s.*ask again later"):
+    with pytest.raises(
+        PollTimeout, match=r"address for BTC on BTC .* after 7 s.*call create_address again later"
+    ):
         await client.deposits.create_address("BTC", "BTC", timeout=7)
     assert anyio.current_time() - began == pytest.approx(7, abs=0.1)
     assert len(sandbox.requests) == 5  # after 0, 1, 2.5, 4.75 and 7 seconds

@@ -68,7 +68,7 @@ async def test_one_is_got_by_uuid_or_txid_and_never_without(client: UpbitClient,
     assert (record.amount, record.state, record.txid) == (Decimal("35.72344"), "PROCESSING", "ab" * 32)
     with pytest.raises(NotFound):
         await client.deposits.get("00000000-0000-4000-8000-00000000ffff")
-    with pytest.raises(ValueError, match="takes a uuid or a txid"):
+    with pytest.raises(ValueError, match="takes either uuid or txid"):
         await client.deposits.get()
 
 

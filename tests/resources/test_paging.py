@@ -90,7 +90,7 @@ async def test_a_cursor_that_stands_still_is_an_error_and_not_an_end(
 ) -> None:
     says("GET", MANY, [row("a"), row("b")], times=None)
     seen: list[str] = []
-    with pytest.raises(DecodeError, match=r"GET /v1/withdraws: .* behind b; .*may not be all"):
+    with pytest.raises(DecodeError, match=r"GET /v1/withdraws: .* after b; .*may be incomplete"):
         await read(client.withdraws.iter(), seen)
     assert seen == ["a", "b"]
     assert len(sandbox.requests) == 2

@@ -236,7 +236,7 @@ async def test_a_list_that_can_not_be_read_to_its_end_says_nothing(
     unknown = await lose(client, sandbox, executed=False, **tron)
     now = unknown.intent.started_at.isoformat()
     says("GET", MANY, [row("a", created_at=now), row("b", created_at=now)], times=None)
-    with pytest.raises(OutcomeUnknown, match=r"still unknown.*may not be all"):
+    with pytest.raises(OutcomeUnknown, match=r"still unknown.*may be incomplete"):
         await client.withdraws.reconcile(unknown, timeout=5)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from signed_client import ManualClock, SignedClient, signed_client
 
@@ -27,6 +28,17 @@ def sandbox(clock: ManualClock) -> Sandbox:
 async def client(sandbox: Sandbox) -> AsyncGenerator[SignedClient]:
     async with signed_client(sandbox) as client:
         yield client
+
+
+@pytest.fixture(params=["in process", "on a socket"])
+async def client_by_adapter(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncGenerator[SignedClient]:
+    """Provide a client through each adapter; on a socket, time must be real."""
+    async with signed_client(sandbox) as client:
+        if request.param == "in process":
+            yield client
+            return
+        async with sandbox.serve() as url, httpx.AsyncClient(base_url=url) as client.http:
+            yield client
 
 
 @pytest.fixture(scope="module")

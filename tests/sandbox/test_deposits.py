@@ -11,7 +11,7 @@ from examples import example
 from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.region import Region
-from upbit_async.sandbox import Knobs, Sandbox, Transition, Transitions
+from upbit_async.sandbox import Knobs, Sandbox, Transitions
 
 if TYPE_CHECKING:
     from upbit_async.sandbox import DepositRecord
@@ -24,7 +24,7 @@ def tether(sandbox: Sandbox, amount: str = "35.5", **options: Any) -> DepositRec
     return sandbox.deposits.arrive("USDT", "TRX", amount, **options)
 
 
-async def look(client: SignedClient, uuid: str) -> str:
+async def state_of(client: SignedClient, uuid: str) -> str:
     state: str = (await client.get("/v1/deposit", f"uuid={uuid}")).json()["state"]
     return state
 
@@ -62,81 +62,6 @@ async def test_old_deposits_leave_the_books_alone(sandbox: Sandbox, clock: Manua
     assert sandbox.deposits[HISTORY[-1]].state == "PROCESSING"
 
 
-async def test_without_an_id_the_latest_deposit_is_told(client: SignedClient, sandbox: Sandbox) -> None:
-    assert (await client.get("/v1/deposit")).json()["uuid"] == HISTORY[-1]
-    assert (await client.get("/v1/deposit", "uuid=&currency=SGD")).json()["uuid"] == HISTORY[0]
-    record = tether(sandbox)
-    assert (await client.get("/v1/deposit")).json()["uuid"] == record.uuid
-
-
-@pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
-async def test_an_unknown_deposit_is_not_found(client: SignedClient, sandbox: Sandbox, query: str) -> None:
-    response = await client.get("/v1/deposit", query)
-    assert error_of(response) == (404, "deposit_not_found")
-    assert response.json()["error"]["message"] == "The deposit was not found."
-    sandbox.knobs.language = "ko"
-    assert (await client.get("/v1/deposit", query)).json()["error"][
-        "message"
-    ] == "입출금 정보를 찾지 못했습니다."
-
-
-@pytest.mark.parametrize(
-    ("query", "numbers"),
-    [
-        ("", [7, 6, 5, 4, 3, 2, 1]),
-        ("state=TRAVEL_RULE_SUSPECTED", [2]),
-        ("currency=SGD", [1]),
-        ("limit=2&page=2", [5, 4]),
-        (f"from={HISTORY[1]}&to={HISTORY[4]}&order_by=asc", [3, 4]),
-        (f"uuids[]={HISTORY[4]}&uuids[]={HISTORY[1]}&uuids[]=unknown", [5, 2]),
-        ("txids[]=BKD-2000-12-29-fakefakefakefakefakefake00&txids[]=unknown", [1]),
-    ],
-)
-async def test_listings_filter_page_and_order(client: SignedClient, query: str, numbers: list[int]) -> None:
-    rows = (await client.get("/v1/deposits", query)).json()
-    assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
-
-
-@pytest.mark.parametrize(
-    ("query", "message"),
-    [
-        ("state=DONE", "state does not have a valid value"),
-        ("limit=101&page=0", "limit does not have a valid value, page does not have a valid value"),
-        ("uuids[]=a&txids[]=b", "txids[] can not be used together with uuids[]"),
-        ("&".join(f"txids[]={n}" for n in range(101)), "txids[] does not have a valid value"),
-    ],
-)
-async def test_listings_refuse_what_is_not_allowed(client: SignedClient, query: str, message: str) -> None:
-    response = await client.get("/v1/deposits", query)
-    assert error_of(response) == (400, "validation_error")
-    assert response.json()["error"]["message"] == message
-
-
-async def test_a_withdrawals_id_is_no_cursor_among_deposits(client: SignedClient) -> None:
-    response = await client.get("/v1/deposits", "to=00000000-0000-4000-8000-000000000001")
-    assert error_of(response) == (400, "invalid_parameter")
-
-
-async def test_several_deposits_may_have_one_txid(client: SignedClient, sandbox: Sandbox) -> None:
-    first, second = tether(sandbox, "1", txid="shared"), tether(sandbox, "2", txid="shared")
-    assert (await client.get("/v1/deposit", "txid=shared")).json()["uuid"] == second.uuid
-    rows = (await client.get("/v1/deposits", "txids[]=shared")).json()
-    assert [row["uuid"] for row in rows] == [second.uuid, first.uuid]
-
-
-async def test_a_new_deposit_may_show_late(
-    client: SignedClient, sandbox: Sandbox, clock: ManualClock
-) -> None:
-    sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
-    uuid = tether(sandbox).uuid
-    assert error_of(await client.get("/v1/deposit", f"uuid={uuid}")) == (404, "deposit_not_found")
-    clock.tick(1)
-    assert (await client.get("/v1/deposit", f"uuid={uuid}")).status_code == 200
-    assert (await client.get("/v1/deposits", f"uuids[]={uuid}")).json() == []
-    clock.tick(1)
-    assert len((await client.get("/v1/deposits", f"uuids[]={uuid}")).json()) == 1
-
-
 # -- arriving --------------------------------------------------------------------------------------
 
 
@@ -157,6 +82,7 @@ async def test_a_deposit_is_credited_after_three_seconds(
     clock.tick(3)
     told = (await client.get("/v1/deposit", f"txid={record.txid}")).json()
     assert (told["state"], told["done_at"]) == ("ACCEPTED", "2026-11-20T12:00:03")
+    assert sandbox.deposits[record.uuid].credited
     assert sandbox.account.balance("USDT").available == Decimal("10035.5")
     (entry,) = sandbox.ledger
     assert (entry.kind, entry.uuid, entry.at) == ("credited", record.uuid, clock.now)
@@ -215,120 +141,21 @@ async def test_too_little_is_never_credited(sandbox: Sandbox, clock: ManualClock
 # -- progress --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["ACCEPTED", "CANCELLED", "REJECTED", "REFUNDED"])
-async def test_at_once(client: SignedClient, sandbox: Sandbox, end: str) -> None:
-    uuid = tether(sandbox, transitions=Transitions.immediate(end)).uuid
-    assert await look(client, uuid) == end
-    assert sandbox.deposits[uuid].done_at is not None
-    assert len(sandbox.ledger.credited) == (end == "ACCEPTED")
-
-
-async def test_after_looks_alone_or_in_a_list(client: SignedClient, sandbox: Sandbox) -> None:
-    uuid = tether(sandbox, transitions=Transitions.after_reads(3)).uuid
-    await client.get("/v1/deposits", f"uuids[]={uuid}")
-    await client.get("/v1/deposits", f"uuids[]={HISTORY[0]}")
-    assert [await look(client, uuid) for _ in range(3)] == ["PROCESSING", "PROCESSING", "ACCEPTED"]
-
-
-async def test_by_hand(client: SignedClient, sandbox: Sandbox, clock: ManualClock) -> None:
-    uuid = tether(sandbox, transitions=Transitions.manual()).uuid
-    clock.tick(10_000)
-    assert await look(client, uuid) == "PROCESSING"
-    assert sandbox.deposits.set_state(uuid, "ACCEPTED").credited
-    assert await look(client, uuid) == "ACCEPTED"
-    assert sandbox.account.balance("USDT").available == Decimal("10035.5")
-
-
-async def test_a_path_may_be_as_strange_as_one_likes(
-    client: SignedClient, sandbox: Sandbox, clock: ManualClock
-) -> None:
-    path = ("WARNING", "ACCEPTED", "PROCESSING", "ACCEPTED", "REFUNDING", "REFUNDED")
-    uuid = tether(sandbox, transitions=Transitions.after_seconds(1, states=path)).uuid
-    states: list[str] = []
-    for _ in path:
-        clock.tick(1)
-        states.append(await look(client, uuid))
-    assert tuple(states) == path
-    assert len(sandbox.ledger.credited) == 1
-
-
-async def test_deposits_and_withdrawals_come_due_in_one_order(
-    client: SignedClient, sandbox: Sandbox, clock: ManualClock
-) -> None:
-    sandbox.withdrawals.transitions = Transitions.after_seconds(2)
-    await client.withdraw()
-    tether(sandbox, transitions=Transitions.after_seconds(3))
-    tether(sandbox, transitions=Transitions.after_seconds(5))
-    clock.tick(10)
-    assert [entry.kind for entry in sandbox.ledger] == ["created", "credited", "settled", "credited"]
-    assert [entry.kind for entry in sandbox.ledger.settled + sandbox.ledger.created] == ["settled", "created"]
-
-
-@pytest.mark.parametrize(
-    ("transitions", "state"), [(Transitions.manual(), "PROCESSING"), (Transitions.immediate(), "ACCEPTED")]
-)
-def test_transitions_without_states_are_for_both_kinds(
-    clock: ManualClock, transitions: Transitions, state: str
-) -> None:
-    sandbox = Sandbox("sg", clock=clock, seed=1, transitions=transitions)
-    assert sandbox.withdrawals.transitions == sandbox.deposits.transitions == transitions
-    assert sandbox.deposits[tether(sandbox).uuid].state == state
-
-
-@pytest.mark.parametrize(
-    "plan",
-    [
-        Transitions.immediate("DONE"),
-        Transitions.after_seconds(1, states=("FAILED",)),
-        Transitions.manual(first="WAITING"),
-        Transitions(sequence=(Transition("DONE"),)),
-    ],
-)
-def test_transitions_with_states_are_for_withdrawals_only(clock: ManualClock, plan: Transitions) -> None:
-    sandbox = Sandbox("sg", clock=clock, seed=1, transitions=plan)
-    assert sandbox.withdrawals.transitions == plan
-    uuid = tether(sandbox).uuid
-    clock.tick(2)
-    assert sandbox.deposits[uuid].state == "PROCESSING"
-    clock.tick(1)
-    assert sandbox.deposits[uuid].state == "ACCEPTED"
-
-
-async def test_deposits_have_transitions_of_their_own(client: SignedClient, sandbox: Sandbox) -> None:
-    sandbox.withdrawals.transitions = Transitions.manual()
-    sandbox.deposits.transitions = Transitions.immediate()
-    assert sandbox.deposits[tether(sandbox).uuid].state == "ACCEPTED"
-    assert sandbox.deposits[tether(sandbox, transitions=Transitions.manual()).uuid].state == "PROCESSING"
-    withdrawal = (await client.withdraw()).json()["uuid"]
-    assert sandbox.withdrawals[withdrawal].state == "WAITING"
-
-
 @pytest.mark.parametrize("told", [True, False])
 async def test_an_end_time_while_suspected_by_knob(
     client: SignedClient, sandbox: Sandbox, clock: ManualClock, *, told: bool
 ) -> None:
     sandbox.knobs.suspected_done_at = told
     uuid = tether(sandbox, transitions=Transitions.suspected(after=60)).uuid
-    assert await look(client, uuid) == "PROCESSING"
+    assert await state_of(client, uuid) == "PROCESSING"
     clock.tick(60)
     row = (await client.get("/v1/deposit", f"uuid={uuid}")).json()
     assert row["state"] == "TRAVEL_RULE_SUSPECTED"
     assert row["done_at"] == ("2026-11-20T12:01:00" if told else None)
     clock.tick(10_000)
-    assert await look(client, uuid) == "TRAVEL_RULE_SUSPECTED"
+    assert await state_of(client, uuid) == "TRAVEL_RULE_SUSPECTED"
     assert sandbox.deposits.set_state(uuid, "REFUNDING").done_at is None
     assert len(sandbox.ledger) == 0
-
-
-async def test_records_can_be_kept_as_they_were(sandbox: Sandbox) -> None:
-    uuid = tether(sandbox, transitions=Transitions.manual()).uuid
-    before = sandbox.deposits.snapshot()[-1]
-    sandbox.deposits.set_state(uuid, "ACCEPTED")
-    assert (before.state, sandbox.deposits[uuid].state) == ("PROCESSING", "ACCEPTED")
-    assert list(sandbox.deposits)[-1] == uuid
-    assert len(sandbox.deposits) == 8
-    with pytest.raises(KeyError):
-        sandbox.deposits.set_state("unknown", "ACCEPTED")
 
 
 # -- what a deposit needs --------------------------------------------------------------------------

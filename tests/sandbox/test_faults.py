@@ -1,7 +1,8 @@
-"""Faults look the same through both doors, and the exchange's books know the truth."""
+"""Faults look the same through both adapters, and the ledger has what really happened."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +11,21 @@ import attrs
 import httpx
 import pytest
 from answers import error_of
-from signed_client import SignedClient, signed_client
 
 from upbit_async.credentials import Credentials
-from upbit_async.sandbox import Fault, Sandbox
-from upbit_async.sandbox.messages import SandboxResponse
+from upbit_async.sandbox import Fault, Sandbox, SandboxRequest, SandboxResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import Callable
+
+    from signed_client import SignedClient
 
 COIN = "/v1/withdraws/coin"
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Real time: one of the doors is a socket."""
+    """Run in real time, because one of the adapters is a socket."""
     backend: str = request.param
     return backend
 
@@ -34,15 +35,9 @@ def sandbox() -> Sandbox:
     return Sandbox("sg", limits=False)
 
 
-@pytest.fixture(params=["in process", "on a socket"])
-async def client(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncGenerator[SignedClient]:
-    """A client of the sandbox through each adapter."""
-    async with signed_client(sandbox) as client:
-        if request.param == "in process":
-            yield client
-            return
-        async with sandbox.serve() as url, httpx.AsyncClient(base_url=url) as client.http:
-            yield client
+@pytest.fixture
+def client(client_by_adapter: SignedClient) -> SignedClient:
+    return client_by_adapter
 
 
 @pytest.mark.parametrize(
@@ -269,3 +264,73 @@ async def test_half_a_character_can_be_sent(sandbox: Sandbox, client: SignedClie
     assert error_of(await client.get("/v1/accounts")) == (400, "\ud800")
     rows = (await client.get("/v1/accounts")).json()
     assert {row["unit_currency"] for row in rows} == {"\ud800"}
+
+
+FAULTS: dict[str, tuple[Callable[..., Fault], tuple[float, ...]]] = {
+    "lose_answer": (Fault.lose_answer, ()),
+    "reset_before": (Fault.reset_before, ()),
+    "status": (Fault.status, (503,)),
+    "slow": (Fault.slow, (0.0,)),
+    "garbage": (Fault.garbage, ()),
+    "Fault": (Fault, ()),
+}
+
+
+def is_ten(request: SandboxRequest) -> bool:
+    return bool(request.members.get("amount") == "10")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_fault_affects_only_requests_that_its_predicate_selects(
+    sandbox: Sandbox, client: SignedClient, name: str
+) -> None:
+    constructor, arguments = FAULTS[name]
+    sandbox.faults.add(constructor(*arguments, "POST", COIN, when=is_ten))
+    assert (await client.withdraw(amount="11")).status_code == 201
+    assert (await client.get("/v1/accounts")).status_code == 200
+    assert len(sandbox.faults.unused) == 1
+    with contextlib.suppress(httpx.TransportError):
+        await client.withdraw(amount="10")
+    assert not sandbox.faults.unused
+
+
+async def test_predicate_sees_the_query_and_skips_count_only_what_it_selects(
+    sandbox: Sandbox, client: SignedClient
+) -> None:
+    def second_page(request: SandboxRequest) -> bool:
+        return ("page", "2") in request.parameters
+
+    sandbox.faults.add(Fault.status(503, "GET", when=second_page, skip=1))
+    pages = ("page=1", "page=2", "page=1", "page=2")
+    assert [(await client.get("/v1/withdraws", page)).status_code for page in pages] == [200, 200, 200, 503]
+
+
+async def test_predicate_is_not_asked_about_unsigned_requests(sandbox: Sandbox, client: SignedClient) -> None:
+    asked: list[SandboxRequest] = []
+
+    def ask(request: SandboxRequest) -> bool:
+        asked.append(request)
+        return True
+
+    sandbox.faults.add(Fault.status(503, when=ask))
+    assert (await client.http.get("/v1/accounts")).status_code == 401
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda wrong: Fault.lose_answer(how=wrong), "how must be one of 'reset', 'close', 'cut', 'hang'"),
+        (lambda wrong: Fault.status(503, body=wrong), "body must be one of 'json', 'html', 'empty'"),
+        (
+            lambda wrong: Fault.garbage(body=wrong),
+            "body must be one of 'text', 'html', 'wrong json', 'empty', 'huge'",
+        ),
+        (lambda wrong: Fault(ending=wrong), "ending must be one of 'send', 'reset', 'close', 'cut', 'hang'"),
+        (lambda wrong: Fault(delay=wrong), "delay must be a number from 0 to 10\\^9"),
+        (lambda _: Fault.slow(-1), "delay must be a number from 0 to 10\\^9"),
+    ],
+)
+def test_fault_refuses_a_misspelt_choice(make: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"{problem}.*got "):
+        make("nonsense")

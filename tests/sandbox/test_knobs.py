@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import math
+import re
 import typing
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -15,6 +19,7 @@ from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.region import Region
 from upbit_async.sandbox import ErrorSpec, Knobs, Sandbox, Transitions
+from upbit_async.sandbox import knobs as module
 
 if TYPE_CHECKING:
     import httpx
@@ -96,6 +101,18 @@ def test_a_knob_takes_whole_numbers_and_none_where_they_mean_something() -> None
     knobs = Knobs(list_delay=20, nonce_memory=None, deposits_suspended=None, ban_after=None, limit=0)
     assert (knobs.list_delay, knobs.nonce_memory, knobs.limit) == (20, None, 0)
     assert attrs.evolve(knobs, time_offset=timedelta(hours=-23)).time_offset < timedelta(0)
+
+
+def test_every_knob_is_documented_beside_its_field_and_in_the_reference(pytestconfig: pytest.Config) -> None:
+    page = (pytestconfig.rootpath / "docs" / "reference" / "sandbox.md").read_text(encoding="utf-8")
+    assert re.findall(r"autoattribute:: upbit_async\.sandbox\.Knobs\.(\w+)", page) == list(HINTS)
+    (knobs,) = (
+        node for node in ast.parse(inspect.getsource(module)).body if getattr(node, "name", None) == "Knobs"
+    )
+    body: list[ast.stmt] = knobs.body  # type: ignore[attr-defined]  # it is a class
+    for field, below in pairwise([*body[1:], ast.Pass()]):
+        if isinstance(field, ast.AnnAssign):
+            assert isinstance(below, ast.Expr), ast.unparse(field)
 
 
 async def test_bans_may_escalate_without_end(clock: ManualClock) -> None:

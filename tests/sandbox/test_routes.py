@@ -12,8 +12,6 @@ from signed_client import ManualClock, SignedClient, signed_client
 from upbit_async.region import Region
 from upbit_async.sandbox import Knobs, Sandbox, Transitions, WalletRecord
 
-HISTORY = [f"00000000-0000-4000-8000-{number:012}" for number in range(1, 7)]
-
 
 async def test_wallet_rows_look_like_the_example(client: SignedClient) -> None:
     response = await client.get("/v1/status/wallet")
@@ -117,101 +115,6 @@ async def test_a_withdrawal_as_in_the_tutorial(
     assert (await client.get("/v1/withdraw", f"txid={done['txid']}")).json() == done
     assert sandbox.ledger.moved("USDT") == 14
     assert sandbox.account.balance("USDT").available == 9986
-
-
-async def test_without_an_id_the_latest_withdrawal_is_told(client: SignedClient) -> None:
-    uuid = (await client.withdraw()).json()["uuid"]
-    assert (await client.get("/v1/withdraw")).json()["uuid"] == uuid
-    assert (await client.get("/v1/withdraw", "uuid=&currency=XRP")).json()["uuid"] == HISTORY[-1]
-
-
-@pytest.mark.parametrize("query", ["uuid=unknown", "txid=unknown", "currency=ETH"])
-async def test_an_unknown_withdrawal_is_not_found(client: SignedClient, query: str) -> None:
-    assert error_of(await client.get("/v1/withdraw", query)) == (404, "withdraw_not_found")
-
-
-@pytest.mark.parametrize(
-    ("query", "numbers"),
-    [
-        ("", [6, 5, 4, 3, 2, 1]),
-        ("order_by=asc", [1, 2, 3, 4, 5, 6]),
-        ("state=DONE", [1]),
-        ("currency=BTC", []),
-        ("limit=2", [6, 5]),
-        ("limit=2&page=2", [4, 3]),
-        ("limit=2&page=4", []),
-        (f"from={HISTORY[1]}", [6, 5, 4, 3]),
-        (f"to={HISTORY[2]}", [2, 1]),
-        (f"from={HISTORY[1]}&to={HISTORY[4]}&order_by=asc", [3, 4]),
-        (f"uuids[]={HISTORY[4]}&uuids[]={HISTORY[1]}&uuids[]=unknown", [5, 2]),
-        (f"uuids[]={HISTORY[4]}&uuids[]={HISTORY[1]}&order_by=asc&to={HISTORY[2]}", [2]),
-        ("txids[]=unknown", []),
-    ],
-)
-async def test_listings_filter_page_and_order(client: SignedClient, query: str, numbers: list[int]) -> None:
-    rows = (await client.get("/v1/withdraws", query)).json()
-    assert [row["uuid"] for row in rows] == [HISTORY[number - 1] for number in numbers]
-
-
-async def test_listings_find_by_txid(client: SignedClient) -> None:
-    txid = (await client.get("/v1/withdraw", f"uuid={HISTORY[0]}")).json()["txid"]
-    rows = (await client.get("/v1/withdraws", f"txids[]={txid}")).json()
-    assert [row["uuid"] for row in rows] == HISTORY[:1]
-
-
-@pytest.mark.parametrize(
-    ("query", "message"),
-    [
-        ("state=done", "state does not have a valid value"),
-        ("limit=101", "limit does not have a valid value"),
-        ("limit=0&page=x", "limit does not have a valid value, page does not have a valid value"),
-        ("order_by=newest", "order_by does not have a valid value"),
-        ("uuids[]=a&txids[]=b", "txids[] can not be used together with uuids[]"),
-        ("&".join(f"uuids[]={n}" for n in range(101)), "uuids[] does not have a valid value"),
-    ],
-)
-async def test_listings_refuse_what_is_not_allowed(client: SignedClient, query: str, message: str) -> None:
-    response = await client.get("/v1/withdraws", query)
-    assert error_of(response) == (400, "validation_error")
-    assert response.json()["error"]["message"] == message
-
-
-async def test_cursors_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
-    sandbox.knobs.cursors = "inclusive"
-    rows = (await client.get("/v1/withdraws", f"from={HISTORY[1]}&to={HISTORY[2]}")).json()
-    assert [row["uuid"] for row in rows] == [HISTORY[2], HISTORY[1]]
-    assert error_of(await client.get("/v1/withdraws", "to=unknown")) == (400, "invalid_parameter")
-    sandbox.knobs.unknown_cursor = "ignored"
-    assert len((await client.get("/v1/withdraws", "to=unknown")).json()) == 6
-
-
-async def test_ids_are_taken_in_any_case_of_letters_by_knob(client: SignedClient, sandbox: Sandbox) -> None:
-    uuid = (await client.withdraw()).json()["uuid"]
-    for status in (200, 404):
-        assert (await client.get("/v1/withdraw", f"uuid={uuid.upper()}")).status_code == status
-        rows = (await client.get("/v1/withdraws", f"uuids[]={uuid.upper()}")).json()
-        assert [row["uuid"] for row in rows] == [uuid] * (status == 200)
-        sandbox.knobs.uuids = "exact case"
-    assert (await client.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 400
-    assert (await client.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 404
-    sandbox.knobs.uuids = "any case"
-    assert (await client.get("/v1/withdraws", f"to={uuid.upper()}")).status_code == 200
-    assert (await client.delete("/v1/withdraws/coin", f"uuid={uuid.upper()}")).status_code == 200
-
-
-async def test_a_new_withdrawal_may_show_late(
-    client: SignedClient, sandbox: Sandbox, clock: ManualClock
-) -> None:
-    sandbox.knobs.list_delay, sandbox.knobs.get_delay = 2.0, 1.0
-    uuid = (await client.withdraw()).json()["uuid"]
-    assert (await client.get("/v1/withdraws", "currency=USDT")).json() == []
-    assert (await client.get("/v1/withdraw", f"uuid={uuid}")).status_code == 404
-    assert (await client.delete("/v1/withdraws/coin", f"uuid={uuid}")).status_code == 404
-    clock.tick(1)
-    assert (await client.get("/v1/withdraw", f"uuid={uuid}")).status_code == 200
-    assert (await client.get("/v1/withdraws", "currency=USDT")).json() == []
-    clock.tick(1)
-    assert len((await client.get("/v1/withdraws", "currency=USDT")).json()) == 1
 
 
 async def test_cancelling_gives_the_money_back(client: SignedClient, sandbox: Sandbox) -> None:

@@ -1,11 +1,11 @@
-"""Runs the blocks of a page of the documentation, from top to bottom, as one program.
+"""Runner for the code blocks of a documentation page, in order, as one program.
 
-- ``python`` runs, with ``await`` wherever it likes, as at the prompt of ``python -m asyncio``. If its first line
-  is a comment with a file's name, it is written to that file instead; files of tests are handed to pytest.
-- ``console`` runs too, each line behind a ``$``, with its own output below.
-- ``text`` is what the block before has printed; an ellipsis stands for anything, and an id for any id.
+- ``python`` runs, with top-level ``await``, as at the prompt of ``python -m asyncio``. If its first line is a comment
+  with a file name, it is written to that file instead, and pytest runs test files.
+- ``console`` runs too: each line after a ``$`` is a command, and its output follows.
+- ``text`` is what the block before printed. An ellipsis matches anything, and an id matches any id.
 
-What a page needs and should not show stands in its comments: ``<!--- invisible-code-block: python``.
+Code that a page needs but does not show is in comments: ``<!--- invisible-code-block: python``.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ __all__ = ["Page", "blocks_in", "fits"]
 _FENCE = re.compile(r" *(?P<ticks>```+|~~~+)(?P<info>.*)")
 _FILE = re.compile(r"# (?P<name>\w+\.py)\n")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b(0x)?[0-9a-f]{64}\b")
-"""A transfer's, or a transaction's."""
+"""The id of a transfer or a transaction."""
 _LANGUAGES = ("python", "console", "text")
 _DIRECTIVES = frozenset({"{toctree}", "{eval-rst}", "{endpoints}"})
-"""What is written like a block of code and is none."""
+"""Fences that are directives and not code."""
 
 
 class Page:
@@ -43,9 +43,9 @@ class Page:
 
     Args:
         path: The page.
-        folder: Where its files are written.
-        loop_factory: Makes the event loop in which its ``await`` runs.
-        console: Runs a command line and returns what it prints.
+        folder: Folder for the files that the page writes.
+        loop_factory: Factory of the event loop for the page's ``await``.
+        console: Function that runs a command line and returns its output.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Page:
         self._printed = ""
 
     def run(self, **names: Any) -> None:
-        """Run all of it; a block that fails, or that nothing runs, is an AssertionError.
+        """Run the page; a block that fails, or that nothing runs, is an AssertionError.
 
         Args:
-            names: What it finds defined. Those with an ``aclose`` are closed in the end.
+            names: Names that the page finds defined. Values with an ``aclose`` are closed at the end.
         """
         with asyncio.Runner(loop_factory=self._loop_factory) as self._runner:
             document = self._parsed()
@@ -100,7 +100,7 @@ class Page:
         (self._folder / name).write_text(source, encoding="utf-8")
         if not name.startswith("test_"):
             return ""
-        (self._folder / "pytest.ini").write_text("[pytest]\n")  # so that none above is found
+        (self._folder / "pytest.ini").write_text("[pytest]\n")  # hides that of a parent folder
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", name]
         ran = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -119,24 +119,24 @@ class Page:
 
 
 def fits(shown: str, printed: str) -> bool:
-    """Whether a text on a page is what was printed; ``…`` stands for anything, and an id for any id."""
+    """Whether a text on a page matches the output; ``…`` matches anything, and an id matches any id."""
     wanted, came = (_ID.sub("<id>", text.strip()) for text in (shown, printed))
     pattern = "".join(".*" if part == "…" else re.escape(part) for part in re.split("(…)", wanted))
     return bool(re.fullmatch(pattern, came, re.DOTALL))
 
 
 def blocks_in(text: str) -> Iterator[int]:
-    """Yield the line of each block of code, by a reading of Markdown that is not Sybil's."""
+    """Yield the line of each code block, found without Sybil so that a block that Sybil misses is noticed."""
     closing = ""
     for number, line in enumerate(text.splitlines(), start=1):
-        baseline = _FENCE.fullmatch(line)
-        if baseline is None:
+        fence = _FENCE.fullmatch(line)
+        if fence is None:
             continue
         if closing:
             closing = "" if line.strip() == closing else closing
             continue
-        closing = baseline["ticks"]
-        if baseline["info"].split(" ")[0] not in _DIRECTIVES:
+        closing = fence["ticks"]
+        if fence["info"].split(" ")[0] not in _DIRECTIVES:
             yield number
 
 

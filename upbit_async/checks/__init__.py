@@ -1,4 +1,4 @@
-"""The rules that keep money safe. Pure: what Upbit says comes in as models."""
+"""Rules that keep money safe: preflight checks, and matching of a withdrawal whose answer was lost. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an amount is one that can be sent."""
+"""Preflight checks of the amount: decimals, minimum and balance."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def truncated(amount: Decimal, places: int) -> Decimal:
 
 
 def sendable(request: PreflightRequest, chance: WithdrawalChance | None) -> Decimal:
-    """Return the amount to be sent: rounded down, if that was asked and the currency's decimals are known."""
+    """Return the amount to send: truncated, if the caller allows it and the currency's number of decimals is known."""
     places = None if chance is None else chance.withdraw_limit.fixed
     return truncated(request.amount, places) if request.round_down and places is not None else request.amount
 
 
 def fee_for(request: PreflightRequest, chance: WithdrawalChance | None) -> Decimal | None:
-    """Return the fee: nothing inside Upbit, and None if it is unknown."""
+    """Return the fee: zero between Upbit accounts, None if it is unknown."""
     if request.transaction_type is TransactionType.INTERNAL:
         return _NOTHING
     return None if chance is None else chance.currency.withdraw_fee
@@ -45,19 +45,19 @@ def fee_for(request: PreflightRequest, chance: WithdrawalChance | None) -> Decim
 def reasons(
     request: PreflightRequest, amount: Decimal, fee: Decimal | None, chance: WithdrawalChance | None
 ) -> Iterator[Reason]:
-    """Yield what is wrong with the amount."""
+    """Yield the reasons why the amount can't be sent."""
     if chance is None or fee is None:
         return
     currency, limit, balance = request.currency, chance.withdraw_limit, chance.account.balance
     if limit.fixed is not None and truncated(amount, limit.fixed) != amount:
         yield Reason(
             "too_many_decimals",
-            f"{amount:f} {currency} has more than {limit.fixed} decimals: round_down=True cuts them off",
+            f"{amount:f} {currency} has more than {limit.fixed} decimals: pass round_down=True to truncate them",
         )
     if not amount:
         yield Reason(
             "below_minimum",
-            f"{request.amount:f} {currency} is nothing when rounded down to {limit.fixed} decimals",
+            f"{request.amount:f} {currency} is 0 when rounded down to {limit.fixed} decimals",
         )
     elif limit.minimum is not None and amount < limit.minimum:
         yield Reason(
@@ -71,13 +71,13 @@ def reasons(
 
 
 def warnings(amount: Decimal, fee: Decimal | None, chance: WithdrawalChance | None) -> Iterator[Reason]:
-    """Yield what should be known of the amount: whether the side of the fee may matter."""
+    """Yield a warning if the balance covers the amount only depending on which side bears the fee."""
     if chance is None or not fee:
         return
     balance, needed = chance.account.balance, EXACT.add(amount, fee)
     if needed <= balance < EXACT.add(needed, fee):
         yield Reason(
             "fee_side_undocumented",
-            f"Upbit does not say whether the fee of {fee:f} is taken out of the amount or comes on top, and "
-            f"the balance of {balance:f} covers both only just: look at what arrives",
+            f"Upbit does not document whether the fee of {fee:f} is part of the amount or added to it, and "
+            f"the balance of {balance:f} barely covers both: check what arrives",
         )

@@ -1,4 +1,4 @@
-"""Whether the wallet and the account allow withdrawals. Pure."""
+"""Preflight checks of the wallet and the account. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["account_reasons", "wallet_for", "wallet_reasons"]
 
 
 def wallet_for(request: PreflightRequest, wallets: Sequence[WalletStatus]) -> WalletStatus | None:
-    """Return the wallet of the currency on the network."""
+    """Return the wallet of the currency on the network, or None."""
     wanted = (request.currency, request.net_type)
     return next((wallet for wallet in wallets if (wallet.currency, wallet.net_type) == wanted), None)
 
@@ -29,17 +29,15 @@ def wallet_reasons(
     chance: WithdrawalChance | None,
     chance_refusal: str,
 ) -> Iterator[Reason]:
-    """Yield what is wrong with the wallet, and that Upbit would not tell the limits."""
+    """Yield the reasons why the wallet can't withdraw, and Upbit's refusal to return the limits."""
     currency, net_type = request.currency, request.net_type
     wallet = wallet_for(request, wallets)
-    refused = (
-        f"Upbit does not tell the limits for {currency} on {net_type}: {chance_refusal or 'no reason given'}"
-    )
+    refused = f"Upbit does not return the limits for {currency} on {net_type}: {chance_refusal or 'no reason given'}"
     if wallet is not None and not wallet.wallet_state.can_withdraw:
         yield Reason(
             "wallet_not_working",
-            f"the wallet for {currency} on {net_type} is {wallet.wallet_state.value}, so it lets no "
-            f"withdrawals out: see {region.wallet_status_page}",
+            f"the wallet for {currency} on {net_type} is {wallet.wallet_state.value}, so it allows no "
+            f"withdrawals: see {region.wallet_status_page}",
         )
     if wallet is not None and chance is None:
         yield Reason("chance_refused", refused)
@@ -56,7 +54,7 @@ def wallet_reasons(
 def account_reasons(
     request: PreflightRequest, region: Region, chance: WithdrawalChance | None
 ) -> Iterator[Reason]:
-    """Yield what is wrong with the account."""
+    """Yield the reasons why the account can't withdraw."""
     if chance is None:
         return
     if chance.member_level.locked:

@@ -20,9 +20,9 @@ __all__ = ["choose"]
 def choose(
     request: PreflightRequest, region: Region, addresses: Sequence[WithdrawalAddress]
 ) -> tuple[list[WithdrawalAddress], list[Reason]]:
-    """Return the destinations that fit, and what stands in the way; without reasons there is exactly one.
+    """Return the matching destinations and the reasons against them. Without reasons there is exactly one destination.
 
-    Addresses are compared exactly, because their case may matter, and names of exchanges in any case.
+    Addresses are compared exactly, because their case may matter. Names of exchanges are compared in any case.
     """
     on_network = [
         address
@@ -63,15 +63,15 @@ def _of_exchange(
     name: str, region: Region, candidates: list[WithdrawalAddress], reasons: list[Reason]
 ) -> list[WithdrawalAddress]:
     if not region.names_counterparties:
-        text = f"Upbit in region {region.value} does not tell an address's exchange: give the address instead"
+        text = f"Upbit does not name the exchange of an address in region {region.value}: pass the address instead"
         reasons.append(Reason("exchange_name_unsupported", text))
         return candidates
     fitting = [one for one in candidates if (one.exchange_name or "").casefold() == name.casefold()]
     if not fitting:
         names = sorted({one.exchange_name for one in candidates if one.exchange_name})
-        told = f"only of {', '.join(names)}" if names else "only addresses without an exchange"
+        others = f"only of {', '.join(names)}" if names else "only addresses without an exchange"
         reasons.append(
-            Reason("no_address_for_exchange", f"no address of exchange {name} is registered, {told}")
+            Reason("no_address_for_exchange", f"no address of exchange {name} is registered, {others}")
         )
     return fitting
 
@@ -97,15 +97,15 @@ def _at_address(
 
 
 def _distinct(candidates: Iterable[WithdrawalAddress]) -> list[WithdrawalAddress]:
-    """Leave one row a destination: those that differ only in their owner lead to the same place."""
+    """Keep one address per destination: addresses that differ only in their owner have the same destination."""
     return list({(one.withdraw_address, one.secondary_address or None): one for one in candidates}.values())
 
 
 def _several(request: PreflightRequest, candidates: list[WithdrawalAddress]) -> Reason:
     where = f"{len(candidates)} destinations are registered for {request.currency} on {request.net_type}"
-    told = ", ".join(sorted({shortened(one.withdraw_address) for one in candidates}))
+    shown = ", ".join(sorted({shortened(one.withdraw_address) for one in candidates}))
     if len({one.withdraw_address for one in candidates}) == 1:
-        how = "they differ only in the memo: remove one, or create the withdrawal with its secondary_address"
+        how = "they differ only in the memo: remove one, or call create with its secondary_address"
     else:
-        how = "choose one by its address"
-    return Reason("several_addresses", f"{where} ({told}): {how}")
+        how = "pass the address of one"
+    return Reason("several_addresses", f"{where} ({shown}): {how}")

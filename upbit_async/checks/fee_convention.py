@@ -1,7 +1,7 @@
-"""Whether a withdrawal is what was asked for, and whether its amount includes the fee. Pure.
+"""Whether a withdrawal matches a request, and whether its amount includes the fee. Pure.
 
-It is undocumented whether the amount that Upbit shows contains the fee, so an amount that differs by exactly the
-fee is no contradiction.
+Upbit does not document whether the amount that it shows includes the fee. An amount that differs by exactly the fee is
+therefore no contradiction.
 """
 
 from __future__ import annotations
@@ -21,26 +21,28 @@ __all__ = ["FeeConvention", "contradictions", "fee_convention_of", "fits"]
 
 
 class FeeConvention(enum.Enum):
-    """What the amount of a withdrawal is, as Upbit shows it."""
+    """Whether the amount that Upbit shows for a withdrawal includes the fee."""
 
-    GROSS = "as asked for"
+    GROSS = "as requested"
+    """The amount is shown as it was requested."""
     NET = "without the fee"
+    """The amount is shown without the fee: requested amount minus fee."""
 
 
 def contradictions(intent: Intent, record: Withdrawal) -> str:
-    """Say what a withdrawal is, if that is not what was asked for; empty if it is."""
+    """Return how a withdrawal contradicts the request; an empty text if it does not."""
     amount = intent.amount
     fits_somehow = amount is not None and (record.amount == amount or differs_by_fee(record, amount))
     if fits_somehow and is_alike(intent, record):
         return ""
     kind = record.transaction_type.value if record.transaction_type else "default"
     return escaped(
-        f"{record.amount:f} {record.currency} on {record.net_type} ({kind}), and not what was asked for"
+        f"{record.amount:f} {record.currency} on {record.net_type} ({kind}), not what was requested"
     )
 
 
 def fits(intent: Intent, record: Withdrawal, fee_convention: FeeConvention) -> bool:
-    """Whether a withdrawal may be the one that was asked for, if its amount is read so."""
+    """Return whether a withdrawal may be the requested one under a fee convention."""
     amount, fee = intent.amount, record.fee
     if amount is None or not is_alike(intent, record):
         return False
@@ -52,15 +54,15 @@ def fits(intent: Intent, record: Withdrawal, fee_convention: FeeConvention) -> b
 
 
 def fee_convention_of(known: Iterable[tuple[Intent, Withdrawal]]) -> FeeConvention | None:
-    """Return how amounts are to be read, by withdrawals of which it is certain what was asked for.
+    """Return the fee convention that follows from withdrawals whose request is known.
 
-    Without a fee a withdrawal tells nothing. None if nothing is told, or if it is told in different ways.
+    A withdrawal without a fee says nothing. None if nothing follows, or if the withdrawals contradict each other.
     """
-    told = {
+    conventions = {
         fee_convention
         for intent, record in known
         if record.fee
         for fee_convention in FeeConvention
         if fits(intent, record, fee_convention)
     }
-    return told.pop() if len(told) == 1 else None
+    return conventions.pop() if len(conventions) == 1 else None

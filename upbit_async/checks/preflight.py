@@ -1,34 +1,34 @@
-"""The tutorial's checks before a withdrawal, judged all at once. Pure.
+"""Checks before a withdrawal, evaluated together. Pure.
 
 See https://global-docs.upbit.com/docs/digital-asset-withdrawal. The reasons, in the order of the checks:
 
 =============================  ==================================================================
-code                           what stands in the way
+code                           meaning
 =============================  ==================================================================
-``no_registered_address``      no address is registered at all
-``no_address_for_currency``    none is for this currency
-``no_address_for_network``     none is for this currency on this network
-``exchange_name_unsupported``  the region does not tell exchanges (Indonesia and Thailand)
-``no_address_for_exchange``    none belongs to this exchange
-``address_not_registered``     the address that was given is not among them
-``several_addresses``          more than one destination fits
-``unknown_currency``           Upbit knows no such currency
+``no_registered_address``      no address is registered
+``no_address_for_currency``    no address is registered for this currency
+``no_address_for_network``     no address is registered for this currency on this network
+``exchange_name_unsupported``  the region does not name exchanges (Indonesia and Thailand)
+``no_address_for_exchange``    no address of this exchange is registered
+``address_not_registered``     the given address is not registered
+``several_addresses``          more than one destination matches
+``unknown_currency``           Upbit does not know the currency
 ``unknown_network``            the currency has no wallet on this network
-``wallet_not_working``         the wallet does not let withdrawals out now
-``chance_refused``             Upbit does not tell the account's limits
+``wallet_not_working``         the wallet does not allow withdrawals now
+``chance_refused``             Upbit does not return the account's limits
 ``account_locked``             the account is locked
-``wallet_locked``              the account's withdrawals are locked
-``withdrawals_suspended``      the currency's withdrawals are suspended
-``too_many_decimals``          the amount is finer than the currency, and is not to be rounded
-``below_minimum``              the amount, rounded down if asked, is too small
+``wallet_locked``              withdrawals of the account are locked
+``withdrawals_suspended``      withdrawals of the currency are suspended
+``too_many_decimals``          the amount has too many decimals, and may not be truncated
+``below_minimum``              the amount, after truncation, is below the minimum
 ``insufficient_balance``       the balance does not cover amount and fee
 =============================  ==================================================================
 
-The one warning is ``fee_side_undocumented``: Upbit does not say whether the fee is taken out of the amount
-or comes on top, and the balance is so close to the amount that it might matter.
+The only warning is ``fee_side_undocumented``. Upbit does not document whether the fee is part of the amount or is
+added to it, and the balance is so close to the amount that this may matter.
 
-Upbit's `remaining_daily` and the chance's own `wallet_state` decide nothing: by Upbit's documents the former
-reads 0 while withdrawals are possible, and the latter tells whether the wallet was ever supported.
+Upbit's `remaining_daily` and the chance's own `wallet_state` are not checked. According to Upbit's documentation the
+former is 0 while withdrawals are possible, and the latter says whether the wallet was ever supported.
 """
 
 from __future__ import annotations
@@ -53,19 +53,25 @@ __all__ = ["Preflight", "PreflightRequest", "judge"]
 
 @attrs.frozen(kw_only=True)
 class Preflight:
-    """What the checks before a withdrawal have shown. No money has moved.
+    """Result of the checks before a withdrawal. No money has moved.
 
     Attributes:
-        currency: The currency's code.
-        net_type: The network's identifier.
-        amount: How much would be sent, rounded down if that was asked.
-        address: The destination; None only if it could not be determined, which is among the reasons.
-        transaction_type: Over the chain, or inside Upbit.
-        wallet: The wallet's state; None only if there is no such wallet.
-        chance: The account's limits; None only if Upbit refused to tell them.
-        fee: What Upbit says it takes: 0 inside Upbit; None only if it refused to tell.
-        warnings: What does not stand in the way but should be known.
-        reasons: Everything that stands in the way, in the order of the checks.
+        currency: Currency code.
+        net_type: Network identifier.
+        amount: Amount that would be sent, truncated if the caller allows it.
+        address: Destination; None only if there is no single one, which is among the reasons.
+        transaction_type: Whether the transfer is on the chain or between Upbit accounts.
+        wallet: Status of the wallet; None only if there is no such wallet.
+        chance: Limits of the account; None only if Upbit refused to return them.
+        fee: Fee according to Upbit: 0 between Upbit accounts; None only if Upbit refused to return it.
+        warnings: Facts to know that do not prevent the withdrawal.
+        reasons: Reasons why the withdrawal can't be sent, in the order of the checks.
+
+    Example:
+        .. code-block:: python
+
+            checked = await client.withdraws.check(currency="USDT", net_type="TRX", amount="13")
+            print(checked.ok, checked.address, checked.warnings)
     """
 
     currency: str
@@ -81,12 +87,12 @@ class Preflight:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether all checks passed."""
         return not self.reasons
 
     @property
     def secondary_address(self) -> str | None:
-        """The destination's tag or memo, which must be sent along if there is one."""
+        """Tag or memo of the destination. If there is one, it must be sent with the withdrawal."""
         return None if self.address is None else self.address.secondary_address or None
 
 
@@ -99,15 +105,15 @@ def judge(
     chance: WithdrawalChance | None,
     chance_refusal: str = "",
 ) -> Preflight:
-    """Judge a withdrawal by what Upbit says.
+    """Evaluate all checks of a withdrawal.
 
     Args:
-        request: The withdrawal.
-        region: The client's region.
-        addresses: All addresses that are registered, of any currency.
-        wallets: The wallets' states, of any currency.
-        chance: The account's limits for this currency and network, or None if Upbit refused to tell them.
-        chance_refusal: Why Upbit refused, in that case.
+        request: Intended withdrawal.
+        region: Region of the client.
+        addresses: All registered addresses, of any currency.
+        wallets: Status of all wallets, of any currency.
+        chance: Limits for this currency and network; None if Upbit refused to return them.
+        chance_refusal: Upbit's reason for the refusal.
     """
     candidates, address_reasons = destination.choose(request, region, addresses)
     wallet = availability.wallet_for(request, wallets)

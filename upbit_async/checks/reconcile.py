@@ -1,7 +1,7 @@
-"""Search for the withdrawal whose answer was lost. Pure.
+"""Search for a withdrawal whose answer was lost. Pure.
 
-Upbit knows no key against repetition and shows no destination, so all that can be done is to look for a new
-withdrawal of the same kind. See https://global-docs.upbit.com/reference/list-withdrawals.
+Upbit has no idempotency key and does not show the destination. The search therefore looks for a new withdrawal with
+the same properties. See https://global-docs.upbit.com/reference/list-withdrawals.
 """
 
 from __future__ import annotations
@@ -28,14 +28,24 @@ __all__ = ["EXACT", "Reconciliation", "conclude", "differs_by_fee", "is_alike", 
 
 @attrs.frozen(kw_only=True)
 class Reconciliation:
-    """What became of a withdrawal whose answer was lost.
+    """Result of the search for a withdrawal whose answer was lost.
 
     Attributes:
-        status: ``found``: exactly one withdrawal has exactly this amount. ``not_found``: none fits, which is no
-            proof that none will appear. ``ambiguous``: several have it, and Upbit does not tell which is it;
-            or none has it, and what fits differs by exactly its fee. Then a person must look.
-        withdrawal: The one that fits, if ``found``.
-        candidates: All that fit.
+        status: ``found``: exactly one withdrawal has exactly this amount; it is `withdrawal`.
+            ``not_found``: no withdrawal matches. This does not prove that none will appear: search again later.
+            ``ambiguous``: several match, or one whose amount differs by exactly its fee. Compare `candidates` with
+            Upbit's website.
+        withdrawal: The matching withdrawal if `status` is ``found``, otherwise None.
+        candidates: All matching withdrawals.
+
+    Example:
+        .. code-block:: python
+
+            try:
+                await client.withdraws.send(currency="USDT", net_type="TRX", amount="13")
+            except errors.OutcomeUnknown as unknown:
+                found = await client.withdraws.reconcile(unknown)
+                print(found.status, found.candidates)
     """
 
     status: Literal["found", "not_found", "ambiguous"]
@@ -46,24 +56,24 @@ class Reconciliation:
 def matches(
     intent: Intent, rows: Iterable[Withdrawal], *, known_uuids: Collection[str], slack: dt.timedelta
 ) -> tuple[Withdrawal, ...]:
-    """Return the withdrawals that may be the one that was meant, each once.
+    """Return the withdrawals that may be the requested one, each once.
 
-    What Upbit leaves out excludes nothing. It is undocumented whether a withdrawal's amount contains its fee,
-    so an amount that differs by exactly the fee fits as well, unless another row has exactly this amount. Such a
-    row is shown to a person and never taken for the one that was meant: it may as well be somebody else's.
+    A field that Upbit omits excludes nothing. Upbit does not document whether the amount includes the fee. A withdrawal
+    whose amount differs by exactly the fee therefore matches too, unless another one has exactly the amount. Such a
+    withdrawal needs manual review and is never taken for the requested one, because it may be another payment.
 
     Args:
-        intent: What the lost request meant to do.
+        intent: Intent of the lost request.
         rows: Upbit's newest withdrawals, of any currency.
-        known_uuids: Withdrawals that are known to be others.
-        slack: By how much Upbit's clock may be behind ours.
+        known_uuids: Ids of withdrawals that are known to be others.
+        slack: Allowed difference between Upbit's clock and this machine's.
 
     Raises:
-        ValueError: The intent is not a withdrawal's.
+        ValueError: The intent is not that of a withdrawal.
     """
     amount = intent.amount
     if amount is None or intent.currency is None:
-        raise ValueError(f"{intent.endpoint} is no withdrawal: there is nothing to look for")
+        raise ValueError(f"{intent.endpoint} is no withdrawal: there is nothing to search for")
     known = {uuid.casefold() for uuid in known_uuids}
     earliest = intent.started_at - slack
     alike = by_id(
@@ -81,11 +91,11 @@ def matches(
 
 
 def conclude(intent: Intent, candidates: tuple[Withdrawal, ...]) -> Reconciliation:
-    """Return what the candidates amount to.
+    """Return the result that follows from the candidates.
 
     Args:
-        intent: What the lost request meant to do.
-        candidates: What `matches` has returned for it.
+        intent: Intent of the lost request.
+        candidates: Withdrawals that `matches` returned for it.
     """
     match candidates:
         case ():
@@ -97,7 +107,7 @@ def conclude(intent: Intent, candidates: tuple[Withdrawal, ...]) -> Reconciliati
 
 
 def is_alike(intent: Intent, row: Withdrawal) -> bool:
-    """Whether a withdrawal is of the same kind, but for its amount. What Upbit leaves out excludes nothing."""
+    """Return whether a withdrawal has the requested properties, apart from the amount. Omitted fields match."""
     meant_type = TransactionType(intent.transaction_type or TransactionType.DEFAULT)
     return (
         row.currency == intent.currency
@@ -107,5 +117,5 @@ def is_alike(intent: Intent, row: Withdrawal) -> bool:
 
 
 def differs_by_fee(row: Withdrawal, amount: Decimal) -> bool:
-    """Whether a withdrawal's amount is another one, with its fee or without it."""
+    """Return whether a withdrawal's amount equals the given one plus or minus the fee."""
     return echoed_fields.differs_by_fee(row.amount, row.fee, amount)

@@ -1,4 +1,4 @@
-"""The request that a preflight judges."""
+"""Intended withdrawal, as the preflight checks receive it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def _short_repr(address: str | None) -> str:
 
 @attrs.frozen(kw_only=True)
 class PreflightRequest:
-    """A withdrawal that somebody would like to make.
+    """Intended withdrawal.
 
     Attributes:
-        currency: The currency's code, exactly.
-        net_type: The network's identifier, exactly.
-        amount: How much; positive.
-        address: The destination, exactly, or None to choose by `exchange_name` or to take the only one.
-        exchange_name: The exchange that issued the destination, in any case, or None.
-        transaction_type: Over the chain, or inside Upbit.
-        round_down: Whether decimals that the currency does not have are cut off.
+        currency: Currency code, exactly.
+        net_type: Network identifier, exactly.
+        amount: Amount; positive.
+        address: Destination, exactly; None to select it by `exchange_name`, or to use the only one.
+        exchange_name: Exchange that issued the destination, in any case, or None.
+        transaction_type: Whether the transfer is on the chain or between Upbit accounts.
+        round_down: Whether to truncate decimals that the currency does not have.
     """
 
     currency: str

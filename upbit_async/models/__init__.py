@@ -1,7 +1,7 @@
 """Models of Upbit's answers: frozen classes with Upbit's own field names.
 
-Amounts are `decimal.Decimal`, times are aware `datetime.datetime`, and states are open enums: a word that
-is younger than this library is a value whose ``known`` is False. Null and absent read alike.
+Amounts are `decimal.Decimal` and times are aware `datetime.datetime`. States are open enums: a value that this library
+does not know is kept, and its ``known`` is False. Null and absent fields are equal.
 """
 
 from __future__ import annotations

@@ -20,24 +20,24 @@ else:
             return isinstance(instance, Decimal)
 
     class Amount(metaclass=_AnyDecimal):
-        """Marks a `Decimal` that is decoded strictly: the decoder's own reading takes "NaN" and "1_0"."""
+        """Marker for a `Decimal` that is decoded strictly. The decoder itself would accept "NaN" and "1_0"."""
 
 
 class OpenEnum(StrEnum):
-    """Upbit's words, open to words that are younger than this library.
+    """Enum that accepts unknown values.
 
-    An unknown word becomes a value like the others, equal to its text, whose `known` is False. A known
-    word in other case is the known word.
+    An unknown value equals its text, like a member, and its `known` is False. A known value in another case is the
+    known member.
     """
 
     @property
     def known(self) -> bool:
-        """Whether this library has heard of the value."""
+        """Whether this library knows the value."""
         return self._name_ in type(self).__members__
 
     @classmethod
     def spellings(cls) -> dict[str, str]:
-        """Other words that Upbit has used for the same values, in lower case."""
+        """Return other spellings that Upbit has used, in lower case, with the value of their member."""
         return {}
 
     @classmethod
@@ -49,25 +49,25 @@ class OpenEnum(StrEnum):
         for member in cls:
             if member.value.casefold() == spelling:
                 return member
-        stranger = str.__new__(cls, value)
-        stranger._name_ = value
-        stranger._value_ = value
-        return stranger
+        unknown = str.__new__(cls, value)
+        unknown._name_ = value
+        unknown._value_ = value
+        return unknown
 
 
 NEVER_IGNORED: Final = {"upbit_async": "never ignored"}
-"""Metadata of an optional field whose odd value makes its record unreadable: to read it as None would lose money."""
+"""Metadata of an optional field whose malformed value makes the record unreadable: None in its place may lose money."""
 
 
 def is_never_ignored(field: attrs.Attribute[object]) -> bool:
-    """Whether a field has this metadata."""
+    """Return whether a field has the metadata `NEVER_IGNORED`."""
     return field.metadata.get("upbit_async") == "never ignored"
 
 
 def in_utc(model: object, *fields: str) -> None:
-    """Read zone-less times as UTC, in a frozen model that is being built.
+    """Interpret naive times as UTC, in a frozen model that is being created.
 
-    Some of Upbit's answers carry no zone: https://global-docs.upbit.com/reference/list-withdrawals.
+    Some of Upbit's answers have times without a zone: https://global-docs.upbit.com/reference/list-withdrawals.
     """
     for field in fields:
         time: dt.datetime | None = getattr(model, field)
@@ -76,7 +76,7 @@ def in_utc(model: object, *fields: str) -> None:
 
 
 def none_if_empty(model: object, *fields: str) -> None:
-    """Read empty texts as None, in a frozen model that is being built."""
+    """Replace empty texts with None, in a frozen model that is being created."""
     for field in fields:
         if getattr(model, field) == "":
             object.__setattr__(model, field, None)

@@ -13,15 +13,21 @@ __all__ = ["Account", "ApiKey"]
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """The balance of one currency. See https://global-docs.upbit.com/reference/get-balance.
+    """Balance of one currency. See https://global-docs.upbit.com/reference/get-balance.
 
     Attributes:
-        currency: The currency's code.
-        balance: What can be used; it excludes `locked`.
-        locked: What open orders and pending withdrawals hold.
-        avg_buy_price: The average price paid, in `unit_currency`.
-        avg_buy_price_modified: Whether the user has edited that average.
-        unit_currency: The currency of the average, the region's fiat.
+        currency: Currency code.
+        balance: Available balance; it does not include `locked`.
+        locked: Amount reserved for open orders and pending withdrawals.
+        avg_buy_price: Average buying price, in `unit_currency`.
+        avg_buy_price_modified: Whether the user has edited the average price.
+        unit_currency: Currency of the average price: the region's fiat currency.
+
+    Example:
+        .. code-block:: python
+
+            account = await client.accounts.get("USDT")
+            total = account.balance + account.locked
     """
 
     currency: str

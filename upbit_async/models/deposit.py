@@ -14,23 +14,29 @@ __all__ = ["Deposit", "DepositAddress", "DepositAddressRequest", "DepositChance"
 
 @attrs.frozen(kw_only=True)
 class Deposit:
-    """One deposit. The sender's address is in no answer of Upbit's.
+    """One deposit. Upbit never returns the address of the sender.
 
-    `state` alone tells what became of it: `done_at` may be set while it is still ``TRAVEL_RULE_SUSPECTED``.
+    Only `state` says how the deposit ended: `done_at` may be set while the state is still ``TRAVEL_RULE_SUSPECTED``.
     See https://global-docs.upbit.com/reference/get-deposit.
 
     Attributes:
-        type: ``deposit``.
-        uuid: The deposit's id.
-        currency: The currency's code.
-        net_type: The network's identifier; None for fiat.
-        txid: The transaction's id, or a bank's reference (``BKD-…``) for fiat.
-        state: How far the deposit is.
-        created_at: When it was seen. None only when Upbit's text is no time.
-        done_at: When it ended, or was first held back.
-        amount: How much.
-        fee: What Upbit took for it.
-        transaction_type: Over the chain, or inside Upbit.
+        type: Always ``deposit``.
+        uuid: Id of the deposit.
+        currency: Currency code.
+        net_type: Network identifier; None for fiat.
+        txid: Id of the transaction; for fiat the bank's reference (``BKD-…``).
+        state: State of the deposit.
+        created_at: Time at which Upbit saw the deposit; None only if Upbit's text is no time.
+        done_at: Time at which the deposit ended, or was first held back.
+        amount: Amount.
+        fee: Fee that Upbit charged.
+        transaction_type: Whether the transfer was on the chain or between Upbit accounts.
+
+    Example:
+        .. code-block:: python
+
+            deposit = await client.deposits.latest()
+            print(deposit.state, deposit.amount, deposit.currency)
     """
 
     uuid: str
@@ -55,16 +61,22 @@ class Deposit:
 class DepositChance:
     """Whether a currency can be deposited over a network.
 
-    It may lag behind by minutes. See https://global-docs.upbit.com/reference/available-deposit-information.
+    It may be minutes old. See https://global-docs.upbit.com/reference/available-deposit-information.
 
     Attributes:
-        currency: The currency's code.
-        net_type: The network's identifier.
+        currency: Currency code.
+        net_type: Network identifier.
         is_deposit_possible: Whether deposits are possible now.
-        deposit_impossible_reason: Why not, for people; None or empty if they are.
-        minimum_deposit_amount: The smallest deposit. A smaller one is never credited and can't be returned.
-        minimum_deposit_confirmations: After how many blocks a deposit is credited.
-        decimal_precision: How many decimals of an amount are credited.
+        deposit_impossible_reason: Reason for display, if they are not; otherwise None or empty.
+        minimum_deposit_amount: Smallest deposit. A smaller one is never credited and can't be returned.
+        minimum_deposit_confirmations: Number of confirmations after which a deposit is credited.
+        decimal_precision: Number of decimals that are credited.
+
+    Example:
+        .. code-block:: python
+
+            chance = await client.deposits.chance("USDT", "TRX")
+            assert chance.is_deposit_possible, chance.deposit_impossible_reason
     """
 
     currency: str
@@ -78,13 +90,19 @@ class DepositChance:
 
 @attrs.frozen(kw_only=True)
 class DepositAddress:
-    """Where others send a currency to. See https://global-docs.upbit.com/reference/get-deposit-address.
+    """Deposit address of a currency. See https://global-docs.upbit.com/reference/get-deposit-address.
 
     Attributes:
-        currency: The currency's code.
-        net_type: The network's identifier; old answers lack it.
-        deposit_address: The address; None as long as it is being generated.
-        secondary_address: Its tag or memo; where there is one, a deposit without it is credited to nobody.
+        currency: Currency code.
+        net_type: Network identifier; missing in old answers.
+        deposit_address: Address; None while Upbit generates it.
+        secondary_address: Tag or memo. If there is one, a deposit without it is not credited.
+
+    Example:
+        .. code-block:: python
+
+            address = await client.deposits.create_address("USDT", "TRX")
+            print(address.deposit_address, address.secondary_address)
     """
 
     currency: str
@@ -98,18 +116,24 @@ class DepositAddress:
 
 @attrs.frozen(kw_only=True)
 class DepositAddressRequest:
-    """What Upbit says to a request for an address: the address, or that it is being generated.
+    """Answer to a request for an address: the address, or a note that Upbit generates it.
 
-    The two are told apart by their members, not by the status.
+    The members tell the two apart, not the status. `client.deposits.create_address` returns a `DepositAddress` instead.
     See https://global-docs.upbit.com/reference/create-deposit-address.
 
     Attributes:
-        success: True if the request was taken; None if the address is there.
-        message: What is being done, for people; None if the address is there.
-        currency: The currency's code, with the address.
-        net_type: The network's identifier, with the address.
-        deposit_address: The address.
-        secondary_address: Its tag or memo.
+        success: True if Upbit generates the address; None if the address is included.
+        message: Note for display; None if the address is included.
+        currency: Currency code, with the address.
+        net_type: Network identifier, with the address.
+        deposit_address: Address.
+        secondary_address: Tag or memo.
+
+    Example:
+        .. code-block:: python
+
+            pending = models.DepositAddressRequest(success=True, message="Creating BTC deposit address.")
+            assert pending.deposit_address is None
     """
 
     success: bool | None = None
@@ -121,6 +145,6 @@ class DepositAddressRequest:
 
     def __attrs_post_init__(self) -> None:
         if self.success is False:
-            raise ValueError("no success")  # whatever that may mean: no document has it
+            raise ValueError("success is false")  # undocumented
         if self.success is None and self.currency is None:
-            raise ValueError("neither an address nor word of one")
+            raise ValueError("neither success nor an address")

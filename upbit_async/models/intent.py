@@ -1,4 +1,4 @@
-"""What a request asked for, kept for the case that its answer is lost."""
+"""Content of a request whose answer was lost."""
 
 from __future__ import annotations
 
@@ -12,23 +12,31 @@ from upbit_async.escaping import escaped
 
 __all__ = ["Intent", "shortened"]
 
-_WHOLE = 12
+_LONGEST_SHOWN = 12
 
 
 def shortened(address: str) -> str:
-    """Return an address as it may stand in a message: its first and last four characters."""
-    return address if len(address) <= _WHOLE else f"{address[:4]}…{address[-4:]}"
+    """Return an address as messages show it: its first and last four characters."""
+    return address if len(address) <= _LONGEST_SHOWN else f"{address[:4]}…{address[-4:]}"
 
 
 @attrs.frozen(kw_only=True)
 class Intent:
-    """A request that may or may not have been executed.
+    """Content of a request that may have been executed.
 
     Attributes:
-        endpoint: The method and path, such as ``POST /v1/withdraws/coin``.
-        host: The host that it went to.
-        members: The members of its body, in order, all as text.
-        started_at: When the call began, UTC, by this machine's clock.
+        endpoint: Method and path, such as ``POST /v1/withdraws/coin``.
+        host: Host to which the request was sent.
+        members: Members of the body, in order, as text.
+        started_at: Start of the call, UTC, by this machine's clock.
+
+    Example:
+        .. code-block:: python
+
+            try:
+                await client.withdraws.send(currency="USDT", net_type="TRX", amount="13")
+            except errors.OutcomeUnknown as unknown:
+                print(unknown.intent.amount, unknown.intent.currency, unknown.intent.started_at)
     """
 
     endpoint: str
@@ -38,17 +46,17 @@ class Intent:
 
     @property
     def currency(self) -> str | None:
-        """The currency's code, if one was sent."""
+        """Currency code; None if the request has none."""
         return self.members.get("currency")
 
     @property
     def net_type(self) -> str | None:
-        """The network's identifier, if one was sent."""
+        """Network identifier; None if the request has none."""
         return self.members.get("net_type")
 
     @property
     def amount(self) -> Decimal | None:
-        """The amount, if a number was sent as one."""
+        """Amount; None if the request has none that is a number."""
         try:
             amount = Decimal(self.members.get("amount", "NaN"))
         except InvalidOperation:
@@ -57,17 +65,17 @@ class Intent:
 
     @property
     def address(self) -> str | None:
-        """The whole destination address, if one was sent."""
+        """Whole destination address; None if the request has none."""
         return self.members.get("address")
 
     @property
     def secondary_address(self) -> str | None:
-        """The destination's tag or memo, if one was sent."""
+        """Tag or memo of the destination; None if the request has none."""
         return self.members.get("secondary_address")
 
     @property
     def transaction_type(self) -> str | None:
-        """``default`` or ``internal``, if it was sent."""
+        """``default`` or ``internal``; None if the request has none."""
         return self.members.get("transaction_type")
 
     def __str__(self) -> str:

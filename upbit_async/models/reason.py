@@ -1,4 +1,4 @@
-"""Reason why a withdrawal was not attempted."""
+"""Reason why a withdrawal can't be sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Reason"]
 
 @attrs.frozen
 class Reason:
-    """One thing that stands in the way of a withdrawal.
+    """Reason why a withdrawal can't be sent.
 
     Attributes:
-        code: A word for programs, such as ``below_minimum``.
-        text: A sentence for people, which says what to do; texts of Upbit's are escaped in it.
+        code: Identifier for programs, such as ``below_minimum``.
+        text: Sentence for people that says what to do; texts of Upbit's are escaped in it.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Models of the travel rule: the exchanges that can identify the sender of a deposit."""
+"""Models of the travel rule: exchanges (VASPs), and the verification of a deposit's sender."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ _VERIFIED = "verified"
 
 @attrs.frozen(kw_only=True)
 class Vasp:
-    """A virtual asset service provider, such as another exchange, with which owners can be verified.
+    """Virtual asset service provider (VASP), such as another exchange, that can verify senders.
 
     See https://global-docs.upbit.com/reference/list-travelrule-vasps.
 
     Attributes:
-        vasp_name: Its name.
-        vasp_uuid: Its id. It changes now and then: look it up by name each time, and don't store it.
-        depositable: Whether deposits from it can be verified.
-        withdrawable: Whether withdrawals to it are possible.
+        vasp_name: Name.
+        vasp_uuid: Id. It changes from time to time: look it up by name before each verification, and don't store it.
+        depositable: Whether deposits from this VASP can be verified.
+        withdrawable: Whether withdrawals to this VASP are possible.
+
+    Example:
+        .. code-block:: python
+
+            by_name = {vasp.vasp_name: vasp.vasp_uuid for vasp in await client.travel_rule.vasps()}
     """
 
     vasp_name: str
@@ -36,14 +41,22 @@ class Vasp:
 
 @attrs.frozen(kw_only=True)
 class TravelRuleVerification:
-    """What came of verifying the owner of a deposit.
+    """Result of the verification of a deposit's sender.
 
     See https://global-docs.upbit.com/reference/verify-travelrule-by-uuid.
 
     Attributes:
-        deposit_uuid: The deposit's id.
-        verification_result: ``verified``; Upbit does not say which other words there are.
-        deposit_state: How far the deposit is now.
+        deposit_uuid: Id of the deposit.
+        verification_result: ``verified``; Upbit does not document other values.
+        deposit_state: State of the deposit after the verification.
+
+    Example:
+        .. code-block:: python
+
+            deposit = sandbox.deposits.arrive("BTC", "BTC", "0.5")
+            vasp, *_ = await client.travel_rule.vasps()
+            result = await client.travel_rule.verify_by_uuid(deposit.uuid, vasp.vasp_uuid)
+            print(result.verified, result.deposit_state)
     """
 
     deposit_uuid: str
@@ -56,5 +69,5 @@ class TravelRuleVerification:
 
     @property
     def verified(self) -> bool:
-        """Whether the owner is verified; a word that is not documented counts as no."""
+        """Whether the sender is verified; False for an undocumented result."""
         return self.verification_result.casefold() == _VERIFIED

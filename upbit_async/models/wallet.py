@@ -14,21 +14,26 @@ __all__ = ["WalletStatus"]
 
 @attrs.frozen(kw_only=True)
 class WalletStatus:
-    """One currency on one network, as the wallet status page has it.
+    """Status of the wallet of one currency on one network.
 
-    It may lag behind by minutes and is for reference only: before money moves, look at the region's
-    wallet-status page too (`Region.wallet_status_page`).
-    See https://global-docs.upbit.com/reference/get-service-status.
+    It may be minutes old and is for reference only. Before money moves, check the region's wallet-status page as well
+    (`Region.wallet_status_page`). See https://global-docs.upbit.com/reference/get-service-status.
 
     Attributes:
-        currency: The currency's code.
-        net_type: The network's identifier, to be used in a withdrawal.
-        network_name: The network's name, for display only.
+        currency: Currency code.
+        net_type: Network identifier, as used in a withdrawal.
+        network_name: Name of the network, for display only.
         wallet_state: What the wallet can do.
-        block_state: How the chain fares.
-        block_height: The chain's height.
-        block_updated_at: When the newest block was seen, UTC.
-        block_elapsed_minutes: Minutes since then.
+        block_state: State of the chain.
+        block_height: Height of the chain.
+        block_updated_at: Time of the newest block, UTC.
+        block_elapsed_minutes: Minutes since the newest block.
+
+    Example:
+        .. code-block:: python
+
+            wallet = await client.status.wallet("USDT", "TRX")
+            print(wallet.wallet_state.can_withdraw, wallet.block_state)
     """
 
     currency: str
@@ -42,4 +47,4 @@ class WalletStatus:
 
     def __attrs_post_init__(self) -> None:
         if self.block_updated_at is not None and self.block_updated_at.tzinfo is None:
-            in_utc(self, "block_updated_at")  # asked for here, because an answer has hundreds of rows
+            in_utc(self, "block_updated_at")  # checked here, because an answer has hundreds of rows

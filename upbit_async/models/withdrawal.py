@@ -22,24 +22,30 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class Withdrawal:
-    """One withdrawal. The destination address is in no answer of Upbit's.
+    """One withdrawal. Upbit never returns the destination address.
 
-    `state` alone tells what became of it: neither `done_at` nor `is_cancelable` does.
+    Only `state` says how the withdrawal ended; neither `done_at` nor `is_cancelable` does.
     See https://global-docs.upbit.com/reference/get-withdrawal.
 
     Attributes:
-        type: ``withdraw``.
-        uuid: The withdrawal's id.
-        currency: The currency's code.
-        net_type: The network's identifier; None for fiat, and missing in some answers.
-        txid: The transaction's id, once it is known.
-        state: How far the withdrawal is.
-        created_at: When it was asked for. None only when Upbit's text is no time.
-        done_at: When it ended.
-        amount: How much; whether the fee is inside is undocumented.
-        fee: What Upbit took for it.
-        transaction_type: Over the chain, or inside Upbit.
-        is_cancelable: Whether it could be cancelled at the moment of the answer.
+        type: Always ``withdraw``.
+        uuid: Id of the withdrawal.
+        currency: Currency code.
+        net_type: Network identifier; None for fiat, and missing in some answers.
+        txid: Id of the transaction; None until there is one.
+        state: State of the withdrawal.
+        created_at: Time of the request; None only if Upbit's text is no time.
+        done_at: Time at which the withdrawal ended.
+        amount: Amount. Upbit does not document whether it includes the fee.
+        fee: Fee that Upbit charged.
+        transaction_type: Whether the transfer is on the chain or between Upbit accounts.
+        is_cancelable: Whether the withdrawal could be cancelled at the time of the answer.
+
+    Example:
+        .. code-block:: python
+
+            withdrawal = await client.withdraws.latest()
+            print(withdrawal.state, withdrawal.amount, withdrawal.txid)
     """
 
     uuid: str
@@ -63,22 +69,28 @@ class Withdrawal:
 
 @attrs.frozen(kw_only=True)
 class WithdrawalAddress:
-    """One address on the account's allowlist.
+    """Registered withdrawal address.
 
-    See https://global-docs.upbit.com/reference/list-withdrawal-addresses. The last five members are told
-    in Singapore and Korea only.
+    See https://global-docs.upbit.com/reference/list-withdrawal-addresses. Upbit returns the last five fields in
+    Singapore and Korea only.
 
     Attributes:
-        currency: The currency's code.
-        net_type: The network's identifier, to be used in a withdrawal.
-        network_name: The network's name, for display only.
-        withdraw_address: The destination.
-        secondary_address: Its tag or memo; where there is one it must be sent along.
-        beneficiary_name: The owner's name.
-        beneficiary_company_name: The owning company's name.
+        currency: Currency code.
+        net_type: Network identifier, as used in a withdrawal.
+        network_name: Name of the network, for display only.
+        withdraw_address: Destination.
+        secondary_address: Tag or memo. If there is one, it must be sent with the withdrawal.
+        beneficiary_name: Name of the owner.
+        beneficiary_company_name: Name of the owning company.
         beneficiary_type: ``individual`` or ``corporate``.
-        exchange_name: The exchange that issued the address.
-        wallet_type: The personal wallet's product, such as MetaMask.
+        exchange_name: Exchange that issued the address.
+        wallet_type: Product of the personal wallet, such as MetaMask.
+
+    Example:
+        .. code-block:: python
+
+            for address in await client.withdraws.addresses("USDT"):
+                print(address.net_type, address.withdraw_address, address.secondary_address)
     """
 
     currency: str
@@ -95,17 +107,23 @@ class WithdrawalAddress:
 
 @attrs.frozen(kw_only=True)
 class MemberLevel:
-    """What the account's owner may do.
+    """Security state of the account, and what blocks its withdrawals.
 
     Attributes:
-        security_level: The account's security level.
-        fee_level: The account's fee level.
+        security_level: Security level of the account.
+        fee_level: Fee level of the account.
         email_verified: Whether the e-mail address is verified.
         identity_auth_verified: Whether the identity is verified.
         bank_account_verified: Whether the bank account is verified.
-        two_factor_auth_verified: Whether the second factor is verified; not told everywhere.
+        two_factor_auth_verified: Whether the second factor is verified; some regions omit it.
         locked: Whether the account is locked.
-        wallet_locked: Whether withdrawals are locked.
+        wallet_locked: Whether withdrawals of the account are locked.
+
+    Example:
+        .. code-block:: python
+
+            chance = await client.withdraws.chance("USDT", "TRX")
+            assert not chance.member_level.wallet_locked
     """
 
     locked: bool
@@ -120,15 +138,21 @@ class MemberLevel:
 
 @attrs.frozen(kw_only=True)
 class WithdrawalCurrency:
-    """The currency's side of a withdrawal.
+    """Currency of a withdrawal, with its fee.
 
     Attributes:
-        code: The currency's code.
-        withdraw_fee: The fee.
-        is_coin: Whether it is a digital asset.
-        wallet_state: Whether the wallet was *ever* supported; it does not tell whether it works now.
-        wallet_support: What works now: ``deposit``, ``withdraw``, both or nothing.
-        net_type: The network's identifier; undocumented, and missing so far.
+        code: Currency code.
+        withdraw_fee: Fee of a withdrawal.
+        is_coin: Whether the currency is a digital asset.
+        wallet_state: Whether the wallet was *ever* supported. It does not say whether the wallet works now.
+        wallet_support: What works now: ``deposit``, ``withdraw``, both or none.
+        net_type: Network identifier; undocumented, and not seen so far.
+
+    Example:
+        .. code-block:: python
+
+            chance = await client.withdraws.chance("USDT", "TRX")
+            assert "withdraw" in chance.currency.wallet_support
     """
 
     code: str
@@ -141,19 +165,25 @@ class WithdrawalCurrency:
 
 @attrs.frozen(kw_only=True)
 class WithdrawalLimit:
-    """The limits of a withdrawal.
+    """Limits of a withdrawal.
 
     Attributes:
-        currency: The currency's code.
+        currency: Currency code.
         onetime: Deprecated by Upbit.
         daily: Deprecated by Upbit.
-        remaining_daily: Deprecated by Upbit, and no cap: it reads 0.0 while withdrawals are possible.
-        remaining_daily_fiat: What may still leave today, in `fiat_currency`, all currencies together.
-        fiat_currency: The region's fiat.
-        minimum: The smallest amount.
-        fixed: How many decimals an amount may have.
-        withdraw_delayed_fiat: What the delay rule holds back after fiat deposits, in fiat.
+        remaining_daily: Deprecated by Upbit, and no limit: it is 0.0 while withdrawals are possible.
+        remaining_daily_fiat: Remaining limit of today for all currencies together, in `fiat_currency`.
+        fiat_currency: Fiat currency of the region.
+        minimum: Smallest amount.
+        fixed: Number of decimals that an amount may have.
+        withdraw_delayed_fiat: Amount that the delay rule holds back after fiat deposits, in fiat.
         can_withdraw: Whether withdrawals are supported in principle.
+
+    Example:
+        .. code-block:: python
+
+            chance = await client.withdraws.chance("USDT", "TRX")
+            print(chance.withdraw_limit.minimum, chance.withdraw_limit.fixed)
     """
 
     currency: str
@@ -170,16 +200,22 @@ class WithdrawalLimit:
 
 @attrs.frozen(kw_only=True)
 class WithdrawalChance:
-    """Whether and how much of a currency can be withdrawn.
+    """Whether a currency can be withdrawn, the limits, the fee and the balance.
 
     See https://global-docs.upbit.com/reference/available-withdrawal-information.
 
     Attributes:
-        member_level: The account's owner.
-        currency: The currency.
-        account: The balance.
-        withdraw_limit: The limits.
-        net_type: The network's identifier; undocumented, and missing so far.
+        member_level: Security state of the account.
+        currency: Currency, with its fee.
+        account: Balance.
+        withdraw_limit: Limits.
+        net_type: Network identifier; undocumented, and not seen so far.
+
+    Example:
+        .. code-block:: python
+
+            chance = await client.withdraws.chance("USDT", "TRX")
+            available = chance.account.balance - chance.currency.withdraw_fee
     """
 
     member_level: MemberLevel

@@ -1,1 +1,1 @@
-"""Namespaces of the client, one for each kind of Upbit's resources."""
+"""Namespaces of the client, such as `client.withdraws`, and the procedures behind them."""

@@ -1,4 +1,4 @@
-"""`client.accounts`: balances."""
+"""`client.accounts`: balances and API keys."""
 
 from __future__ import annotations
 
@@ -18,16 +18,25 @@ __all__ = ["Accounts"]
 
 
 class Accounts:
-    """What the account holds. See https://global-docs.upbit.com/reference/get-balance."""
+    """Balances and API keys of the account.
+
+    See https://global-docs.upbit.com/reference/get-balance.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     async def list(self) -> builtins.list[Account]:
-        """Return the balance of each currency, in Upbit's order; those without any may be missing.
+        """Return the balance of each currency, in Upbit's order. Currencies without a balance may be missing.
 
         Raises:
             UpbitError: See `upbit_async.errors`.
+
+        Example:
+            .. code-block:: python
+
+                for account in await client.accounts.list():
+                    print(account.currency, account.balance, account.locked)
         """
         return await self._transport.call(LIST_ACCOUNTS)
 
@@ -52,18 +61,24 @@ class Accounts:
         """Return the balance of one currency.
 
         Args:
-            currency: The currency's code.
+            currency: Currency code.
 
         Raises:
             NotFound: Upbit lists no balance of this currency, which may mean that it is zero.
             UpbitError: See `upbit_async.errors`.
+
+        Example:
+            .. code-block:: python
+
+                account = await client.accounts.get("USDT")
+                print(account.balance)
         """
         wanted = inputs.text("currency", currency)
         for account in await self.list():
             if account.currency == wanted:
                 return account
         raise NotFound(
-            f"{LIST_ACCOUNTS.label}: the account lists no balance of {wanted}: it has none, or the code is another",
+            f"{LIST_ACCOUNTS.label}: the account lists no balance of {wanted}; it has none, or the code is wrong",
             status=200,
             endpoint=LIST_ACCOUNTS.label,
             asked_for=wanted,

@@ -1,4 +1,4 @@
-"""`client.deposits`: deposits, and the addresses that they go to."""
+"""`client.deposits`: deposits and deposit addresses."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Deposits"]
 
-_MOST_MEANT = 10_000
+_MOST_CHOSEN = 10_000
 
 
 class Deposits(TransferRecords[Deposit]):
-    """Deposits, and the addresses that they go to.
+    """Deposits and deposit addresses.
 
-    See https://global-docs.upbit.com/reference/list-deposits. Every method may raise any `UpbitError`; its
-    docstring names those that are its own.
+    See https://global-docs.upbit.com/reference/list-deposits. Every method may raise any `UpbitError`. A docstring
+    names the errors that are specific to its method.
     """
 
     def __init__(self, transport: Transport, schedule: PollSchedule) -> None:
@@ -55,47 +55,65 @@ class Deposits(TransferRecords[Deposit]):
             "uuid": self._watcher(self._poll, "uuid"),
             "txid": self._watcher(self._find, "txid"),
         }
-        self._meant: dict[str, str] = {}  # which deposit stands for a transaction that made several
+        self._chosen: dict[str, str] = {}  # the deposit of each transaction, if it made several
 
     async def chance(self, currency: str, net_type: str) -> DepositChance:
-        """Return whether deposits are possible, from which amount on, and after how many blocks.
+        """Return whether a currency can be deposited, the minimum amount, and the confirmations required.
 
-        It may lag behind by minutes. A deposit below the minimum is never credited and can't be returned.
+        The answer may be minutes old. A deposit below the minimum is never credited and can't be returned.
         See https://global-docs.upbit.com/reference/available-deposit-information.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
+            currency: Currency code.
+            net_type: Network identifier.
 
         Raises:
             ValidationError: Upbit does not know the currency or the network.
+
+        Example:
+            .. code-block:: python
+
+                chance = await client.deposits.chance("USDT", "TRX")
+                print(chance.is_deposit_possible, chance.minimum_deposit_amount)
         """
         return await self._transport.call(GET_DEPOSIT_CHANCE, inputs.currency_and_network(currency, net_type))
 
     # Addresses
 
     async def addresses(self) -> builtins.list[DepositAddress]:
-        """Return the addresses that were generated already.
+        """Return all deposit addresses that exist.
 
         See https://global-docs.upbit.com/reference/list-deposit-addresses.
+
+        Example:
+            .. code-block:: python
+
+                for address in await client.deposits.addresses():
+                    print(address.currency, address.net_type, address.deposit_address)
         """
         return await self._transport.call(LIST_DEPOSIT_ADDRESSES)
 
     async def address(self, currency: str, net_type: str) -> DepositAddress:
-        """Return the address for a currency on a network; `create_address` generates it.
+        """Return the deposit address of a currency on a network; `create_address` creates it.
 
         See https://global-docs.upbit.com/reference/get-deposit-address.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
+            currency: Currency code.
+            net_type: Network identifier.
 
         Returns:
-            The address; its `deposit_address` is None as long as it is being generated.
+            The address. Its `deposit_address` is None while Upbit generates it.
 
         Raises:
-            NotFound: None was ever asked for.
-            DecodeError: Upbit answered with the address of something else.
+            NotFound: The address was never requested.
+            DecodeError: Upbit answered with the address of another currency or network.
+
+        Example:
+            .. code-block:: python
+
+                await client.deposits.create_address("BTC", "BTC")
+                address = await client.deposits.address("BTC", "BTC")
         """
         return await self._transport.call(
             GET_DEPOSIT_ADDRESS, inputs.currency_and_network(currency, net_type)
@@ -107,85 +125,99 @@ class Deposits(TransferRecords[Deposit]):
         net_type: str,
         *,
         wait: bool = True,
-        timeout: float | None = 60,  # noqa: ASYNC109 - it ends with one last look
+        timeout: float | None = 60,  # noqa: ASYNC109 - it ends with one last poll
     ) -> DepositAddress:
-        """Have the address for a currency on a network generated.
+        """Request the deposit address of a currency on a network, and wait until it exists.
 
-        There is one for each, for ever: asking again is safe and brings the same one.
-        See https://global-docs.upbit.com/reference/create-deposit-address.
+        There is one address for each currency and network, and it never changes. Requesting it again is safe and
+        returns the same one. See https://global-docs.upbit.com/reference/create-deposit-address.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
-            wait: Ask again until the address is there. Without it the `deposit_address` of what is returned
-                is None as long as it is being generated.
-            timeout: How long to wait, in seconds; None is for ever.
+            currency: Currency code.
+            net_type: Network identifier.
+            wait: Whether to poll until the address exists. Otherwise the `deposit_address` of the result is None while
+                Upbit generates it.
+            timeout: Timeout for the wait, in seconds; None means no limit. The default is 60.
 
         Returns:
             The address.
 
         Raises:
-            PollTimeout: The time is over, and the address is not there yet.
-            DecodeError: Upbit answered with the address of something else, or that it makes none.
-            APIError: Upbit refused. What may pass, such as a broken connection, is an event for the observer
-                and does not end the wait.
+            PollTimeout: The address did not exist when the time was over.
+            DecodeError: Upbit answered about another currency or network, or that it creates no address.
+            APIError: Upbit refused the request. Transient failures, such as a broken connection, are reported to the
+                observer and do not end the wait.
+
+        Example:
+            .. code-block:: python
+
+                address = await client.deposits.create_address("USDT", "TRX")
+                print(address.deposit_address, address.secondary_address)
         """
-        place = inputs.currency_and_network(currency, net_type)
-        patience = inputs.timeout("timeout", timeout)
+        members = inputs.currency_and_network(currency, net_type)
+        longest = inputs.timeout("timeout", timeout)
         inputs.flag("wait", wait)
         began = anyio.current_time()
         while True:
-            address, failure = await self._ask_for_address(place, patient=wait)
+            address, failure = await self._request_address(members, tolerant=wait)
             waited = anyio.current_time() - began
             if address.deposit_address is not None or not wait:
                 return address
-            if waited >= patience:
+            if waited >= longest:
                 raise PollTimeout(
-                    f"the address for {currency} on {net_type} is not there after {waited:.0f} s; "
-                    "it is still being generated: ask again later"
+                    f"the deposit address for {currency} on {net_type} does not exist after {waited:.0f} s; "
+                    "Upbit is still generating it: call create_address again later"
                 ) from failure
-            await anyio.sleep(min(wait_after(self._schedule, waited), patience - waited))
+            await anyio.sleep(min(wait_after(self._schedule, waited), longest - waited))
 
-    async def _ask_for_address(
-        self, place: dict[str, str], *, patient: bool
+    async def _request_address(
+        self, members: dict[str, str], *, tolerant: bool
     ) -> tuple[DepositAddress, UpbitError | None]:
-        """Return the address as far as it is known, and why nothing was learned if that may pass."""
+        """Return the address as far as it is known, and the transient failure that prevented an answer."""
         try:
-            told = await self._transport.call(CREATE_DEPOSIT_ADDRESS, place)
+            answer = await self._transport.call(CREATE_DEPOSIT_ADDRESS, members)
         except (TransportError, RateLimited, ServerError) as failure:
-            if not patient:
+            if not tolerant:
                 raise
             self._transport.emit(PollFailed(host=self._transport.host, uuids=(), error=failure))
-            return DepositAddress(**place), failure
-        if told.currency is None:
-            return DepositAddress(**place), None
+            return DepositAddress(**members), failure
+        if answer.currency is None:
+            return DepositAddress(**members), None
         address = DepositAddress(
-            currency=told.currency,
-            net_type=told.net_type,
-            deposit_address=told.deposit_address,
-            secondary_address=told.secondary_address,
+            currency=answer.currency,
+            net_type=answer.net_type,
+            deposit_address=answer.deposit_address,
+            secondary_address=answer.secondary_address,
         )
         return address, None
 
     # Waiting
 
     def poller(self, uuid: str | None = None, *, txid: str | None = None) -> DepositPoller:
-        """Return what waits for a deposit; this asks nothing yet.
+        """Return a poller for a deposit. This sends no request.
 
-        A deposit that Upbit does not show within the poll schedule's `grace` ends the wait with `NotFound`.
-        To wait for a transaction that is still on its way, give it more time:
+        A wait ends with `NotFound` if Upbit does not list the deposit within the poll schedule's `grace`.
+        For a transaction that is not confirmed yet, allow more time:
         ``client.with_options(poll=PollSchedule(grace=3600))``.
 
         Args:
-            uuid: The deposit's id.
-            txid: The transaction's id, instead. If it made several deposits, the oldest one is meant;
-                ``list(txids=[txid])`` tells all.
+            uuid: Id of the deposit.
+            txid: Id of the transaction, instead. If the transaction made several deposits, this is the oldest of them;
+                ``list(txids=[txid])`` returns all.
 
         Raises:
-            ValueError: Neither or both were given, or the one that was is empty.
+            ValueError: Neither or both ids were passed, or the id is empty.
+
+        Example:
+            .. code-block:: python
+
+                arrived = sandbox.deposits.arrive("BTC", "BTC", "0.5")
+                poller = client.deposits.poller(txid=arrived.txid)
+                async for change in poller.changes():
+                    print(change.previous, change.state)
         """
         if (uuid is None) == (txid is None):
-            raise ValueError("poller takes a uuid or a txid")
+            raise ValueError("poller takes either uuid or txid")
         if txid is None:
             return self._poller("uuid", inputs.text("uuid", uuid))
         return self._poller("txid", inputs.text("txid", txid))
@@ -195,28 +227,42 @@ class Deposits(TransferRecords[Deposit]):
         uuid: str | None = None,
         *,
         txid: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - it ends with one last look
+        timeout: float | None = None,  # noqa: ASYNC109 - it ends with one last poll
     ) -> Deposit:
-        """Wait until a deposit has ended, however it did, and return it.
+        """Wait until a deposit reaches a final state, accepted or not, and return it.
 
         Args:
-            uuid: The deposit's id.
-            txid: The transaction's id, instead.
-            timeout: How long to wait at most, in seconds; None is for ever.
+            uuid: Id of the deposit.
+            txid: Id of the transaction, instead.
+            timeout: Timeout for the wait, in seconds; None means no limit.
 
         Raises:
-            PollTimeout: The time is over; the deposit goes on.
+            PollTimeout: The time is over. The deposit is still in progress.
+
+        Example:
+            .. code-block:: python
+
+                arrived = sandbox.deposits.arrive("BTC", "BTC", "0.5")
+                deposit = await client.deposits.wait(arrived.uuid, timeout=3600)
+                print(deposit.state)
         """
         return await self.poller(uuid, txid=txid).wait(timeout=timeout)
 
     def resume(self, resume_token: str) -> DepositPoller:
-        """Return what goes on waiting for a deposit, perhaps in another process.
+        """Return a poller that continues a wait, perhaps one of another process.
 
         Args:
-            resume_token: From a poller or from an error that ended a wait.
+            resume_token: Token from a poller, or from an error that ended a wait.
 
         Raises:
-            ValueError: It is no such token, or is for another region, host or kind of transfer.
+            ValueError: The text is no resume token, or is for another region, host or kind of transfer.
+
+        Example:
+            .. code-block:: python
+
+                arrived = sandbox.deposits.arrive("BTC", "BTC", "0.5")
+                token = client.deposits.poller(arrived.uuid).resume_token
+                deposit = await client.deposits.resume(token).wait()
         """
         transport = self._transport
         point = read_token(resume_token, kind="deposit", region=transport.region, host=transport.host)
@@ -228,23 +274,23 @@ class Deposits(TransferRecords[Deposit]):
 
     def _watcher(
         self,
-        look: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | ReadableRows[Deposit]]],
+        fetch: Callable[[Sequence[str]], Awaitable[Sequence[Deposit] | ReadableRows[Deposit]]],
         by: IdName,
     ) -> Watcher[Deposit]:
         host, emit = self._transport.host, self._transport.emit
-        return Watcher(look, self._schedule, kind="deposit", host=host, emit=emit, id_of=attrgetter(by))
+        return Watcher(fetch, self._schedule, kind="deposit", host=host, emit=emit, id_of=attrgetter(by))
 
     async def _find(self, txids: Sequence[str]) -> Sequence[Deposit]:
-        """Return one deposit of each transaction: the oldest, or that which was found before."""
+        """Return one deposit of each transaction: the oldest, or the one that an earlier call returned."""
         missing = {txid.casefold() for txid in txids}
         found: builtins.list[Deposit] = []
         async with aclosing(self._of_transactions(txids)) as deposits:
             async for deposit in deposits:
                 txid = (deposit.txid or "").casefold()
-                if txid in missing and self._meant.get(txid, deposit.uuid) == deposit.uuid:
+                if txid in missing and self._chosen.get(txid, deposit.uuid) == deposit.uuid:
                     missing.remove(txid)
                     found.append(deposit)
-                    self._mean(txid, deposit.uuid)
+                    self._remember_choice(txid, deposit.uuid)
                 if not missing:
                     break
         return found
@@ -260,7 +306,7 @@ class Deposits(TransferRecords[Deposit]):
 
         return walk(fetch, order="asc", most=None, asked=LIST_DEPOSITS.label)
 
-    def _mean(self, txid: str, uuid: str) -> None:
-        self._meant[txid] = uuid
-        if len(self._meant) > _MOST_MEANT:
-            del self._meant[next(iter(self._meant))]
+    def _remember_choice(self, txid: str, uuid: str) -> None:
+        self._chosen[txid] = uuid
+        if len(self._chosen) > _MOST_CHOSEN:
+            del self._chosen[next(iter(self._chosen))]

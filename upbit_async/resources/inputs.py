@@ -1,6 +1,6 @@
-"""Validation of arguments.
+"""Validation of arguments, before anything is sent.
 
-A wrong type is a `TypeError` and a wrong value a `ValueError`, both before anything is sent.
+A wrong type is a `TypeError` and a wrong value a `ValueError`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LONGEST_SHOWN = 40
 
 
 def text(name: str, value: object) -> str:
-    """Return a code, id or address as it is; it is opaque, so only emptiness is refused."""
+    """Return a code, id or address unchanged. It is opaque, so that only an empty one is refused."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text, got {type(value).__name__}")
     if not value.strip():
@@ -48,17 +48,17 @@ def text(name: str, value: object) -> str:
 
 
 def optional_text(name: str, value: object) -> str | None:
-    """Return the same, or None for None."""
+    """Return a text unchanged, or None."""
     return None if value is None else text(name, value)
 
 
 def currency_and_network(currency: object, net_type: object) -> dict[str, str]:
-    """Return a currency on a network, as it is asked for."""
+    """Return the members of a request that name a currency on a network."""
     return {"currency": text("currency", currency), "net_type": text("net_type", net_type)}
 
 
 def transaction_type_of(value: object) -> TransactionType:
-    """Return the way that a transfer takes."""
+    """Return the transaction type that a caller passed."""
     kind = TransactionType(text("transaction_type", value))
     if not kind.known:
         raise ValueError(f"transaction_type must be 'default' or 'internal', got {value!r}")
@@ -66,14 +66,14 @@ def transaction_type_of(value: object) -> TransactionType:
 
 
 def choice(name: str, value: object, allowed: Sequence[str]) -> str:
-    """Return one of a few words."""
+    """Return one of the allowed words."""
     if value not in allowed:
         raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {value!r}")
     return str(value)
 
 
 def id_list(name: str, value: object) -> list[str] | None:
-    """Return up to a hundred ids; None for None."""
+    """Return the ids of one request, at most a page of them; None for None."""
     if value is None:
         return None
     ids = _ids(name, value)
@@ -94,7 +94,7 @@ def _ids(name: str, value: object) -> list[str]:
 
 
 def members(name: str, value: object) -> dict[str, Param]:
-    """Return the members of a query or body, which the caller has named himself."""
+    """Return the members of a query or body whose names the caller chose."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a mapping of members, got {type(value).__name__}")
     given = cast("Mapping[str, Param]", value)
@@ -113,7 +113,7 @@ def withdrawal(
     transaction_type: object,
     extra: Mapping[str, Param] | None,
 ) -> dict[str, Param]:
-    """Return the members of a withdrawal's request, in order."""
+    """Return the members of a withdrawal request, in the order in which they are signed."""
     known: dict[str, Param] = {
         "currency": text("currency", currency),
         "net_type": text("net_type", net_type),
@@ -126,10 +126,10 @@ def withdrawal(
 
 
 def added(known: Mapping[str, Param], extra: Mapping[str, Param] | None) -> dict[str, Param]:
-    """Return the members of a body with extra ones behind; they are signed like the others.
+    """Return the members of a body, followed by extra ones. Extra members are signed like the others.
 
-    A server may read names in any case, and ``name[]`` as ``name``. So an extra member that differs from another
-    member in these only is refused: it might replace it.
+    A server may ignore case, and may read ``name[]`` as ``name``. An extra member that differs from another member
+    only in these is refused, because it might replace it.
     """
     if extra is None:
         return dict(known)
@@ -143,7 +143,7 @@ def added(known: Mapping[str, Param], extra: Mapping[str, Param] | None) -> dict
             )
         plain = _plain(name)
         if names.setdefault(plain, name) in known:
-            raise ValueError(f"extra must not hold {_shown(name)}: {plain} is a parameter of its own")
+            raise ValueError(f"extra must not hold {_shown(name)}: {plain} is a parameter already")
         if names[plain] != name:
             raise ValueError(
                 f"extra must not hold the same field twice: {_shown(names[plain])} and {_shown(name)}"
@@ -156,5 +156,5 @@ def _plain(name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Return a caller's text for a message: escaped, and cut if it is long."""
+    """Return a caller's text for a message, escaped and shortened."""
     return ascii(name[:_LONGEST_SHOWN]) + ("..." if len(name) > _LONGEST_SHOWN else "")

@@ -1,8 +1,8 @@
 """Iteration over a whole history with uuid cursors.
 
-Upbit's page numbers shift when a new row arrives, so they are no way to see everything once
-(https://global-docs.upbit.com/reference/list-withdrawals). ``to`` leads on in descending order, ``from`` in
-ascending; whether they include the row they name is undocumented.
+Page numbers shift when a new row arrives, so that paging by number may skip rows
+(https://global-docs.upbit.com/reference/list-withdrawals). The cursor is ``to`` in descending order and ``from`` in
+ascending order. Upbit does not document whether the row that a cursor names is included.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Row(Record, Protocol):
 
     @property
     def uuid(self) -> str:
-        """Its id."""
+        """The id of the record."""
         ...
 
 
@@ -39,16 +39,16 @@ R = TypeVar("R", bound=Row)
 async def walk(
     fetch: Callable[[dict[str, Param]], Awaitable[list[R]]], *, order: Order, most: int | None, asked: str
 ) -> AsyncGenerator[R, None]:
-    """Yield every row once, in the order asked for.
+    """Yield every row once, in the given order.
 
     Args:
-        fetch: Returns one page for the parameters of paging.
-        order: Newest first or oldest first.
-        most: How many rows at most; None is all.
-        asked: What is walked through, for the error.
+        fetch: Function that returns one page for the given paging parameters.
+        order: ``desc`` for newest first, ``asc`` for oldest first.
+        most: Number of rows at most; None means all.
+        asked: Method and path of the endpoint, for the error.
 
     Raises:
-        DecodeError: The cursor stands still: Upbit answers with the same rows again and again.
+        DecodeError: The cursor does not advance: Upbit answers with the same rows again.
     """
     seen: set[str] = set()
     cursor: str | None = None
@@ -61,7 +61,7 @@ async def walk(
             if all(row.uuid.casefold() == (cursor or "").casefold() for row in page):
                 return
             raise DecodeError(
-                f"{asked}: the list does not go on behind {cursor}; what was read so far may not be all"
+                f"{asked}: the list does not continue after {cursor}; what was read so far may be incomplete"
             )
         for key, row in fresh.items():
             seen.add(key)

@@ -1,6 +1,6 @@
-"""Preflight and reconciliation, as the withdrawal tutorial describes them.
+"""Preflight and reconciliation of withdrawals, as Upbit's withdrawal tutorial describes them.
 
-What is read before money moves, and what is read after an answer was lost. See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
+See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 __all__ = ["preflight", "reconcile"]
 
 CLOCK_SLACK = dt.timedelta(minutes=10)
-"""By how much Upbit's clock may be behind ours."""
+"""Largest difference between Upbit's clock and this machine's that the search allows for."""
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
 
 
 async def preflight(transport: Transport, request: PreflightRequest) -> Preflight:
-    """Read the address, the wallet and the limits, and judge them.
+    """Read the addresses, the wallets and the limits, and check a withdrawal against them.
 
     Raises:
-        PreflightFailed: Something stands in the way; all of it is told.
-        UpbitError: Something could not be read.
+        PreflightFailed: At least one check failed; the error has all reasons.
+        UpbitError: A request failed.
     """
     addresses = await transport.call(LIST_WITHDRAWAL_ADDRESSES)
     wallets = await transport.call(LIST_WALLETS)
@@ -71,7 +71,7 @@ async def preflight(transport: Transport, request: PreflightRequest) -> Prefligh
 
 
 async def _chance(transport: Transport, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
-    """Return the limits; or None, and why Upbit does not tell them, if it does not know such a thing."""
+    """Return the limits; or None and Upbit's reason, if it knows no such currency or network."""
     try:
         asked = {"currency": request.currency, "net_type": request.net_type}
         return await transport.call(GET_WITHDRAWAL_CHANCE, asked), ""
@@ -88,19 +88,19 @@ async def reconcile(
     newest: Callable[[str], AsyncGenerator[Withdrawal, None]],
     *,
     others: Callable[[], Collection[str]],
-    timeout: float,  # noqa: ASYNC109 - it ends with one last look
+    timeout: float,  # noqa: ASYNC109 - it ends with one last poll
 ) -> Reconciliation:
-    """Look for the withdrawal until one, or several, with exactly this amount are found, or the time is over.
+    """Poll the withdrawals until one or several have exactly the intended amount, or the time is over.
 
     Args:
-        intent: What the lost request meant to do.
-        newest: Walks through the withdrawals of a currency, newest first.
-        others: Tells the withdrawals that are known to be others; there may be more at every look.
-        timeout: How long to look before saying ``not_found``, or ``ambiguous`` of what differs by exactly its
-            fee, in seconds.
+        intent: Intent of the lost request.
+        newest: Function that iterates over the withdrawals of a currency, newest first.
+        others: Function that returns the ids of withdrawals known to be others; called at every poll.
+        timeout: Timeout in seconds. Only then the result is ``not_found``, or ``ambiguous`` for a withdrawal whose
+            amount differs by exactly its fee.
 
     Raises:
-        UpbitError: The last look failed, or looking is hopeless, so nothing can be said.
+        UpbitError: The last poll failed, or polling again can't help.
     """
     deadline = anyio.current_time() + timeout
     waits = backoff(_FIRST_WAIT, _LONGEST_WAIT)
@@ -113,7 +113,7 @@ async def reconcile(
                 raise
         else:
             result = conclude(intent, matches(intent, rows, known_uuids=others(), slack=CLOCK_SLACK))
-            # What fits but for the fee is told only if no better one turns up in time.
+            # A match that differs by its fee is returned only if no exact one appears in time.
             if last or any(row.amount == intent.amount for row in result.candidates):
                 return result
         await anyio.sleep(max(0.0, min(next(waits), deadline - anyio.current_time())))
@@ -122,7 +122,7 @@ async def reconcile(
 async def _rows_since(
     intent: Intent, newest: Callable[[str], AsyncGenerator[Withdrawal, None]]
 ) -> list[Withdrawal]:
-    """Return the withdrawals of the intent's currency back to its time."""
+    """Return the withdrawals of the intent's currency since its time."""
     rows: list[Withdrawal] = []
     async with contextlib.aclosing(newest(intent.currency or "")) as walk:
         async for row in walk:

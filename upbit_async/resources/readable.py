@@ -1,4 +1,4 @@
-"""Lists withdrawals as far as they can be read, for callers that must know which records can't be."""
+"""Listing of withdrawals that reports unreadable records instead of failing on them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _LISTING: Final = read_by_rows(LIST_WITHDRAWALS)
 async def list_readable(
     transport: Transport, *, currency: str, to: str | None = None, limit: int = PAGE_SIZE
 ) -> ReadableRows[Withdrawal]:
-    """Return the newest withdrawals in a currency, newest first, and an error for each that can't be read.
+    """Return the newest withdrawals in a currency, newest first, and an error for each unreadable record.
 
     `Withdraws.list` raises `DecodeError` if a single record lacks a readable required field. Here such a record is in
-    `unreadable`, and the others are in `rows`. A record that can't be read may be any withdrawal at all, of another
-    currency too.
+    `unreadable`, and the others are in `rows`. An unreadable record may be any withdrawal, also one of another
+    currency.
 
     Args:
-        transport: Carries the call.
-        currency: The currency's code.
-        to: Only withdrawals made before the one with this uuid.
-        limit: How many at most, up to 100.
+        transport: Transport that sends the request.
+        currency: Currency code.
+        to: Id of a withdrawal; only older ones are returned.
+        limit: Number of withdrawals, at most 100.
 
     Raises:
         DecodeError: The answer is no list.

@@ -1,4 +1,4 @@
-"""Base of the namespaces for withdrawals and deposits."""
+"""Base class of `client.withdraws` and `client.deposits`: listing and reading transfers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ R = TypeVar("R", bound=Row)
 
 
 class TransferRecords(Generic[R]):
-    """The reading half of a namespace of transfers."""
+    """Listing and reading of one kind of transfer."""
 
     def __init__(
         self,
@@ -54,24 +54,30 @@ class TransferRecords(Generic[R]):
         from_: str | None = None,
         to: str | None = None,
     ) -> builtins.list[R]:
-        """Return one page of transfers. `iter` walks through all of them.
+        """Return one page of transfers. `iter` returns all of them.
 
         See https://global-docs.upbit.com/reference/list-withdrawals and
         https://global-docs.upbit.com/reference/list-deposits.
 
         Args:
-            currency: Only this currency.
-            state: Only this state.
-            uuids: Only these ids, at most 100. None of them is not all of them: an empty list returns none.
-            txids: Only these transactions, at most 100; not together with `uuids`.
-            limit: How many at most, up to 100.
-            page: Which page, from 1.
-            order_by: ``desc`` for the newest first, or ``asc``.
-            from_: Only those made after the one with this uuid.
-            to: Only those made before the one with this uuid.
+            currency: Currency code; None means all currencies.
+            state: State; None means all states.
+            uuids: Ids of transfers, at most 100. An empty list returns no transfers.
+            txids: Ids of transactions, at most 100, instead of `uuids`. An empty list returns no transfers.
+            limit: Number of transfers, at most 100.
+            page: Number of the page, from 1.
+            order_by: ``desc`` for newest first, ``asc`` for oldest first.
+            from_: Id of a transfer; only newer ones are returned.
+            to: Id of a transfer; only older ones are returned.
 
         Raises:
-            ValueError: A parameter is out of its range, or two of them exclude each other.
+            ValueError: A parameter is out of range, or two parameters exclude each other.
+
+        Example:
+            .. code-block:: python
+
+                newest = await client.withdraws.list(currency="XRP", limit=10)
+                accepted = await client.deposits.list(state="ACCEPTED")
         """
         wanted = inputs.id_list("uuids", uuids)
         transactions = inputs.id_list("txids", txids)
@@ -90,7 +96,7 @@ class TransferRecords(Generic[R]):
             "to": inputs.optional_text("to", to),
         }
         if wanted == [] or transactions == []:
-            return []  # without ids Upbit would answer with everybody's
+            return []  # without ids Upbit would return all transfers
         rows = await self._transport.call(self._listing, asked)
         return rows[:most]
 
@@ -102,19 +108,25 @@ class TransferRecords(Generic[R]):
         order_by: Order = "desc",
         max_items: int | None = None,
     ) -> AsyncGenerator[R, None]:
-        """Walk through the whole history, each transfer once, with as many requests as it takes.
+        """Iterate over the whole history. Each transfer is returned once; pages are requested as needed.
 
         Args:
-            currency: Only this currency.
-            state: Only this state.
-            order_by: ``desc`` for the newest first, or ``asc``.
-            max_items: How many at most; None is all.
+            currency: Currency code; None means all currencies.
+            state: State; None means all states.
+            order_by: ``desc`` for newest first, ``asc`` for oldest first.
+            max_items: Number of transfers at most; None means all.
 
         Returns:
-            What is iterated over with ``async for``.
+            An asynchronous iterator.
 
         Raises:
-            DecodeError: Upbit's cursor stands still, so the rest can't be had.
+            DecodeError: Upbit's cursor does not advance, so that the rest can't be read.
+
+        Example:
+            .. code-block:: python
+
+                async for withdrawal in client.withdraws.iter(state="DONE", max_items=500):
+                    print(withdrawal.uuid, withdrawal.amount)
         """
         chosen: dict[str, Param] = {
             "currency": inputs.optional_text("currency", currency),
@@ -131,21 +143,26 @@ class TransferRecords(Generic[R]):
     async def get(self, uuid: str | None = None, *, txid: str | None = None) -> R:
         """Return one transfer.
 
-        Without an id Upbit would answer with the latest one, whichever that is: so an id is required,
-        and the answer must carry it. See
+        An id is required, because Upbit answers a request without one with the latest transfer. See
         https://global-docs.upbit.com/reference/get-withdrawal and https://global-docs.upbit.com/reference/get-deposit.
 
         Args:
-            uuid: The transfer's id.
-            txid: The transaction's id, instead.
+            uuid: Id of the transfer.
+            txid: Id of the transaction, instead.
 
         Raises:
-            ValueError: Neither or both were given, or the one that was is empty.
-            NotFound: There is none.
-            DecodeError: Upbit answered with another one.
+            ValueError: Neither or both ids were passed, or the id is empty.
+            NotFound: There is no such transfer.
+            DecodeError: Upbit answered with another transfer.
+
+        Example:
+            .. code-block:: python
+
+                latest = await client.withdraws.latest()
+                withdrawal = await client.withdraws.get(latest.uuid)
         """
         if (uuid is None) == (txid is None):
-            raise ValueError("get takes a uuid or a txid; `latest` returns the newest")
+            raise ValueError("get takes either uuid or txid; latest() returns the newest")
         name, wanted = ("uuid", uuid) if txid is None else ("txid", txid)
         return await self._transport.call(self._single, {name: inputs.text(name, wanted)})
 
@@ -153,18 +170,24 @@ class TransferRecords(Generic[R]):
         """Return the newest transfer.
 
         Args:
-            currency: The newest of this currency.
+            currency: Currency code; None means any currency.
 
         Raises:
-            NotFound: There is none.
-            DecodeError: Upbit answered with one of another currency.
+            NotFound: There is no transfer.
+            DecodeError: Upbit answered with a transfer of another currency.
+
+        Example:
+            .. code-block:: python
+
+                deposit = await client.deposits.latest()
+                print(deposit.state, deposit.amount)
         """
         return await self._transport.call(
             self._single, {"currency": inputs.optional_text("currency", currency)}
         )
 
     async def _poll(self, uuids: Sequence[str]) -> ReadableRows[R]:
-        """Return the transfers with these ids; a row that can't be read costs no other."""
+        """Return the transfers with these ids. An unreadable row does not fail the others."""
         wanted = inputs.id_list("uuids", uuids)
         asked: dict[str, Param] = {"uuids": wanted, "limit": PAGE_SIZE, "order_by": "desc"}
         return await self._transport.call(self._by_rows, asked)

@@ -1,4 +1,4 @@
-"""`client.status`: availability of wallets."""
+"""`client.status`: state of the wallets."""
 
 from __future__ import annotations
 
@@ -24,11 +24,18 @@ __all__ = ["Status", "WalletChange"]
 
 @attrs.frozen(kw_only=True)
 class WalletChange:
-    """A wallet looks different from before.
+    """Change of a wallet.
 
     Attributes:
-        previous: How it looked before; None if it was not there.
-        current: How it looks now; None if it is gone.
+        previous: Status before the change; None if the wallet was not listed.
+        current: Status after the change; None if the wallet is no longer listed.
+
+    Example:
+        .. code-block:: python
+
+            async for change in client.status.watch("USDT", "TRX"):
+                print(change.previous, change.current)
+                break
     """
 
     previous: WalletStatus | None
@@ -36,10 +43,10 @@ class WalletChange:
 
 
 class Status:
-    """The state of the wallets.
+    """State of the wallets.
 
-    What Upbit says here may lag behind by minutes and is for reference only. Before money moves, consult the
-    region's wallet-status page as well (`Region.wallet_status_page`), and `client.withdraws.chance`.
+    Upbit's data may be minutes old and is for reference only. Before money moves, check the region's wallet-status
+    page as well (`Region.wallet_status_page`), and `client.withdraws.chance`.
     See https://global-docs.upbit.com/reference/get-service-status.
     """
 
@@ -47,16 +54,22 @@ class Status:
         self._transport = transport
 
     async def wallets(self, currency: str | None = None, net_type: str | None = None) -> list[WalletStatus]:
-        """Return the wallets' states; they may lag behind by minutes.
+        """Return the status of the wallets. It may be minutes old.
 
-        Upbit always tells all of them; the choice is made here.
+        Upbit always returns all wallets; the filters apply here.
 
         Args:
-            currency: Only this currency.
-            net_type: Only this network.
+            currency: Currency code; None means all currencies.
+            net_type: Network identifier; None means all networks.
 
         Raises:
             UpbitError: See `upbit_async.errors`.
+
+        Example:
+            .. code-block:: python
+
+                for wallet in await client.status.wallets("USDT"):
+                    print(wallet.net_type, wallet.wallet_state)
         """
         currency = inputs.optional_text("currency", currency)
         net_type = inputs.optional_text("net_type", net_type)
@@ -70,21 +83,28 @@ class Status:
         ]
 
     async def wallet(self, currency: str, net_type: str) -> WalletStatus:
-        """Return the state of one wallet; it may lag behind by minutes.
+        """Return the status of one wallet. It may be minutes old.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
+            currency: Currency code.
+            net_type: Network identifier.
 
         Raises:
             NotFound: Upbit has no such wallet.
             UpbitError: See `upbit_async.errors`.
+
+        Example:
+            .. code-block:: python
+
+                wallet = await client.status.wallet("USDT", "TRX")
+                if not wallet.wallet_state.can_withdraw:
+                    print("withdrawals of USDT on TRX are suspended")
         """
         found = await self.wallets(inputs.text("currency", currency), inputs.text("net_type", net_type))
         if not found:
             raise NotFound(
                 f"{LIST_WALLETS.label}: {self._transport.region} has no wallet for {currency} on {net_type}; "
-                "client.status.wallets() lists those there are",
+                "client.status.wallets() lists all",
                 status=200,
                 endpoint=LIST_WALLETS.label,
                 asked_for=f"{currency} on {net_type}",
@@ -94,24 +114,31 @@ class Status:
     def watch(
         self, currency: str | None = None, net_type: str | None = None, *, interval: float = 60
     ) -> AsyncGenerator[WalletChange, None]:
-        """Tell how the wallets look, then every change of a wallet's or its chain's state.
+        """Yield the status of each wallet, then every change of a wallet's or chain's state.
 
-        A failed look is an event for the observer and does not end the watch, unless there is no hope: a
-        refused key, a ban.
+        A failed poll is reported to the observer and does not end the watch. Only an error that polling again can't fix
+        does, such as a refused key or a ban.
 
         Args:
-            currency: Only this currency.
-            net_type: Only this network.
-            interval: Seconds between looks. Upbit's own data is minutes old, so a shorter one brings little.
+            currency: Currency code; None means all currencies.
+            net_type: Network identifier; None means all networks.
+            interval: Time between polls, in seconds. A shorter one brings little, because Upbit's data is minutes old.
 
         Returns:
-            What is iterated over with ``async for``; it never ends by itself.
+            An asynchronous iterator that never ends by itself.
 
         Raises:
-            AuthenticationError: The key was refused.
-            PermissionDenied: The key may not do this.
-            Banned: Upbit has blocked the key for a while.
+            AuthenticationError: Upbit refused the key.
+            PermissionDenied: The key lacks the permission.
+            Banned: Upbit has blocked the key temporarily.
             ConfigurationError: There is no key, or the client was closed.
+
+        Example:
+            .. code-block:: python
+
+                async for change in client.status.watch("USDT", interval=60):
+                    print(change.previous, change.current)
+                    break
         """
         wanted = inputs.optional_text("currency", currency), inputs.optional_text("net_type", net_type)
         pause = inputs.seconds("interval", interval, positive=True)
@@ -122,11 +149,11 @@ class Status:
     ) -> AsyncGenerator[WalletChange, None]:
         known: dict[tuple[str, str | None], WalletStatus] = {}
         while True:
-            for change in _changes(known, await self._look(currency, net_type, known)):
+            for change in _changes(known, await self._poll(currency, net_type, known)):
                 yield change
             await anyio.sleep(pause)
 
-    async def _look(
+    async def _poll(
         self,
         currency: str | None,
         net_type: str | None,
@@ -144,15 +171,15 @@ class Status:
 def _changes(
     known: dict[tuple[str, str | None], WalletStatus], now: list[WalletStatus]
 ) -> list[WalletChange]:
-    """Return what differs, and remember it."""
+    """Return the differences, and remember the current state."""
     current = {(wallet.currency, wallet.net_type): wallet for wallet in now}
     changes = [
-        WalletChange(previous=known.get(place), current=wallet)
-        for place, wallet in current.items()
-        if place not in known or _state(known[place]) != _state(wallet)
+        WalletChange(previous=known.get(key), current=wallet)
+        for key, wallet in current.items()
+        if key not in known or _state(known[key]) != _state(wallet)
     ]
     changes += [
-        WalletChange(previous=wallet, current=None) for place, wallet in known.items() if place not in current
+        WalletChange(previous=wallet, current=None) for key, wallet in known.items() if key not in current
     ]
     known.clear()
     known.update(current)

@@ -1,4 +1,4 @@
-"""`client.travel_rule`: verification of a deposit's sender."""
+"""`client.travel_rule`: verification of the sender of a deposit."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["TravelRule"]
 
 
 class TravelRule:
-    """Verification of senders, in Singapore and Korea; elsewhere every call is a `ConfigurationError`.
+    """Verification of senders, in Singapore and Korea. In other regions every call raises `ConfigurationError`.
 
-    A deposit in ``TRAVEL_RULE_SUSPECTED`` has arrived and is not credited before its sender is verified with
-    the exchange (the VASP) that it came from. Upbit takes the same verification once in ten minutes, and so
-    does this library, for all clients of the process that use one key.
+    A deposit in the state ``TRAVEL_RULE_SUSPECTED`` has arrived but is not credited. It is credited after its sender
+    is verified with the exchange (the VASP) from which it came. Upbit accepts the same verification once in ten
+    minutes. All clients of a process that use one key enforce this together.
     See https://global-docs.upbit.com/reference/travelrule-guide.
     """
 
@@ -27,34 +27,47 @@ class TravelRule:
         self._transport = transport
 
     async def vasps(self) -> list[Vasp]:
-        """Return the VASPs with which senders can be verified.
+        """Return the VASPs that can verify senders.
 
-        Their ids change now and then: look a VASP up by its name each time, and don't store its id.
+        Their ids change from time to time. Look a VASP up by its name before each verification, and don't store its id.
         See https://global-docs.upbit.com/reference/list-travelrule-vasps.
 
         Raises:
-            ConfigurationError: The region knows no travel rule.
+            ConfigurationError: The region has no travel rule.
             UpbitError: See `upbit_async.errors`.
+
+        Example:
+            .. code-block:: python
+
+                depositable = [vasp for vasp in await client.travel_rule.vasps() if vasp.depositable]
         """
         return await self._transport.call(LIST_VASPS)
 
     async def verify_by_uuid(self, deposit_uuid: str, vasp_uuid: str) -> TravelRuleVerification:
-        """Have the sender of a deposit verified.
+        """Verify the sender of a deposit.
 
         See https://global-docs.upbit.com/reference/verify-travelrule-by-uuid.
 
         Args:
-            deposit_uuid: The deposit's id.
-            vasp_uuid: The id, from `vasps`, of the VASP that it came from.
+            deposit_uuid: Id of the deposit.
+            vasp_uuid: Id of the VASP from which it came, from `vasps`.
 
         Returns:
-            What came of it; `verified` tells whether the deposit will be credited.
+            The result. `verified` says whether the deposit will be credited.
 
         Raises:
-            RepeatTooSoon: The same was asked in the last ten minutes.
-            OutcomeUnknown: The answer was lost: `client.deposits.get` tells how far the deposit is.
+            RepeatTooSoon: The same verification was requested in the last ten minutes.
+            OutcomeUnknown: The answer was lost. Read the deposit's state with `client.deposits.get`.
             NotFound: There is no such deposit.
-            ConfigurationError: The region knows no travel rule.
+            ConfigurationError: The region has no travel rule.
+
+        Example:
+            .. code-block:: python
+
+                deposit = sandbox.deposits.arrive("BTC", "BTC", "0.5")
+                vasp, *_ = await client.travel_rule.vasps()
+                result = await client.travel_rule.verify_by_uuid(deposit.uuid, vasp.vasp_uuid)
+                print(result.verified)
         """
         return await self._transport.call(
             VERIFY_DEPOSIT_BY_UUID,
@@ -67,24 +80,32 @@ class TravelRule:
     async def verify_by_txid(
         self, txid: str, vasp_uuid: str, currency: str, net_type: str
     ) -> TravelRuleVerification:
-        """Have the sender of a transaction verified, before or after it shows as a deposit.
+        """Verify the sender of a transaction, before or after Upbit lists it as a deposit.
 
         See https://global-docs.upbit.com/reference/verify-travelrule-by-txid.
 
         Args:
-            txid: The transaction's id.
-            vasp_uuid: The id, from `vasps`, of the VASP that it came from.
-            currency: The currency's code.
-            net_type: The network's identifier.
+            txid: Id of the transaction.
+            vasp_uuid: Id of the VASP from which it came, from `vasps`.
+            currency: Currency code.
+            net_type: Network identifier.
 
         Returns:
-            What came of it, with the deposit's uuid.
+            The result, with the id of the deposit.
 
         Raises:
-            RepeatTooSoon: The same was asked in the last ten minutes.
-            OutcomeUnknown: The answer was lost: `client.deposits.get` tells how far the deposit is.
-            ValidationError: Among others ``already_have_deposit_transaction``: verify by uuid.
-            ConfigurationError: The region knows no travel rule.
+            RepeatTooSoon: The same verification was requested in the last ten minutes.
+            OutcomeUnknown: The answer was lost. Read the deposit's state with `client.deposits.get`.
+            ValidationError: Upbit refused the request; for ``already_have_deposit_transaction``, verify by uuid.
+            ConfigurationError: The region has no travel rule.
+
+        Example:
+            .. code-block:: python
+
+                deposit = sandbox.deposits.arrive("BTC", "BTC", "0.5")
+                vasp, *_ = await client.travel_rule.vasps()
+                result = await client.travel_rule.verify_by_txid(deposit.txid, vasp.vasp_uuid, "BTC", "BTC")
+                print(result.deposit_uuid)
         """
         return await self._transport.call(
             VERIFY_DEPOSIT_BY_TXID,

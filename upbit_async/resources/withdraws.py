@@ -1,4 +1,4 @@
-"""`client.withdraws`: withdrawals."""
+"""`client.withdraws`: withdrawals of digital assets."""
 
 from __future__ import annotations
 
@@ -7,31 +7,17 @@ from typing import TYPE_CHECKING
 
 from upbit_async.checks import Preflight, PreflightRequest, Reconciliation
 from upbit_async.errors import APIError, OutcomeUnknown, UpbitError
-from upbit_async.models import (
-    TransactionType,
-    Withdrawal,
-    WithdrawalAddress,
-    WithdrawalChance,
-    WithdrawalState,
-)
-from upbit_async.polling import Watcher, WithdrawalPoller, read_token
-from upbit_async.protocol.endpoints import (
-    CANCEL_WITHDRAWAL,
-    CREATE_WITHDRAWAL,
-    GET_WITHDRAWAL,
-    GET_WITHDRAWAL_CHANCE,
-    LIST_WITHDRAWAL_ADDRESSES,
-    LIST_WITHDRAWALS,
-)
+from upbit_async.models import TransactionType, Withdrawal, WithdrawalState
+from upbit_async.protocol.endpoints import CANCEL_WITHDRAWAL, CREATE_WITHDRAWAL
 from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs, procedure
-from upbit_async.resources.records import TransferRecords
+from upbit_async.resources.withdrawal_records import WithdrawalRecords
 
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import Collection, Mapping
 
     from upbit_async.policy import PollSchedule
+    from upbit_async.polling import WithdrawalPoller
     from upbit_async.protocol.endpoint import Param, Transport
     from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
@@ -41,71 +27,17 @@ _MEMBERS = ("currency", "net_type", "amount", "address", "secondary_address", "t
 _Amount = Decimal | int | str
 
 
-class Withdraws(TransferRecords[Withdrawal]):
+class Withdraws(WithdrawalRecords):
     """Withdrawals of digital assets.
 
-    `send` is the whole procedure of https://global-docs.upbit.com/docs/digital-asset-withdrawal; the others
-    are its parts. Every method may raise any `UpbitError`; its docstring names those that are its own.
+    `send` is the whole procedure of https://global-docs.upbit.com/docs/digital-asset-withdrawal; the other methods
+    are its parts. Every method may raise any `UpbitError`. A docstring names the errors that are specific to its
+    method.
     """
 
     def __init__(self, transport: Transport, schedule: PollSchedule, known: KnownWithdrawals) -> None:
-        super().__init__(
-            transport,
-            listing=LIST_WITHDRAWALS,
-            single=GET_WITHDRAWAL,
-            states=WithdrawalState,
-        )
+        super().__init__(transport, schedule)
         self._known = known
-        self._watcher: Watcher[Withdrawal] = Watcher(
-            self._poll, schedule, kind="withdrawal", host=transport.host, emit=transport.emit
-        )
-
-    async def chance(self, currency: str, net_type: str) -> WithdrawalChance:
-        """Return whether and how much can be withdrawn.
-
-        Its `currency.wallet_state` does not tell whether the wallet works now (`currency.wallet_support`
-        does), and its `withdraw_limit.remaining_daily` is no cap.
-        See https://global-docs.upbit.com/reference/available-withdrawal-information.
-
-        Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
-
-        Raises:
-            ValidationError: Upbit does not know the currency or the network.
-        """
-        return await self._transport.call(
-            GET_WITHDRAWAL_CHANCE, inputs.currency_and_network(currency, net_type)
-        )
-
-    async def addresses(
-        self,
-        currency: str | None = None,
-        net_type: str | None = None,
-        exchange_name: str | None = None,
-    ) -> builtins.list[WithdrawalAddress]:
-        """Return the registered addresses; withdrawals go nowhere else.
-
-        Upbit always tells all of them; the choice is made here.
-        See https://global-docs.upbit.com/reference/list-withdrawal-addresses.
-
-        Args:
-            currency: Only this currency.
-            net_type: Only this network.
-            exchange_name: Only addresses at this exchange, in any case; told in Singapore and Korea only.
-        """
-        currency = inputs.optional_text("currency", currency)
-        net_type = inputs.optional_text("net_type", net_type)
-        exchange = inputs.optional_text("exchange_name", exchange_name)
-        return [
-            address
-            for address in await self._transport.call(LIST_WITHDRAWAL_ADDRESSES)
-            if currency in {None, address.currency}
-            and net_type in {None, address.net_type}
-            and (exchange is None or (address.exchange_name or "").casefold() == exchange.casefold())
-        ]
-
-    # Moving money
 
     async def create(
         self,
@@ -118,30 +50,38 @@ class Withdraws(TransferRecords[Withdrawal]):
         transaction_type: TransactionType | str = TransactionType.DEFAULT,
         extra: Mapping[str, Param] | None = None,
     ) -> Withdrawal:
-        """Ask Upbit for a withdrawal, and check nothing before. `send` checks.
+        """Create a withdrawal, without any check. `send` checks first.
 
-        Upbit knows no key against repetition, so this is sent at most once, unless it provably never left or
-        was refused. If the caller is cancelled while it is under way, it is finished first.
+        Upbit has no idempotency key, so a lost answer is ambiguous. The request is sent again only if it provably
+        did not reach Upbit or was not processed. If the caller is cancelled after the first byte, the request is
+        finished first.
         See https://global-docs.upbit.com/reference/withdraw.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier, from `addresses`.
-            amount: How much, as decimal text, a whole number or a Decimal; whether the fee is inside is
-                undocumented.
-            address: The destination, which must be registered.
-            secondary_address: Its tag or memo; where there is one it must be given.
-            transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
+            currency: Currency code.
+            net_type: Network identifier, from `addresses`.
+            amount: Amount, as decimal text, whole number or Decimal. Whether it includes the fee is undocumented.
+            address: Destination, which must be registered.
+            secondary_address: Tag or memo of the destination. It is required if the registered address has one.
+            transaction_type: ``default`` for a transfer on the chain, ``internal`` for one between Upbit accounts.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
-                Their names are made of letters, digits and underscores, and repeat none of the parameters.
+                Names consist of letters, digits and underscores, and must not repeat a parameter.
 
         Returns:
-            The withdrawal as Upbit has accepted it, which is not yet paid.
+            The withdrawal that Upbit accepted. It is not paid yet.
 
         Raises:
-            OutcomeUnknown: The answer was lost. Do not try again: `reconcile` finds out.
-            NotSent: It provably never left.
-            APIError: Upbit refused it.
+            OutcomeUnknown: The answer was lost. Don't send it again: call `reconcile`.
+            NotSent: The request provably did not reach Upbit.
+            APIError: Upbit refused the withdrawal.
+
+        Example:
+            .. code-block:: python
+
+                withdrawal = await client.withdraws.create(
+                    currency="USDT", net_type="TRX", amount="13", address="TFakeTronWithdrawAddressFakeFakeFa"
+                )
+                print(withdrawal.uuid, withdrawal.state)
         """
         members = inputs.withdrawal(
             currency=currency,
@@ -160,13 +100,20 @@ class Withdraws(TransferRecords[Withdrawal]):
         See https://global-docs.upbit.com/reference/cancel-withdrawal.
 
         Args:
-            uuid: The withdrawal's id.
+            uuid: Id of the withdrawal.
 
         Returns:
-            The withdrawal. Its `state` tells whether it was cancelled, and `wait` whether it stays so.
+            The withdrawal. Its `state` says whether it is cancelled already; `wait` returns its final state.
 
         Raises:
-            APIError: Upbit refused; it may be too late.
+            APIError: Upbit refused the cancellation; it may be too late.
+
+        Example:
+            .. code-block:: python
+
+                sandbox.withdrawals.transitions = Transitions.manual()
+                poller = await client.withdraws.send(currency="USDT", net_type="TRX", amount="13")
+                withdrawal = await client.withdraws.cancel(poller.uuid)
         """
         wanted = inputs.text("uuid", uuid)
         try:
@@ -174,11 +121,11 @@ class Withdraws(TransferRecords[Withdrawal]):
         except APIError as refusal:
             if not refusal.may_have_executed:
                 raise
-            # It was repeated, so the refusal may only mean that an earlier copy has done it.
+            # The request was repeated, so an earlier copy may have cancelled it already.
             try:
                 record = await self.get(wanted)
-            except UpbitError as blindness:
-                raise refusal from blindness
+            except UpbitError as failure:
+                raise refusal from failure
             if record.state != WithdrawalState.CANCELLED:
                 raise refusal from None
             return record
@@ -194,23 +141,29 @@ class Withdraws(TransferRecords[Withdrawal]):
         transaction_type: TransactionType | str = TransactionType.DEFAULT,
         round_down: bool = False,
     ) -> Preflight:
-        """Do all the checks that `send` does, and send no money.
+        """Run all checks of `send`, and move no money.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
-            amount: How much, as decimal text, a whole number or a Decimal.
-            address: The destination, which must be registered.
-            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without
-                either it is the only address that is registered for the currency and network.
-            transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
-            round_down: Cut off decimals that the currency does not have, rather than refuse them.
+            currency: Currency code.
+            net_type: Network identifier.
+            amount: Amount, as decimal text, whole number or Decimal.
+            address: Destination, which must be registered.
+            exchange_name: Exchange of the registered destination, instead (Singapore and Korea). Without either, the
+                only address registered for the currency and network is used.
+            transaction_type: ``default`` for a transfer on the chain, ``internal`` for one between Upbit accounts.
+            round_down: Whether to truncate decimals that the currency does not have, instead of refusing them.
 
         Returns:
-            What was found, with the amount and destination that would be used, and warnings.
+            The result, with the amount and the destination that `send` would use, and warnings.
 
         Raises:
-            PreflightFailed: Something stands in the way; `reasons` holds all of it.
+            PreflightFailed: At least one check failed; `reasons` has all of them.
+
+        Example:
+            .. code-block:: python
+
+                checked = await client.withdraws.check(currency="USDT", net_type="TRX", amount="13")
+                print(checked.address, checked.fee, checked.warnings)
         """
         request = PreflightRequest(
             currency=inputs.text("currency", currency),
@@ -235,32 +188,40 @@ class Withdraws(TransferRecords[Withdrawal]):
         round_down: bool = False,
         extra: Mapping[str, Param] | None = None,
     ) -> WithdrawalPoller:
-        """Withdraw to a registered address.
+        """Check a withdrawal, create it, and return a poller for it.
 
-        Find it, check wallet and limits, withdraw, and return what waits: the whole of
-        https://global-docs.upbit.com/docs/digital-asset-withdrawal. The address's memo is taken along.
+        This is the whole procedure of https://global-docs.upbit.com/docs/digital-asset-withdrawal. The destination
+        must be registered; its memo is sent with it. To pay at most once across crashes, use `Payouts.send`.
 
         Args:
-            currency: The currency's code.
-            net_type: The network's identifier.
-            amount: How much, as decimal text, a whole number or a Decimal.
-            address: The destination, which must be registered.
-            exchange_name: Instead: the exchange whose address is registered (Singapore and Korea). Without
-                either it is the only address that is registered for the currency and network.
-            transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
-            round_down: Cut off decimals that the currency does not have, rather than refuse them.
+            currency: Currency code.
+            net_type: Network identifier.
+            amount: Amount, as decimal text, whole number or Decimal.
+            address: Destination, which must be registered.
+            exchange_name: Exchange of the registered destination, instead (Singapore and Korea). Without either, the
+                only address registered for the currency and network is used.
+            transaction_type: ``default`` for a transfer on the chain, ``internal`` for one between Upbit accounts.
+            round_down: Whether to truncate decimals that the currency does not have, instead of refusing them.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
-                Their names are made of letters, digits and underscores, and repeat none of the parameters.
+                Names consist of letters, digits and underscores, and must not repeat a parameter.
 
         Returns:
-            A poller that has seen the withdrawal as it was accepted.
+            A poller whose `last` is the withdrawal that Upbit accepted.
 
         Raises:
-            PreflightFailed: Something stands in the way; `reasons` holds all of it. Nothing was sent.
-            OutcomeUnknown: The answer was lost. Do not try again: `reconcile` finds out.
-            APIError: Upbit refused it.
+            PreflightFailed: At least one check failed; `reasons` has all of them. Nothing was sent.
+            OutcomeUnknown: The answer was lost. Don't send it again: call `reconcile`.
+            APIError: Upbit refused the withdrawal.
+
+        Example:
+            .. code-block:: python
+
+                poller = await client.withdraws.send(
+                    currency="USDT", net_type="TRX", amount="13", address="TFakeTronWithdrawAddressFakeFakeFa"
+                )
+                withdrawal = await poller.result(timeout=3600)
         """
-        # What can't be sent is refused now, rather than when all has been read.
+        # Refuse what can't be sent before the first request, instead of after the checks.
         compose(
             CREATE_WITHDRAWAL.method, CREATE_WITHDRAWAL.path, inputs.added(dict.fromkeys(_MEMBERS), extra)
         )
@@ -291,23 +252,31 @@ class Withdraws(TransferRecords[Withdrawal]):
         unknown: OutcomeUnknown,
         *,
         known_uuids: Collection[str] = (),
-        timeout: float = 60,  # noqa: ASYNC109 - it ends with one last look
+        timeout: float = 60,  # noqa: ASYNC109 - it ends with one last poll
     ) -> Reconciliation:
-        """Find out what became of a withdrawal whose answer was lost, by looking for it in the list.
+        """Search the list of withdrawals for one whose answer was lost.
 
-        Upbit shows neither a reference of ours nor the destination, so a withdrawal is told by its currency,
-        network, amount, way and time. Withdrawals that this client got an answer for, or has found for
-        another lost one, are known to be others; name those that you also know of (another process's, say).
+        Upbit shows neither a reference of the caller's nor the destination. A withdrawal is therefore recognised by its
+        currency, network, amount, transaction type and time. Withdrawals that this client got an answer for, or matched
+        with another lost answer, are excluded. Pass the ids of any others that you know, such as another process's.
 
         Args:
-            unknown: The error that `create` or `send` raised.
-            known_uuids: Withdrawals that are known to be others.
-            timeout: How long to look before saying ``not_found``, in seconds: Upbit's list may lag behind.
+            unknown: Error that `create` or `send` raised.
+            known_uuids: Ids of withdrawals that are known to be others.
+            timeout: Time to search before the result is ``not_found``, in seconds. Upbit's list may lag behind.
 
         Raises:
-            OutcomeUnknown: The list could not be read in time, or can't be (a refused key, a ban): it is as
-                unknown as before, and the error's ``__cause__`` says why.
-            ValueError: The error is not a withdrawal's, or is another host's.
+            OutcomeUnknown: The list could not be read. The outcome is as unknown as before, and ``__cause__`` says why.
+            ValueError: The error is not about a withdrawal, or about one on another host.
+
+        Example:
+            .. code-block:: python
+
+                try:
+                    poller = await client.withdraws.send(currency="USDT", net_type="TRX", amount="13")
+                except errors.OutcomeUnknown as unknown:
+                    found = await client.withdraws.reconcile(unknown)
+                    print(found.status, found.withdrawal)
         """
         if not isinstance(unknown, OutcomeUnknown):
             raise TypeError(f"reconcile takes an OutcomeUnknown, not {type(unknown).__name__}")
@@ -337,49 +306,3 @@ class Withdraws(TransferRecords[Withdrawal]):
         if result.withdrawal is not None:
             self._known.claim(result.withdrawal.uuid, about)
         return result
-
-    # Waiting
-
-    def poller(self, uuid: str) -> WithdrawalPoller:
-        """Return what waits for a withdrawal; this asks nothing yet.
-
-        Args:
-            uuid: The withdrawal's id.
-        """
-        return self._poller(inputs.text("uuid", uuid), None)
-
-    async def wait(
-        self,
-        uuid: str,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - it ends with one last look
-    ) -> Withdrawal:
-        """Wait until a withdrawal has ended, however it did, and return it.
-
-        Args:
-            uuid: The withdrawal's id.
-            timeout: How long to wait at most, in seconds; None is for ever.
-
-        Raises:
-            PollTimeout: The time is over; the withdrawal goes on.
-        """
-        return await self.poller(uuid).wait(timeout=timeout)
-
-    def resume(self, resume_token: str) -> WithdrawalPoller:
-        """Return what goes on waiting for a withdrawal, perhaps in another process.
-
-        Args:
-            resume_token: From a poller or from an error that ended a wait.
-
-        Raises:
-            ValueError: It is no such token, or is for another region, host or kind of transfer.
-        """
-        transport = self._transport
-        point = read_token(resume_token, kind="withdrawal", region=transport.region, host=transport.host)
-        return self._poller(point.id, None)
-
-    def _poller(self, uuid: str, last: Withdrawal | None) -> WithdrawalPoller:
-        transport = self._transport
-        return WithdrawalPoller(
-            uuid, watcher=self._watcher, region=transport.region, host=transport.host, last=last
-        )

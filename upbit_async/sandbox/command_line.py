@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import re
 import shlex
 import signal
 import sys
@@ -167,14 +168,13 @@ def fault_from(text: str) -> Fault:
         raise ValueError(
             f"{name} takes {' '.join([*leading, '[METHOD [PATH]]'])}, got {' '.join(positional)!r}"
         )
-    for number, convert in enumerate(leading.values()):
-        positional[number] = convert(positional[number])
-    known = [option for option in _FAULT_OPTIONS if option in inspect.signature(constructor).parameters]
-    for option, value in options.items():
+    for number, value_name in enumerate(leading):
+        positional[number] = _converted(value_name, positional[number])
+    known = [option for option in inspect.signature(constructor).parameters if option in _FAULT_VALUES]
+    for option in options:
         if option not in known:
             raise ValueError(f"option of {name} must be one of {', '.join(known)}, got {option!r}")
-        options[option] = _FAULT_OPTIONS[option](value)
-    return constructor(*positional, **options)
+    return constructor(*positional, **{option: _converted(option, text) for option, text in options.items()})
 
 
 def knob_from(text: str) -> tuple[str, object]:
@@ -272,10 +272,13 @@ def _value_from(hint: Any, text: str) -> object:
     kinds = (
         get_args(hint) if get_origin(hint) not in {None, frozenset} and type(None) in get_args(hint) else ()
     )
-    if kinds:
+    if kinds:  # the type, and None
         return None if text == "none" else _value_from(kinds[0], text)
     if get_origin(hint) is frozenset:
         return frozenset(text.split(","))
+    if hint is ErrorSpec and re.fullmatch("[0-9]+:.+", text):
+        status, _, name = text.partition(":")
+        return ErrorSpec(int(status), name)
     convert = _KNOB_VALUES.get(hint)
     try:
         return text if convert is None else convert(text)
@@ -283,34 +286,40 @@ def _value_from(hint: Any, text: str) -> object:
         return text
 
 
-def _error_spec(text: str) -> ErrorSpec:
-    status, _, name = text.partition(":")
-    return ErrorSpec(int(status), name)
+def _converted(name: str, text: str) -> Any:
+    convert, wanted = _FAULT_VALUES[name]
+    try:
+        return convert(text)
+    except (ValueError, KeyError):
+        raise ValueError(f"{name} must be {wanted}, got {text!r}") from None
 
 
 def _bool(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
 
-_FAULTS: Final[dict[str, tuple[Callable[..., Fault], dict[str, Callable[[str], object]]]]] = {
-    "lose_answer": (Fault.lose_answer, {}),
-    "reset_before": (Fault.reset_before, {}),
-    "status": (Fault.status, {"CODE": int}),
-    "slow": (Fault.slow, {"SECONDS": float}),
-    "garbage": (Fault.garbage, {}),
+_FAULTS: Final[dict[str, tuple[Callable[..., Fault], tuple[str, ...]]]] = {
+    "lose_answer": (Fault.lose_answer, ()),
+    "reset_before": (Fault.reset_before, ()),
+    "status": (Fault.status, ("CODE",)),
+    "slow": (Fault.slow, ("SECONDS",)),
+    "garbage": (Fault.garbage, ()),
 }
-_FAULT_OPTIONS: Final[dict[str, Callable[[str], Any]]] = {
-    "how": str,
-    "body": str,
-    "name": str,
-    "before": _bool,
-    "times": lambda text: None if text == "all" else int(text),
-    "skip": int,
+"""Constructors by name, with the values that each needs first."""
+_FAULT_VALUES: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
+    "CODE": (int, "a whole number"),
+    "SECONDS": (float, "a number"),
+    "how": (str, "a text"),
+    "body": (str, "a text"),
+    "name": (str, "a text"),
+    "before": (_bool, "true or false"),
+    "times": (lambda text: None if text == "all" else int(text), "a whole number or all"),
+    "skip": (int, "a whole number"),
 }
+"""Conversion and description of each value of a fault."""
 _KNOB_VALUES: Final[dict[Any, Callable[[str], object]]] = {
     bool: _bool,
     int: int,
     float: float,
     timedelta: lambda text: timedelta(seconds=float(text)),
-    ErrorSpec: _error_spec,
 }

@@ -14,14 +14,12 @@ from upbit_async.sandbox.validation import check_choice, check_seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Delivery", "Ending", "Fault", "FaultQueue", "Predicate"]
+__all__ = ["Delivery", "Ending", "Fault", "FaultQueue"]
 
 Ending: TypeAlias = Literal["send", "reset", "close", "cut", "hang"]
 """How a response ends: it is sent; the connection is reset or closed without it; it is cut off in the middle of its
 body; or nothing is ever sent."""
-Predicate: TypeAlias = Callable[[SandboxRequest], bool]
 Garbage: TypeAlias = Literal["text", "html", "wrong json", "empty", "huge", "gzip"]
-ErrorBody: TypeAlias = Literal["json", "html", "empty"]
 
 _HTML: Final = b"<!doctype html><html><head><title>Error</title></head><body><h1>Error</h1></body></html>"
 _HTML_TYPE: Final = ("Content-Type", "text/html;charset=UTF-8")
@@ -92,7 +90,7 @@ class Fault:
 
     method: str | None = None
     path: str | None = None
-    when: Predicate | None = attrs.field(default=None, kw_only=True, repr=False)
+    when: Callable[[SandboxRequest], bool] | None = attrs.field(default=None, kw_only=True, repr=False)
     times: int | None = attrs.field(default=1, kw_only=True)
     skip: int = attrs.field(default=0, kw_only=True)
     before: bool = attrs.field(default=False, kw_only=True)
@@ -110,7 +108,7 @@ class Fault:
         path: str | None = None,
         *,
         how: Literal["reset", "close", "cut", "hang"] = "reset",
-        when: Predicate | None = None,
+        when: Callable[[SandboxRequest], bool] | None = None,
         times: int | None = 1,
         skip: int = 0,
     ) -> Fault:
@@ -144,7 +142,7 @@ class Fault:
         method: str | None = None,
         path: str | None = None,
         *,
-        when: Predicate | None = None,
+        when: Callable[[SandboxRequest], bool] | None = None,
         times: int | None = 1,
         skip: int = 0,
     ) -> Fault:
@@ -176,10 +174,10 @@ class Fault:
         path: str | None = None,
         *,
         before: bool = True,
-        body: ErrorBody | bytes = "json",
+        body: Literal["json", "html", "empty"] | bytes = "json",
         name: str | None = None,
         headers: Mapping[str, str] | None = None,
-        when: Predicate | None = None,
+        when: Callable[[SandboxRequest], bool] | None = None,
         times: int | None = 1,
         skip: int = 0,
     ) -> Fault:
@@ -219,7 +217,7 @@ class Fault:
         method: str | None = None,
         path: str | None = None,
         *,
-        when: Predicate | None = None,
+        when: Callable[[SandboxRequest], bool] | None = None,
         times: int | None = 1,
         skip: int = 0,
     ) -> Fault:
@@ -249,7 +247,7 @@ class Fault:
         path: str | None = None,
         *,
         body: Garbage | bytes = "text",
-        when: Predicate | None = None,
+        when: Callable[[SandboxRequest], bool] | None = None,
         times: int | None = 1,
         skip: int = 0,
     ) -> Fault:
@@ -363,10 +361,10 @@ class FaultQueue:
         return None
 
 
-def _error_answer(status: int, body: ErrorBody | bytes, name: str) -> SandboxResponse:
+def _error_answer(status: int, body: Literal["json", "html", "empty"] | bytes, name: str) -> SandboxResponse:
     if isinstance(body, bytes):
         return SandboxResponse(status, body)
-    check_choice("body", body, get_args(ErrorBody))
+    check_choice("body", body, ("json", "html", "empty"))
     if body == "html":
         return SandboxResponse(status, _HTML, (_HTML_TYPE,))
     if body == "empty":

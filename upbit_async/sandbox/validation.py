@@ -116,7 +116,7 @@ def _rule_for(hint: Any) -> tuple[_Check, str]:
         return lambda value: any(fits(value) for fits, _ in rules), wanted
     if get_origin(hint) is frozenset:
         return _is_set_of_texts, "a frozenset of texts"
-    return _SIMPLE.get(hint) or (lambda value: isinstance(value, hint), f"a {hint.__name__}")
+    return _SIMPLE.get(hint) or (lambda value: isinstance(value, hint), f"of type {hint.__name__}")
 
 
 def _one_of(words: Sequence[str]) -> str:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 from answers import error_of
 from signed_client import ManualClock, SignedClient, signed_client
 
 from upbit_async.sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 COIN = "/v1/withdraws/coin"
 
@@ -189,53 +184,6 @@ async def test_what_a_list_tells_is_a_knob(sandbox: Sandbox) -> None:
     sandbox.knobs.amounts, sandbox.knobs.list_net_type = "as sent", True
     (row, *_) = await upbit.withdraws.list()
     assert (row.amount, row.net_type) == (Decimal("13.50"), "TRX")
-
-
-# -- chosen ids ------------------------------------------------------------------------------------
-
-
-def by_website(sandbox: Sandbox, uuid: str | None = None) -> str:
-    made = sandbox.withdrawals.create_on_website(
-        "USDT", "TRX", "13", address="TFakeTronWithdrawAddressFakeFakeFa", uuid=uuid
-    )
-    return made.uuid
-
-
-def by_arrival(sandbox: Sandbox, uuid: str | None = None) -> str:
-    return sandbox.deposits.arrive("USDT", "TRX", "13", uuid=uuid).uuid
-
-
-@pytest.mark.parametrize(
-    ("make", "path"), [(by_website, "/v1/withdraw"), (by_arrival, "/v1/deposit")], ids=["out", "in"]
-)
-@pytest.mark.parametrize("uuid", ["abcdef00-0000-4000-8000-00000000000a", "ABCDEF-Mixed-id", "c56e62c9"])
-async def test_a_transfer_may_have_a_chosen_id(
-    client: SignedClient, sandbox: Sandbox, make: Callable[[Sandbox, str | None], str], path: str, uuid: str
-) -> None:
-    assert make(sandbox, uuid) == uuid
-    for asked in (uuid, uuid.upper(), uuid.lower()):
-        assert (await client.get(path, f"uuid={asked}")).json()["uuid"] == uuid
-        assert [row["uuid"] for row in (await client.get(f"{path}s", f"uuids[]={asked}")).json()] == [uuid]
-        assert len((await client.get(f"{path}s", f"to={asked}")).json()) >= 6
-    sandbox.knobs.uuids = "exact case"
-    for asked in {uuid.upper(), uuid.lower()} - {uuid}:
-        assert (await client.get(path, f"uuid={asked}")).status_code == 404
-    assert (await client.get(path, f"uuid={uuid}")).json()["uuid"] == uuid
-    assert make(sandbox, None) != uuid
-
-
-@pytest.mark.parametrize("make", [by_website, by_arrival], ids=["out", "in"])
-def test_a_chosen_id_must_be_new(sandbox: Sandbox, make: Callable[[Sandbox, str | None], str]) -> None:
-    used = make(sandbox, "abc")
-    entries = len(sandbox.ledger)
-    for uuid in (used, used.upper(), "", " ", "a\ud800"):
-        with pytest.raises(ValueError, match="uuid must"):
-            make(sandbox, uuid)
-    assert len(sandbox.ledger) == entries
-
-
-def test_a_withdrawal_and_a_deposit_may_have_one_id(sandbox: Sandbox) -> None:
-    assert by_website(sandbox, "abc") == by_arrival(sandbox, "abc")
 
 
 # -- amounts beyond reason -------------------------------------------------------------------------
