@@ -9,7 +9,8 @@ What needs an example:
 - `UpbitError`, its direct subclasses, and the further errors with attributes: the others are caught like their base;
 - of the events, `Observer` and `Event`: an observer receives all kinds in one way.
 
-Properties and ``aclose`` need none. An inherited method needs one where it is defined.
+Properties, ``aclose`` and methods marked ``:meta private:`` need none. An inherited method needs one where it is
+defined.
 """
 
 from __future__ import annotations
@@ -242,7 +243,8 @@ def methods_of(kind: type[Any]) -> Iterator[Any]:
         if base.__module__.startswith("upbit_async."):
             for name, member in vars(base).items():
                 function = inspect.unwrap(getattr(member, "__func__", member))
-                if inspect.isfunction(function) and not name.startswith("_") and name != "aclose":
+                private = name.startswith("_") or ":meta private:" in (inspect.getdoc(function) or "")
+                if inspect.isfunction(function) and not private and name != "aclose":
                     yield function
 
 

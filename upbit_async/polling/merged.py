@@ -1,10 +1,10 @@
-"""Changes of many transfers as one stream, also of several regions."""
+"""Changes of many transfers, also of several regions, merged into one iterator."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -18,40 +18,39 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from upbit_async.polling.poller import TransferPoller
+    from upbit_async.polling.poller import PollerSubscription, TransferPoller
     from upbit_async.polling.subscription import Home, Subscription
     from upbit_async.region import Region
 
 __all__ = ["RegionChanges", "side_by_side"]
 
-PATIENCE: Final = 1.0
-"""For how many seconds a step leaves looks alone although there is something to tell.
+GRACE: Final = 1.0
+"""How long polls may still finish after a change is ready, in seconds.
 
-It is twice as long after each step that has cut one off, so that even a slow look comes to its end.
+It doubles after each step that cancelled a poll, so that a slow poll finishes in the end.
 """
 
 R = TypeVar("R", bound=Transfer)
 
 
 class RegionChanges(Generic[R]):
-    """An async iterator over pairs of region and change.
+    """Async iterator over pairs of region and change, which `UpbitRegions.watch` returns.
 
-    Nothing runs between its steps, neither a task nor a request, and it is forgotten with its last reference.
-    So it may be left at any time, with `aclose` or without. A step that is cancelled loses nothing: the next
-    goes on from there.
+    Nothing runs between its steps, neither a task nor a request, so it may be left at any time, with `aclose` or
+    without. A step that is cancelled loses no change: the next step continues.
     """
 
     def __init__(self, pollers: Iterable[TransferPoller[R]]) -> None:
-        self._lines: dict[Subscription[R], TransferPoller[R]] = {}
+        self._open_subscriptions: dict[Subscription[R], PollerSubscription[R]] = {}
         self._pollers = deque(pollers)
-        self._ear: _Inbox[R] = _Inbox()
-        self._told: deque[tuple[Region, StateChange[R]]] = deque()
+        self._inbox: _Inbox[R] = _Inbox()
+        self._changes: deque[tuple[Region, StateChange[R]]] = deque()
         self._errors: list[UpbitError | ValueError] = []
-        self._patience = PATIENCE
+        self._grace = GRACE
         self._guard = anyio.ResourceGuard("iterating over")
 
     def __del__(self) -> None:
-        for subscription in tuple(self._lines):
+        for subscription in tuple(self._open_subscriptions):
             self._close(subscription)
 
     def __aiter__(self) -> Self:
@@ -62,124 +61,121 @@ class RegionChanges(Generic[R]):
             await anyio.lowlevel.checkpoint()
             while self._pollers:
                 self._open(self._pollers.popleft())
-            while self._lines and not self._told:
+            while self._open_subscriptions and not self._changes:
                 await self._step()
-            if self._told:
-                return self._told.popleft()
+            if self._changes:
+                return self._changes.popleft()
         errors, self._errors = self._errors, []
         if errors:
             raise ExceptionGroup("waits have failed, and can be resumed", errors)
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Wait no longer; what was seen and not told is dropped."""
+        """Stop waiting, and drop the changes that were not yielded."""
         with self._guard:
-            for kept in (self._pollers, self._told, self._errors):
-                kept.clear()
-            for subscription in tuple(self._lines):
+            for pending in (self._pollers, self._changes, self._errors):
+                pending.clear()
+            for subscription in tuple(self._open_subscriptions):
                 self._close(subscription)
 
     async def _step(self) -> None:
-        if not self._ear.heard:
-            await self._listen()
-        for subscription in self._ear.take():
-            while subscription in self._lines and subscription.served:
-                await self._note(subscription)  # that returns at once
+        if not self._inbox.ready:
+            await self._wait()
+        for subscription in self._inbox.take():
+            while subscription in self._open_subscriptions and subscription.served:
+                await self._collect(subscription)  # returns at once, because it is served
 
-    async def _listen(self) -> None:
-        # As many tasks as may look at once, and not one for each transfer: there may be thousands.
-        homes = Counter(subscription.home for subscription in self._lines)
-        for home, lines in homes.items():
-            self._ear.hands += [_Worker(home, self._ear) for _ in range(min(lines, LOOKS_AT_ONCE))]
+    async def _wait(self) -> None:
+        # One task for each poll that may run at once, and not for each transfer: there may be thousands.
+        homes = Counter(subscription.home for subscription in self._open_subscriptions)
+        for home, count in homes.items():
+            self._inbox.workers += [_Worker(home, self._inbox) for _ in range(min(count, LOOKS_AT_ONCE))]
         try:
             async with side_by_side() as group:
-                for hand in self._ear.hands:
-                    group.start_soon(hand.wait, group, self._patience)
-            # What was cut off is looked at again by the next step. Without patience a busy region would cut
-            # off a slow one again and again.
-            self._patience = self._patience * 2 if group.cancel_scope.cancelled_caught else PATIENCE
+                for worker in self._inbox.workers:
+                    group.start_soon(worker.wait, group, self._grace)
+            # The next step repeats a poll that was cancelled. A busy region would cancel the polls of a slow region
+            # again and again if the grace did not grow.
+            self._grace = self._grace * 2 if group.cancel_scope.cancelled_caught else GRACE
         finally:
-            self._ear.hands = []
+            self._inbox.workers = []
 
-    async def _note(self, subscription: Subscription[R]) -> None:
-        poller = self._lines[subscription]
+    async def _collect(self, subscription: Subscription[R]) -> None:
+        opened = self._open_subscriptions[subscription]
         try:
-            change = cast("StateChange[R]", await subscription.next())  # no deadline, and so no None
+            change = await opened.next()
         except (UpbitError, ValueError) as error:
-            if isinstance(error, UpbitError):
-                poller._mark(error, subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             self._errors.append(error)
             self._close(subscription)
             return
-        poller._note(subscription.record)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        self._told.append((poller.region, change))
+        self._changes.append((opened.region, change))
         if change.state.is_final:
             self._close(subscription)
 
     def _open(self, poller: TransferPoller[R]) -> None:
-        subscription = poller._watch()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        subscription.on_served = self._ear.hear
+        opened = poller.subscribe()
+        subscription = opened.subscription
+        subscription.on_served = self._inbox.add
         subscription.home.join(subscription)
-        self._lines[subscription] = poller
+        self._open_subscriptions[subscription] = opened
         if subscription.served:
-            self._ear.hear(subscription)
+            self._inbox.add(subscription)
 
     def _close(self, subscription: Subscription[R]) -> None:
-        del self._lines[subscription]
+        del self._open_subscriptions[subscription]
         subscription.home.leave(subscription)
 
 
 class _Inbox(Generic[R]):
-    """What is served of many subscriptions, and who waits for any of them.
+    """Subscriptions with a change to collect, and the workers that wait for one.
 
-    It does not know the iterator that listens: the frames of cancelled tasks may linger, and must not keep the
-    iterator alive.
+    It has no reference to the iterator: the frames of cancelled tasks may live on, and must not keep it alive.
     """
 
     def __init__(self) -> None:
-        self.heard: dict[Subscription[R], None] = {}
-        self.hands: list[_Worker[R]] = []
+        self.ready: dict[Subscription[R], None] = {}
+        self.workers: list[_Worker[R]] = []
 
-    def hear(self, subscription: Subscription[R]) -> None:
-        """Record that there is a change to report."""
-        self.heard[subscription] = None
-        for hand in self.hands:
-            hand.home.wake(hand)
+    def add(self, subscription: Subscription[R]) -> None:
+        """Add a subscription with a change, and wake all workers."""
+        self.ready[subscription] = None
+        for worker in self.workers:
+            worker.home.wake(worker)
 
     def take(self) -> list[Subscription[R]]:
-        """Return what was heard, and forget it."""
-        heard, self.heard = list(self.heard), {}
-        return heard
+        """Remove and return all subscriptions."""
+        ready, self.ready = list(self.ready), {}
+        return ready
 
 
 class _Worker(Generic[R]):
-    """One of a few that wait, and look, for all subscriptions of one home."""
+    """One of a few tasks that wait, and poll, for all subscriptions of one home."""
 
-    def __init__(self, home: Home[R], ear: _Inbox[R]) -> None:
+    def __init__(self, home: Home[R], inbox: _Inbox[R]) -> None:
         self.home = home
-        self._ear = ear
+        self._inbox = inbox
 
     @property
     def served(self) -> bool:
-        """Whether any subscription is, of whichever home."""
-        return bool(self._ear.heard)
+        """Whether any subscription has a change, of any home."""
+        return bool(self._inbox.ready)
 
-    async def wait(self, group: TaskGroup, patience: float) -> None:
-        """Wait until something is heard, and then let the others of the group look for a while longer."""
+    async def wait(self, group: TaskGroup, grace: float) -> None:
+        """Wait until a change is ready, then give the other workers of the group `grace` seconds to finish."""
         await self.home.serve(self)
-        group.cancel_scope.deadline = min(group.cancel_scope.deadline, anyio.current_time() + patience)
+        group.cancel_scope.deadline = min(group.cancel_scope.deadline, anyio.current_time() + grace)
 
 
 @asynccontextmanager
 async def side_by_side() -> AsyncGenerator[TaskGroup]:
-    """Open a task group that raises a lone exception as it is."""
-    lone: BaseException | None = None
+    """Open a task group that raises a single exception without an `ExceptionGroup`."""
+    single: BaseException | None = None
     try:
         async with anyio.create_task_group() as group:
             yield group
     except BaseExceptionGroup as failed:
         if len(failed.exceptions) != 1:
             raise
-        lone = failed.exceptions[0]
-    if lone is not None:
-        raise lone
+        single = failed.exceptions[0]
+    if single is not None:
+        raise single

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import datetime as dt
 import math
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 import anyio
 
@@ -16,13 +16,13 @@ from upbit_async.polling.progress import StateChange, Transfer
 from upbit_async.polling.resume import NAMESPACES, IdName, write_token
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from upbit_async.polling.subscription import Subscription
     from upbit_async.polling.watcher import Watcher
     from upbit_async.region import Region
 
-__all__ = ["TransferPoller"]
+__all__ = ["PollerSubscription", "TransferPoller"]
 
 R = TypeVar("R", bound=Transfer)
 
@@ -35,6 +35,40 @@ def _checked_timeout(timeout: float | None) -> float:
     if math.isnan(timeout) or timeout < 0:
         raise ValueError(f"timeout must not be negative, nor NaN: {timeout}")
     return timeout
+
+
+class PollerSubscription(Generic[R]):
+    """Subscription of a poller that `RegionChanges` serves together with others.
+
+    Args:
+        subscription: The subscription.
+        region: The region of the poller.
+        note: Stores the latest record in the poller.
+        mark: Adds the poller's resume token to an error that ends the wait.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription[R],
+        *,
+        region: Region,
+        note: Callable[[R | None], None],
+        mark: Callable[[UpbitError, R | None], None],
+    ) -> None:
+        self.subscription = subscription
+        self.region = region
+        self._note = note
+        self._mark = mark
+
+    async def next(self) -> StateChange[R]:
+        """Return the next change, and store its record in the poller."""
+        try:
+            change = await self.subscription.next()
+        except UpbitError as error:
+            self._mark(error, self.subscription.record)
+            raise
+        self._note(self.subscription.record)
+        return cast("StateChange[R]", change)  # None would mean that a deadline has passed, and there is none
 
 
 class TransferPoller(abc.ABC, Generic[R]):
@@ -194,6 +228,13 @@ class TransferPoller(abc.ABC, Generic[R]):
     @property
     def _identity(self) -> tuple[object, ...]:
         return self._host, self._kind, self._by, self._id.casefold()
+
+    def subscribe(self) -> PollerSubscription[R]:
+        """Return a subscription for a caller that combines many pollers.
+
+        :meta private:
+        """
+        return PollerSubscription(self._watch(), region=self._region, note=self._note, mark=self._mark)
 
     def _watch(self, deadline: float = math.inf) -> Subscription[R]:
         return self._watcher.subscribe(
