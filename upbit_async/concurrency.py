@@ -1,4 +1,7 @@
-"""Concurrency primitives that anyio does not have: lock per key, light event, back-off, run to completion."""
+"""Concurrency primitives that anyio does not have.
+
+Lock per key, light event, back-off, work that runs to completion, and a task group that raises a single error as it is.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterator
 
+    from anyio.abc import TaskGroup
+
 __all__ = [
     "Hold",
     "KeyedLock",
@@ -21,6 +26,7 @@ __all__ = [
     "Waker",
     "backoff",
     "new_waker",
+    "open_task_group",
     "run_to_completion",
 ]
 
@@ -121,6 +127,24 @@ def backoff(first: float, longest: float, factor: float = 1.5) -> Iterator[float
     while True:
         yield seconds
         seconds = min(longest, seconds * factor)
+
+
+# -- a task group ----------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def open_task_group() -> AsyncGenerator[TaskGroup]:
+    """Open a task group that raises a single exception as it is, and several as a group."""
+    single: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as failed:
+        if len(failed.exceptions) != 1:
+            raise
+        single = failed.exceptions[0]
+    if single is not None:
+        raise single
 
 
 # -- work that outlives its caller -----------------------------------------------------------------

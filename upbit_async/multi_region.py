@@ -262,7 +262,8 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
                 for region, balances in outcomes.ok.items():
                     print(region, len(balances))
         """
-        from upbit_async.polling.merged import side_by_side  # noqa: PLC0415 - as in `watch`
+        # Only here, because it imports asyncio.
+        from upbit_async.concurrency import open_task_group  # noqa: PLC0415
 
         seconds = inputs.timeout("timeout", timeout)
         ok: dict[Region, T] = {}
@@ -285,7 +286,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
                     raise  # `map` itself is cancelled
                 errors[region] = _cancelled(region, cancellation)
 
-        async with side_by_side() as group:
+        async with open_task_group() as group:
             for region, client in self.items():
                 group.start_soon(ask, region, client)
         failed = {region: errors[region] for region in self if region in errors}

@@ -28,7 +28,7 @@ from trio.testing import MockClock
 from upbit_async import PollSchedule
 from upbit_async.errors import DecodeError
 from upbit_async.models import Withdrawal, WithdrawalState
-from upbit_async.polling import Watcher, WithdrawalPoller, sweep, wait_after
+from upbit_async.polling import Watcher, WithdrawalPoller, wait_after, watcher
 from upbit_async.protocol.decode import decode
 from upbit_async.protocol.rows import ReadableRows
 from upbit_async.region import Region
@@ -254,7 +254,7 @@ def main() -> None:
     print(f"the same for {SIZES[-1]} at other distances")
     for round_trip in (0.005, 0.02, 0.05, 0.1):
         _, seconds = _sweep(SIZES[-1], round_trip)
-        with mock.patch.object(sweep, "LOOKS_AT_ONCE", 1):
+        with mock.patch.object(watcher, "MAX_POLLS", 1):
             _, alone = _sweep(SIZES[-1], round_trip)
         print(
             f"  {round_trip * 1000:3.0f} ms  {seconds:5.2f} s; with one request after the other {alone:5.2f} s"

@@ -101,7 +101,6 @@ MISSING = frozenset[str](
         "Related",
         "SentRequest",
         "StaleRevision",
-        "StateChange",
         "Status.wallet",
         "Status.wallets",
         "Status.watch",

@@ -25,7 +25,7 @@ from upbit_async import (
 from upbit_async.errors import AuthenticationError, NotFound
 from upbit_async.events import PollFailed, StateChanged
 from upbit_async.models import Withdrawal
-from upbit_async.polling import merged
+from upbit_async.polling import region_changes
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
@@ -232,11 +232,11 @@ async def test_what_is_seen_between_two_steps_is_told_by_the_next(
     assert len(sandboxes[Region.SG].requests) == 0
 
 
-@pytest.mark.parametrize("patience", [merged.GRACE, 0.0])
+@pytest.mark.parametrize("patience", [region_changes.POLL_GRACE, 0.0])
 async def test_a_slow_region_gets_its_turn_beside_a_busy_one(
     sandboxes: dict[Region, Sandbox], monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
-    monkeypatch.setattr(merged, "GRACE", patience)
+    monkeypatch.setattr(region_changes, "POLL_GRACE", patience)
     poll = PollSchedule(first=0.2, longest=0.2, jitter=0)
     regions = UpbitRegions.of(*(each.client(poll=poll) for each in sandboxes.values()))
     slow = await begun(regions["th"])

@@ -225,7 +225,7 @@ async def test_what_never_appears_is_not_found(desk: FakeTransferList) -> None:
     ghost = desk.open("ghost")
     began = anyio.current_time()
 
-    with pytest.raises(errors.NotFound, match="no withdrawal ghost") as caught:
+    with pytest.raises(errors.NotFound, match="withdrawal ghost was not found") as caught:
         await ghost.wait()
 
     assert caught.value.resume_token == ghost.resume_token

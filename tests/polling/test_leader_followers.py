@@ -10,12 +10,12 @@ import random
 import anyio
 import pytest
 
-from upbit_async.polling.leader_followers import LeaderFollowers, Work
+from upbit_async.polling.leader_followers import LeaderFollowers, Poll
 
 
 class Guest:
     def __init__(self) -> None:
-        self.served = False
+        self.is_ready = False
 
 
 async def ticks(count: int) -> None:
@@ -33,9 +33,9 @@ class Kitchen:
         self.places = places
         self.most = 0
 
-    def find(self) -> Work | float:
+    def find(self) -> Poll | float:
         for guest in self.guests:
-            if not guest.served and guest not in self.cooked_for:
+            if not guest.is_ready and guest not in self.cooked_for:
                 return functools.partial(self.cook, guest)
         return math.inf
 
@@ -46,13 +46,13 @@ class Kitchen:
             await anyio.sleep(1)
         finally:
             self.cooked_for.remove(guest)
-            self.circle.rouse(-math.inf)
-        guest.served = True
-        self.circle.tell(guest)
+            self.circle.notify_due(-math.inf)
+        guest.is_ready = True
+        self.circle.wake(guest)
 
     async def eat(self, guest: Guest) -> None:
         self.guests.append(guest)
-        self.circle.rouse(-math.inf)
+        self.circle.notify_due(-math.inf)
         try:
             await self.circle.wait(guest)
         finally:
@@ -84,7 +84,7 @@ async def test_whoever_leaves_at_whatever_tick_the_others_are_served(
                 for index in victims:
                     scopes[index].cancel()
 
-        assert all(guest.served for index, guest in enumerate(guests) if index not in victims)
+        assert all(guest.is_ready for index, guest in enumerate(guests) if index not in victims)
         assert not kitchen.guests
         assert kitchen.most <= places
 
@@ -101,7 +101,7 @@ async def test_hundreds_come_and_go_at_random_and_nobody_is_forgotten(places: in
         with anyio.move_on_after(patience):
             await kitchen.eat(guest)
         if patience == math.inf:
-            assert guest.served
+            assert guest.is_ready
             eaten.append(anyio.current_time())
 
     with anyio.fail_after(1000):
@@ -137,8 +137,8 @@ async def test_who_is_served_while_leading_leaves_at_once() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(circle.wait, guest)
         await anyio.sleep(1)
-        guest.served = True
-        circle.tell(guest)
+        guest.is_ready = True
+        circle.wake(guest)
         with anyio.fail_after(1):
             await ticks(5)
             await circle.wait(guest)
@@ -160,12 +160,12 @@ async def test_native_cancellation_loses_no_wake_up(victims: list[int], places: 
                     await asyncio.sleep(0)
             finally:
                 busy.remove(guest)
-                circle.rouse(-math.inf)
-            guest.served = True
-            circle.tell(guest)
+                circle.notify_due(-math.inf)
+            guest.is_ready = True
+            circle.wake(guest)
 
-        def find(guests: list[Guest], busy: list[Guest], circles: list[LeaderFollowers]) -> Work | float:
-            idle = [guest for guest in guests if not guest.served and guest not in busy]
+        def find(guests: list[Guest], busy: list[Guest], circles: list[LeaderFollowers]) -> Poll | float:
+            idle = [guest for guest in guests if not guest.is_ready and guest not in busy]
             return functools.partial(work, circles[0], idle[0], busy) if idle else math.inf
 
         async def wait(index: int, circle: LeaderFollowers, guests: list[Guest], done: list[bool]) -> None:
@@ -221,14 +221,14 @@ async def test_a_rest_ends_at_its_time_or_earlier_if_roused_for_something_earlie
 
     def find() -> float:
         asked.append(anyio.current_time() - began)
-        guest.served = len(asked) == 3
+        guest.is_ready = len(asked) == 3
         return anyio.current_time() + 10
 
     circle = LeaderFollowers(find, max_polls=1)
 
     async def rouse_at(moment: float, when: float) -> None:
         await anyio.sleep(moment)
-        circle.rouse(began + when)
+        circle.notify_due(began + when)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(rouse_at, 1, 20)
@@ -236,7 +236,7 @@ async def test_a_rest_ends_at_its_time_or_earlier_if_roused_for_something_earlie
         await circle.wait(guest)
 
     assert asked == pytest.approx([0, 2, 12])
-    circle.rouse(-math.inf)
+    circle.notify_due(-math.inf)
 
 
 async def test_who_has_rested_and_goes_to_work_leaves_the_lead_to_a_sleeper() -> None:
@@ -247,12 +247,12 @@ async def test_who_has_rested_and_goes_to_work_leaves_the_lead_to_a_sleeper() ->
     async def work() -> None:
         await anyio.sleep(10)
         for guest in guests:
-            guest.served = True
-            circle.tell(guest)
+            guest.is_ready = True
+            circle.wake(guest)
 
-    found: list[Work | float] = [began + 5, work, math.inf]
+    found: list[Poll | float] = [began + 5, work, math.inf]
 
-    def find() -> Work | float:
+    def find() -> Poll | float:
         asked.append(anyio.current_time() - began)
         return found.pop(0)
 
@@ -276,7 +276,7 @@ def test_who_outlives_the_loop_wakes_nobody(order: tuple[int, ...], places: int)
         try:
             await asyncio.sleep(100)
         finally:
-            circle.rouse(-math.inf)
+            circle.notify_due(-math.inf)
 
     async def begin() -> list[asyncio.Task[None]]:
         circle = LeaderFollowers(

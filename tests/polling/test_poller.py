@@ -145,7 +145,9 @@ async def test_the_last_look_is_exactly_at_the_deadline(desk: FakeTransferList) 
     began = anyio.current_time()
     poller = desk.open("u", (0, "PROCESSING"))
 
-    with pytest.raises(errors.PollTimeout, match=r"u is PROCESSING after 100 s. It goes on") as caught:
+    with pytest.raises(
+        errors.PollTimeout, match=r"u is PROCESSING after 100 s. It may still complete"
+    ) as caught:
         await poller.wait(timeout=100)
 
     assert desk.times()[-1] == anyio.current_time() == pytest.approx(began + 100)
@@ -328,7 +330,7 @@ def test_a_poller_is_a_cheap_value(desk: FakeTransferList, make: Callable[..., W
     assert poller != desk.poller("9f44")
     assert poller != WithdrawalPoller("9F43", watcher=desk.watcher, region=Region.TH, host="th-api.upbit.com")
     assert poller != "9F43"
-    assert repr(poller) == "<WithdrawalPoller 9F43 at sg-api.upbit.com: never seen>"
+    assert repr(poller) == "<WithdrawalPoller 9F43 at sg-api.upbit.com: not seen yet>"
     assert repr(desk.poller("u", make("u"))).endswith("WAITING>")
 
 
@@ -344,9 +346,9 @@ def test_the_resume_token_names_what_is_needed_and_nothing_else(desk: FakeTransf
 
 def test_what_is_no_id_is_refused(desk: FakeTransferList, make: Callable[..., Withdrawal]) -> None:
     odd: Any = 7
-    with pytest.raises(ValueError, match="without a uuid"):
+    with pytest.raises(ValueError, match="uuid of a withdrawal must not be empty"):
         desk.poller("")
-    with pytest.raises(TypeError, match="text"):
+    with pytest.raises(TypeError, match="must be text"):
         desk.poller(odd)
-    with pytest.raises(ValueError, match="v is not u"):
+    with pytest.raises(ValueError, match="must be withdrawal u, got v"):
         desk.poller("u", make("v"))

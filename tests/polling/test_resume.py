@@ -59,8 +59,8 @@ def test_a_token_for_something_else_says_what_to_do(change: dict[str, Any], says
         ("[1]", "not a JSON object"),
         ("[" * 2000, "not JSON"),
         (json.dumps(TOKEN | {"uuid": "x" * 5000}), "longer than"),
-        (json.dumps(TOKEN | {"uuid": "x" * 257}), "resume token: a uuid has at most 256 characters"),
-        (json.dumps(TOKEN | {"uuid": "\ud800"}), "resume token: a uuid is Unicode text"),
+        (json.dumps(TOKEN | {"uuid": "x" * 257}), "resume token: uuid must have at most 256 characters"),
+        (json.dumps(TOKEN | {"uuid": "\ud800"}), "resume token: uuid must be Unicode text"),
     ],
 )
 def test_other_text_is_refused(token: str, says: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.policy import PollSchedule
-from upbit_async.polling.schedule import draw_stretch, next_poll, wait_after
+from upbit_async.polling.schedule import draw_jitter_factor, next_poll, wait_after
 
 schedules = st.builds(
     PollSchedule,
@@ -35,10 +35,10 @@ def test_a_wait_lies_between_the_first_and_the_longest(schedule: PollSchedule, q
 
 @given(schedules, rands)
 def test_the_stretch_stays_within_the_jitter(schedule: PollSchedule, rand: float) -> None:
-    stretch = draw_stretch(schedule, lambda: rand)
+    factor = draw_jitter_factor(schedule, lambda: rand)
 
-    assert stretch > 0
-    assert stretch == pytest.approx(1, abs=schedule.jitter + 1e-12)
+    assert factor > 0
+    assert factor == pytest.approx(1, abs=schedule.jitter + 1e-12)
 
 
 @given(schedules, st.floats(0, 1e6), st.floats(0, 1e6), rands)
@@ -46,13 +46,15 @@ def test_a_look_comes_along_only_when_it_is_almost_due(
     schedule: PollSchedule, began: float, quiet: float, rand: float
 ) -> None:
     now = began + quiet
-    look = next_poll(schedule, now=now, quiet_since=began, stretch=draw_stretch(schedule, lambda: rand))
+    look = next_poll(
+        schedule, now=now, quiet_since=began, jitter_factor=draw_jitter_factor(schedule, lambda: rand)
+    )
 
-    assert now <= look.ready <= look.due
+    assert now <= look.earliest <= look.due
     assert look.due <= now + schedule.longest * (1 + schedule.jitter) + 1e-6
 
 
 def test_after_a_change_looks_are_fast_again() -> None:
     schedule = PollSchedule(first=2, jitter=0)
 
-    assert next_poll(schedule, now=1000, quiet_since=1000, stretch=1).due == 1002
+    assert next_poll(schedule, now=1000, quiet_since=1000, jitter_factor=1).due == 1002

@@ -6,10 +6,9 @@ import itertools
 import math
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,8 +17,8 @@ from trio.testing import MockClock
 from upbit_async import errors
 from upbit_async.events import PollFailed
 from upbit_async.policy import PollSchedule
+from upbit_async.polling.poll_queue import SINGLE_POLL_SPACING, SinglePolls
 from upbit_async.polling.schedule import wait_after
-from upbit_async.polling.single_polls import SPACING, LoneTransfers
 from upbit_async.polling.subscription import WatchedTransfer
 from upbit_async.protocol.rows import ReadableRows
 
@@ -94,7 +93,7 @@ async def test_a_hundred_odd_rows_among_a_thousand_hold_up_nobody(desk_for: type
     assert all(len(uuids) == 1 or not set(crowd.bad).intersection(uuids) for _, uuids in later)
     alone = [at for at, uuids in later if set(crowd.bad).intersection(uuids)]
     assert alone
-    assert all(after - before >= SPACING - 1e-6 for before, after in itertools.pairwise(alone))
+    assert all(after - before >= SINGLE_POLL_SPACING - 1e-6 for before, after in itertools.pairwise(alone))
 
 
 async def test_a_search_among_a_thousand_is_over_in_twenty_three_seconds(
@@ -122,7 +121,7 @@ async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[FakeTran
         odd = tuple(errors.DecodeError("odd", uuid=row.uuid.upper()) for row in rows if row.uuid in bad)
         return ReadableRows(rows=[row for row in rows if row.uuid not in bad], unreadable=odd)
 
-    desk.watcher._settings = _with_fetch(desk, fetch)
+    desk.watcher.fetch = fetch
     began = anyio.current_time()
     await crowd.run(0.9)
 
@@ -144,7 +143,7 @@ async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(
         odd = tuple(ODD_ROW for row in rows if row.uuid == "odd")
         return ReadableRows(rows=[row for row in rows if row.uuid != "odd"], unreadable=odd)
 
-    desk.watcher._settings = _with_fetch(desk, fetch)
+    desk.watcher.fetch = fetch
     ghosts = [desk.open(f"ghost{number}") for number in range(absent)]
     good = [desk.open(f"u{number}", (0, "PROCESSING"), (60, "DONE")) for number in range(40)]
     ended: list[str] = []
@@ -170,14 +169,10 @@ async def test_a_format_that_nobody_can_read_costs_no_search(desk: FakeTransferL
     async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
         return ReadableRows(rows=[], unreadable=(ODD_ROW,) * len(await read(uuids)))
 
-    desk.watcher._settings = _with_fetch(desk, fetch)
+    desk.watcher.fetch = fetch
     with anyio.move_on_after(0.5):
         await desk.outcomes(*(desk.open(f"u{number}", (0, "PROCESSING")) for number in range(300)))
     assert len(desk.requests) == 3
-
-
-def _with_fetch(desk: FakeTransferList, fetch: Any) -> Any:
-    return attrs.evolve(desk.watcher._settings, fetch=fetch)
 
 
 async def test_whose_row_is_mended_is_told_and_polled_with_others_again(desk: FakeTransferList) -> None:
@@ -221,7 +216,7 @@ async def test_when_all_rows_are_odd_the_account_is_left_its_calls(desk: FakeTra
         await desk.outcomes(*(desk.open(name, (0, "PROCESSING")) for name in names))
     later = [uuids for at, uuids in desk.requests if at > began + 60]
     assert all(len(uuids) == 1 for uuids in later)
-    assert len(later) <= 100 / SPACING + 1
+    assert len(later) <= 100 / SINGLE_POLL_SPACING + 1
     assert set(names) == {uuid for (uuid,) in later}, "each has its turn"
 
 
@@ -253,9 +248,9 @@ async def test_who_is_polled_alone_leaves_nothing_behind(desk: FakeTransferList)
         with anyio.move_on_after(10):
             await desk.outcomes(*(desk.open(name, (0, "PROCESSING")) for name in ("odd", "a")))
         assert desk.watcher.watched == 0
-    sweep = desk.watcher._sweep
-    assert sweep is not None
-    assert len(sweep._lone) == 0
+    loop_watcher = desk.watcher._loop_watcher
+    assert loop_watcher is not None
+    assert len(loop_watcher.queue.singles) == 0
 
 
 # -- whatever the poison ----------------------------------------------------------------------------
@@ -319,7 +314,7 @@ def test_splitting_finds_whom_to_blame_and_tells_all_others(
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from(["add", "discard", "take", "last", "end"]),
+            st.sampled_from(["add", "discard", "pick", "last", "end"]),
             st.integers(0, 5),
             st.floats(0, 2, allow_nan=False),
         ),
@@ -332,36 +327,36 @@ def test_turns_are_spaced_and_one_at_a_time_and_never_missed(
 ) -> None:
     entries: list[WatchedTransfer[Withdrawal]] = [
         WatchedTransfer(
-            uuid=str(n), key=str(n), started=0, quiet_since=0, ready=0, due=n / 2, deadline=deadline
+            id=str(n), key=str(n), started=0, quiet_since=0, earliest=0, due=n / 2, deadline=deadline
         )
         for n, deadline in enumerate(deadlines)
     ]
-    lone: LoneTransfers[Withdrawal] = LoneTransfers()
+    singles: SinglePolls[Withdrawal] = SinglePolls()
     now, last_turn = 0.0, -math.inf
     for what, number, passed in steps:
         now += passed
         entry = entries[number]
         match what:
             case "add":
-                lone.add(entry, now)
+                singles.add(entry, now)
             case "discard":
-                lone.discard(entry)
+                singles.discard(entry)
             case "end":
-                entry.under_way = False
+                entry.in_flight = False
             case _:
-                promised = lone.next_at()
-                taken = lone.take(now) if what == "take" else lone.take_last(now)
+                promised = singles.next_due()
+                taken = singles.pick(now) if what == "pick" else singles.pick_last(now)
                 if taken is None:
                     assert what == "last" or promised > now or any(e.deadline <= now for e in entries)
                     continue
                 assert promised <= now, "whoever asks when told misses no turn"
-                assert taken.alone_since is not None
-                assert not taken.under_way
-                if what == "take":
-                    assert now - last_turn >= SPACING
-                    assert not any(e.under_way and e.alone_since is not None for e in entries)
+                assert taken.single_since is not None
+                assert not taken.in_flight
+                if what == "pick":
+                    assert now - last_turn >= SINGLE_POLL_SPACING
+                    assert not any(e.in_flight and e.single_since is not None for e in entries)
                     last_turn = now
                 else:
                     assert taken.deadline <= now
-                taken.under_way = True
-        assert len(lone) == sum(e.alone_since is not None for e in entries)
+                taken.in_flight = True
+        assert len(singles) == sum(e.single_since is not None for e in entries)

@@ -328,7 +328,7 @@ async def test_changes_are_events_and_oddities_are_logged_once(
     ]
     assert [record.getMessage() for record in caplog.records] == [
         "withdrawal u went back from PROCESSING to WAITING",
-        "withdrawal u is in the unknown state MOONED; the wait goes on",
+        "withdrawal u is in the unknown state MOONED; polling continues",
     ]
 
 

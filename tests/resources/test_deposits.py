@@ -284,5 +284,5 @@ async def test_a_refused_key_ends_the_wait_with_its_token(client: UpbitClient, s
     with pytest.raises(AuthenticationError) as error:
         await poller.wait()
     assert error.value.resume_token == poller.resume_token
-    with pytest.raises(NotFound, match="knows no deposit t"):
+    with pytest.raises(NotFound, match="deposit t was not found"):
         await poller.wait()

@@ -9,8 +9,7 @@ import pytest
 
 from upbit_async import Credentials, UpbitClient, errors
 from upbit_async.payouts import Payouts, SqliteJournal
-from upbit_async.polling.ids import check_id
-from upbit_async.polling.resume import read_token
+from upbit_async.polling.resume import check_id, read_token
 from upbit_async.protocol.decode import decode, decode_untyped
 
 if TYPE_CHECKING:

@@ -14,10 +14,23 @@ __all__ = ["DepositPoller"]
 
 @final
 class DepositPoller(TransferPoller[Deposit]):
-    """A handle for one deposit. See https://global-docs.upbit.com/reference/get-deposit.
+    """Poller for one deposit. See https://global-docs.upbit.com/reference/get-deposit.
 
-    A deposit in ``TRAVEL_RULE_SUSPECTED`` is not credited before its sender is verified, so a wait may last
-    until somebody calls `client.travel_rule`: follow `changes` to see it come.
+    Creating one starts no task and sends no request. It can be used for several waits, also by several tasks at once;
+    all waits of a client share their requests. Two pollers are equal if they are for the same deposit.
+
+    A deposit in ``TRAVEL_RULE_SUSPECTED`` is not credited until its sender is verified with `client.travel_rule`. Use
+    `changes` to detect this state.
+
+    Example:
+        .. code-block:: python
+
+            deposit_id = sandbox.deposits.arrive("USDT", "TRX", "35.7").uuid
+
+            poller = client.deposits.poller(deposit_id)
+            async for change in poller.changes():
+                if change.state == "TRAVEL_RULE_SUSPECTED":
+                    print(f"verify the sender of {change.record.txid}")
     """
 
     __slots__ = ()
@@ -26,28 +39,35 @@ class DepositPoller(TransferPoller[Deposit]):
 
     @property
     def uuid(self) -> str | None:
-        """The deposit's id; None as long as only its transaction is known."""
+        """The deposit's id; None while only its transaction is known."""
         if self._by == "uuid":
             return self._id
         return None if self._last is None else self._last.uuid
 
     @property
     def resume_token(self) -> str:
-        """What `resume` takes to go on waiting elsewhere: short text without a secret."""
+        """Token with which `resume` continues the wait, also in another process: short text without a secret."""
         if self.uuid is None:
             return super().resume_token
         return write_token(kind=self._kind, region=self._region, host=self._host, id=self.uuid)
 
     async def result(self, *, timeout: float | None = None) -> Deposit:  # noqa: ASYNC109 - as `wait`
-        """Return the deposit once it is ``ACCEPTED``, that is credited.
+        """Wait until the deposit is ``ACCEPTED``, that is, credited to the account, and return it.
 
         Args:
-            timeout: For how many seconds at most; see `wait`.
+            timeout: Timeout, in seconds; None for no limit. See `wait`.
 
         Raises:
-            DepositNotAccepted: It ended otherwise; the error carries `record`.
-            PollTimeout: The time is over; the deposit goes on.
+            DepositNotAccepted: The deposit has another final state; the error has the `record`.
+            PollTimeout: The timeout has passed, and the deposit is not final.
             UpbitError: As for `changes`.
+
+        Example:
+            .. code-block:: python
+
+                arrived = sandbox.deposits.arrive("USDT", "TRX", "35.7")
+                deposit = await client.deposits.poller(txid=arrived.txid).result(timeout=600)
+                assert deposit.amount == Decimal("35.7")
         """
         record = await self.wait(timeout=timeout)
         if record.state is not DepositState.ACCEPTED:
@@ -61,10 +81,10 @@ class DepositPoller(TransferPoller[Deposit]):
 
     @property
     def _identity(self) -> tuple[object, ...]:
-        # One transaction may be a deposit of several accounts, which their clients' watchers tell apart.
+        # One transaction may be a deposit to several accounts, which differ in their clients' watchers.
         return super()._identity if self._by == "uuid" else (*super()._identity, id(self._watcher))
 
     def _advice(self) -> str:
         if self._last is not None and self._last.state is DepositState.TRAVEL_RULE_SUSPECTED:
-            return "It is not credited before its sender is verified: see client.travel_rule"
+            return "It is not credited until its sender is verified: see client.travel_rule"
         return super()._advice()

@@ -2,13 +2,13 @@
 
 There is no background task: the tasks that wait for transfers also do the polling. One of them, the leader, determines
 the next batch and sleeps until it is due. It then hands leadership to another waiting task and polls the batch itself,
-so up to `max_polls` requests run at once and a slow one blocks nobody. All other tasks sleep until their transfer
-changes or they become leader.
+so up to `max_polls` requests run at once and a slow one blocks no other task. All other tasks sleep until their
+transfer changes or they become leader.
 
-No wake-up is lost. Invariant: if tasks are sleeping, nobody leads and fewer than `max_polls` polls are running, then at
-least one woken task has not run yet. Leadership ends only in `_lead`, and a poll only in `_serve_all`. The task that
-ends it goes on without yielding: to `_pass_on`, which wakes a sleeper, or to lead again. A woken task leads, finds
-another leader or no free poll, or goes to `_pass_on` as well.
+No wake-up is lost. Invariant: if tasks are sleeping, no task leads and fewer than `max_polls` polls are running, then
+at least one woken task has not run yet. Leadership ends only in `_lead`, and a poll only in `_lead_and_poll`. The task
+that ends either continues without yielding: to `_wake_next_leader`, which wakes a sleeper, or to lead again. A woken
+task leads, finds another leader or no free poll, or continues to `_wake_next_leader` as well.
 """
 
 from __future__ import annotations
@@ -24,42 +24,43 @@ from upbit_async.concurrency import Waker, new_waker
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["LeaderFollowers", "Waiter", "Work"]
+__all__ = ["LeaderFollowers", "Poll", "Waiter"]
 
-Work: TypeAlias = "Callable[[], Awaitable[None]]"
-"""Something to be done, once."""
+Poll: TypeAlias = "Callable[[], Awaitable[None]]"
+"""Function that polls one batch."""
 
 
 class Waiter(Protocol):
-    """Someone who waits, once at a time."""
+    """Object that represents a waiting task, one task at a time."""
 
     @property
-    def served(self) -> bool:
-        """Whether there is something to tell."""
+    def is_ready(self) -> bool:
+        """Whether the task has something to return or to raise, so that it need not wait."""
         ...
 
 
 class LeaderFollowers:
-    """The waiters of one event loop.
+    """Scheduler of polls among the waiting tasks of one event loop.
 
     Args:
-        find: Returns what is to be done now, or when to ask again, by the loop's clock.
-        max_polls: How many may work at once.
+        next_poll: Function that returns the poll to run now, or the time at which to call it again, by the event
+            loop's clock.
+        max_polls: Maximum number of polls that run at once.
     """
 
-    def __init__(self, find: Callable[[], Work | float], *, max_polls: int) -> None:
+    def __init__(self, next_poll: Callable[[], Poll | float], *, max_polls: int) -> None:
         self.loop = anyio.lowlevel.current_token()
-        self._find = find
+        self._next_poll = next_poll
         self._free_polls = max_polls
         self._has_leader = False
         self._sleepers: dict[Waiter, Waker] = {}
-        self._alarm: Waker | None = None
-        self._alarm_at = -math.inf
+        self._leader_waker: Waker | None = None
+        self._leader_sleeps_until = -math.inf
 
     async def wait(self, waiter: Waiter) -> None:
-        """Return when the waiter is served; until then sleep, lead, or work for everyone."""
+        """Return when the waiter is ready; until then sleep, lead or poll."""
         try:
-            while not waiter.served:
+            while not waiter.is_ready:
                 if self._has_leader or not self._free_polls:
                     waker = self._sleepers[waiter] = new_waker()
                     try:
@@ -67,68 +68,68 @@ class LeaderFollowers:
                     finally:
                         self._sleepers.pop(waiter, None)
                 else:
-                    await self._serve_all(waiter)
+                    await self._lead_and_poll(waiter)
         finally:
-            self._pass_on()
+            self._wake_next_leader()
 
-    def tell(self, waiter: Waiter) -> None:
-        """Wake the waiter, if it sleeps or rests."""
+    def wake(self, waiter: Waiter) -> None:
+        """Wake the waiter if it sleeps, as a follower or as the leader."""
         waker = self._sleepers.pop(waiter, None)
         if waker is not None:
             waker.set()
 
-    def rouse(self, when: float) -> None:
-        """End the leader's rest, if it would last beyond a moment."""
-        if self._alarm is not None and when < self._alarm_at and self._runs():
-            self._alarm.set()
+    def notify_due(self, when: float) -> None:
+        """Report that a poll is due at a time; the leader wakes if it would sleep longer."""
+        if self._leader_waker is not None and when < self._leader_sleeps_until and self._loop_runs():
+            self._leader_waker.set()
 
-    async def _serve_all(self, waiter: Waiter) -> None:
-        work = await self._lead(waiter)
-        if work is None:
+    async def _lead_and_poll(self, waiter: Waiter) -> None:
+        poll = await self._lead(waiter)
+        if poll is None:
             return
         self._free_polls -= 1
-        self._pass_on()
+        self._wake_next_leader()
         try:
-            await work()
+            await poll()
         finally:
             self._free_polls += 1
 
-    async def _lead(self, waiter: Waiter) -> Work | None:
-        """Return what is to be done, or None if the waiter is served before there is anything."""
+    async def _lead(self, waiter: Waiter) -> Poll | None:
+        """Return the next poll once it is due, or None if the waiter is ready earlier."""
         self._has_leader = True
         try:
             while True:
                 await anyio.lowlevel.checkpoint()  # tasks that begin to wait in this tick are included
-                if waiter.served:
+                if waiter.is_ready:
                     return None
-                found = self._find()
-                if not isinstance(found, (int, float)):
-                    return found
-                await self._rest(waiter, found)
+                poll = self._next_poll()
+                if not isinstance(poll, (int, float)):
+                    return poll
+                await self._sleep_as_leader(waiter, poll)
         finally:
             self._has_leader = False
 
-    async def _rest(self, waiter: Waiter, until: float) -> None:
-        self._alarm = waker = self._sleepers[waiter] = new_waker()
-        self._alarm_at = until
+    async def _sleep_as_leader(self, waiter: Waiter, until: float) -> None:
+        self._leader_waker = waker = self._sleepers[waiter] = new_waker()
+        self._leader_sleeps_until = until
         try:
             with anyio.CancelScope(deadline=until):
                 await waker.wait()
         finally:
-            self._alarm = None
+            self._leader_waker = None
             self._sleepers.pop(waiter, None)
 
-    def _pass_on(self) -> None:
-        """Wake a sleeper to lead, if nobody leads and there is a place to work."""
+    def _wake_next_leader(self) -> None:
+        """Wake a sleeper to lead, if no task leads and another poll may run."""
         if self._has_leader or not self._free_polls:
             return
         for sleeper in self._sleepers:
-            if self._runs():
-                self.tell(sleeper)
+            if self._loop_runs():
+                self.wake(sleeper)
             return
 
-    def _runs(self) -> bool:
-        # A coroutine that outlives its loop is closed by the garbage collector; nobody is left to be woken.
+    def _loop_runs(self) -> bool:
+        # The garbage collector closes coroutines that outlive their loop; there is no task to wake then.
         try:
             return anyio.lowlevel.current_token() == self.loop
         except anyio.NoEventLoopError:

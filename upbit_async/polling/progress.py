@@ -1,16 +1,16 @@
-"""Progress of a transfer: changes of state from successive records. Pure.
+"""Progress of a transfer: state changes from successive records. Pure.
 
 The rules:
 
-- Each state is told once, in the order in which it was seen; the same state again is no change.
-- A state that lies on the road between two others and was never seen makes the later change ``skipped``.
-  A withdrawal's road is ``WAITING``, ``PROCESSING``, then ``DONE`` or ``FAILED``. A deposit's is
-  ``PROCESSING`` (beside it ``TRAVEL_RULE_SUSPECTED``), then ``ACCEPTED``, or ``REFUNDING`` and ``REFUNDED``.
-  Any transfer can be cancelled or rejected from anywhere, so those two skip nothing.
-- Whatever is seen first skips nothing: nobody was there to miss anything.
-- A state that lies further back is told like any other.
-- A state that this library has not heard of is told, is not final and has no place on the road.
-- After a final state nothing is told any more.
+- Each change of state is reported once, in the order in which the records were received.
+- A change is ``skipped`` if a state between the previous and the new one was never seen. A withdrawal passes
+  ``WAITING``, ``PROCESSING``, then ``DONE`` or ``FAILED``. A deposit passes ``PROCESSING`` or
+  ``TRAVEL_RULE_SUSPECTED``, then ``ACCEPTED``, or ``REFUNDING`` and ``REFUNDED``. ``CANCELLED`` and ``REJECTED`` can
+  follow any state, so a change to them is never ``skipped``.
+- The first change is never ``skipped``.
+- A change to an earlier state is reported like any other.
+- A state that this library does not know is reported. It is not final and has no position in the order of states.
+- Nothing is reported after a final state.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from upbit_async.models import DepositState, WithdrawalState
 __all__ = ["Progress", "StateChange", "Transfer", "TransferState", "goes_back"]
 
 TransferState: TypeAlias = WithdrawalState | DepositState
-"""How far a transfer is."""
+"""State of a withdrawal or deposit."""
 
-_ROAD = {
+_RANKS = {
     "WAITING": 0,
     "PROCESSING": 1,
     "TRAVEL_RULE_SUSPECTED": 1,
@@ -37,10 +37,11 @@ _ROAD = {
     "REFUNDING": 2,
     "REFUNDED": 3,
 }
+"""Positions of the states in the order in which a transfer passes them."""
 
 
 class Transfer(Protocol):
-    """What withdrawals and deposits have in common."""
+    """Record of a withdrawal or deposit."""
 
     @property
     def uuid(self) -> str:
@@ -49,7 +50,7 @@ class Transfer(Protocol):
 
     @property
     def state(self) -> TransferState:
-        """How far it is."""
+        """The transfer's state."""
         ...
 
 
@@ -58,14 +59,24 @@ R = TypeVar("R", bound=Transfer)
 
 @attrs.frozen(kw_only=True)
 class StateChange(Generic[R]):
-    """A transfer is in another state than before.
+    """Change of a transfer's state.
 
     Attributes:
-        previous: The state before, or None at first sight.
-        state: The state now.
-        record: The transfer as it was seen.
-        skipped: Whether states that lie between the two were never seen.
-        at: When this was seen, UTC, by this machine's clock.
+        previous: The previous state; None for the first change.
+        state: The new state.
+        record: The transfer's record with the new state.
+        skipped: Whether a state between the two was never seen.
+        at: When the new state was seen, UTC, by this machine's clock.
+
+    Example:
+        .. code-block:: python
+
+            poller = await client.withdraws.send(
+                currency="USDT", net_type="TRX", amount="13", exchange_name="Binance"
+            )
+            async for change in poller.changes():
+                before = change.previous or "new"
+                print(f"{change.at:%H:%M:%S}  {before} -> {change.state}: {change.record.amount}")
     """
 
     previous: TransferState | None
@@ -76,29 +87,34 @@ class StateChange(Generic[R]):
 
 
 def goes_back(change: StateChange[R]) -> bool:
-    """Whether a change leads to a state that lies before the previous one."""
+    """Return whether a change leads to an earlier state than the previous one."""
     if change.previous is None:
         return False
-    before, after = _ROAD.get(change.previous.value), _ROAD.get(change.state.value)
+    before, after = _RANKS.get(change.previous.value), _RANKS.get(change.state.value)
     return before is not None and after is not None and after < before
 
 
 class Progress(Generic[R]):
-    """One transfer's way through its states."""
+    """Progress of one transfer through its states."""
 
-    __slots__ = ("_place", "_state")
+    __slots__ = ("_rank", "_state")
 
     def __init__(self) -> None:
         self._state: TransferState | None = None
-        self._place: int | None = None
+        self._rank: int | None = None
 
     def feed(self, record: R, at: dt.datetime) -> StateChange[R] | None:
-        """Record what was seen `at` a moment; return the change, if it is one."""
+        """Process the newest record; return the change of state, or None if there is none.
+
+        Args:
+            record: The transfer's newest record.
+            at: When it was received.
+        """
         previous, state = self._state, record.state
         if previous is not None and (previous.is_final or previous.value == state.value):
             return None
-        place = _ROAD.get(state.value)
-        skipped = place is not None and self._place is not None and place > self._place + 1
+        rank = _RANKS.get(state.value)
+        skipped = rank is not None and self._rank is not None and rank > self._rank + 1
         self._state = state
-        self._place = self._place if place is None else place
+        self._rank = self._rank if rank is None else rank
         return StateChange(previous=previous, state=state, record=record, skipped=skipped, at=at)

@@ -1,4 +1,4 @@
-"""When to poll next. Pure: time and randomness are arguments."""
+"""Time of the next poll of a transfer. Pure: time and randomness are arguments."""
 
 from __future__ import annotations
 
@@ -11,46 +11,57 @@ if TYPE_CHECKING:
 
     from upbit_async.policy import PollSchedule
 
-__all__ = ["NextPoll", "draw_stretch", "next_poll", "wait_after"]
+__all__ = ["NextPoll", "draw_jitter_factor", "next_poll", "wait_after"]
 
 
 @attrs.frozen
 class NextPoll:
-    """The next look at one transfer, in seconds of the event loop's clock.
+    """Time of the next poll of one transfer, by the event loop's clock, in seconds.
 
     Attributes:
-        ready: From here on it may come along with a look at others.
-        due: Here it is looked at in any case.
+        earliest: From this time on, the transfer may join a batch of others that are due.
+        due: At this time, it is due itself.
     """
 
-    ready: float
+    earliest: float
     due: float
 
 
 def wait_after(schedule: PollSchedule, quiet: float) -> float:
-    """Return how long to wait, in seconds, if the last change was `quiet` seconds ago.
+    """Return the wait before the next poll, in seconds.
 
-    Looks that come exactly on time are spaced by ``first``, ``first * factor``, ``first * factor**2``, and
-    so on up to ``longest``. Because the wait follows from the time and not from a count of looks, an early
-    look (which came along with others) or a late one (which stood behind the rate limit) does not bend it.
+    Polls that are exactly on time are spaced by ``first``, ``first * factor``, ``first * factor**2`` and so on, up to
+    ``longest``. The wait depends on the time since the last change and not on the number of polls. So a poll that was
+    early, because it joined a batch, or late, because of the rate limit, does not distort later ones.
+
+    Args:
+        schedule: The schedule.
+        quiet: Time since the transfer last changed, or since the wait began, in seconds.
     """
     return min(schedule.first + quiet * (schedule.factor - 1), schedule.longest)
 
 
-def draw_stretch(schedule: PollSchedule, rand: Callable[[], float]) -> float:
-    """Return the factor by which the next waits are varied, between ``1 - jitter`` and ``1 + jitter``.
+def draw_jitter_factor(schedule: PollSchedule, rand: Callable[[], float]) -> float:
+    """Return a random factor for waits, between ``1 - jitter`` and ``1 + jitter``.
 
-    It is drawn once a sweep and not once a transfer: it is meant to keep clients apart from each other, and
-    would scatter the transfers of one client, which go best together.
+    It is drawn once per sweep and not once per transfer. Its purpose is to spread the polls of different clients;
+    different factors within one client would spread transfers that share a request.
 
     Args:
-        schedule: Its ``jitter`` counts.
-        rand: Returns numbers from 0 (included) to 1 (excluded).
+        schedule: The schedule, of which only `jitter` is used.
+        rand: Function that returns random numbers from 0 (included) to 1 (excluded).
     """
     return 1 + schedule.jitter * (2 * rand() - 1)
 
 
-def next_poll(schedule: PollSchedule, *, now: float, quiet_since: float, stretch: float) -> NextPoll:
-    """Plan the look after one that ended `now`, at a transfer that began or last changed at `quiet_since`."""
-    wait = wait_after(schedule, now - quiet_since) * stretch
-    return NextPoll(ready=now + wait * (1 - schedule.jitter), due=now + wait)
+def next_poll(schedule: PollSchedule, *, now: float, quiet_since: float, jitter_factor: float) -> NextPoll:
+    """Return the time of the poll that follows one that ends now.
+
+    Args:
+        schedule: The schedule.
+        now: The time, by the event loop's clock, in seconds.
+        quiet_since: Time of the transfer's last change, or of the beginning of the wait.
+        jitter_factor: Factor by which the wait is varied.
+    """
+    wait = wait_after(schedule, now - quiet_since) * jitter_factor
+    return NextPoll(earliest=now + wait * (1 - schedule.jitter), due=now + wait)

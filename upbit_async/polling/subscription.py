@@ -1,4 +1,4 @@
-"""Watched transfers and their subscribers."""
+"""Transfers that a watcher polls, and the subscriptions through which tasks wait for them."""
 
 from __future__ import annotations
 
@@ -17,46 +17,45 @@ if TYPE_CHECKING:
     from upbit_async.polling.leader_followers import Waiter
     from upbit_async.polling.schedule import NextPoll
 
-__all__ = ["Home", "Subscription", "WatchedTransfer"]
+__all__ = ["Publisher", "Subscription", "WatchedTransfer"]
 
 R = TypeVar("R", bound=Transfer)
 
 
-class Home(Protocol[R]):
-    """Where transfers are watched."""
+class Publisher(Protocol[R]):
+    """Part of a watcher that polls transfers in one event loop and publishes their changes to subscriptions."""
 
-    def join(self, subscription: Subscription[R], /) -> None:
-        """Watch the transfer for it."""
+    def add(self, subscription: Subscription[R], /) -> None:
+        """Watch the transfer of a subscription."""
         ...
 
-    def leave(self, subscription: Subscription[R], /) -> None:
-        """Forget it."""
+    def remove(self, subscription: Subscription[R], /) -> None:
+        """Remove a subscription, and stop watching its transfer if it has no other."""
         ...
 
-    def serve(self, waiter: Waiter, /) -> Awaitable[None]:
-        """Wait until there is something to tell the waiter, and look for everybody if nobody else does."""
+    def wait(self, waiter: Waiter, /) -> Awaitable[None]:
+        """Return when the waiter is ready; until then sleep, or poll on behalf of all."""
         ...
 
     def wake(self, waiter: Waiter, /) -> None:
-        """Let a waiter see for itself whether there is something to be told."""
+        """Wake a waiter that sleeps, so that it checks again whether it is ready."""
         ...
 
 
 class Subscription(Generic[R]):
-    """One waiter's interest in one transfer, which is watched as long as this context lasts.
+    """Interest of one task in one transfer, which is watched as long as the context is entered.
 
     Attributes:
-        home: Where it is watched.
-        uuid: The transfer's id.
-        resume_token: What errors that end the wait carry.
-        deadline: When the last look takes place, unless one is under way, by the loop's clock; infinity for
-            never.
-        record: The transfer as it was last seen, or None.
-        failure: Why the last look failed, if it did.
-        on_served: Is called when there is something to be told, for those who follow many.
+        publisher: What polls the transfer.
+        id: The transfer's id.
+        resume_token: The token that errors of this subscription carry.
+        deadline: Time of the last poll, unless one is running then, by the event loop's clock; infinity for none.
+        record: The transfer's newest record, or None.
+        failure: The error of the last poll, or None if it succeeded.
+        on_ready: Function that is called when the subscription becomes ready, for tasks that wait for many.
     """
 
-    # There may be ten thousand of them, so each byte counts.
+    # There may be 10,000 of them, so their size matters.
     __slots__ = (
         "_changes",
         "_error",
@@ -64,132 +63,146 @@ class Subscription(Generic[R]):
         "_progress",
         "deadline",
         "failure",
-        "home",
-        "on_served",
+        "id",
+        "on_ready",
+        "publisher",
         "record",
         "resume_token",
-        "uuid",
     )
 
     def __init__(
         self,
-        home: Home[R],
-        uuid: str,
+        publisher: Publisher[R],
+        id_: str,
         *,
         last: R | None,
         resume_token: str,
         deadline: float,
         at: dt.datetime,
     ) -> None:
-        self.home = home
-        self.uuid = uuid
+        self.publisher = publisher
+        self.id = id_
         self.resume_token = resume_token
         self.deadline = deadline
         self.record: R | None = None
         self.failure: UpbitError | None = None
-        self.on_served: Callable[[Subscription[R]], None] | None = None
+        self.on_ready: Callable[[Subscription[R]], None] | None = None
         self._progress: Progress[R] = Progress()
         self._changes: list[StateChange[R]] = []
         self._error: UpbitError | ValueError | None = None
         self._expired = False
         if last is not None:
-            self.see(last, at)
+            self.update(last, at)
 
     def __enter__(self) -> Self:
-        self.home.join(self)
+        self.start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self.home.leave(self)
+        self.stop()
+
+    def start(self) -> None:
+        """Start watching the transfer, as entering the context does."""
+        self.publisher.add(self)
+
+    def stop(self) -> None:
+        """Stop watching the transfer, as leaving the context does."""
+        self.publisher.remove(self)
 
     async def next(self) -> StateChange[R] | None:
-        """Return the next change of state, or None once the deadline's look has brought none.
+        """Return the next change of state, or None if the last poll before the deadline brought none.
 
         Raises:
-            UpbitError: The wait is over; the error carries the resume token.
+            UpbitError: The wait has ended; the error carries the resume token.
             ValueError: No request can carry the id.
         """
-        await self.home.serve(self)
+        await self.publisher.wait(self)
         if self._changes:
             return self._changes.pop(0)
         if isinstance(self._error, UpbitError):
             raise self._error.with_resume_token(self.resume_token)
         if self._error is not None:
-            raise ValueError(str(self._error)) from self._error  # each waiter gets its own
+            raise ValueError(str(self._error)) from self._error  # a copy for each waiting task
         return None
 
     @property
-    def served(self) -> bool:
-        """Whether `next` has something to return or to raise."""
+    def is_ready(self) -> bool:
+        """Whether `next` returns or raises at once."""
         return bool(self._changes) or self._error is not None or self._expired
 
-    def see(self, record: R, at: dt.datetime) -> None:
+    def update(self, record: R, at: dt.datetime) -> None:
         """Record the transfer's newest record."""
         self.record, self.failure = record, None
         change = self._progress.feed(record, at)
         if change is not None:
             self._changes.append(change)
 
-    def looked(self, ended: float, failure: UpbitError | None) -> None:
-        """Record that a poll has ended, whatever its result; one that ends past the deadline ends the wait.
+    def end_poll(self, ended: float, failure: UpbitError | None) -> None:
+        """Record the end of a poll. If the deadline has passed by then, it was the last one.
 
-        It counts even if it began before: another one might take as long again.
+        It is the last one even if it began before the deadline, because another one might take as long again.
         """
         self.failure = failure
         self._expired = self.deadline <= ended
 
-    def end(self, error: UpbitError | ValueError) -> None:
-        """End the wait."""
+    def fail(self, error: UpbitError | ValueError) -> None:
+        """End the wait with an error."""
         self._error = error
 
 
 @attrs.define(eq=False, kw_only=True)
 class WatchedTransfer(Generic[R]):
-    """One transfer under watch.
+    """One transfer that is polled, with its subscriptions. Times are by the event loop's clock.
 
     Attributes:
-        uuid: Its id, as the first who asked has spelled it.
-        key: Its id, as ids compare.
-        started: Since when it is watched, by the loop's clock.
-        quiet_since: When it last changed.
-        ready: From when on it may come along with a look at others.
-        due: When it is looked at in any case.
-        looked_at: When the last look began.
-        deadline: When the first of its subscriptions has its last look.
-        under_way: Whether it is being looked at.
-        alone_since: Since when it is polled alone; None if it is polled with others.
-        record: The transfer as it was last seen, or as the first who asked knew it.
-        progress: Its way through the states.
-        subscriptions: Who waits, in the order of their coming.
+        id: The transfer's id, as the first subscription spells it.
+        key: The id in lower case, as ids are compared.
+        started: Start of watching.
+        quiet_since: Time of the last change, or the start of watching.
+        earliest: From this time on, it may join a batch of others that are due.
+        due: Time of the next poll.
+        polled_at: Start of the last poll.
+        deadline: Time of the first last poll among its subscriptions.
+        in_flight: Whether a poll of it is running.
+        single_since: Since when it is polled alone; None if it is polled with others.
+        record: The newest record; before the first poll, the one that a subscription began with.
+        progress: Its progress through the states.
+        subscriptions: Its subscriptions, in the order of their start.
     """
 
-    uuid: str
+    id: str
     key: str
     started: float
     quiet_since: float
-    ready: float
+    earliest: float
     due: float
-    looked_at: float = -math.inf
+    polled_at: float = -math.inf
     deadline: float = math.inf
-    under_way: bool = False
-    alone_since: float | None = None
+    in_flight: bool = False
+    single_since: float | None = None
     record: R | None = None
     progress: Progress[R] = attrs.field(factory=Progress[R])
     subscriptions: dict[Subscription[R], None] = attrs.field(factory=dict["Subscription[R]", None])
 
-    def see(self, record: R, at: dt.datetime) -> StateChange[R] | None:
-        """Record the transfer's newest record; return the change of its state, if it is one."""
+    def update(self, record: R, at: dt.datetime) -> StateChange[R] | None:
+        """Record the newest record; return the change of state, or None if there is none."""
         self.record = record
         return self.progress.feed(record, at)
 
-    def plan(self, look: NextPoll, ended: float) -> None:
-        """Set the next look after one that has `ended`, not later than the first deadline to come."""
-        deadlines = (one.deadline for one in self.subscriptions if one.deadline > ended)
-        self.deadline = min(deadlines, default=math.inf)
-        self.ready, self.due = look.ready, look.due
-        self.hasten(self.deadline)
+    def subscribe(self, subscription: Subscription[R]) -> None:
+        """Add a subscription, and poll not later than at its deadline."""
+        self.subscriptions[subscription] = None
+        self.deadline = min(self.deadline, subscription.deadline)
+        self.poll_by(subscription.deadline)
 
-    def hasten(self, when: float) -> None:
-        """Have the next look not later than a moment."""
+    def schedule(self, poll: NextPoll, now: float) -> None:
+        """Set the next poll, not later than at the first deadline that is still to come."""
+        deadlines = (one.deadline for one in self.subscriptions if one.deadline > now)
+        self.deadline = min(deadlines, default=math.inf)
+        self.earliest, self.due = poll.earliest, poll.due
+        self.poll_by(self.deadline)
+
+    def poll_by(self, when: float) -> None:
+        """Poll not later than at a time."""
         self.due = min(self.due, when)
-        self.ready = min(self.ready, self.due)
+        self.earliest = min(self.earliest, self.due)

@@ -1,27 +1,39 @@
-"""Watcher that all waits for one client's withdrawals, or deposits, share."""
+"""Watcher: polls many transfers with few requests, as long as tasks wait for them."""
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 import operator
 import random
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+import anyio
 import anyio.lowlevel
+import attrs
 
+from upbit_async.events import Event
+from upbit_async.policy import PollSchedule
+from upbit_async.polling.batch_polls import BatchPolls, PollResults
+from upbit_async.polling.leader_followers import LeaderFollowers, Poll, Waiter
+from upbit_async.polling.poll_queue import PollQueue
 from upbit_async.polling.progress import Transfer
-from upbit_async.polling.subscription import Subscription
-from upbit_async.polling.sweep import Sweep, WatchSettings
+from upbit_async.polling.subscription import Subscription, WatchedTransfer
+from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Coroutine
 
-    from upbit_async.events import Event
-    from upbit_async.policy import PollSchedule
-    from upbit_async.protocol.rows import ReadableRows
+__all__ = ["MAX_POLLS", "LoopWatcher", "Watcher"]
 
-__all__ = ["Watcher"]
+MAX_POLLS: Final = 3
+"""Maximum number of polls that run at once.
+
+With several, the rate limit and not the round trip determines how long a sweep takes. With few, other calls of the
+client wait behind few polls.
+"""
 
 R = TypeVar("R", bound=Transfer)
 
@@ -30,76 +42,166 @@ def _utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _no_observer(_event: Event) -> None:
-    """Tell nobody."""
+def _ignore(_event: Event) -> None:
+    """Ignore an event."""
 
 
+@attrs.define(eq=False)
 class Watcher(Generic[R]):
-    """Looks at many transfers with few requests, as long as somebody waits for them.
+    """Watcher that all waits for one client's withdrawals, or deposits, share.
 
-    It has no task of its own and needs no closing: the tasks that wait also poll for all others, and a transfer for
-    which nobody waits is forgotten. It may be made outside an event loop, and used in one loop after another.
+    It has no task and needs no closing: the tasks that wait also poll for all others, and a transfer without a waiting
+    task is not polled. It may be created outside an event loop, and used in one loop after another.
 
-    Args:
-        fetch: Returns the records for up to a hundred ids (as ``GET /v1/withdraws?uuids[]=…`` does); it is
-            never called with none, and repeats passing faults by itself. As `ReadableRows`, a row that can't be read
-            costs no other. If it raises ValueError, the one id that it is about is found out, and nobody
-            else's wait ends.
-        schedule: When it is looked.
+    Attributes:
+        fetch: Function that returns the records for up to 100 ids, as ``GET /v1/withdraws?uuids[]=…`` does. It is never
+            called without ids, and repeats temporary failures itself. If it returns `ReadableRows`, an unreadable row
+            affects no other. If it raises ValueError, only the wait for the id that causes it ends.
+        schedule: How often a transfer is polled.
         kind: ``withdrawal`` or ``deposit``.
-        host: The host that is talked to, for the events.
-        emit: Is told `StateChanged` and `PollFailed`; it must not raise.
-        rand: Returns numbers from 0 (included) to 1 (excluded), for the jitter.
-        utc_now: Returns the time of day.
-        id_of: Returns the id by which a record was asked for: its uuid, unless `fetch` takes others.
+        host: The host that is polled, for the events.
+        emit: Function that receives `StateChanged` and `PollFailed`; it must not raise. Default: none.
+        rand: Function that returns random numbers from 0 (included) to 1 (excluded), for the jitter.
+        utc_now: Function that returns the time of day.
+        id_of: Function that returns the id by which a record was requested. Default: its uuid.
     """
 
-    def __init__(
-        self,
-        fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | ReadableRows[R]]],
-        schedule: PollSchedule,
-        *,
-        kind: str,
-        host: str,
-        emit: Callable[[Event], None] = _no_observer,
-        rand: Callable[[], float] = random.random,
-        utc_now: Callable[[], dt.datetime] = _utc_now,
-        id_of: Callable[[R], str] = operator.attrgetter("uuid"),
-    ) -> None:
-        self._settings = WatchSettings(
-            fetch=fetch,
-            schedule=schedule,
-            kind=kind,
-            host=host,
-            emit=emit,
-            rand=rand,
-            utc_now=utc_now,
-            id_of=id_of,
-        )
-        self._sweep: Sweep[R] | None = None
+    fetch: Callable[[Sequence[str]], Awaitable[Sequence[R] | ReadableRows[R]]]
+    schedule: PollSchedule
+    kind: str = attrs.field(kw_only=True)
+    host: str = attrs.field(kw_only=True)
+    emit: Callable[[Event], None] = attrs.field(default=_ignore, kw_only=True)
+    rand: Callable[[], float] = attrs.field(default=random.random, kw_only=True)
+    utc_now: Callable[[], dt.datetime] = attrs.field(default=_utc_now, kw_only=True)
+    id_of: Callable[[R], str] = attrs.field(default=operator.attrgetter("uuid"), kw_only=True)
+    _loop_watcher: LoopWatcher[R] | None = attrs.field(default=None, init=False)
 
     @property
     def watched(self) -> int:
-        """How many transfers are watched now."""
-        return 0 if self._sweep is None else self._sweep.watched
+        """Number of transfers that are watched now."""
+        return 0 if self._loop_watcher is None else len(self._loop_watcher.queue)
 
     def subscribe(
-        self, uuid: str, *, resume_token: str, last: R | None = None, deadline: float = math.inf
+        self, id_: str, *, resume_token: str, last: R | None = None, deadline: float = math.inf
     ) -> Subscription[R]:
-        """Return a context, as long as which a transfer is watched. Entering and leaving it is no I/O.
+        """Return a subscription to a transfer: a context in which it is watched. Entering and leaving it does no I/O.
 
         Args:
-            uuid: The transfer's id.
-            resume_token: What errors that end the wait shall carry.
-            last: The transfer as it is known, which is the first change. Without one it is looked at at once;
-                with one, only after ``schedule.first`` seconds, since it was probably created just now.
-            deadline: When the last look takes place, unless one is under way, by ``anyio.current_time``.
+            id_: The transfer's id.
+            resume_token: The token that errors of the subscription carry.
+            last: The record that is already known; it is the first change. With it, the first poll takes place after
+                ``schedule.first`` seconds, since the transfer was probably created just now. Without it, at once.
+            deadline: Time of the last poll, unless one is running then, by ``anyio.current_time``. Default: none.
         """
-        sweep, at = self._current_sweep(), self._settings.utc_now()
-        return Subscription(sweep, uuid, last=last, resume_token=resume_token, deadline=deadline, at=at)
+        at = self.utc_now()
+        return Subscription(
+            self._publisher(), id_, last=last, resume_token=resume_token, deadline=deadline, at=at
+        )
 
-    def _current_sweep(self) -> Sweep[R]:
-        # What a torn-down loop has left behind (a leader that never came to its end) must not jam the next.
-        if self._sweep is None or self._sweep.loop != anyio.lowlevel.current_token():
-            self._sweep = Sweep(self._settings)
-        return self._sweep
+    def _publisher(self) -> LoopWatcher[R]:
+        # The state of a loop that was closed early, such as a leader that never ended, must not block the next loop.
+        if self._loop_watcher is None or self._loop_watcher.loop != anyio.lowlevel.current_token():
+            self._loop_watcher = LoopWatcher(self)
+        return self._loop_watcher
+
+
+class LoopWatcher(Generic[R]):
+    """Part of a watcher that belongs to one event loop: the `Publisher` of its subscriptions.
+
+    Args:
+        watcher: The watcher.
+
+    Attributes:
+        queue: The transfers that are watched.
+    """
+
+    def __init__(self, watcher: Watcher[R]) -> None:
+        self.queue: PollQueue[R] = PollQueue(watcher.schedule, watcher.rand)
+        self._first_wait = watcher.schedule.first
+        self._utc_now = watcher.utc_now
+        self._leader_followers = LeaderFollowers(self._next_poll, max_polls=MAX_POLLS)
+        results = PollResults(
+            kind=watcher.kind,
+            host=watcher.host,
+            grace=watcher.schedule.grace,
+            queue=self.queue,
+            emit=watcher.emit,
+            wake=self._leader_followers.wake,
+        )
+        self._polls = BatchPolls(
+            fetch=watcher.fetch,
+            id_of=watcher.id_of,
+            queue=self.queue,
+            results=results,
+            utc_now=watcher.utc_now,
+        )
+
+    @property
+    def loop(self) -> object:
+        """The event loop."""
+        return self._leader_followers.loop
+
+    def add(self, subscription: Subscription[R]) -> None:
+        """Watch the transfer of a subscription."""
+        transfer = self.queue.get(subscription.id)
+        if transfer is None:
+            transfer = self._watch(subscription)
+        else:
+            self._share_record(transfer, subscription)
+            transfer.poll_by(max(anyio.current_time(), transfer.polled_at + self._first_wait))
+        transfer.subscribe(subscription)
+        self._leader_followers.notify_due(transfer.due)
+
+    def remove(self, subscription: Subscription[R]) -> None:
+        """Remove a subscription, and stop watching its transfer if it has no other."""
+        transfer = self.queue.get(subscription.id)
+        if transfer is not None:
+            transfer.subscriptions.pop(subscription, None)
+            if not transfer.subscriptions:
+                self.queue.remove(transfer)
+
+    def wait(self, waiter: Waiter) -> Coroutine[None, None, None]:
+        """Return when the waiter is ready; until then sleep, or poll on behalf of all."""
+        return self._leader_followers.wait(waiter)
+
+    def wake(self, waiter: Waiter) -> None:
+        """Wake a waiter that sleeps, so that it checks again whether it is ready."""
+        self._leader_followers.wake(waiter)
+
+    def _watch(self, subscription: Subscription[R]) -> WatchedTransfer[R]:
+        now = anyio.current_time()
+        transfer: WatchedTransfer[R] = WatchedTransfer(
+            id=subscription.id,
+            key=subscription.id.casefold(),
+            started=now,
+            quiet_since=now,
+            earliest=now,
+            due=now,
+        )
+        if subscription.record is not None:
+            self.queue.schedule(transfer, now)
+            transfer.update(subscription.record, self._utc_now())
+        self.queue.add(transfer)
+        return transfer
+
+    def _share_record(self, transfer: WatchedTransfer[R], subscription: Subscription[R]) -> None:
+        """Let a transfer and a subscription know the record that only one of them has."""
+        if subscription.record is None and transfer.record is not None:
+            subscription.update(transfer.record, self._utc_now())
+        elif subscription.record is not None and transfer.record is None:
+            transfer.update(subscription.record, self._utc_now())
+
+    def _next_poll(self) -> Poll | float:
+        """Return the next poll, or when the next is due."""
+        batch = self.queue.next_batch(anyio.current_time())
+        return functools.partial(self._poll, batch) if batch else self.queue.next_due()
+
+    async def _poll(self, batch: Sequence[WatchedTransfer[R]]) -> None:
+        for transfer in batch:
+            transfer.in_flight = True
+        try:
+            await self._polls.poll(batch)
+        finally:
+            for transfer in batch:
+                transfer.in_flight = False
+            self._leader_followers.notify_due(self.queue.next_due_after(batch))

@@ -27,7 +27,20 @@ _NOT_DONE: dict[str, type[WithdrawalNotDone]] = {
 
 @final
 class WithdrawalPoller(TransferPoller[Withdrawal]):
-    """A handle for one withdrawal. See https://global-docs.upbit.com/docs/digital-asset-withdrawal."""
+    """Poller for one withdrawal. See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
+
+    Creating one starts no task and sends no request. It can be used for several waits, also by several tasks at once;
+    all waits of a client share their requests. Two pollers are equal if they are for the same withdrawal.
+
+    Example:
+        .. code-block:: python
+
+            poller = await client.withdraws.send(
+                currency="USDT", net_type="TRX", amount="13", exchange_name="Binance"
+            )
+            token = poller.resume_token  # store it: another process can continue the wait
+            withdrawal = await client.withdraws.resume(token).result(timeout=3600)
+    """
 
     __slots__ = ()
 
@@ -39,18 +52,29 @@ class WithdrawalPoller(TransferPoller[Withdrawal]):
         return self._id
 
     async def result(self, *, timeout: float | None = None) -> Withdrawal:  # noqa: ASYNC109 - as `wait`
-        """Return the withdrawal once it is ``DONE``.
+        """Wait until the withdrawal is ``DONE``, and return it.
 
         Args:
-            timeout: For how many seconds at most; see `wait`.
+            timeout: Timeout, in seconds; None for no limit. See `wait`.
 
         Raises:
-            WithdrawalFailed: It ended in ``FAILED``; this and the next two carry `record`.
-            WithdrawalCancelled: It ended in ``CANCELLED``.
-            WithdrawalRejected: It ended in ``REJECTED``.
-            WithdrawalNotDone: It ended otherwise, and not with ``DONE``.
-            PollTimeout: The time is over; the withdrawal goes on.
+            WithdrawalFailed: The withdrawal is ``FAILED``. This and the next three have the `record`.
+            WithdrawalCancelled: The withdrawal is ``CANCELLED``.
+            WithdrawalRejected: The withdrawal is ``REJECTED``.
+            WithdrawalNotDone: The withdrawal has another final state.
+            PollTimeout: The timeout has passed, and the withdrawal is not final.
             UpbitError: As for `changes`.
+
+        Example:
+            .. code-block:: python
+
+                poller = await client.withdraws.send(
+                    currency="USDT", net_type="TRX", amount="13", exchange_name="Binance"
+                )
+                try:
+                    withdrawal = await poller.result(timeout=3600)
+                except errors.WithdrawalNotDone as error:
+                    print(f"{error.record.amount} were not paid out: {error.record.state}")
         """
         record = await self.wait(timeout=timeout)
         if record.state is not WithdrawalState.DONE:
@@ -62,6 +86,6 @@ class WithdrawalPoller(TransferPoller[Withdrawal]):
         text = (
             f"withdrawal {record.uuid} of {record.amount:f} {record.currency} ended as {record.state.value}"
         )
-        error = kind(f"{text}; whether to try again is yours to decide", record=record)
+        error = kind(f"{text}; check the reason before you withdraw again", record=record)
         error.resume_token = self.resume_token
         return error
