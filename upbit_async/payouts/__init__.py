@@ -31,8 +31,7 @@ time), `authenticator` and `row_mac` (which rows are trusted).
 from __future__ import annotations
 
 from upbit_async.payouts.journal import ConflictingPayout, Journal, Related, StaleRevision
-from upbit_async.payouts.journal_moments import Moment
-from upbit_async.payouts.journal_time import JournalTime
+from upbit_async.payouts.journal_time import JournalTime, Moment
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
 from upbit_async.payouts.payouts import Payouts

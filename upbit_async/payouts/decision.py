@@ -24,13 +24,13 @@ import attrs
 from upbit_async.checks import FeeConvention, fits
 from upbit_async.errors import DecodeError
 from upbit_async.models import Withdrawal
-from upbit_async.payouts.journal_moments import CLAIM_DAYS, is_recent
+from upbit_async.payouts.journal_time import CLAIM_DAYS, is_recent
 from upbit_async.payouts.payout import Evidence, Payout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.journal_time import Now
 
 __all__ = [
     "Adopt",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
-from upbit_async.payouts.transitions import moved, taken
+from upbit_async.payouts.transitions import identified, moved
 
 if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.journal_time import Now
 
 __all__ = [
     "ManualDecision",
@@ -45,7 +45,7 @@ def resolved(payout: Payout, record: Withdrawal, decision: ManualDecision, now: 
     """Record the finding that a payout is a certain withdrawal."""
     text = decision.text(f"it is withdrawal {record.uuid}")
     payout = _settled(payout, keep_candidates=True)
-    return taken(payout, record, now, Evidence.MANUAL, text, decision.actor)
+    return identified(payout, record, now, Evidence.MANUAL, text, decision.actor)
 
 
 def resolved_as_not_sent(payout: Payout, decision: ManualDecision, now: Now) -> Payout:

@@ -36,7 +36,7 @@ import attrs
 from upbit_async.errors import PayoutBlocked, UpbitError
 from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.payouts.journal_moments import Moment
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.protocol.send_guard import SigningParams
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import anyio
 
@@ -14,7 +14,7 @@ from upbit_async.payouts import arguments, manual, resolving, transitions
 from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.repository import PayoutRepository, given_keys
+from upbit_async.payouts.repository import PayoutRepository
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
 from upbit_async.payouts.unowned import OnUnowned, UnownedGuard
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from upbit_async.models import Intent
-    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.repository import Change
     from upbit_async.protocol.endpoint import Param
 
 __all__ = ["Payouts"]
 
 _JOURNALS: Final = tuple(name for name in vars(Journal) if not name.startswith("_"))
-_Option = TypeVar("_Option", bound=str)
 
 
 class Payouts:
@@ -86,7 +85,7 @@ class Payouts:
         if not all(callable(getattr(journal, name, None)) for name in _JOURNALS):
             raise TypeError(f"journal must be a Journal such as SqliteJournal, got {type(journal).__name__}")
         seconds = inputs.seconds("settling_time", settling_time)
-        keys = given_keys(journal_keys)
+        keys = arguments.given_keys(journal_keys)
         self._client = client
         self._repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
         self._settler = Settler(client, self._repository, seconds)
@@ -95,7 +94,7 @@ class Payouts:
             self._repository,
             self._settler,
             trailing=seconds,
-            on_unowned=_one_of("on_unowned", on_unowned, ("block", "allow")),
+            on_unowned=arguments.one_of("on_unowned", on_unowned, ("block", "allow")),
         )
         self._driver = Driver(
             client,
@@ -103,7 +102,7 @@ class Payouts:
             Sender(client, self._repository, self._settler, guard),
             self._settler,
             check=inputs.flag("check", check),
-            resends=_one_of("resend", resend, ("manual", "automatic")) == "automatic",
+            resends=arguments.one_of("resend", resend, ("manual", "automatic")) == "automatic",
         )
 
     async def send(  # noqa: PLR0913 - Upbit's own parameters, and keyword-only
@@ -172,7 +171,7 @@ class Payouts:
         while True:
             payout = await self._driver.drive(key, asked)
             if wait:
-                payout = await self._driver.see_out(payout)
+                payout = await self._driver.finish(payout)
             was_held_back = payout.state is PayoutState.QUEUED and payout.error is not None
             if was_held_back or payout.state not in _IN_OTHER_HANDS:
                 return payout
@@ -215,7 +214,7 @@ class Payouts:
             inputs.timeout("timeout", timeout),
             repository=self._repository,
             settler=self._settler,
-            last_look=self._client.transport.timeouts.total,
+            last_settling=self._client.transport.timeouts.total,
         )
         return await wait.end()
 
@@ -260,7 +259,7 @@ class Payouts:
 
         async def take_up(key: str) -> None:
             try:
-                found[key] = await self._driver.take_up(key, deadline)
+                found[key] = await self._driver.advance(key, deadline)
             except JournalError as failure:
                 failures.append(failure)
 
@@ -409,9 +408,3 @@ _IN_OTHER_HANDS: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, Pay
 
 def _utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _one_of(name: str, value: _Option, known: Sequence[_Option]) -> _Option:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-    return value

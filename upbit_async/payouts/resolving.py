@@ -10,7 +10,7 @@ from upbit_async.errors import PayoutConflict, raise_alone
 from upbit_async.escaping import escaped
 from upbit_async.payouts import manual
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
-from upbit_async.payouts.journal_moments import is_recent
+from upbit_async.payouts.journal_time import is_recent
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
@@ -55,9 +55,8 @@ async def resolve_as(
     """
     uuid = record.uuid.casefold()
     related = await repository.journal.related(payout.criteria.currency, [uuid])
-    for other in related.payouts:
-        if other.key != payout.key and other.uuid is not None and other.uuid.casefold() == uuid:
-            raise _belongs_to(other.key, uuid)
+    if (owner := related.owner_of(uuid, other_than=payout.key)) is not None:
+        raise _belongs_to(owner, uuid)
     is_known = payout.uuid is not None and payout.uuid.casefold() == uuid
     if not is_known and (why := await _why_not(repository, payout, record)):
         raise ValueError(f"{payout} can't be withdrawal {escaped(uuid)}, {why}")

@@ -14,13 +14,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import attrs
+
+if TYPE_CHECKING:
+    from upbit_async.payouts.payout import Payout
+    from upbit_async.protocol.send_guard import SigningParams
 
 __all__ = [
     "JOURNAL_KEY_PURPOSE",
     "JournalKeys",
+    "RowAuthenticator",
     "sign_departure",
     "sign_request",
     "verifies_departure",
@@ -102,6 +107,57 @@ class JournalKeys:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("journal keys can't be pickled; pass the name of an environment variable instead")
+
+
+@attrs.frozen
+class RowAuthenticator:
+    """Signs and verifies the rows of one journal.
+
+    Attributes:
+        keys: The first signs, all verify.
+        host: The host that the journal belongs to.
+        account: The label of the account that it belongs to.
+    """
+
+    keys: JournalKeys
+    host: str
+    account: str
+
+    def request_mac(self, key: str, members: Mapping[str, str]) -> str:
+        """Return the MAC over what a payout asks for."""
+        return sign_request(self.keys, host=self.host, account=self.account, key=key, members=members)
+
+    def departure_mac(self, payout: Payout, signing: SigningParams, signed_by: str) -> str:
+        """Return the MAC over that and what its request is signed with."""
+        return sign_departure(
+            self.keys,
+            host=self.host,
+            account=self.account,
+            key=payout.key,
+            members=payout.intent.members,
+            nonce=signing.nonce,
+            algorithm=signing.algorithm,
+            signed_by=signed_by,
+        )
+
+    def vouches_for(self, payout: Payout) -> bool:
+        """Whether the row was written by this library with one of the keys, in everything that would be sent."""
+        same = {"host": self.host, "account": self.account, "key": payout.key}
+        members = payout.intent.members
+        if not verifies_request(self.keys, payout.mac, **same, members=members):
+            return False
+        sent_request = payout.sent_request
+        if sent_request is None or sent_request.needs_new_nonce:
+            return True
+        return verifies_departure(
+            self.keys,
+            sent_request.mac,
+            **same,
+            members=members,
+            nonce=sent_request.signing.nonce,
+            algorithm=sent_request.signing.algorithm,
+            signed_by=sent_request.signed_by,
+        )
 
 
 def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, members: Mapping[str, str]) -> str:

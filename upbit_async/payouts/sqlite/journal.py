@@ -12,7 +12,7 @@ import anyio.to_thread
 import attrs
 from anyio.lowlevel import RunVar
 
-from upbit_async.payouts import journal_time
+from upbit_async.payouts.sqlite import machine_clock
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class SqliteJournal:
 
         An event loop in virtual time may be ahead of the machine's clock, which never happens otherwise.
         """
-        machine = journal_time.now()
+        machine = machine_clock.now()
         if not machine.epoch:  # readings of one process can be compared, at least
             machine = attrs.evolve(machine, epoch=_EPOCH_OF_THIS_PROCESS)
         try:

@@ -22,7 +22,7 @@ from upbit_async.errors import (
     raise_alone,
 )
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.payouts.journal_moments import Moment
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.payouts.payout import Evidence, HistoryEntry, Payout, PayoutState, SentRequest
 from upbit_async.payouts.sqlite.json_text import decoded
 from upbit_async.protocol.decode import decode
