@@ -172,14 +172,27 @@ class PollFailed(Event):
 
 @attrs.frozen(kw_only=True)
 class PayoutChanged(Event):
-    """A payout is in another state than before.
+    """A payout has changed its state.
 
     Attributes:
         key: The payout's key.
-        previous: The state before, or None for a new one.
-        state: The state now.
-        uuid: The withdrawal's id, once it is known.
-        note: Why, for people.
+        previous: The state before; None for a new payout.
+        state: The state after.
+        uuid: The withdrawal's id; None while it is not known.
+        note: Reason for the change, as text for people.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.events import Event, PayoutChanged
+
+
+            def alert(event: Event) -> None:
+                if isinstance(event, PayoutChanged) and event.state == "needs_review":
+                    print("review", event.key, event.note)
+
+
+            payouts = Payouts(client.with_options(observer=alert), journal=journal)
     """
 
     key: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import ConfigurationError, PayoutConflict, raise_alone
 from upbit_async.models import Intent
@@ -25,13 +25,11 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["decision_of", "given_keys", "intent_for", "key_of", "one_of", "raise_if_other"]
+__all__ = ["decision_of", "given_keys", "intent_for", "key_of", "raise_if_other"]
 
 _LONGEST_KEY: Final = 256
 _KEY_VARIABLE: Final = "UPBIT_PAYOUTS_KEY"
 _EVM_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
-
-OptionT = TypeVar("OptionT", bound=str)
 
 
 def key_of(value: object) -> str:
@@ -51,17 +49,6 @@ def key_of(value: object) -> str:
     if "\0" in key:
         raise ValueError("key must not hold a null character")
     return key
-
-
-def one_of(name: str, value: OptionT, known: Sequence[OptionT]) -> OptionT:
-    """Return the value of an option.
-
-    Raises:
-        ValueError: It is none of the known values.
-    """
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-    return value
 
 
 def decision_of(note: object, actor: object) -> ManualDecision:

@@ -18,13 +18,16 @@ import attrs
 __all__ = ["CLAIM_DAYS", "JournalTime", "Moment", "Now", "is_recent", "lease_is_over", "settling_left"]
 
 _MOST_READINGS: Final = 8
+"""Number of epochs that a point keeps; older ones are dropped."""
+
 UNBOUNDED_SECONDS: Final = 960.0
-"""For how long Linux may repeat a packet of a connection that has no limit of ours: 15 tries, up to 924.6 s and more.
+"""Time for which Linux may retransmit on a connection that this library could not bound: 15 tries, 924.6 s at least.
 
 See ``tcp_retries2`` in https://www.kernel.org/doc/Documentation/networking/ip-sysctl.rst.
 """
+
 CLAIM_DAYS: Final = 7
-"""For how long after its last copy left a payout may turn out to have been carried out, in days."""
+"""Time after its last copy was sent in which a payout may turn out to have been carried out, in days."""
 
 
 def _check_seconds(_: object, __: object, value: float) -> None:
@@ -49,11 +52,19 @@ class JournalTime:
 
     Attributes:
         seconds: The reading, in seconds from an arbitrary point.
-        epoch: What the reading can be compared within, such as one boot of one machine; empty if that is unknown.
+        epoch: Name of the period in which readings can be compared, such as one boot of one machine; empty if that is
+            unknown.
 
     Raises:
-        TypeError: The seconds are no number, or the epoch is no text.
+        TypeError: The seconds are not a number, or the epoch is not text.
         ValueError: The seconds are not finite.
+
+    Example:
+        .. code-block:: python
+
+            before = await journal.now()
+            after = await journal.now()
+            assert before.epoch == after.epoch and before.seconds <= after.seconds
     """
 
     seconds: float = attrs.field(validator=_check_seconds)
@@ -65,23 +76,29 @@ class Moment:
     """A point in journal time.
 
     Attributes:
-        readings: The clock's reading by epoch, when the point was recorded or first seen there.
+        readings: The clock's reading in each epoch in which the point was recorded, or first read.
+
+    Example:
+        .. code-block:: python
+
+            start = Moment.at(await journal.now())
+            assert start.elapsed(await journal.now()) is not None
     """
 
     readings: tuple[tuple[str, float], ...]
 
     @classmethod
     def at(cls, time: JournalTime) -> Moment:
-        """Return the present."""
+        """Return the point of a reading."""
         return cls(((time.epoch, time.seconds),))
 
     def elapsed(self, now: JournalTime) -> float | None:
-        """Return for how many seconds it has passed, at least; None if it was not seen in this epoch yet."""
+        """Return the least time since the point, in seconds; None if it was not read in this epoch yet."""
         reading = dict(self.readings).get(now.epoch)
         return None if reading is None else now.seconds - reading
 
     def is_before_boot(self, now: JournalTime) -> bool:
-        """Whether the machine was started again since, so that no process of that time is alive."""
+        """Return whether the machine was restarted since the point, so that no process of that time is alive."""
         boot = _boot_of(now.epoch)
         boots = {_boot_of(epoch) for epoch, _ in self.readings}
         return bool(boot) and "" not in boots and boot not in boots
@@ -102,8 +119,8 @@ class Now:
     """The present, by both clocks.
 
     Attributes:
-        utc: For people: the machine's clock, which may be set.
-        journal: For leases and settling times.
+        utc: Time of the machine's clock, which may be set; for people.
+        journal: Journal time; for leases and settling times.
     """
 
     utc: dt.datetime
@@ -111,7 +128,7 @@ class Now:
 
 
 def lease_is_over(left_at: Moment, lease: float, now: JournalTime) -> bool:
-    """Whether nobody can be sending any more what was recorded as leaving."""
+    """Return whether the owner of a lease can't be sending any more."""
     if left_at.is_before_boot(now):
         return True
     elapsed = left_at.elapsed(now)
@@ -122,14 +139,14 @@ def lease_is_over(left_at: Moment, lease: float, now: JournalTime) -> bool:
 def settling_left(
     lost_at: Moment, left_at: Moment, settling_time: float, now: JournalTime, *, is_bounded: bool
 ) -> float:
-    """Return for how many seconds Upbit's list must not be believed yet.
+    """Return the time for which Upbit's list may not be complete yet, in seconds.
 
     Args:
-        lost_at: When the hope of an answer ended.
-        left_at: When the request left.
-        settling_time: How long the list may lag behind, in seconds.
+        lost_at: Time from which no answer can arrive any more.
+        left_at: Time at which the request was recorded as being sent.
+        settling_time: Longest lag of the list, in seconds.
         now: The present.
-        is_bounded: Whether the operating system has given the connection up by itself.
+        is_bounded: Whether the operating system closes the request's connection within the lease.
     """
     left = settling_time - (lost_at.elapsed(now) or 0.0)
     if not is_bounded:
@@ -138,7 +155,7 @@ def settling_left(
 
 
 def is_recent(left_at: Moment, left_utc: dt.datetime, within: dt.timedelta, now: Now) -> bool:
-    """Whether a copy may have left within a span, by either clock: one that was set wrong can't shorten it."""
+    """Return whether a copy may have been sent within a span, by either clock: a wrong clock can't shorten it."""
     elapsed = left_at.elapsed(now.journal)
     by_journal = elapsed is not None and elapsed < within.total_seconds()
     return by_journal or now.utc - left_utc < within
