@@ -184,14 +184,27 @@ class PollFailed(Event):
 
 @attrs.frozen(kw_only=True)
 class PayoutChanged(Event):
-    """The state of a payout has changed.
+    """A payout has changed its state.
 
     Attributes:
-        key: The key of the payout.
-        previous: The previous state, or None for a new payout.
-        state: The new state.
-        uuid: The id of the withdrawal once it is known, or None.
-        note: The reason, as text for display.
+        key: The payout's key.
+        previous: The state before; None for a new payout.
+        state: The state after.
+        uuid: The withdrawal's id; None while it is not known.
+        note: Reason for the change, as text for people.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.events import Event, PayoutChanged
+
+
+            def alert(event: Event) -> None:
+                if isinstance(event, PayoutChanged) and event.state == "needs_review":
+                    print("review", event.key, event.note)
+
+
+            payouts = Payouts(client.with_options(observer=alert), journal=journal)
     """
 
     key: str

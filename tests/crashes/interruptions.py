@@ -51,8 +51,8 @@ class Death:
         """Within the block, watch out for the moments between a payout's last check and its first byte."""
         may_send = SendAttempt.may_send
 
-        async def released(passage: SendAttempt) -> bool:
-            is_released = await may_send(passage)
+        async def released(attempt: SendAttempt) -> bool:
+            is_released = await may_send(attempt)
             if is_released:
                 for trigger in self._triggers:
                     trigger.at_first_byte()

@@ -13,8 +13,8 @@ from journals import InlineJournal
 
 from upbit_async import errors
 from upbit_async.payouts import ConflictingPayout, Payouts, PayoutState, SqliteJournal, resolving
+from upbit_async.payouts.arguments import given_keys
 from upbit_async.payouts.manual import ManualDecision
-from upbit_async.payouts.repository import given_keys
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:

@@ -188,12 +188,5 @@ async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
 def _departing(payout: Any, now: Any) -> Any:
     from upbit_async.protocol.send_guard import SigningParams  # noqa: PLC0415
 
-    return transitions.departing(
-        payout,
-        signing=SigningParams(nonce="n", algorithm="HS256"),
-        signed_by="f",
-        baseline=(),
-        owner="me",
-        lease=90.0,
-        now=now,
-    )
+    signature = transitions.Signature(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
+    return transitions.departing(payout, transitions.Lease("me", 90.0), now, signature, baseline=())

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upbit_async.payouts import journal_time
-from upbit_async.payouts.journal_time import JournalClock, JournalTime, epoch, now, seconds_between
+from upbit_async.payouts.journal_time import JournalTime, Moment
+from upbit_async.payouts.sqlite.machine_clock import epoch, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="there is no boot id 
 BOOT = "757b3be1-94f3-490b-bc15-411f6410ec34"
 OFFSETS = "monotonic           0         0\nboottime            0         0\n"
 PRINTING = """
-from upbit_async.payouts.journal_time import now
+from upbit_async.payouts.sqlite.machine_clock import now
 time = now()
 print(time.seconds, time.epoch)
 """
@@ -124,7 +124,7 @@ def test_another_time_namespace_is_another_epoch() -> None:
     assert float(seconds) > here.seconds + 900
     assert tag
     assert tag != here.epoch
-    assert seconds_between(here, JournalTime(float(seconds), tag)) is None
+    assert Moment.at(here).elapsed(JournalTime(float(seconds), tag)) is None
 
 
 # Epochs
@@ -198,11 +198,9 @@ epochs = st.sampled_from(["", "a", "b"])
 
 
 @given(seconds, seconds, epochs, epochs)
-def test_only_times_of_one_known_epoch_are_compared(
-    one: float, other: float, first: str, second: str
-) -> None:
-    elapsed = seconds_between(JournalTime(one, first), JournalTime(other, second))
-    if first and first == second:
+def test_only_times_of_one_epoch_are_compared(one: float, other: float, first: str, second: str) -> None:
+    elapsed = Moment.at(JournalTime(one, first)).elapsed(JournalTime(other, second))
+    if first == second:
         assert elapsed == other - one
     else:
         assert elapsed is None
@@ -229,11 +227,3 @@ def test_a_time_is_a_finite_number_and_a_text(arguments: tuple[Any, Any], kind: 
 
 def test_a_whole_number_is_a_time_too() -> None:
     assert JournalTime(7, "a") == JournalTime(7.0, "a")
-
-
-def test_a_clock_may_be_anything_that_returns_the_time() -> None:
-    def fixed() -> JournalTime:
-        return JournalTime(5.0, "test")
-
-    clocks: list[JournalClock] = [now, journal_time.now, fixed]
-    assert [isinstance(clock(), JournalTime) for clock in clocks] == [True] * 3

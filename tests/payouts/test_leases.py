@@ -12,7 +12,7 @@ from journals import InlineJournal
 
 from upbit_async import RetryPolicy, Timeouts, errors, events
 from upbit_async.payouts import Evidence, Payouts, PayoutState, arguments, transitions
-from upbit_async.payouts.journal_moments import Moment
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:

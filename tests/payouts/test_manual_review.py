@@ -13,7 +13,7 @@ from upbit_async.payouts import Evidence, Payouts, PayoutState
 from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
-    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.journal_time import Now
     from upbit_async.sandbox import Sandbox
 
 POST = ("POST", "/v1/withdraws/coin")
@@ -222,7 +222,7 @@ async def test_an_answer_to_what_was_given_up_is_not_forgotten(
     (entry,) = sandbox.ledger.created
     assert (found[0].state, found[0].evidence) == (PayoutState.NEEDS_REVIEW, Evidence.ANSWER)
     assert found[0].uuid == entry.uuid
-    assert "given up, and yet" in found[0].reason
+    assert "abandoned, but" in found[0].reason
     assert (await elsewhere.resolve("k", uuid=entry.uuid)).state.is_final
 
 

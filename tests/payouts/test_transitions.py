@@ -31,16 +31,15 @@ from payout_samples import (
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payout, PayoutState, manual, payout, transitions
-from upbit_async.payouts.journal_moments import Moment, Now
-from upbit_async.payouts.journal_time import JournalTime
+from upbit_async.payouts.journal_time import JournalTime, Moment, Now
 from upbit_async.payouts.payout import EDGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HAPPENINGS: dict[str, Callable[[Payout], Payout | None]] = {
-    "held back": lambda it: transitions.held_back(it, owner="me", why="x", now=LATER),
-    "another's held back": lambda it: transitions.held_back(it, owner="you", why="x", now=LATER),
+    "held back": lambda it: transitions.reverted(it, owner="me", why="x", now=LATER),
+    "another's held back": lambda it: transitions.reverted(it, owner="you", why="x", now=LATER),
     "answered": lambda it: transitions.answered(it, record(), LATER),
     "answered otherwise": lambda it: transitions.answered(it, record("w-2"), LATER),
     "answered oddly": lambda it: transitions.answered(it, record(amount="99"), LATER),
@@ -49,9 +48,9 @@ HAPPENINGS: dict[str, Callable[[Payout], Payout | None]] = {
     "lost": lambda it: transitions.lost(it, LOST, owner="me", now=LATER),
     "arrived": lambda it: transitions.lost(it, ARRIVED, owner="you", now=LATER),
     "expired": lambda it: transitions.expired(it, LATER),
-    "clashing": lambda it: transitions.clashing(it, "x", "other", LATER),
+    "clashing": lambda it: transitions.conflicting(it, "x", "other", LATER),
     "disproved": lambda it: transitions.disproved(it, "other", LATER),
-    "seen": lambda it: transitions.seen(it, record(state="DONE"), LATER),
+    "seen": lambda it: transitions.followed(it, record(state="DONE"), LATER),
 }
 
 
@@ -100,15 +99,15 @@ def test_an_edge_that_is_not_drawn_can_not_be_taken() -> None:
     with pytest.raises(ValueError, match="is planned and can't become not_sent"):
         transitions.not_found(PLANNED, WHEN)
     with pytest.raises(ValueError, match="without a request"):
-        transitions.departing_again(PLANNED, owner="me", lease=LEASE, now=WHEN)
+        transitions.departing_again(PLANNED, transitions.Lease("me", LEASE), WHEN)
 
 
 def test_only_the_owner_takes_his_request_back() -> None:
-    assert transitions.held_back(SENDING, owner="you", why="x", now=WHEN) is None
-    back = transitions.held_back(SENDING, owner="me", why=errors.NotSent("down"), now=WHEN)
+    assert transitions.reverted(SENDING, owner="you", why="x", now=WHEN) is None
+    back = transitions.reverted(SENDING, owner="me", why=errors.NotSent("down"), now=WHEN)
     assert back is not None
     assert (back.state, back.sent_request, str(back.error)) == (PayoutState.PLANNED, None, "down")
-    again = transitions.held_back(AGAIN, owner="me", why="x", now=WHEN)
+    again = transitions.reverted(AGAIN, owner="me", why="x", now=WHEN)
     assert again is not None
     assert NOT_SENT.sent_request is not None
     assert (again.state, again.sent_request) == (
@@ -224,11 +223,11 @@ def test_that_a_copy_has_arrived_is_remembered_whoever_hears_it() -> None:
 
 
 def test_the_same_record_again_changes_nothing() -> None:
-    assert transitions.seen(FOUND, record(), WHEN) is None
-    further = transitions.seen(FOUND, record(state="PROCESSING"), WHEN)
+    assert transitions.followed(FOUND, record(), WHEN) is None
+    further = transitions.followed(FOUND, record(state="PROCESSING"), WHEN)
     assert further is not None
     assert (further.state, further.history) == (PayoutState.ACCEPTED, FOUND.history)
-    assert transitions.seen(NOT_SENT, record(), WHEN) is None
+    assert transitions.followed(NOT_SENT, record(), WHEN) is None
 
 
 def test_a_payout_is_frozen_and_shows_no_whole_address() -> None:
@@ -239,7 +238,7 @@ def test_a_payout_is_frozen_and_shows_no_whole_address() -> None:
 
 
 def test_a_copy_whose_owner_has_died_rests_on_nothing() -> None:
-    again = transitions.departing_again(NOT_SENT, owner="me", lease=LEASE, now=WHEN)
+    again = transitions.departing_again(NOT_SENT, transitions.Lease("me", LEASE), WHEN)
     over = transitions.expired(again, LATER)
     assert over is not None
     assert over.evidence is None

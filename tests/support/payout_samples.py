@@ -8,8 +8,7 @@ from decimal import Decimal
 from upbit_async import errors
 from upbit_async.models import Intent, Withdrawal, WithdrawalState
 from upbit_async.payouts import Payout, manual, transitions
-from upbit_async.payouts.journal_moments import Now
-from upbit_async.payouts.journal_time import JournalTime
+from upbit_async.payouts.journal_time import JournalTime, Now
 from upbit_async.protocol.send_guard import SigningParams
 
 __all__ = [
@@ -54,6 +53,7 @@ INTENT = Intent(
 PLANNED = transitions.planned("k", INTENT)
 LOST = errors.OutcomeUnknown("lost", intent=INTENT)
 ARRIVED = errors.OutcomeUnknown("lost", intent=INTENT, name="nonce_used", status=401)
+SIGNATURE = transitions.Signature(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
 REFUSED = errors.ValidationError("no", status=400, name="no")
 
 
@@ -64,15 +64,7 @@ def record(uuid: str = "w-1", state: str = "WAITING", amount: str = "13") -> Wit
 
 
 def departing(planned: Payout = PLANNED, owner: str = "me") -> Payout:
-    return transitions.departing(
-        planned,
-        signing=SigningParams(nonce="n", algorithm="HS256"),
-        signed_by="f",
-        baseline=("old",),
-        owner=owner,
-        lease=LEASE,
-        now=WHEN,
-    )
+    return transitions.departing(planned, transitions.Lease(owner, LEASE), WHEN, SIGNATURE, baseline=("old",))
 
 
 SENDING = departing()
@@ -80,7 +72,7 @@ _UNKNOWN = transitions.lost(SENDING, LOST, owner="me", now=WHEN)
 assert _UNKNOWN is not None
 UNKNOWN: Payout = _UNKNOWN
 NOT_SENT = transitions.not_found(UNKNOWN, WHEN)
-AGAIN = transitions.departing_again(NOT_SENT, owner="me", lease=LEASE, now=WHEN)
+AGAIN = transitions.departing_again(NOT_SENT, transitions.Lease("me", LEASE), WHEN)
 _IN_DOUBT = transitions.doubtful(UNKNOWN, "why", ["w-8"], WHEN)
 assert _IN_DOUBT is not None
 IN_DOUBT: Payout = _IN_DOUBT

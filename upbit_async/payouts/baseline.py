@@ -1,11 +1,11 @@
-"""Reads Upbit's list of withdrawals back to a baseline, and checks whether the list proves anything.
+"""Reader of Upbit's list of withdrawals, back to a baseline or a mark, with a check whether the list is complete.
 
-The list is read newest first, page by page, until it reaches withdrawals that are known. What stands behind them must
-then be older. That is an assumption about Upbit's order, so it is checked: `created_at` must not rise by more than
-`_TOLERANCE` from row to row, nor be missing. If it does, the list is read to its end, and nothing is concluded from
-what it does not show.
+The list is read newest first, page by page, until it reaches withdrawals that are known. Those behind them must then
+be older. That is an assumption about Upbit's order, so it is checked: `created_at` must be present, and must not rise
+by more than `_TOLERANCE` from row to row. If the check fails, the list is read to its end, and what the list does not
+show proves nothing.
 
-A row that can't be read may be any withdrawal. It is reported in `Listing.unreadable`, and the others are read.
+A row that can't be read may be any withdrawal. It is reported in `Listing.unreadable`, and the other rows are read.
 """
 
 from __future__ import annotations
@@ -32,19 +32,22 @@ __all__ = ["Listing", "back_to_mark", "since_baseline"]
 _log = logger("upbit_async.payouts")
 
 _LANDMARKS: Final = 30
-"""How many withdrawals of the baseline must be seen again, if it has that many."""
+"""Number of withdrawals of the baseline that the list must show again, if the baseline has that many."""
+
 _TOLERANCE: Final = dt.timedelta(seconds=2)
+"""Largest rise of `created_at` from row to row that still counts as newest first."""
+
 _CONFIRMING_PAGES: Final = 20
-"""How far the list is read behind the landmarks, in pages, before a payout is called not sent."""
+"""Number of pages that are read behind the landmarks before a payout is called not sent."""
 
 
 @attrs.frozen
 class Listing:
-    """What was read of Upbit's list in one currency.
+    """Part of Upbit's list of withdrawals in one currency.
 
     Attributes:
         rows: The withdrawals in that currency, in the list's order, each once.
-        gap: Why withdrawals may be missing from it; empty if none can be.
+        gap: Why withdrawals may be missing; empty if none can be.
         unreadable: An error for each row that can't be read and may be new. It may be of another currency.
     """
 
@@ -54,18 +57,18 @@ class Listing:
 
     @property
     def uuids(self) -> tuple[str, ...]:
-        """Their ids, in lower case, newest first; at the end those of rows that can't be read."""
+        """The ids of the withdrawals, in lower case, newest first; then those of rows that can't be read."""
         known = (error.uuid.casefold() for error in self.unreadable if error.uuid)
         return (*(row.uuid.casefold() for row in self.rows), *known)
 
 
 @attrs.frozen
 class _Page:
-    """What a page holds that the pages before it do not.
+    """New rows of one page.
 
     Attributes:
-        fresh: The withdrawals.
-        is_full: Whether the list may go on behind it.
+        fresh: The withdrawals that no earlier page had.
+        is_full: Whether the list may continue after it.
     """
 
     fresh: Sequence[Withdrawal]
@@ -74,7 +77,7 @@ class _Page:
 
 @attrs.define(eq=False)
 class _Reader:
-    """Reads page after page."""
+    """Reader of the list, page by page."""
 
     transport: Transport
     currency: str
@@ -89,7 +92,7 @@ class _Reader:
         """Read one more page.
 
         Raises:
-            DecodeError: The list does not go on, although its last page was full.
+            DecodeError: The list does not continue, although its last page was full.
         """
         page = await list_readable(self.transport, currency=self.currency, to=self._cursor)
         fresh = {uuid: row for uuid, row in by_id(page.rows, _id_of).items() if uuid not in self.rows}
@@ -103,11 +106,11 @@ class _Reader:
         else:
             self.at_end = True
             if is_full:
-                raise self.broken("does not go on behind its last page")
+                raise self.broken("does not continue after a full page")
         return _Page(list(fresh.values()), is_full)
 
     def has(self, uuid: str) -> bool:
-        """Whether a withdrawal, by its id in lower case, is in what was read."""
+        """Return whether a withdrawal, by its id in lower case, was read."""
         return uuid in self.rows or uuid in self.unreadable
 
     def _check_order(self, row: Withdrawal) -> None:
@@ -119,7 +122,7 @@ class _Reader:
             self._lowest = row.created_at
 
     async def read_until(self, reached: Callable[[_Page], bool]) -> None:
-        """Read until a condition on a page holds; to the list's end, if it is out of order."""
+        """Read until a condition on a page holds, or to the list's end if it is out of order."""
         while not self.at_end:
             page = await self.page()
             if reached(page) and not self.gap:
@@ -127,16 +130,15 @@ class _Reader:
 
     def broken(self, what: str) -> DecodeError:
         return DecodeError(
-            f"Upbit's list of withdrawals in {self.currency} {what}, so nothing follows from what it shows; "
-            "try again later"
+            f"Upbit's list of withdrawals in {self.currency} {what}, so nothing follows from it; try again later"
         )
 
     def listing(self, rows: Sequence[Withdrawal] | None = None, known: Collection[str] = ()) -> Listing:
-        """Return what was read, without rows in other currencies, which a list may hold by mistake.
+        """Return the rows that were read, without those in other currencies that a list may contain by mistake.
 
         Args:
-            rows: Only these of it; None for all.
-            known: The withdrawals, by their ids in lower case, that are known even if their rows can't be read.
+            rows: The rows to return; None for all.
+            known: Withdrawals, by their ids in lower case, that are not reported as unreadable.
         """
         chosen = self.rows.values() if rows is None else rows
         wanted = self.currency.casefold()
@@ -152,17 +154,17 @@ class _Reader:
 async def back_to_mark(transport: Transport, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
     """Return the newest withdrawals in a currency, back to a mark, or else to a time.
 
-    That they can be read also proves that the key may read them, which is needed if an answer is lost.
+    A list that can be read also proves that the access key may read it, which is needed if an answer is lost.
 
     Args:
-        transport: Carries the calls that read the list.
+        transport: Transport that reads the list.
         currency: The currency's code.
-        mark: A withdrawal, by its id in lower case, that must be in the list. What stands behind it is not returned
-            unless it is on the same page; None to read back to a time.
-        oldest: How far to read back without a mark.
+        mark: Withdrawal, by its id in lower case, that must be in the list. Older ones are returned only if they are
+            on the same page. None to read back to a time.
+        oldest: Time to read back to if there is no mark.
 
     Raises:
-        DecodeError: The list lacks the mark, or does not go on.
+        DecodeError: The list lacks the mark, or ends after a full page.
     """
     reader = _Reader(transport, currency)
 
@@ -175,7 +177,7 @@ async def back_to_mark(transport: Transport, currency: str, mark: str | None, ol
     await reader.read_until(reached)
     if mark is not None and not reader.has(mark):
         raise reader.broken(
-            f"lacks withdrawal {mark}, which it has shown before (is this the key of another account?)"
+            f"lacks withdrawal {mark}, which it has shown before (as it does with another account's key)"
         )
     return reader.listing()
 
@@ -185,13 +187,13 @@ async def since_baseline(
 ) -> Listing:
     """Return all withdrawals in a currency that are new since a baseline was taken.
 
-    Pages are read to their end: a new withdrawal may stand behind old ones of the same second.
+    Pages are read to their end: a new withdrawal may come after old ones of the same second.
 
     Args:
-        transport: Carries the calls that read the list.
+        transport: Transport that reads the list.
         currency: The currency's code.
         baseline: The newest withdrawals of that time, newest first, by their ids in lower case.
-        confirm: Whether to read on behind the landmarks, to find rows that the list does not sort by time.
+        confirm: Whether to read on after the landmarks, to find rows that the list does not sort by time.
 
     Raises:
         DecodeError: The list does not reach back to the baseline, so it does not show that anything is missing.
@@ -200,15 +202,15 @@ async def since_baseline(
     landmarks = frozenset(baseline[:_LANDMARKS])
     await reader.read_until(lambda _: bool(landmarks) and all(map(reader.has, landmarks)))
     if not all(map(reader.has, landmarks)):
-        raise reader.broken("does not reach back to what it has shown before")
+        raise reader.broken("does not reach back to the baseline, which it has shown before")
     known = frozenset(baseline)
     new = [row for uuid, row in reader.rows.items() if uuid not in known]
     if confirm and not reader.at_end:
-        new += await _unsorted_behind(reader, known, new)
+        new += await _unsorted_after(reader, known, new)
     return reader.listing(new, known)
 
 
-async def _unsorted_behind(
+async def _unsorted_after(
     reader: _Reader, known: frozenset[str], new: Sequence[Withdrawal]
 ) -> list[Withdrawal]:
     """Read on, and return the rows that are not provably older than the oldest landmark."""

@@ -1,16 +1,17 @@
-"""Decides the outcome of a payout whose answer was lost, by Upbit's list and the journal. Pure.
+"""Decision about a payout whose answer was lost, by Upbit's list and the journal. Pure.
 
 Money depends on two rules that lean opposite ways:
 
-- *It is this one* is said by the **narrowest** match: of all withdrawals that are new since the baseline and belong to
-  no payout, exactly one has the currency, the network, the type and exactly the amount.
-- *It was not sent* is said by the **widest**: every new withdrawal in that currency belongs to another payout, or was
-  acknowledged as no payout; and the list is newest first, so that reading it back to the baseline has missed nothing.
+- *It is this withdrawal* is concluded from the **narrowest** match. Of all withdrawals that are new since the baseline
+  and belong to no payout, exactly one has the payout's currency, network, type and exact amount.
+- *It was not sent* is concluded from the **widest**. Every new withdrawal in the currency belongs to another payout, or
+  was acknowledged as no payout. And the list is newest first, so that reading it back to the baseline missed nothing.
 
-Everything between needs a review. Time excludes nothing, and neither does what Upbit leaves out.
+Everything between requires a review. Time excludes no withdrawal, and neither does a field that Upbit leaves out.
 
-The owner of a withdrawal is certain if Upbit's own answer named it, or a manual decision did. If it was only found by a
-match, it may have been taken for the wrong payout; so if it could be this one's too, it explains nothing.
+The owner of a withdrawal is certain if Upbit's own answer named it, or a manual decision did. If it was only matched,
+the match may be wrong. A withdrawal that was only matched to another payout, and could be this one's too, counts as
+unexplained.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ import attrs
 from upbit_async.checks import FeeConvention, fits
 from upbit_async.errors import DecodeError
 from upbit_async.models import Withdrawal
-from upbit_async.payouts.journal_moments import CLAIM_DAYS, is_recent
+from upbit_async.payouts.journal_time import CLAIM_DAYS, is_recent
 from upbit_async.payouts.payout import Evidence, Payout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.journal_time import Now
 
 __all__ = [
     "Adopt",
@@ -48,24 +49,24 @@ __all__ = [
 
 @attrs.frozen
 class Adopt:
-    """It is this withdrawal."""
+    """Conclusion that the payout is this withdrawal."""
 
     record: Withdrawal
 
 
 @attrs.frozen
 class DeclareNotSent:
-    """Upbit does not have it."""
+    """Conclusion that Upbit does not have the payout."""
 
 
 @attrs.frozen
 class RequireReview:
-    """It can't be told.
+    """Conclusion that only a review can determine the outcome.
 
     Attributes:
-        why: Why not, for people.
-        candidates: The withdrawals that may be it; none where some are only unexplained.
-        unexplained: Those that nothing explains.
+        why: Reason, as text for people.
+        candidates: The withdrawals that may be the payout.
+        unexplained: The withdrawals that belong to no known payout.
         unreadable: The ids, in lower case, of rows that can't be read.
     """
 
@@ -76,17 +77,17 @@ class RequireReview:
 
     @property
     def uuids(self) -> list[str]:
-        """The withdrawals that a review is about, by their ids in lower case."""
+        """All withdrawals that the review is about, by their ids in lower case."""
         rows = dict.fromkeys((*self.candidates, *self.unexplained))
         return [*(row.uuid.casefold() for row in rows), *self.unreadable]
 
 
 @attrs.frozen
 class WaitFor:
-    """Other payouts must be settled first: they may explain what this one's can't.
+    """Conclusion that other payouts must be settled first: they may explain a withdrawal.
 
     Attributes:
-        keys: Their keys.
+        keys: The keys of these payouts.
     """
 
     keys: tuple[str, ...]
@@ -99,18 +100,18 @@ _MOST_SHOWN = 5
 
 @attrs.frozen(kw_only=True)
 class Observation:
-    """What is known when a payout is judged.
+    """What is known about a payout when it is judged.
 
     Attributes:
         rows: All withdrawals in its currency that are new since its baseline.
-        others: Other payouts in its currency: those that have one of the rows, those that are not settled, and those
+        others: Other payouts in its currency: those that have one of the rows, those that are unsettled, and those
             of which a copy may turn up late. They were read after the rows, so the owner of a row is among them.
         made_without_payout: The ids, in lower case, of withdrawals that the same client made without a payout. They
-            are not this payout. But another process may not know of them, so they don't prove that it was not sent.
-        excluded: The ids, in lower case, that are known to be no payout, or not this one.
-        fee_convention: How amounts are to be read, if that is known.
+            are not this payout. But another process may not know them, so they don't prove that it was not sent.
+        excluded: The ids, in lower case, of withdrawals that are no payout, or not this one.
+        fee_convention: Whether amounts include the fee; None if that is not known.
         waiting_for_this: The keys of payouts that wait for this one; it does not wait for them.
-        gap: Why the rows may not be all that there are; empty if they are.
+        gap: Why rows may be missing; empty if none can be.
         unreadable: An error for each further row that can't be read, and so may be any withdrawal.
     """
 
@@ -123,33 +124,33 @@ class Observation:
     gap: str = ""
     unreadable: Sequence[DecodeError] = ()
 
-    def will_tell(self, other: Payout) -> bool:
-        """Whether another payout will be settled by itself, and does not wait for this one."""
+    def will_be_settled(self, other: Payout) -> bool:
+        """Return whether another payout will be settled by itself, and does not wait for this one."""
         return other.state.is_under_way and other.key not in self.waiting_for_this
 
 
-def decide(payout: Payout, sight: Observation) -> Conclusion:
-    """Say what became of a payout whose answer was lost, at the end of its settling time."""
-    owners = {other.uuid.casefold(): other for other in sight.others if other.uuid is not None}
-    taken = {*owners, *sight.excluded, *sight.made_without_payout}
-    free = [row for row in sight.rows if row.uuid.casefold() not in taken]
-    fee_convention = sight.fee_convention or _reading_that_explains_all(payout, free, sight.others)
-    mine = [row for row in free if fits(payout.intent, row, fee_convention or FeeConvention.GROSS)]
+def decide(payout: Payout, seen: Observation) -> Conclusion:
+    """Return the conclusion about a payout whose answer was lost, at the end of its settling time."""
+    owners = {other.uuid.casefold(): other for other in seen.others if other.uuid is not None}
+    taken = {*owners, *seen.excluded, *seen.made_without_payout}
+    unowned = [row for row in seen.rows if row.uuid.casefold() not in taken]
+    fee_convention = seen.fee_convention or _convention_that_explains_all(payout, unowned, seen.others)
+    mine = [row for row in unowned if fits(payout.intent, row, fee_convention or FeeConvention.GROSS)]
     match mine:
         case [only]:
-            return _for_the_only(only, sight, fee_convention)
+            return _for_the_only(only, seen, fee_convention)
         case [_, *_]:
             return RequireReview(f"several withdrawals fit: {_ids(mine)}", tuple(mine))
         case _:
-            return _for_none(payout, free, owners, sight, fee_convention)
+            return _for_none(payout, unowned, owners, seen, fee_convention)
 
 
-def _for_the_only(row: Withdrawal, sight: Observation, fee_convention: FeeConvention | None) -> Conclusion:
-    """Judge by the only withdrawal that fits: unless another payout may have it too, it is the one."""
-    for other in sight.others:
+def _for_the_only(row: Withdrawal, seen: Observation, fee_convention: FeeConvention | None) -> Conclusion:
+    """Judge by the only withdrawal that fits: it is the payout's, unless another payout may claim it too."""
+    for other in seen.others:
         if not may_claim(other, row, fee_convention):
             continue
-        if sight.will_tell(other):
+        if seen.will_be_settled(other):
             return WaitFor((other.key,))
         return RequireReview(
             f"withdrawal {row.uuid} may belong to this one or to payout {other.key!r}", (row,)
@@ -159,22 +160,22 @@ def _for_the_only(row: Withdrawal, sight: Observation, fee_convention: FeeConven
 
 def _for_none(
     payout: Payout,
-    free: Sequence[Withdrawal],
+    unowned: Sequence[Withdrawal],
     owners: Mapping[str, Payout],
-    sight: Observation,
+    seen: Observation,
     fee_convention: FeeConvention | None,
 ) -> Conclusion:
-    """Judge where no withdrawal fits: unless all are explained, it can't be told."""
+    """Judge where no withdrawal fits: it was not sent if every new withdrawal is explained."""
     matched = {uuid for uuid, owner in owners.items() if owner.evidence is Evidence.MATCH}
-    uncertain = matched - {*sight.made_without_payout, *sight.excluded}
-    near = [row for row in sight.rows if _fits_somehow(payout, row, fee_convention)]
-    candidates = tuple(row for row in near if row in free or row.uuid.casefold() in uncertain)
-    explained = {*owners, *sight.excluded}
-    unexplained = [row for row in sight.rows if row.uuid.casefold() not in explained or row in candidates]
+    uncertain = matched - {*seen.made_without_payout, *seen.excluded}
+    similar = [row for row in seen.rows if _fits_somehow(payout, row, fee_convention)]
+    candidates = tuple(row for row in similar if row in unowned or row.uuid.casefold() in uncertain)
+    explained = {*owners, *seen.excluded}
+    unexplained = [row for row in seen.rows if row.uuid.casefold() not in explained or row in candidates]
     if not unexplained:
-        if sight.gap:
-            return RequireReview(f"{sight.gap}, so it does not follow from the list that nothing was sent")
-        if unread := [each for each in sight.unreadable if (each.uuid or "").casefold() not in explained]:
+        if seen.gap:
+            return RequireReview(f"{seen.gap}, so the list does not prove that nothing was sent")
+        if unread := [each for each in seen.unreadable if (each.uuid or "").casefold() not in explained]:
             shown = ", ".join(each.uuid or each.path for each in unread[:_MOST_SHOWN])
             return RequireReview(
                 f"Upbit's list has withdrawals that can't be read and may be this payout: {shown} ({unread[0]})",
@@ -182,21 +183,21 @@ def _for_none(
             )
         if payout.sent_request is not None and payout.sent_request.arrived:
             return RequireReview(
-                "Upbit has said that the request arrived, and its list does not show a withdrawal"
+                "Upbit has shown that the request arrived, but its list does not show a withdrawal"
             )
         return DeclareNotSent()
-    waited_for = [other for other in sight.others if sight.will_tell(other)]
+    waited_for = [other for other in seen.others if seen.will_be_settled(other)]
     explanations = [
         [other.key for other in waited_for if may_claim(other, row, fee_convention)] for row in unexplained
     ]
     if all(explanations):
         return WaitFor(tuple(dict.fromkeys(key for keys in explanations for key in keys)))
-    why = f"whose are these withdrawals in the same currency? {_ids(unexplained)}"
+    why = f"no payout explains these withdrawals in the same currency: {_ids(unexplained)}"
     return RequireReview(why, candidates, tuple(unexplained))
 
 
 def other_claimants(payouts: Sequence[Payout], key: str, now: Now) -> list[Payout]:
-    """Return the payouts but one, without those whose copies left so long ago that none can turn up any more."""
+    """Return the other payouts that may own a withdrawal: all but those whose copies can't turn up any more."""
     return [
         other
         for other in payouts
@@ -206,7 +207,7 @@ def other_claimants(payouts: Sequence[Payout], key: str, now: Now) -> list[Payou
 
 
 def may_turn_up(other: Payout, now: Now) -> bool:
-    """Whether a copy that is held for not sent left so recently that it may turn out to have been carried out."""
+    """Return whether the last copy of an unsent or abandoned payout is recent enough to turn up late."""
     sent_request = other.sent_request
     if sent_request is None or not other.may_be_unseen:
         return False
@@ -214,7 +215,7 @@ def may_turn_up(other: Payout, now: Now) -> bool:
 
 
 def may_claim(other: Payout, row: Withdrawal, fee_convention: FeeConvention | None) -> bool:
-    """Whether a withdrawal may be another payout's, whose copy may be on its way or may turn up late."""
+    """Return whether a withdrawal may be another payout's, of which a copy is under way or may turn up late."""
     sent_request = other.sent_request
     if other.uuid is not None and not (sent_request is not None and sent_request.reopened):
         return False
@@ -232,27 +233,27 @@ def _fits_somehow(payout: Payout, row: Withdrawal, fee_convention: FeeConvention
     )
 
 
-def _reading_that_explains_all(
-    payout: Payout, free: Sequence[Withdrawal], beside: Sequence[Payout]
+def _convention_that_explains_all(
+    payout: Payout, unowned: Sequence[Withdrawal], others: Sequence[Payout]
 ) -> FeeConvention | None:
-    """Return that amounts are shown as asked for, if only so every withdrawal is somebody's.
+    """Return `FeeConvention.GROSS` if every withdrawal belongs to a payout under it, and not under `NET`.
 
-    Nothing but this plain reading is ever concluded so: a stranger's withdrawal might look like one net of a fee.
+    The opposite is never concluded: a withdrawal made elsewhere might look like one net of a fee.
     """
-    seekers = [payout, *(other for other in beside if other.uuid is None)]
+    claimants = [payout, *(other for other in others if other.uuid is None)]
 
     def explains_all(fee_convention: FeeConvention) -> bool:
         return all(
             any(
                 each is payout or may_claim(each, row, fee_convention)
-                for each in seekers
+                for each in claimants
                 if fits(each.intent, row, fee_convention)
             )
-            for row in free
+            for row in unowned
         )
 
-    only_plainly = bool(free) and explains_all(FeeConvention.GROSS) and not explains_all(FeeConvention.NET)
-    return FeeConvention.GROSS if only_plainly else None
+    only_gross = bool(unowned) and explains_all(FeeConvention.GROSS) and not explains_all(FeeConvention.NET)
+    return FeeConvention.GROSS if only_gross else None
 
 
 def _ids(rows: Sequence[Withdrawal]) -> str:

@@ -1,4 +1,4 @@
-"""Advances one payout: sends it, settles it if its answer is lost, follows it if it was accepted."""
+"""Driver of one payout: sends it, settles it if its answer is lost, follows it once it is accepted."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import anyio
 import attrs
 
 from upbit_async.concurrency import KeyedLock
-from upbit_async.errors import JournalError, PollTimeout, UpbitError
-from upbit_async.payouts import arguments, transitions
+from upbit_async.errors import JournalError, PollTimeout, PreflightFailed, UpbitError
+from upbit_async.models.reason import Reason
+from upbit_async.payouts import transitions
+from upbit_async.payouts.arguments import raise_if_other
 from upbit_async.payouts.decision import may_turn_up
 from upbit_async.payouts.payout import Payout, PayoutState
 
@@ -26,15 +28,15 @@ __all__ = ["Driver"]
 
 
 class Driver:
-    """Takes one payout at a time as far as it gets.
+    """Advances one payout at a time.
 
     Args:
-        client: Checks payouts before they are sent.
-        repository: The payouts.
-        sender: Sends them.
-        settler: Settles and follows them.
-        check: Whether `client.withdraws.check` comes before each payout.
-        resends: Whether what is not sent is sent again without being asked.
+        client: Client that checks payouts before they are sent.
+        repository: Repository of the payouts.
+        sender: Sender of payouts.
+        settler: Settler of payouts whose answer was lost, and follower of accepted ones.
+        check: Whether `client.withdraws.check` comes before a payout's first copy.
+        resends: Whether a ``not_sent`` payout is sent again without a decision.
     """
 
     def __init__(
@@ -55,23 +57,23 @@ class Driver:
         self._resends = resends
         self._locks = KeyedLock()
 
-    async def drive(self, key: str, asked: Intent | None = None) -> Payout:
-        """Bring a payout as far as sending gets it; concurrent calls share one attempt, and its failure.
+    async def drive(self, key: str, requested: Intent | None = None) -> Payout:
+        """Send a payout unless it was sent before. Concurrent calls share one attempt, and its failure.
 
         Args:
             key: The payout's key.
-            asked: What the caller asks for, with which the row that leaves is compared.
+            requested: The payment that the caller requests; it is compared with the row that is sent.
 
         Raises:
-            PayoutConflict: The row asks for something else.
-            UpbitError: Nothing of it has left.
+            PayoutConflict: The row is another payment.
+            UpbitError: Nothing was sent under this key.
         """
         async with self._locks.hold(key) as lock:
             if lock.failure is not None:
-                raise copy.copy(lock.failure)  # of the attempt that this call has joined
+                raise copy.copy(lock.failure)  # the failure of the attempt that this call has joined
             payout = await self._settler.wait_until_sent(key)
-            if asked is not None:
-                arguments.raise_if_other(payout, asked)
+            if requested is not None:
+                raise_if_other(payout, requested)
             try:
                 return await self._send(payout)
             except UpbitError as error:
@@ -83,7 +85,7 @@ class Driver:
         if not payout.state.may_leave:
             return payout
         if self._check and payout.sent_request is None:
-            await arguments.check(self._client, payout)
+            await _check(self._client, payout)
         return await self._sender.send(payout)
 
     def _resends_by_itself(self, payout: Payout) -> bool:
@@ -92,22 +94,22 @@ class Driver:
         return is_unsent and not payout.required_request.arrived
 
     async def _after_failure(self, before: Payout, error: UpbitError) -> Payout:
-        """Return a payout of which a copy has left, now or before; else record and raise what prevented it."""
+        """Return a payout of which a copy was sent, now or before; else record and raise the failure."""
         known = await self._repository.read(before.key)
         if known.state is before.state:
             with contextlib.suppress(JournalError):
                 known = await self._repository.change(
-                    before.key, lambda payout, _now: transitions.held_up(payout, error)
+                    before.key, lambda payout, _now: transitions.blocked(payout, error)
                 )
         if known.sent_request is not None:
             return attrs.evolve(known, error=error)
         if known.state is before.state:
             self._locks.share_failure(before.key, error)
             raise error
-        return known  # another process got further meanwhile
+        return known  # another process has advanced it meanwhile
 
-    async def see_out(self, payout: Payout) -> Payout:
-        """Wait for the end of what has left. What goes wrong with that is in its `error`, and not raised."""
+    async def finish(self, payout: Payout) -> Payout:
+        """Settle and follow a payout that was sent. A failure is returned as its `error`, not raised."""
         try:
             if payout.state.is_under_way:
                 payout = await self._settler.wait_until_settled(payout.key)
@@ -117,26 +119,26 @@ class Driver:
             return await self._with_error(payout, error)
         return payout
 
-    async def take_up(self, key: str, deadline: float) -> Payout | None:
-        """Look for what is lost, send what is queued, and follow what was accepted until a deadline.
+    async def advance(self, key: str, deadline: float) -> Payout | None:
+        """Settle a payout if its answer was lost, send it if it is queued, and follow it until a deadline.
 
         Returns:
-            The payout as it is then; None if it was abandoned, and still is nobody's concern.
+            The updated payout; None if it was abandoned, and nothing has turned up since.
 
         Raises:
             JournalError: The journal can't be used.
         """
         payout = await self._settler.expire(key)
         was_open = payout.is_open
-        payout = await self._taken_up(payout, deadline)
+        payout = await self._advance(payout, deadline)
         return payout if was_open or payout.is_open else None
 
-    async def _taken_up(self, payout: Payout, deadline: float) -> Payout:
+    async def _advance(self, payout: Payout, deadline: float) -> Payout:
         key = payout.key
         try:
-            payout = await self._look_into(payout, deadline)
+            payout = await self._settle(payout, deadline)
             if payout.state is PayoutState.QUEUED or self._resends_by_itself(payout):
-                payout = await self._driven(payout, deadline)
+                payout = await self._drive_until(payout, deadline)
                 if payout.state is PayoutState.UNKNOWN:
                     payout = await self._settler.settle(key, deadline=deadline)
             if payout.state is PayoutState.ACCEPTED:
@@ -149,29 +151,54 @@ class Driver:
             return await self._with_error(payout, error)
         return payout
 
-    async def _driven(self, payout: Payout, deadline: float) -> Payout:
-        """Send a payout, but wait for others that must be settled first only until a deadline.
+    async def _settle(self, payout: Payout, deadline: float) -> Payout:
+        """Compare a payout with Upbit's list, if that can tell more about it."""
+        if payout.state is PayoutState.UNKNOWN:
+            return await self._settler.settle(payout.key, deadline=deadline)
+        is_considered_unsent = payout.state is PayoutState.ABANDONED or (
+            payout.state is PayoutState.NOT_SENT and not self._resends_by_itself(payout)
+        )
+        if is_considered_unsent and may_turn_up(payout, await self._repository.now()):
+            return await self._settler.read_again(payout, deadline)
+        if payout.state is PayoutState.NEEDS_REVIEW:
+            return await self._settler.reconsider(payout, deadline)
+        return payout
 
-        A deadline that has passed leaves the time that one call may take: what waits for nobody is sent all the same.
+    async def _drive_until(self, payout: Payout, deadline: float) -> Payout:
+        """Send a payout, and wait for payouts that must be settled first only until a deadline.
+
+        After the deadline there is still time for one call: a payout that waits for no other is sent all the same.
         """
         latest = max(deadline, anyio.current_time() + self._client.transport.timeouts.total)
         with anyio.CancelScope(deadline=latest):
             return await self.drive(payout.key)
         return await self._repository.read(payout.key)
 
-    async def _look_into(self, payout: Payout, deadline: float) -> Payout:
-        if payout.state is PayoutState.UNKNOWN:
-            return await self._settler.settle(payout.key, deadline=deadline)
-        is_held_for_unsent = payout.state is PayoutState.ABANDONED or (
-            payout.state is PayoutState.NOT_SENT and not self._resends_by_itself(payout)
-        )
-        if is_held_for_unsent and may_turn_up(payout, await self._repository.now()):
-            return await self._settler.read_again(payout, deadline)
-        if payout.state is PayoutState.NEEDS_REVIEW:
-            return await self._settler.reconsider(payout, deadline)
-        return payout
-
     async def _with_error(self, payout: Payout, error: UpbitError) -> Payout:
         with contextlib.suppress(JournalError):
             payout = await self._repository.read(payout.key)
         return attrs.evolve(payout, error=error)
+
+
+async def _check(client: UpbitClient, payout: Payout) -> None:
+    """Make all checks of `client.withdraws.check`, and compare the memo with the registered one.
+
+    Raises:
+        PreflightFailed: A check failed.
+        UpbitError: A check could not be made.
+    """
+    intent = payout.intent
+    found = await client.withdraws.check(
+        currency=payout.criteria.currency,
+        net_type=payout.criteria.net_type,
+        amount=intent.members["amount"],
+        address=intent.address,
+        transaction_type=intent.transaction_type or "default",
+    )
+    if found.secondary_address != intent.secondary_address:
+        must = "be the one that it is registered with" if found.secondary_address else "be left out"
+        reason = Reason(
+            "other_secondary_address",
+            f"secondary_address, the memo of the address, must {must}: take it from client.withdraws.addresses",
+        )
+        raise PreflightFailed(f"{payout} was not sent", reasons=(reason,))

@@ -1,6 +1,6 @@
-"""Interface of a journal: a compare-and-swap store of payouts with history.
+"""Interface of a journal: a durable compare-and-swap store of payouts with their history.
 
-A journal may live anywhere that is durable. `SqliteJournal` keeps it in a file.
+`SqliteJournal` keeps it in a file. Any other durable store can implement it.
 """
 
 from __future__ import annotations
@@ -23,57 +23,109 @@ __all__ = ["ConflictingPayout", "Journal", "Related", "StaleRevision"]
 
 
 class StaleRevision(Exception):
-    """The payout was changed since it was read."""
+    """A write to a payout that has changed since it was read. Read it again.
+
+    Example:
+        .. code-block:: python
+
+            tron = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
+            address = "TFakeTronWithdrawAddressFakeFakeFa"
+            payout = await payouts.send("invoice-42", **tron, address=address)
+            changed = await journal.compare_and_swap(payout, payout)
+            try:
+                await journal.compare_and_swap(payout, payout)
+            except StaleRevision:
+                payout = await journal.get("invoice-42")
+            assert payout.revision == changed.revision
+    """
 
 
 class ConflictingPayout(Exception):
-    """Another payout has what a change would take.
+    """A change that another payout forbids, such as a second payout with the same withdrawal.
 
     Attributes:
-        by_key: Its key.
+        by_key: The other payout's key.
+
+    Example:
+        .. code-block:: python
+
+            import datetime as dt
+
+            tron = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
+            address = "TFakeTronWithdrawAddressFakeFakeFa"
+            payout = await payouts.send("invoice-42", **tron, address=address)
+            try:
+                await journal.acknowledge(payout.uuid, "USDT", ManualDecision(), dt.datetime.now(dt.UTC))
+            except ConflictingPayout as conflict:
+                assert conflict.by_key == "invoice-42"
     """
 
     def __init__(self, by_key: str) -> None:
-        super().__init__(f"payout {by_key!r} has it")
+        super().__init__(f"payout {by_key!r} forbids the change")
         self.by_key = by_key
 
 
 @attrs.frozen(kw_only=True)
 class Related:
-    """What a journal knows of withdrawals in one currency, as of one moment.
+    """What a journal knows about withdrawals in one currency, as of one moment.
 
     Attributes:
         payouts: All payouts that have one of the withdrawals, and all in the currency that are unsettled, not sent
-            or abandoned, or whose loss was recorded late.
-        acknowledged: Those of the withdrawals, by their ids in lower case, that are known to be no payouts.
-        unowned: All withdrawals in the currency that were found to belong to no payout, and are not acknowledged.
+            or abandoned, or whose lost answer was recorded late. Their histories are left out.
+        acknowledged: Those of the withdrawals that are acknowledged as no payouts, by their ids in lower case.
+        unowned: All withdrawals in the currency that belong to no payout, and are not acknowledged.
+
+    Example:
+        .. code-block:: python
+
+            async with payouts:
+                related = await journal.related("USDT", ["4b1fa8f1-3d44-4b2f-9a5c-4a5d2c1d9e77"])
+                assert related.owner_of("4b1fa8f1-3d44-4b2f-9a5c-4a5d2c1d9e77") is None
     """
 
     payouts: Sequence[Payout]
     acknowledged: Collection[str] = frozenset()
     unowned: Sequence[Withdrawal] = ()
 
+    def owner_of(self, uuid: str, *, other_than: str | None = None) -> str | None:
+        """Return the key of the payout that has a withdrawal, or None.
+
+        Args:
+            uuid: The withdrawal, by its id in lower case.
+            other_than: Key of a payout that does not count.
+        """
+        for payout in self.payouts:
+            if payout.uuid is not None and payout.uuid.casefold() == uuid and payout.key != other_than:
+                return payout.key
+        return None
+
 
 class Journal(Protocol):
-    """Keeps payouts. What a method has returned from survives a crash of the machine.
+    """Durable store of payouts. What a method has returned from survives a crash of the machine.
 
     Every method may raise `JournalError`.
+
+    Example:
+        .. code-block:: python
+
+            journal: Journal = SqliteJournal("payouts.db")
+            payouts = Payouts(client, journal=journal)
     """
 
     async def bind(self, host: str, region: str) -> None:
-        """Belong to one host and region from now on.
+        """Bind the journal to one host and region, for all time.
 
         Raises:
-            JournalError: It belongs to another already.
+            JournalError: It is bound to another.
         """
         ...
 
     async def now(self) -> JournalTime:
-        """Return the time by which leases and settling times are kept, by a clock that nobody can set."""
+        """Return the time for leases and settling times, by a clock that nobody can set."""
         ...
 
     async def add(self, payout: Payout) -> Payout:
-        """Add a payout unless its key is taken, and return the one that has the key then."""
+        """Add a payout unless its key exists, and return the payout that has the key."""
         ...
 
     async def get(self, key: str) -> Payout | None:
@@ -81,40 +133,43 @@ class Journal(Protocol):
         ...
 
     async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
-        """Put `new` in the place of `old`, and return it with its revision. All of it is done, or nothing.
+        """Replace `old` by `new`, and return it with its new revision. Either all of it is written, or nothing.
 
         Raises:
-            StaleRevision: `old` is not what the journal holds.
+            StaleRevision: The journal has another revision than `old`.
             ConflictingPayout: Another payout has the same uuid (in any case of letters). Or another of the same
-                currency, network and amount is ``sending`` or ``unknown``, and `new` would be the second; or it needs
-                a review that holds up equals (`Payout.holds_up_equals`), and `new` is ``sending``.
+                currency, network and amount is ``sending`` or ``unknown``, and `new` would be the second. Or another
+                needs a review that holds up equal payouts (`Payout.holds_up_equals`), and `new` is ``sending``.
         """
         ...
 
     async def open_keys(self) -> Sequence[str]:
-        """Return the keys of all open payouts (`Payout.is_open`) and of all abandoned that had left, oldest first."""
+        """Return the keys of all open payouts, oldest first.
+
+        These are those with `Payout.is_open`, and all abandoned ones of which a copy was sent.
+        """
         ...
 
     async def related(self, currency: str, uuids: Collection[str]) -> Related:
-        """Return what is known of withdrawals, as of one moment.
+        """Return what is known about withdrawals, as of one moment.
 
         Args:
             currency: The currency's code.
-            uuids: The withdrawals, in lower case.
+            uuids: The withdrawals, by their ids in lower case.
         """
         ...
 
     async def recent_answered(self) -> Sequence[Payout]:
-        """Return the newest few payouts whose withdrawals were named by Upbit's own answers.
+        """Return the newest few payouts whose withdrawals Upbit's own answers named.
 
-        They show how Upbit writes amounts.
+        They show whether Upbit's amounts include the fee.
         """
         ...
 
     async def mark(self, currency: str) -> str | None:
         """Return the reconciliation mark of a currency; None if it has none.
 
-        That is a withdrawal, by its id in lower case, up to which every withdrawal in the currency belongs to a
+        That is a withdrawal, by its id in lower case. It and every earlier withdrawal in the currency belongs to a
         payout, is acknowledged, or is stored as unowned.
         """
         ...
@@ -122,9 +177,9 @@ class Journal(Protocol):
     async def reconcile(
         self, currency: str, unowned: Sequence[Withdrawal], *, old_mark: str | None, new_mark: str | None
     ) -> None:
-        """Store withdrawals that belong to no payout, and move the mark unless somebody else has moved it.
+        """Store withdrawals that belong to no payout, and move the mark if it is still the old one.
 
-        What belongs to a payout or is acknowledged by then is not stored.
+        A withdrawal that belongs to a payout or is acknowledged by now is not stored.
         """
         ...
 
@@ -137,5 +192,5 @@ class Journal(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close everything. A journal may be used again after that."""
+        """Release all resources. The next call opens the journal again."""
         ...

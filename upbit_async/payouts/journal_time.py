@@ -1,40 +1,33 @@
-"""Journal time: the clock that leases and settling use, shared by all processes of one machine.
+"""Journal time: the time that leases and settling use, and durations between its points. Pure.
 
-The time of day is no measure: it can be wrong, differ between processes, and be set while a lease runs. Journal time
-only goes forward, continues while the machine sleeps, and can't be set. It starts at each boot, so a reading says
-which boot it belongs to; two readings are compared only if both say the same.
-
-| system | clock | while the machine sleeps | epoch |
-|---|---|---|---|
-| Linux | ``CLOCK_BOOTTIME`` | counts | boot id and time namespace |
-| macOS | ``CLOCK_MONOTONIC_RAW`` | counts | none |
-| Windows | `time.monotonic` | counts | none |
-
-A virtual machine's clocks may stand still while it is suspended. Leases and settling then take longer, never shorter.
-A time namespace (``unshare --time``, some containers, CRIU) shifts the clock, so it is part of the epoch. Without an
-epoch (macOS, Windows, a ``/proc`` that can't be read, as with systemd's ``ProcSubset=pid``) no reading can be compared
-with a stored one: a full lease then counts from when a process first sees it.
+The time of day is no measure for a lease: it can be wrong, differ between processes, and be set while the lease runs.
+A journal has a clock that nobody can set. That clock may start again when the machine does, and a container may shift
+it, so each reading is tagged with its *epoch*. Two readings can be subtracted only if they share an epoch. A process
+that reads a point of another epoch adds its own reading to it. From then on it knows for how long *at least* the point
+has passed.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-import os
-import re
-import sys
-import time
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import attrs
 
-__all__ = ["JournalClock", "JournalTime", "epoch", "now", "seconds_between"]
+__all__ = ["CLAIM_DAYS", "JournalTime", "Moment", "Now", "is_recent", "lease_is_over", "settling_left"]
 
-_PROC: Final = Path("/proc")
-_BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n?")
-_NAMESPACE: Final = re.compile(r"time:\[([0-9]+)\]")
-_OFFSET: Final = re.compile(r"^boottime\s+(-?[0-9]+)\s+([0-9]+)$", re.MULTILINE)
-_MOST_READ: Final = 256
+_MOST_READINGS: Final = 8
+"""Number of epochs that a point keeps; older ones are dropped."""
+
+UNBOUNDED_SECONDS: Final = 960.0
+"""Time for which Linux may retransmit on a connection that this library could not bound: 15 tries, 924.6 s at least.
+
+See ``tcp_retries2`` in https://www.kernel.org/doc/Documentation/networking/ip-sysctl.rst.
+"""
+
+CLAIM_DAYS: Final = 7
+"""Time after its last copy was sent in which a payout may turn out to have been carried out, in days."""
 
 
 def _check_seconds(_: object, __: object, value: float) -> None:
@@ -59,87 +52,114 @@ class JournalTime:
 
     Attributes:
         seconds: The reading, in seconds from an arbitrary point.
-        epoch: What the reading can be compared within, such as one boot of one machine; empty if that is unknown.
+        epoch: Name of the period in which readings can be compared, such as one boot of one machine; empty if that is
+            unknown.
 
     Raises:
-        TypeError: The seconds are no number, or the epoch is no text.
+        TypeError: The seconds are not a number, or the epoch is not text.
         ValueError: The seconds are not finite.
+
+    Example:
+        .. code-block:: python
+
+            before = await journal.now()
+            after = await journal.now()
+            assert before.epoch == after.epoch and before.seconds <= after.seconds
     """
 
     seconds: float = attrs.field(validator=_check_seconds)
     epoch: str = attrs.field(validator=_check_epoch)
 
 
-class JournalClock(Protocol):
-    """What tells the journal's time: `now`, or a test's own."""
+@attrs.frozen
+class Moment:
+    """A point in journal time.
 
-    def __call__(self) -> JournalTime:
-        """Return the present time."""
-        ...
+    Attributes:
+        readings: The clock's reading in each epoch in which the point was recorded, or first read.
 
+    Example:
+        .. code-block:: python
 
-def now() -> JournalTime:
-    """Return the present time of this machine.
-
-    The epoch is read each time, in about 20 µs: a process can enter another time namespace, or be moved to another
-    machine.
+            start = Moment.at(await journal.now())
+            assert start.elapsed(await journal.now()) is not None
     """
-    return JournalTime(_seconds(), epoch())
+
+    readings: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def at(cls, time: JournalTime) -> Moment:
+        """Return the point of a reading."""
+        return cls(((time.epoch, time.seconds),))
+
+    def elapsed(self, now: JournalTime) -> float | None:
+        """Return the least time since the point, in seconds; None if it was not read in this epoch yet."""
+        reading = dict(self.readings).get(now.epoch)
+        return None if reading is None else now.seconds - reading
+
+    def is_before_boot(self, now: JournalTime) -> bool:
+        """Return whether the machine was restarted since the point, so that no process of that time is alive."""
+        boot = _boot_of(now.epoch)
+        boots = {_boot_of(epoch) for epoch, _ in self.readings}
+        return bool(boot) and "" not in boots and boot not in boots
+
+    def seen(self, now: JournalTime) -> Moment:
+        """Return the same point with a reading of this epoch, unless it has one."""
+        if self.elapsed(now) is not None:
+            return self
+        return Moment((*self.readings[-_MOST_READINGS + 1 :], (now.epoch, now.seconds)))
+
+    def later(self, seconds: float) -> Moment:
+        """Return a later point."""
+        return Moment(tuple((epoch, reading + seconds) for epoch, reading in self.readings))
 
 
-def seconds_between(earlier: JournalTime, later: JournalTime) -> float | None:
-    """Return the time from one reading to another, in seconds, or None if they can't be compared.
+@attrs.frozen
+class Now:
+    """The present, by both clocks.
 
-    It is negative if `later` is the earlier one. Within one epoch that is a matter of two processes that write in
-    turn, or of a row that was changed.
+    Attributes:
+        utc: Time of the machine's clock, which may be set; for people.
+        journal: Journal time; for leases and settling times.
     """
-    if not earlier.epoch or earlier.epoch != later.epoch:
-        return None
-    return later.seconds - earlier.seconds
+
+    utc: dt.datetime
+    journal: JournalTime
 
 
-def epoch(proc: Path = _PROC) -> str:
-    """Return which boot and which time namespace this process lives in, or an empty text if that can't be read.
+def lease_is_over(left_at: Moment, lease: float, now: JournalTime) -> bool:
+    """Return whether the owner of a lease can't be sending any more."""
+    if left_at.is_before_boot(now):
+        return True
+    elapsed = left_at.elapsed(now)
+    # A lease that begins in the future by more than its own length was not written by this library.
+    return elapsed is not None and not -lease < elapsed < lease
 
-    The inode of a time namespace is given to another one after it ends. So the offset of the clock is part of the tag:
-    namespaces of one boot with the same offset have the same time.
+
+def settling_left(
+    lost_at: Moment, left_at: Moment, settling_time: float, now: JournalTime, *, is_bounded: bool
+) -> float:
+    """Return the time for which Upbit's list may not be complete yet, in seconds.
 
     Args:
-        proc: Where the kernel shows it.
+        lost_at: Time from which no answer can arrive any more.
+        left_at: Time at which the request was recorded as being sent.
+        settling_time: Longest lag of the list, in seconds.
+        now: The present.
+        is_bounded: Whether the operating system closes the request's connection within the lease.
     """
-    try:
-        boot = _BOOT_ID.fullmatch(_read(proc / "sys/kernel/random/boot_id"))
-        namespace = _namespace(proc)
-    except (OSError, ValueError):
-        return ""
-    if boot is None or namespace is None:
-        return ""
-    return f"{boot[0].strip()}/{namespace}"
+    left = settling_time - (lost_at.elapsed(now) or 0.0)
+    if not is_bounded:
+        left = max(left, UNBOUNDED_SECONDS - (left_at.elapsed(now) or 0.0))
+    return max(0.0, left)
 
 
-def _namespace(proc: Path) -> str | None:
-    """Return the time namespace and its offset, or None if they can't be understood."""
-    try:
-        inode = _NAMESPACE.fullmatch(os.readlink(proc / "self/ns/time"))  # noqa: PTH115 - the target is no path
-    except FileNotFoundError:
-        # A kernel without time namespaces shows the other kinds, and no clock of it can be shifted.
-        return "none" if (proc / "self/ns").is_dir() else None
-    offset = _OFFSET.search(_read(proc / "self/timens_offsets"))
-    return f"{inode[1]}+{offset[1]}.{offset[2]}" if inode and offset else None
+def is_recent(left_at: Moment, left_utc: dt.datetime, within: dt.timedelta, now: Now) -> bool:
+    """Return whether a copy may have been sent within a span, by either clock: a wrong clock can't shorten it."""
+    elapsed = left_at.elapsed(now.journal)
+    by_journal = elapsed is not None and elapsed < within.total_seconds()
+    return by_journal or now.utc - left_utc < within
 
 
-def _read(path: Path) -> str:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, _MOST_READ).decode("ascii")
-    finally:
-        os.close(descriptor)
-
-
-def _seconds() -> float:
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    # Only there does it count on while the machine sleeps; CLOCK_MONOTONIC is adjusted with the time of day.
-    if sys.platform == "darwin" and hasattr(time, "CLOCK_MONOTONIC_RAW"):
-        return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
-    return time.monotonic()
+def _boot_of(epoch: str) -> str:
+    return epoch.partition("/")[0]

@@ -1,4 +1,4 @@
-"""State changes of a payout by manual decisions. Pure."""
+"""State changes of a payout by manual decisions. Pure; `resolving` writes them to the journal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
-from upbit_async.payouts.transitions import moved, taken
+from upbit_async.payouts.transitions import identified, moved
 
 if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.journal_time import Now
 
 __all__ = [
     "ManualDecision",
@@ -26,26 +26,32 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class ManualDecision:
-    """Who decided something, and why.
+    """Reason and author of a manual decision.
 
     Attributes:
-        note: Why, for people; may be empty.
-        actor: Who, as the caller names them.
+        note: Reason, as text for people; may be empty.
+        actor: Name of the person or service that decided; None if it is not recorded.
+
+    Example:
+        .. code-block:: python
+
+            decision = ManualDecision(note="another invoice", actor="Ann")
+            assert decision.text("given up") == "manual decision: given up (another invoice)"
     """
 
     note: str = ""
     actor: str | None = None
 
     def text(self, what: str) -> str:
-        """Return the note for the history."""
+        """Return the note for the history, which begins with the finding."""
         return f"manual decision: {what}{f' ({self.note})' if self.note else ''}"
 
 
 def resolved(payout: Payout, record: Withdrawal, decision: ManualDecision, now: Now) -> Payout:
-    """Record the finding that a payout is a certain withdrawal."""
+    """Record the finding which withdrawal a payout is."""
     text = decision.text(f"it is withdrawal {record.uuid}")
     payout = _settled(payout, keep_candidates=True)
-    return taken(payout, record, now, Evidence.MANUAL, text, decision.actor)
+    return identified(payout, record, now, Evidence.MANUAL, text, decision.actor)
 
 
 def resolved_as_not_sent(payout: Payout, decision: ManualDecision, now: Now) -> Payout:
@@ -63,14 +69,14 @@ def resolved_as_not_sent(payout: Payout, decision: ManualDecision, now: Now) -> 
             **changes,
         )
     key, sent_request = repr(payout.key), payout.required_request
-    # A nonce that has arrived is used up, so that the same request would be turned away for ever.
+    # A nonce that has arrived is used up: Upbit would refuse the same request for ever.
     advice = f"retry({key}, new_nonce=True)" if sent_request.arrived else f"retry({key})"
     text = decision.text(f"Upbit does not have it; to send it again, call {advice}")
     return moved(payout, PayoutState.NOT_SENT, now, text, actor=decision.actor, **changes)
 
 
 def acknowledged(payout: Payout, uuid: str, decision: ManualDecision, now: Now) -> Payout | None:
-    """Record the finding that a candidate is no payout at all."""
+    """Record the finding that a candidate is no payout."""
     if payout.sent_request is None or uuid not in payout.sent_request.candidates:
         return None
     candidates = tuple(each for each in payout.sent_request.candidates if each != uuid)
@@ -87,7 +93,7 @@ def acknowledged(payout: Payout, uuid: str, decision: ManualDecision, now: Now) 
 
 
 def abandoned(payout: Payout, decision: ManualDecision, now: Now) -> Payout:
-    """Record that nothing more of a payout is to be sent."""
+    """Record the decision that nothing more is sent for a payout."""
     return moved(
         payout,
         PayoutState.ABANDONED,
@@ -100,11 +106,11 @@ def abandoned(payout: Payout, decision: ManualDecision, now: Now) -> Payout:
 
 
 def queued(payout: Payout, decision: ManualDecision, now: Now, *, needs_new_nonce: bool, mac: str) -> Payout:
-    """Release a payout that was not sent, or was declined, to be sent again."""
+    """Record the decision that a payout is sent again."""
     sent_request = payout.sent_request
     if sent_request is not None:
         sent_request = attrs.evolve(sent_request, needs_new_nonce=needs_new_nonce)
-    text = decision.text("to be sent again" + (", with a nonce of its own" if needs_new_nonce else ""))
+    text = decision.text("to be sent again" + (", with a new nonce" if needs_new_nonce else ""))
     return moved(
         payout,
         PayoutState.QUEUED,
@@ -119,14 +125,14 @@ def queued(payout: Payout, decision: ManualDecision, now: Now, *, needs_new_nonc
 
 
 def authorised(payout: Payout, mac: str) -> Payout | None:
-    """Record that the same call was made again, under the present journal key."""
+    """Sign the requested payment with the present journal key: the same call was made again."""
     if mac == payout.mac or not payout.state.may_leave:
         return None
     return attrs.evolve(payout, mac=mac, error=None)
 
 
 def _settled(payout: Payout, *wrong: str, keep_candidates: bool = False) -> Payout:
-    """Close the question about a payout, and exclude what was in question."""
+    """End the review of a payout, and exclude its candidates."""
     known = payout.sent_request
     if known is None:
         return payout

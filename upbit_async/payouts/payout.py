@@ -1,10 +1,12 @@
-"""A payout: one payment under one key, and its state.
+"""A payout, its states, and the edges between them. Pure.
+
+A payout is one payment under one key. It moves between its states like this:
 
 ::
 
-                         ┌─────────── nothing has left ───────────┐
+                         ┌─────────── nothing was sent ───────────┐
                          ▼                                        │
-    start ──▶ planned or queued ── recorded, about to leave ──▶ sending ◀── the same copy again ──┐
+    start ──▶ planned or queued ── recorded before 1st byte ──▶ sending ◀── the same copy again ──┐
                          ▲                                      │ │ │ │                           │
                    retry │        ┌──── Upbit declined it ──────┘ │ │ └── its answer is lost ──┐  │
                          │        ▼                               │ │     or its lease is over │  │
@@ -20,8 +22,8 @@
 
     planned · queued · not_sent ── abandon ──▶ abandoned
 
-`EDGES` is the same as a table. A payout moves only along it, and each move is one change of one row in the
-journal, so that of two processes that move it at the same time only one succeeds.
+`EDGES` is the same as a table. A payout moves along its edges only. Each move is one compare-and-swap of one row in
+the journal, so that of two processes that move a payout at the same time only one succeeds.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ import attrs
 from upbit_async.errors import PayoutBlocked, UpbitError
 from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.payouts.journal_moments import Moment
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.protocol.send_guard import SigningParams
 
 if TYPE_CHECKING:
@@ -46,43 +48,51 @@ __all__ = ["EDGES", "Evidence", "HistoryEntry", "MatchCriteria", "Payout", "Payo
 
 
 class PayoutState(StrEnum):
-    """How far a payout is."""
+    """State of a payout: what has happened, and what to do.
+
+    Example:
+        .. code-block:: python
+
+            async for payout in payouts.pending():
+                if payout.state is PayoutState.NEEDS_REVIEW:
+                    print(payout.key, payout.reason)
+    """
 
     PLANNED = "planned"
-    """Recorded by `Payouts.send`, and nothing has left. Only its caller sends it: call `send` again."""
+    """`Payouts.send` has recorded it, and nothing was sent. Call `send` again: only its caller sends it."""
     QUEUED = "queued"
-    """Released by `Payouts.retry`. `Payouts.recover`, or `send` with the same parameters, sends it."""
+    """`Payouts.retry` has released it to be sent. Call `Payouts.recover`, or `send` with the same parameters."""
     SENDING = "sending"
-    """Its request is on its way, or about to be, in the hands of one owner. Wait."""
+    """Its request is being sent, by one task of one process. Wait: it ends with an answer or with its lease."""
     ACCEPTED = "accepted"
-    """Upbit has the withdrawal, whose `uuid` is known, and has not ended it. Wait."""
+    """Upbit has the withdrawal, and has not ended it. Wait; `uuid` identifies it."""
     DONE = "done"
-    """It is paid."""
+    """Upbit has paid it. Nothing is left to do."""
     FAILED = "failed"
-    """The withdrawal failed at Upbit, which gives back what was held for it."""
+    """The withdrawal failed at Upbit, which releases the locked amount. To pay again, use a new key."""
     CANCELLED = "cancelled"
-    """The withdrawal was cancelled at Upbit, which gives back what was held for it."""
+    """The withdrawal was cancelled at Upbit, which releases the locked amount. To pay again, use a new key."""
     REJECTED = "rejected"
-    """The withdrawal was rejected by Upbit, which gives back what was held for it."""
+    """Upbit rejected the withdrawal, and releases the locked amount. To pay again, use a new key."""
     DECLINED = "declined"
-    """Upbit did not accept the request, and no money has moved. `Payouts.retry` tries again."""
+    """Upbit did not accept the request, and no money has moved. Correct what `reason` names, then `Payouts.retry`."""
     UNKNOWN = "unknown"
-    """The answer was lost. `Payouts.wait` and `recover` look for the withdrawal after the settling time."""
+    """The answer was lost. Wait: `Payouts.wait` and `recover` determine the outcome after the settling time."""
     NOT_SENT = "not_sent"
-    """Upbit's list does not show the withdrawal. `Payouts.retry` sends exactly the same request again."""
+    """Upbit's list does not show the withdrawal. `Payouts.retry` sends the same request again, or `abandon` it."""
     NEEDS_REVIEW = "needs_review"
-    """What Upbit shows does not settle it: look at Upbit's website, then call `Payouts.resolve`."""
+    """Upbit's list does not settle it. Compare `candidates` with Upbit's website, then call `Payouts.resolve`."""
     ABANDONED = "abandoned"
-    """Given up by `Payouts.abandon`: nothing more is sent. This is no proof that nothing was sent before."""
+    """`Payouts.abandon` has ended it, and nothing more is sent. Not a proof that nothing was sent before."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens by itself, and nobody needs to do anything."""
+        """Whether nothing more happens by itself, and there is nothing to do."""
         return self in _FINAL
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it will be settled by itself, by its answer or at the end of its settling time."""
+        """Whether it will be settled by itself: by its answer, or at the end of its settling time."""
         return self in _UNDER_WAY
 
     @property
@@ -101,51 +111,71 @@ _FINAL: Final = _ENDED | {PayoutState.DECLINED, PayoutState.ABANDONED}
 _UNDER_WAY: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN})
 _UNSETTLED: Final = _UNDER_WAY | {PayoutState.NEEDS_REVIEW}
 _SENDABLE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED})
-_TAKEN: Final = _ENDED | {PayoutState.ACCEPTED}
-_JUDGED: Final = _TAKEN | {PayoutState.DECLINED, PayoutState.NEEDS_REVIEW}
+_IDENTIFIED: Final = _ENDED | {PayoutState.ACCEPTED}
+_SETTLED: Final = _IDENTIFIED | {PayoutState.DECLINED, PayoutState.NEEDS_REVIEW}
 
 EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
-    PayoutState.PLANNED: _TAKEN | {PayoutState.SENDING, PayoutState.NEEDS_REVIEW, PayoutState.ABANDONED},
-    PayoutState.QUEUED: _JUDGED
+    PayoutState.PLANNED: _IDENTIFIED | {PayoutState.SENDING, PayoutState.NEEDS_REVIEW, PayoutState.ABANDONED},
+    PayoutState.QUEUED: _SETTLED
     | {PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.ABANDONED},
-    PayoutState.SENDING: _JUDGED
+    PayoutState.SENDING: _SETTLED
     | {PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.UNKNOWN, PayoutState.NOT_SENT},
-    PayoutState.UNKNOWN: _JUDGED | {PayoutState.NOT_SENT},
-    PayoutState.NOT_SENT: _JUDGED
+    PayoutState.UNKNOWN: _SETTLED | {PayoutState.NOT_SENT},
+    PayoutState.NOT_SENT: _SETTLED
     | {PayoutState.QUEUED, PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ABANDONED},
-    PayoutState.NEEDS_REVIEW: _TAKEN | {PayoutState.DECLINED, PayoutState.NOT_SENT},
-    PayoutState.ACCEPTED: _TAKEN | {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT},
+    PayoutState.NEEDS_REVIEW: _IDENTIFIED | {PayoutState.DECLINED, PayoutState.NOT_SENT},
+    PayoutState.ACCEPTED: _IDENTIFIED | {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT},
     PayoutState.DECLINED: frozenset({PayoutState.QUEUED, PayoutState.NEEDS_REVIEW}),
-    PayoutState.ABANDONED: _TAKEN | {PayoutState.NEEDS_REVIEW},
-    **{state: _TAKEN | {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT} for state in _ENDED},
+    PayoutState.ABANDONED: _IDENTIFIED | {PayoutState.NEEDS_REVIEW},
+    **{state: _IDENTIFIED | {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT} for state in _ENDED},
 }
-"""Where a payout may go from each state.
+"""The states that a payout can move to, by its present state.
 
-Three edges need a reason. A planned payout that is blocked by a withdrawal may turn out to be that withdrawal, which
-`Payouts.resolve` records. An end is left only if its withdrawal, which was found by a match, proves to be another
-payout's, or by `resolve`. And an answer that arrives when none is expected leads to a review.
+Three edges need a reason. A planned payout that a withdrawal blocks may turn out to be that withdrawal, which
+`Payouts.resolve` records. A final state is left only if its withdrawal, which was matched, proves to be another
+payout's, or by `resolve`. And an answer that arrives when none is expected requires a review.
 """
 
 
 class Evidence(StrEnum):
-    """What a payout's outcome rests on."""
+    """What a payout's outcome rests on.
+
+    Example:
+        .. code-block:: python
+
+            invoice = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
+            address = "TFakeTronWithdrawAddressFakeFakeFa"
+            payout = await payouts.send("invoice-42", **invoice, address=address)
+            assert payout.evidence is Evidence.ANSWER
+    """
 
     ANSWER = "answer"
-    """Upbit's own answer to the request."""
+    """Upbit's own answer to the request. It is certain."""
     MATCH = "match"
-    """Upbit's list, in which exactly one withdrawal fits, or none does."""
+    """Upbit's list, in which exactly one withdrawal fits, or none. `Payouts.resolve` can correct it."""
     MANUAL = "manual"
-    """A manual decision."""
+    """A manual decision. `Payouts.resolve` can correct it."""
 
 
 @attrs.frozen
 class MatchCriteria:
-    """What Upbit's list shows of a payment. Two payouts of one kind can't be told apart, so one at a time is sent.
+    """Properties of a payment that Upbit's list shows.
+
+    Payouts with equal criteria can't be told apart in the list, so they are sent one at a time.
 
     Attributes:
         currency: The currency's code.
         net_type: The network's identifier.
-        amount: The amount that was asked for.
+        amount: The requested amount.
+
+    Example:
+        .. code-block:: python
+
+            equal = [
+                payout
+                async for payout in payouts.pending()
+                if payout.criteria == MatchCriteria("USDT", "TRX", Decimal(13))
+            ]
     """
 
     currency: str
@@ -155,13 +185,22 @@ class MatchCriteria:
 
 @attrs.frozen(kw_only=True)
 class HistoryEntry:
-    """One change in the life of a payout.
+    """One change of a payout.
 
     Attributes:
-        at: When, UTC, by the clock of the machine that made it.
-        state: The state from then on.
-        note: Why, for people.
-        actor: Who decided it, if it was a manual decision and the caller named somebody.
+        at: Time of the change, UTC, by the clock of the machine that made it.
+        state: The state after the change.
+        note: Reason for the change, as text for people.
+        actor: Who decided it, if it was a manual decision and its caller named an actor.
+
+    Example:
+        .. code-block:: python
+
+            invoice = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
+            address = "TFakeTronWithdrawAddressFakeFakeFa"
+            payout = await payouts.send("invoice-42", **invoice, address=address)
+            for entry in payout.history:
+                print(entry.at, entry.state, entry.note, entry.actor)
     """
 
     at: dt.datetime
@@ -172,29 +211,37 @@ class HistoryEntry:
 
 @attrs.frozen(kw_only=True)
 class SentRequest:
-    """What is known of a payout's request, which all of its copies have in common.
+    """What is known about a payout's request. All of its copies share it.
 
     Attributes:
-        signing: What it is signed with. Copies with the same nonce can't both be carried out.
-        signed_by: The digest of the access key that it is signed with. A nonce is used up for one key only.
-        copies: How many copies may have left.
-        previous_state: The state from which the last copy left, to which it returns if it did not leave.
-        owner: Who sends the last copy.
-        left_at: When the last copy was recorded as leaving, in journal time.
+        signing: Nonce and algorithm. Upbit carries out at most one of several copies with the same nonce.
+        signed_by: Digest of the access key that signs it. A nonce is used up for one access key only.
+        copies: Number of copies that may have been sent.
+        previous_state: The state before the last copy. The payout returns to it if that copy was not sent.
+        owner: Name of the sender of the last copy.
+        left_at: Journal time at which the last copy was recorded as being sent.
         left_utc: The same, UTC, by the clock of the machine that sent it.
-        lease: For how long after that nobody else touches it, in seconds.
-        lost_at: When the hope of an answer ended, in journal time; None if it has not.
-        is_bounded: Whether the operating system gives up the request's connection within the lease. If not, the
+        lease: Time after that for which no other task or process touches the payout, in seconds.
+        lost_at: Journal time from which no answer can arrive any more; None if one still can.
+        is_bounded: Whether the operating system closes the request's connection within the lease. If not, the
             request may arrive many minutes later.
-        arrived: Whether Upbit has said that a copy has arrived, without saying what came of it.
+        arrived: Whether Upbit has shown that a copy arrived, without its outcome.
         answered: Whether Upbit's own answer has named a withdrawal, which proves that it was sent.
         reopened: Whether the loss of a copy was recorded after the outcome had been decided.
-        needs_new_nonce: Whether the next copy gets a nonce of its own.
+        needs_new_nonce: Whether the next copy gets a new nonce.
         candidates: The withdrawals that a review is about, by their ids in lower case.
-        excluded: The withdrawals that a review has excluded.
-        baseline: The newest withdrawals in the currency before the first copy left, newest first, by their ids in
-            lower case.
-        mac: Proves that this library wrote it for this request; see `upbit_async.payouts.row_mac`.
+        excluded: The withdrawals that a review has excluded, by their ids in lower case.
+        baseline: The newest withdrawals in the currency before the first copy, newest first, by their ids in lower
+            case.
+        mac: Proof that this library wrote it for this request; see `upbit_async.payouts.row_mac`.
+
+    Example:
+        .. code-block:: python
+
+            invoice = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
+            address = "TFakeTronWithdrawAddressFakeFakeFa"
+            payout = await payouts.send("invoice-42", **invoice, address=address)
+            assert payout.sent_request.copies == 1
     """
 
     signing: SigningParams
@@ -219,20 +266,28 @@ class SentRequest:
 
 @attrs.frozen(kw_only=True)
 class Payout:
-    """One payment under one key, as it is known. It never changes; the journal has the newest.
+    """One revision of a payout: one payment under one key. Immutable; the journal has the newest revision.
 
     Attributes:
-        key: The key, which is yours to choose.
-        state: How far it is.
-        uuid: The withdrawal's id, once it is known.
-        record: The withdrawal as it was last seen.
-        error: What went wrong last, or prevents it from being sent.
-        evidence: What the outcome rests on; None while there is none.
-        history: Everything that has happened to it, oldest first.
-        intent: What it asks for.
-        sent_request: What is known of its request; None if none has left.
-        revision: How often it was changed.
-        mac: Proves that this library recorded what it asks for; see `upbit_async.payouts.row_mac`.
+        key: Key that identifies the payment, chosen by the caller.
+        state: Its state.
+        uuid: The withdrawal's id; None while it is not known.
+        record: The withdrawal, as last read from Upbit; None while it is not known.
+        error: The last failure, or what prevents it from being sent.
+        evidence: What the outcome rests on; None while there is no outcome.
+        history: All changes, oldest first.
+        intent: The requested payment.
+        sent_request: What is known about its request; None if none was sent.
+        revision: Number of changes since it was added.
+        mac: Proof that this library recorded the requested payment; see `upbit_async.payouts.row_mac`.
+
+    Example:
+        .. code-block:: python
+
+            invoice = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
+            address = "TFakeTronWithdrawAddressFakeFakeFa"
+            payout = await payouts.send("invoice-42", **invoice, address=address)
+            print(payout.key, payout.state, payout.uuid, payout.reason)
     """
 
     key: str
@@ -255,14 +310,17 @@ class Payout:
 
     @property
     def reason(self) -> str:
-        """Why it is in its state, and what to do about that: what prevents it from being sent, or its newest note."""
+        """Why it is in its state, and what to do: what prevents it from being sent, or its newest note."""
         if self.state.may_leave and self.error is not None:
             return str(self.error)
         return escaped(self.history[-1].note) if self.history else ""
 
     @property
     def is_open(self) -> bool:
-        """Whether it still needs somebody, or something, to act. An abandoned one may: a copy may have been paid."""
+        """Whether it still needs an action, by itself or by people.
+
+        An abandoned payout is open if a copy may have been paid.
+        """
         if self.state is not PayoutState.ABANDONED:
             return not self.state.is_final
         return self.sent_request is not None and (
@@ -278,33 +336,33 @@ class Payout:
 
     @property
     def may_be_unseen(self) -> bool:
-        """Whether a copy that is held for not sent, or was given up, may turn out to have been carried out."""
+        """Whether it is considered unsent or is abandoned, and a copy may turn out to have been carried out."""
         sent_request = self.sent_request
         if sent_request is None:
             return False
-        held_for_unsent = {PayoutState.NOT_SENT, PayoutState.ABANDONED, PayoutState.QUEUED}
-        return sent_request.reopened or self.state in held_for_unsent
+        considered_unsent = {PayoutState.NOT_SENT, PayoutState.ABANDONED, PayoutState.QUEUED}
+        return sent_request.reopened or self.state in considered_unsent
 
     @property
     def holds_up_equals(self) -> bool:
-        """Whether an equal payout must wait for the review of this one.
+        """Whether payouts with the same criteria must wait for the review of this one.
 
-        It need not if the doubt came up after this one had been settled: the baseline of the equal payout already
-        shows the candidates, so it can't take one of them for its own.
+        They need not if the review began after this payout had been settled. Their baselines already include the
+        candidates then, so they can't be matched to one of them.
         """
         is_late = self.sent_request is not None and self.sent_request.reopened
         return self.state is PayoutState.NEEDS_REVIEW and not is_late
 
     @property
     def required_request(self) -> SentRequest:
-        """The same as `sent_request`, of a payout of which a request may have left.
+        """`sent_request`, for a payout of which a request may have been sent.
 
         Raises:
-            ValueError: None has.
+            ValueError: None was sent.
         """
         if self.sent_request is None:
             raise ValueError(f"{self} is {self.state} without a request")
         return self.sent_request
 
     def __str__(self) -> str:
-        return f"payout {self.key!r}, {self.intent}"
+        return f"payout {self.key!r} ({self.intent})"

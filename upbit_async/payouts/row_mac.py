@@ -1,10 +1,11 @@
-"""Message authentication codes (MACs) of journal rows.
+"""Message authentication codes (MACs) of journal rows. Pure.
 
-A row's MAC proves that a holder of a journal key authorised *what* is paid. It does not prove that the row was not
-paid before: a row that is put back to an earlier state still verifies. There the nonce, and the search for withdrawals
-that no payout owns, are the protection.
+A journal is a file or a database that others may be able to change, so each row has a MAC, and a row whose MAC does
+not verify is never sent. The MAC proves that a holder of a journal key authorised *what* is paid. It does not prove
+that the row was not paid before: a row that is reset to an earlier state still verifies. There the nonce, and the
+search for withdrawals that no payout owns, are the protection.
 
-A request is signed when it is written, and signed again with its nonce when it departs. Both are HMAC-SHA256 over a
+A request is signed when it is written, and again with its nonce before it is sent. Both MACs are HMAC-SHA256 over a
 label, which separates the two kinds and the versions, and over fields that each follow their length, so that no text
 can move from one field to the next.
 """
@@ -14,13 +15,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import attrs
+
+if TYPE_CHECKING:
+    from upbit_async.payouts.payout import Payout
+    from upbit_async.protocol.send_guard import SigningParams
 
 __all__ = [
     "JOURNAL_KEY_PURPOSE",
     "JournalKeys",
+    "RowAuthenticator",
     "sign_departure",
     "sign_request",
     "verifies_departure",
@@ -28,7 +34,7 @@ __all__ = [
 ]
 
 JOURNAL_KEY_PURPOSE: Final = b"upbit_async payouts journal v1"
-"""What the default journal key is derived from an API secret for."""
+"""Purpose for which the default journal key is derived from an API secret."""
 
 _REQUEST: Final = "upbit_async payouts journal v1: request"
 _DEPARTURE: Final = "upbit_async payouts journal v1: departure"
@@ -38,17 +44,17 @@ _SHORTEST_KEY: Final = 16
 
 @attrs.frozen(init=False, repr=False, eq=False)
 class JournalKeys:
-    """The keys that sign and verify rows, masked wherever they are shown.
+    """Keys that sign and verify rows, masked wherever they are shown.
 
     They can't be pickled, and compare in constant time.
 
     Args:
-        keys: The keys, of at least 16 bytes each. The first signs, all verify; so a key is replaced by putting the new
-            one first, and dropped when no open row was signed with it.
+        keys: The keys, of at least 16 bytes each. The first signs, all verify. To replace a key, put the new one first,
+            and drop the former one when no open row was signed with it.
 
     Raises:
-        TypeError: The keys are no sequence of bytes.
-        ValueError: There is none, or one is too short.
+        TypeError: The keys are not a sequence of bytes.
+        ValueError: There is no key, or one is too short.
 
     Example:
         .. code-block:: python
@@ -76,9 +82,9 @@ class JournalKeys:
         """Return whether any key has signed a message."""
         if not isinstance(mac, str):
             return False
-        given = mac.encode("utf-8", "surrogatepass")
-        matches = [hmac.compare_digest(_mac(key, message).encode(), given) for key in self._reveal()]
-        return any(matches)  # each is compared, so the time does not say which
+        expected = mac.encode("utf-8", "surrogatepass")
+        matches = [hmac.compare_digest(_mac(key, message).encode(), expected) for key in self._reveal()]
+        return any(matches)  # all are compared, so the time does not reveal which
 
     def __repr__(self) -> str:
         return f"JournalKeys({len(self._reveal())} keys)"
@@ -104,13 +110,64 @@ class JournalKeys:
         raise TypeError("journal keys can't be pickled; pass the name of an environment variable instead")
 
 
+@attrs.frozen
+class RowAuthenticator:
+    """Signer and verifier of one journal's rows.
+
+    Attributes:
+        keys: Journal keys: the first signs, all verify.
+        host: Host that the journal belongs to.
+        account: Label of the account that it belongs to.
+    """
+
+    keys: JournalKeys
+    host: str
+    account: str
+
+    def request_mac(self, key: str, members: Mapping[str, str]) -> str:
+        """Return the MAC over what a payout asks for."""
+        return sign_request(self.keys, host=self.host, account=self.account, key=key, members=members)
+
+    def departure_mac(self, payout: Payout, signing: SigningParams, signed_by: str) -> str:
+        """Return the MAC over what a payout asks for and what its request is signed with."""
+        return sign_departure(
+            self.keys,
+            host=self.host,
+            account=self.account,
+            key=payout.key,
+            members=payout.intent.members,
+            nonce=signing.nonce,
+            algorithm=signing.algorithm,
+            signed_by=signed_by,
+        )
+
+    def vouches_for(self, payout: Payout) -> bool:
+        """Return whether this library wrote the row with one of the keys, in everything that would be sent."""
+        same = {"host": self.host, "account": self.account, "key": payout.key}
+        members = payout.intent.members
+        if not verifies_request(self.keys, payout.mac, **same, members=members):
+            return False
+        sent_request = payout.sent_request
+        if sent_request is None or sent_request.needs_new_nonce:
+            return True
+        return verifies_departure(
+            self.keys,
+            sent_request.mac,
+            **same,
+            members=members,
+            nonce=sent_request.signing.nonce,
+            algorithm=sent_request.signing.algorithm,
+            signed_by=sent_request.signed_by,
+        )
+
+
 def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, members: Mapping[str, str]) -> str:
-    """Return the MAC of a payout's request, made when it is written.
+    """Return the MAC of a payout's request, for the write that adds it.
 
     Args:
         keys: The journal's keys.
-        host: The host that it is for.
-        account: The label of the account that pays.
+        host: Host that the request is for.
+        account: Label of the account that pays.
         key: The payout's key.
         members: The request's body, in the order in which it is sent.
 
@@ -123,7 +180,7 @@ def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, member
 def verifies_request(
     keys: JournalKeys, mac: str | None, *, host: str, account: str, key: str, members: Mapping[str, str]
 ) -> bool:
-    """Return whether a request is the one that was signed. A missing MAC never verifies, nor does a damaged row."""
+    """Return whether a request is the one that was signed. A missing MAC and a damaged row never verify."""
     try:
         message = _message(_REQUEST, (host, account, key), members)
     except TypeError:
@@ -142,17 +199,17 @@ def sign_departure(
     algorithm: str,
     signed_by: str,
 ) -> str:
-    """Return the MAC of a payout that departs, made in the write that lets it leave.
+    """Return the MAC of a payout's request with its nonce, for the write before it is sent.
 
     Args:
         keys: The journal's keys.
-        host: The host that it is sent to.
-        account: The label of the account that pays.
+        host: Host that the request is sent to.
+        account: Label of the account that pays.
         key: The payout's key.
         members: The request's body, in the order in which it is sent.
-        nonce: The nonce of its token.
-        algorithm: The algorithm by which the token is signed.
-        signed_by: The digest of the access key that signs the token.
+        nonce: Nonce of its token.
+        algorithm: Algorithm by which the token is signed.
+        signed_by: Digest of the access key that signs the token.
 
     Raises:
         TypeError: A field is not text.
@@ -172,7 +229,7 @@ def verifies_departure(  # noqa: PLR0913 - each is one field of the row
     algorithm: str,
     signed_by: str,
 ) -> bool:
-    """Return whether a departure is the one that was signed. A missing MAC never verifies, nor does a damaged row."""
+    """Return whether a departure is the one that was signed. A missing MAC and a damaged row never verify."""
     try:
         message = _message(_DEPARTURE, (host, account, key), members, (nonce, algorithm, signed_by))
     except TypeError:
@@ -183,7 +240,7 @@ def verifies_departure(  # noqa: PLR0913 - each is one field of the row
 def _message(
     label: str, head: tuple[str, ...], members: Mapping[str, str], tail: tuple[str, ...] = ()
 ) -> bytes:
-    """Write what is signed, in one way only."""
+    """Return the canonical bytes to sign."""
     if not isinstance(members, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a row may hold anything
         raise TypeError(f"members must be a mapping, got {type(members).__name__}")
     body = [text for pair in members.items() for text in pair]

@@ -1,4 +1,4 @@
-"""Sending a payout: authorisation, baseline, one at a time among its equals, and repeats where they are safe."""
+"""Sender of payouts: checks the row, takes the baseline, waits for equal payouts, repeats where that is safe."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ __all__ = ["Sender"]
 
 
 class Sender:
-    """Sends payouts.
+    """Sends payouts, one at a time of each amount, currency and network.
 
     Args:
-        client: Sends them.
-        repository: The payouts.
-        settler: Settles other payouts that must be settled first.
-        guard: Takes the baseline, and blocks what an unowned withdrawal could be.
+        client: Client that sends them.
+        repository: Repository of the payouts.
+        settler: Settler of other payouts that must be settled first.
+        guard: Guard that takes the baseline, and blocks a payout that an unowned withdrawal may have paid.
     """
 
     def __init__(
@@ -56,25 +56,25 @@ class Sender:
         self._name = f"payouts {uuid.uuid4()}"
 
     async def send(self, payout: Payout) -> Payout:
-        """Send a payout that is planned or queued, or one more copy of one that was not sent.
+        """Send a payout that is planned or queued, or one more copy of a payout that was not sent.
 
         Returns:
-            The payout as it is when something has left, or as another owner has made it.
+            The updated payout: a copy was sent, or another task or process has changed it.
 
         Raises:
             PayoutBlocked: A payout of the same amount, currency and network needs review first, or a withdrawal that
                 belongs to no payout could be this one.
-            JournalError: The row does not prove that it was authorised with the present journal key.
+            JournalError: The row was not authorised with the present journal key.
             ConfigurationError: A further copy can't be signed as the first was.
-            UpbitError: Nothing has left, or it was turned away unread.
+            UpbitError: Nothing was sent, or Upbit rejected it unprocessed.
         """
         self._check_authorised(payout)
-        self._check_key(payout)
+        self._check_access_key(payout)
         before = payout.state
         async with self._locks.hold(payout.criteria):
             for attempt in itertools.count(1):
                 try:
-                    return await self._pass(payout)
+                    return await self._send_copy(payout)
                 except (NotSent, RateLimited) as error:
                     wait = self._wait_after(error, attempt)
                     if wait is None:
@@ -85,8 +85,8 @@ class Sender:
                     break
         return payout
 
-    async def _pass(self, payout: Payout) -> Payout:
-        """Send one copy as soon as no other payout must be settled first."""
+    async def _send_copy(self, payout: Payout) -> Payout:
+        """Send one copy as soon as every payout that must be settled first is settled."""
         before = payout.state
         while payout.state is before:
             try:
@@ -96,7 +96,7 @@ class Sender:
                         return payout
                 baseline = await self._baseline(payout)
                 self._check_authorised(payout)
-                passage = SendAttempt(
+                attempt = SendAttempt(
                     payout,
                     baseline,
                     owner=self._owner,
@@ -104,44 +104,45 @@ class Sender:
                     repository=self._repository,
                     known=self._client.known_withdrawals,
                 )
-                return await passage.run()
-            except ConflictingPayout as taken:
-                await self._free_the_way(payout, taken.by_key)
+                return await attempt.run()
+            except ConflictingPayout as conflict:
+                await self._wait_for_equal(payout, conflict.by_key)
             except StaleRevision:
                 payout = await self._repository.read(payout.key)
         return payout
 
     async def _baseline(self, payout: Payout) -> tuple[str, ...]:
-        """Return the baseline of the first copy; the guard is asked before a first copy, or one with a new nonce."""
+        """Return the baseline of the first copy. The guard is asked before a first copy and before a new nonce."""
         known = payout.sent_request
         if known is not None and not known.needs_new_nonce:
             return known.baseline
-        taken = await self._guard.baseline(payout)
-        return taken if known is None else known.baseline
+        newest = await self._guard.baseline(payout)
+        return newest if known is None else known.baseline
 
     @property
     def _owner(self) -> str:
-        return f"{self._name} of process {os.getpid()}"  # it may have been forked since
+        return f"{self._name} of process {os.getpid()}"  # read each time: the process may have forked
 
-    async def _free_the_way(self, payout: Payout, by_key: str) -> None:
-        """Wait until the payout that stands in the way is settled, or settle it."""
+    async def _wait_for_equal(self, payout: Payout, by_key: str) -> None:
+        """Wait until an equal payout is settled, or settle it.
+
+        Raises:
+            PayoutBlocked: That failed, or the equal payout needs review.
+            JournalError: The journal can't be used.
+        """
+        blocked = f"{payout} was not sent: payout {by_key!r} of the same amount, currency and network"
         try:
             other = await self._settler.wait_until_settled(by_key)
         except JournalError:
             raise
         except UpbitError as error:
             raise PayoutBlocked(
-                f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network must be settled "
-                f"first, and that failed ({error}); try again later, or look at Upbit's website and call "
-                f"resolve({by_key!r}, …)",
+                f"{blocked} must be settled first, and that failed ({error}); try again later, or compare with "
+                f"Upbit's website and call resolve({by_key!r}, …)",
                 by_key=by_key,
             ) from error
         if other.state is PayoutState.NEEDS_REVIEW:
-            raise PayoutBlocked(
-                f"{payout} is not sent: payout {by_key!r} of the same amount, currency and network needs review "
-                f"first: {other.reason}",
-                by_key=by_key,
-            )
+            raise PayoutBlocked(f"{blocked} needs review first: {other.reason}", by_key=by_key)
 
     def _wait_after(self, error: NotSent | RateLimited, attempt: int) -> float | None:
         throttled = isinstance(error, RateLimited)
@@ -157,22 +158,25 @@ class Sender:
         if self._repository.authenticator.vouches_for(payout):
             return
         key = repr(payout.key)
-        advice = f"make the same call of send again to authorise it; or check what it asks for, then call retry({key})"
+        advice = (
+            f"repeat the same call of send to authorise it; or check what it asks for, then call retry({key})"
+        )
         if payout.sent_request is not None and not payout.sent_request.needs_new_nonce:
             released = f"resolve({key}, not_sent=True) and retry({key}, new_nonce=True)"
-            advice = f"look at Upbit's website, then call {released}"
+            advice = f"compare with Upbit's website, then call {released}"
         raise JournalError(
-            f"{payout} is not sent: its row in the journal was authorised with another journal key, or changed by "
+            f"{payout} was not sent: its row in the journal was authorised with another journal key, or changed by "
             f"something else; {advice}",
             key=payout.key,
         )
 
-    def _check_key(self, payout: Payout) -> None:
+    def _check_access_key(self, payout: Payout) -> None:
         known = payout.sent_request
         if known is None or known.needs_new_nonce or known.signed_by == self._client.transport.key_digest:
             return
         raise ConfigurationError(
-            f"{payout} was signed with key #{known.signed_by[:8]}, and this client has another: a copy signed "
-            "otherwise could be carried out a second time; send it again with the former key, or look at Upbit's "
-            f"website and call resolve({payout.key!r}, not_sent=True), then retry({payout.key!r}, new_nonce=True)"
+            f"{payout} was not sent: it was signed with access key #{known.signed_by[:8]}, and a copy that this "
+            "client's access key signs could be carried out in addition; send it again with the former key, or "
+            f"compare with Upbit's website and call resolve({payout.key!r}, not_sent=True), then "
+            f"retry({payout.key!r}, new_nonce=True)"
         )

@@ -1,9 +1,9 @@
-"""Settling: determines the outcome of payouts whose answer was lost, and follows those that were accepted."""
+"""Settling: determines the outcome of payouts whose answer was lost, and follows accepted ones. Sends no money."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import attrs
@@ -23,34 +23,39 @@ from upbit_async.payouts.decision import (
     other_claimants,
 )
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
-from upbit_async.payouts.journal_moments import settling_left
+from upbit_async.payouts.journal_time import settling_left
 from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Callable, Collection
+    from typing import TypeAlias
 
     from upbit_async.client import UpbitClient
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.decision import Conclusion
-    from upbit_async.payouts.journal_moments import Now
+    from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.repository import PayoutRepository
+
+    _Outcome: TypeAlias = Adopt | DeclareNotSent | RequireReview
 
 __all__ = ["LEASE_POLLS", "Settler"]
 
-LEASE_POLLS = 0.05, 1.0
+LEASE_POLLS: Final = 0.05, 1.0
 """First and longest wait between two reads of a payout that another task or process sends, in seconds."""
 
-_SECOND_LOOK = 1.0
-"""How long after the first list a second one must show nothing either, in seconds."""
+_CONFIRMATION_DELAY: Final = 1.0
+"""Wait before a list that does not show the withdrawal is read a second time, in seconds."""
+
+_CONSIDERED_UNSENT: Final = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED})
 
 
 class Settler:
-    """Settles payouts by what Upbit shows. Nothing here sends money.
+    """Settles payouts by Upbit's list of withdrawals, and follows accepted ones.
 
     Args:
-        client: Reads Upbit's list.
-        repository: The payouts.
-        settling_time: How long after the loss of an answer the list may lag behind, in seconds.
+        client: Client that reads the list.
+        repository: Repository of the payouts.
+        settling_time: Time after the loss of an answer for which the list may lag, in seconds.
     """
 
     def __init__(self, client: UpbitClient, repository: PayoutRepository, settling_time: float) -> None:
@@ -59,30 +64,28 @@ class Settler:
         self._settling_time = settling_time
         self._locks = KeyedLock()
 
-    async def settle(
-        self, key: str, *, behind: frozenset[str] = frozenset(), deadline: float = math.inf
-    ) -> Payout:
-        """Wait until the settling time is over, look, and decide. What is settled already stays as it is.
+    # -- waiting -----------------------------------------------------------------------------------
+
+    async def expire(self, key: str) -> Payout:
+        """Return a payout; it becomes ``unknown`` if its owner has not recorded an outcome within its lease."""
+        return await self._repository.change(key, transitions.expired)
+
+    async def wait_until_sent(self, key: str) -> Payout:
+        """Wait until no task or process is sending a payout: its answer is recorded, or its lease is over."""
+        pauses = backoff(*LEASE_POLLS)
+        while True:
+            payout = await self.expire(key)
+            if payout.state is not PayoutState.SENDING:
+                return payout
+            await anyio.sleep(next(pauses))
+
+    async def wait_until_settled(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
+        """Wait until a payout is not under way any more, and settle it if its answer is lost.
 
         Args:
             key: The payout's key.
-            behind: The keys of payouts that wait for this one.
-            deadline: Until when to wait, by the loop's clock. What would take longer stays as it is.
-
-        Raises:
-            UpbitError: The list could not be read, so nothing is decided.
+            behind: Keys of the payouts that wait for this one.
         """
-        while True:
-            async with self._locks.hold(key):
-                found = await self._settle_once(key, behind, deadline)
-            if isinstance(found, Payout):
-                return found
-            # No lock is held here: two payouts that wait for each other would deadlock.
-            if not await self._wait_until_all_settled(found.keys, behind | {key}, deadline):
-                return await self._repository.read(key)
-
-    async def wait_until_settled(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
-        """Wait until a payout is not under way any more, wherever it is, and settle it if nobody else does."""
         while True:
             payout = await self.wait_until_sent(key)
             if payout.state is PayoutState.UNKNOWN:
@@ -93,132 +96,16 @@ class Settler:
     async def _wait_until_all_settled(
         self, keys: Collection[str], behind: frozenset[str], deadline: float
     ) -> bool:
-        """Wait until none of some payouts is under way any more; whether that was so by a deadline."""
+        """Wait until no payout of these keys is under way; return False if the deadline comes first."""
         with anyio.CancelScope(deadline=deadline) as scope:
             for key in keys:
                 await self.wait_until_settled(key, behind=behind)
         return not scope.cancelled_caught
 
-    async def wait_until_sent(self, key: str) -> Payout:
-        """Wait until nobody is sending a payout any more, in whatever process: its answer is there, or is lost."""
-        pauses = backoff(*LEASE_POLLS)
-        while True:
-            payout = await self.expire(key)
-            if payout.state is not PayoutState.SENDING:
-                return payout
-            await anyio.sleep(next(pauses))
-
-    async def _settle_once(self, key: str, behind: frozenset[str], deadline: float) -> Payout | WaitFor:
-        """Settle a payout, unless others must be settled first."""
-        while True:
-            payout = await self.expire(key)
-            if payout.state is not PayoutState.UNKNOWN:
-                return payout
-            if left := await self.time_left(payout):
-                if anyio.current_time() + left > deadline:
-                    return payout
-                await anyio.sleep(left)
-                continue
-            verdict = await self._decide_surely(payout, behind)
-            if isinstance(verdict, WaitFor):
-                return verdict
-            try:
-                return await self._decided(payout, verdict)
-            except (StaleRevision, ConflictingPayout):
-                continue
-
-    async def expire(self, key: str) -> Payout:
-        """Return a payout, which is unknown if its owner has not recorded an outcome within its lease."""
-        return await self._repository.change(key, transitions.expired)
-
-    async def read_again(self, payout: Payout, deadline: float = math.inf) -> Payout:
-        """Read the list once more for a payout that was not sent, or was given up after a copy had left.
-
-        What has turned up since makes it a matter for review. An abandoned payout keeps its state. So does one that
-        waits for other payouts when the deadline comes.
-
-        Raises:
-            UpbitError: The list could not be read.
-        """
-        while payout.state in _LOOKED_AT_AGAIN:
-            match await self._judge(payout):
-                case WaitFor(keys):
-                    if not await self._wait_until_all_settled(keys, frozenset({payout.key}), deadline):
-                        return payout
-                    payout = await self._repository.read(payout.key)
-                    continue
-                case Adopt(record):
-                    doubt = RequireReview(
-                        f"withdrawal {record.uuid}, which fits, has turned up since", (record,)
-                    )
-                case RequireReview(_, [_, *_]) as doubt:
-                    pass
-                case _:  # other withdrawals since then prove nothing
-                    if payout.state is PayoutState.ABANDONED and not await self.time_left(payout):
-                        return await self._repository.change(payout.key, transitions.nothing_new)
-                    return payout
-            if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
-                return payout
-            payout = await self._decide(payout, doubt)
-        return payout
-
-    async def reconsider(self, payout: Payout, deadline: float = math.inf) -> Payout:
-        """Judge a payout that needs review once more: what has become known since may settle it.
-
-        A withdrawal that turned up after the payout had been called not sent stays a matter for review: by then an
-        equal one of somebody else is as likely as a late copy.
-
-        Raises:
-            UpbitError: The list could not be read.
-        """
-        while payout.state is PayoutState.NEEDS_REVIEW and _may_be_reconsidered(payout):
-            verdict = await self._decide_surely(payout)
-            if isinstance(verdict, WaitFor):
-                if not await self._wait_until_all_settled(verdict.keys, frozenset({payout.key}), deadline):
-                    return payout
-                payout = await self._repository.read(payout.key)
-            elif isinstance(verdict, RequireReview) or (
-                isinstance(verdict, Adopt) and payout.required_request.reopened
-            ):
-                return payout
-            else:
-                payout = await self._decide(payout, verdict)
-        return payout
-
-    async def _decide(self, payout: Payout, verdict: Adopt | DeclareNotSent | RequireReview) -> Payout:
-        try:
-            return await self._decided(payout, verdict)
-        except (StaleRevision, ConflictingPayout):
-            return await self._repository.read(payout.key)
-
-    async def _decided(self, payout: Payout, verdict: Adopt | DeclareNotSent | RequireReview) -> Payout:
-        decided = _by(verdict, payout, await self._repository.now())
-        return payout if decided is None else await self._repository.compare_and_swap(payout, decided)
-
-    async def follow(self, payout: Payout, deadline: float = math.inf) -> Payout:
-        """Wait until an accepted payout's withdrawal has ended, or until a deadline by the loop's clock.
-
-        Raises:
-            PollTimeout: The deadline has come.
-            UpbitError: It can't be waited for any more.
-        """
-        poller = self._client.withdraws.poller(payout.uuid or "")
-        timeout = None if math.isinf(deadline) else max(0.0, deadline - anyio.current_time())
-        try:
-            record = await poller.wait(timeout=timeout)
-        except PollTimeout:
-            if poller.last is not None:
-                await self._see(payout.key, poller.last)
-            raise
-        return await self._see(payout.key, record)
-
-    async def _see(self, key: str, record: Withdrawal) -> Payout:
-        return await self._repository.change(key, lambda payout, now: transitions.seen(payout, record, now))
-
     async def time_left(self, payout: Payout) -> float:
-        """Return how long a payout is still left to settle, in seconds.
+        """Return the rest of a payout's settling time, in seconds.
 
-        It counts from when its loss was recorded, by the journal's clock, also across restarts of the service.
+        It starts when the loss was recorded, by the journal's clock, and continues across restarts of the service.
         """
         sent_request = payout.required_request
         now = (await self._repository.now()).journal
@@ -232,12 +119,161 @@ class Settler:
             is_bounded=sent_request.is_bounded,
         )
 
-    async def _decide_surely(self, payout: Payout, behind: Collection[str] = ()) -> Conclusion:
-        verdict = await self._judge(payout, behind)
-        if isinstance(verdict, DeclareNotSent):  # one empty list may be a slip of the server's
-            await anyio.sleep(_SECOND_LOOK)
-            verdict = await self._judge(payout, behind, confirm=True)
-        return verdict
+    async def follow(self, payout: Payout, deadline: float = math.inf) -> Payout:
+        """Wait until an accepted payout's withdrawal has ended, or until a deadline by the loop's clock.
+
+        Raises:
+            PollTimeout: The deadline comes first.
+            UpbitError: The withdrawal can't be polled any more.
+        """
+        poller = self._client.withdraws.poller(payout.uuid or "")
+        timeout = None if math.isinf(deadline) else max(0.0, deadline - anyio.current_time())
+        try:
+            record = await poller.wait(timeout=timeout)
+        except PollTimeout:
+            if poller.last is not None:
+                await self._record_progress(payout.key, poller.last)
+            raise
+        return await self._record_progress(payout.key, record)
+
+    async def _record_progress(self, key: str, record: Withdrawal) -> Payout:
+        return await self._repository.change(
+            key, lambda payout, now: transitions.followed(payout, record, now)
+        )
+
+    # -- settling ----------------------------------------------------------------------------------
+
+    async def settle(
+        self, key: str, *, behind: frozenset[str] = frozenset(), deadline: float = math.inf
+    ) -> Payout:
+        """Wait for the end of the settling time, read the list, and decide. A settled payout stays as it is.
+
+        Args:
+            key: The payout's key.
+            behind: Keys of the payouts that wait for this one.
+            deadline: Latest time to wait for, by the loop's clock. What would take longer stays as it is.
+
+        Raises:
+            UpbitError: The list could not be read, so nothing is decided.
+        """
+        while True:
+            async with self._locks.hold(key):
+                found = await self._settle_once(key, behind, deadline)
+            if isinstance(found, Payout):
+                return found
+            # No lock is held here: two payouts that wait for each other would deadlock.
+            if not await self._wait_until_all_settled(found.keys, behind | {key}, deadline):
+                return await self._repository.read(key)
+
+    async def _settle_once(self, key: str, behind: frozenset[str], deadline: float) -> Payout | WaitFor:
+        """Settle a payout, unless others must be settled first."""
+        while True:
+            payout = await self.expire(key)
+            if payout.state is not PayoutState.UNKNOWN:
+                return payout
+            if left := await self.time_left(payout):
+                if anyio.current_time() + left > deadline:
+                    return payout
+                await anyio.sleep(left)
+                continue
+            conclusion = await self._judge_twice(payout, behind)
+            if isinstance(conclusion, WaitFor):
+                return conclusion
+            try:
+                return await self._apply(payout, conclusion)
+            except (StaleRevision, ConflictingPayout):
+                continue
+
+    async def read_again(self, payout: Payout, deadline: float = math.inf) -> Payout:
+        """Read the list again for a payout that was not sent, or was abandoned after a copy was sent.
+
+        A withdrawal that has turned up since requires a review. An abandoned payout keeps its state. So does a payout
+        that waits for others when the deadline comes.
+
+        Raises:
+            UpbitError: The list could not be read.
+        """
+        while True:
+            payout, outcome = await self._judge_after_others(
+                payout, self._judge, deadline, applies=_is_considered_unsent
+            )
+            match outcome:
+                case None:
+                    return payout
+                case Adopt(record):
+                    doubt = RequireReview(
+                        f"withdrawal {record.uuid}, which fits, has turned up since", (record,)
+                    )
+                case RequireReview(_, [_, *_]):
+                    doubt = outcome
+                case _:  # other new withdrawals prove nothing
+                    if payout.state is PayoutState.ABANDONED and not await self.time_left(payout):
+                        return await self._repository.change(payout.key, transitions.cleared)
+                    return payout
+            if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
+                return payout
+            payout = await self._try_to_apply(payout, doubt)
+
+    async def reconsider(self, payout: Payout, deadline: float = math.inf) -> Payout:
+        """Judge a payout that needs review again: what has become known since may settle it.
+
+        A withdrawal that turned up after the payout had been called not sent stays a matter for review. By then it is
+        as likely to be an equal withdrawal made elsewhere as a late copy.
+
+        Raises:
+            UpbitError: The list could not be read.
+        """
+        while True:
+            payout, outcome = await self._judge_after_others(
+                payout, self._judge_twice, deadline, applies=_may_be_reconsidered
+            )
+            is_late_match = isinstance(outcome, Adopt) and payout.required_request.reopened
+            if outcome is None or isinstance(outcome, RequireReview) or is_late_match:
+                return payout
+            payout = await self._try_to_apply(payout, outcome)
+
+    async def _judge_after_others(
+        self,
+        payout: Payout,
+        judge: Callable[[Payout], Awaitable[Conclusion]],
+        deadline: float,
+        *,
+        applies: Callable[[Payout], bool],
+    ) -> tuple[Payout, _Outcome | None]:
+        """Judge a payout as soon as the payouts that it waits for are settled.
+
+        Returns:
+            The payout as it was judged, and the outcome; None if the condition does not hold any more, or the deadline
+            comes first.
+        """
+        while applies(payout):
+            conclusion = await judge(payout)
+            if not isinstance(conclusion, WaitFor):
+                return payout, conclusion
+            if not await self._wait_until_all_settled(conclusion.keys, frozenset({payout.key}), deadline):
+                break
+            payout = await self._repository.read(payout.key)
+        return payout, None
+
+    async def _try_to_apply(self, payout: Payout, outcome: _Outcome) -> Payout:
+        try:
+            return await self._apply(payout, outcome)
+        except (StaleRevision, ConflictingPayout):
+            return await self._repository.read(payout.key)
+
+    async def _apply(self, payout: Payout, outcome: _Outcome) -> Payout:
+        changed = _changed_by(outcome, payout, await self._repository.now())
+        return payout if changed is None else await self._repository.compare_and_swap(payout, changed)
+
+    # -- judging -----------------------------------------------------------------------------------
+
+    async def _judge_twice(self, payout: Payout, behind: Collection[str] = ()) -> Conclusion:
+        """Judge a payout, and confirm by a second list that it was not sent: one list may be incomplete."""
+        conclusion = await self._judge(payout, behind)
+        if isinstance(conclusion, DeclareNotSent):
+            await anyio.sleep(_CONFIRMATION_DELAY)
+            conclusion = await self._judge(payout, behind, confirm=True)
+        return conclusion
 
     async def _judge(
         self, payout: Payout, behind: Collection[str] = (), *, confirm: bool = False
@@ -247,9 +283,9 @@ class Settler:
             self._client.transport, payout.criteria.currency, sent_request.baseline, confirm=confirm
         )
         rows = [await self._completed(row, payout) for row in listing.rows]
-        # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
+        # The journal is read after the list, so that it has the payout of every withdrawal in the list.
         related = await self._repository.journal.related(payout.criteria.currency, listing.uuids)
-        verdict = decide(
+        conclusion = decide(
             payout,
             Observation(
                 rows=rows,
@@ -262,13 +298,15 @@ class Settler:
                 unreadable=listing.unreadable,
             ),
         )
-        is_anothers = sent_request.signed_by != self._client.transport.key_digest
-        if isinstance(verdict, DeclareNotSent) and not sent_request.baseline and is_anothers:
-            return RequireReview("it was signed with another key, and this one's account may be another")
-        return verdict
+        has_other_key = sent_request.signed_by != self._client.transport.key_digest
+        if isinstance(conclusion, DeclareNotSent) and not sent_request.baseline and has_other_key:
+            return RequireReview(
+                "it was signed with another key, and this client's key may be another account's"
+            )
+        return conclusion
 
     async def _completed(self, row: Withdrawal, payout: Payout) -> Withdrawal:
-        """Return a row with its network: the list may leave it out where the single withdrawal has it."""
+        """Return a row with its network, which Upbit may show for a single withdrawal only."""
         if row.net_type is not None or not any(
             fits(payout.intent, row, fee_convention) for fee_convention in FeeConvention
         ):
@@ -276,19 +314,25 @@ class Settler:
         return attrs.evolve(row, net_type=(await self._client.withdraws.get(row.uuid)).net_type)
 
 
+def _is_considered_unsent(payout: Payout) -> bool:
+    return payout.state in _CONSIDERED_UNSENT
+
+
 def _may_be_reconsidered(payout: Payout) -> bool:
-    """Whether the list may settle it: not if Upbit's own answers contradict each other."""
-    return payout.uuid is None and payout.sent_request is not None and not payout.sent_request.answered
+    """Whether the list may settle a review: not if Upbit's own answers contradict each other."""
+    return (
+        payout.state is PayoutState.NEEDS_REVIEW
+        and payout.uuid is None
+        and payout.sent_request is not None
+        and not payout.sent_request.answered
+    )
 
 
-_LOOKED_AT_AGAIN = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED})
-
-
-def _by(verdict: Adopt | DeclareNotSent | RequireReview, payout: Payout, now: Now) -> Payout | None:
-    match verdict:
+def _changed_by(outcome: _Outcome, payout: Payout, now: Now) -> Payout | None:
+    match outcome:
         case Adopt(record):
             return transitions.adopted(payout, record, now)
         case DeclareNotSent():
             return transitions.not_found(payout, now)
         case RequireReview():
-            return transitions.doubtful(payout, verdict.why, verdict.uuids, now)
+            return transitions.doubtful(payout, outcome.why, outcome.uuids, now)

@@ -1,7 +1,7 @@
 """State changes of a payout by what happens to its request. Pure; manual decisions are in `manual`.
 
-Each function returns the updated payout, or None if what has happened changes nothing: two owners may learn of the
-same request, and the second must not undo what the first has found out.
+Each function returns the updated payout, or None if nothing changes. Two tasks or processes may learn about the same
+request, and the second must not undo what the first has found out.
 """
 
 from __future__ import annotations
@@ -13,36 +13,38 @@ import attrs
 from upbit_async.checks import contradictions
 from upbit_async.errors import OutcomeUnknown
 from upbit_async.models import WithdrawalState
-from upbit_async.payouts.journal_moments import Moment, lease_is_over
+from upbit_async.payouts.journal_time import Moment, lease_is_over
 from upbit_async.payouts.payout import EDGES, Evidence, HistoryEntry, Payout, PayoutState, SentRequest
+from upbit_async.protocol.send_guard import SigningParams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from upbit_async.errors import APIError, UpbitError
     from upbit_async.models import Intent, Withdrawal
-    from upbit_async.payouts.journal_moments import Now
-    from upbit_async.protocol.send_guard import SigningParams
+    from upbit_async.payouts.journal_time import Now
 
 __all__ = [
+    "Lease",
+    "Signature",
     "adopted",
     "answered",
-    "clashing",
+    "blocked",
+    "cleared",
+    "conflicting",
     "declined",
     "departing",
     "departing_again",
     "disproved",
     "doubtful",
     "expired",
-    "held_back",
-    "held_up",
+    "followed",
+    "identified",
     "lost",
     "moved",
     "not_found",
-    "nothing_new",
     "planned",
-    "seen",
-    "taken",
+    "reverted",
     "to_review",
 ]
 
@@ -53,185 +55,132 @@ _ENDS: Final = {
     WithdrawalState.CANCELLED: PayoutState.CANCELLED,
     WithdrawalState.REJECTED: PayoutState.REJECTED,
 }
-
-
-def planned(key: str, intent: Intent, mac: str = "") -> Payout:
-    """Begin a payout."""
-    step = HistoryEntry(at=intent.started_at, state=PayoutState.PLANNED, note="recorded; nothing has left")
-    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(step,), mac=mac)
-
-
-# The request
-
-
-def departing(  # noqa: PLR0913 - keyword-only
-    payout: Payout,
-    *,
-    signing: SigningParams,
-    signed_by: str,
-    baseline: Sequence[str],
-    owner: str,
-    lease: float,
-    now: Now,
-    is_bounded: bool = True,
-    mac: str = "",
-) -> Payout:
-    """Record that the first copy is about to leave."""
-    sent_request = SentRequest(
-        signing=signing,
-        signed_by=signed_by,
-        copies=1,
-        previous_state=payout.state,
-        owner=owner,
-        left_at=Moment.at(now.journal),
-        left_utc=now.utc,
-        lease=lease,
-        is_bounded=is_bounded,
-        baseline=tuple(baseline),
-        mac=mac,
-    )
-    return moved(payout, PayoutState.SENDING, now, "about to leave", error=None, sent_request=sent_request)
-
-
-def departing_again(
-    payout: Payout,
-    *,
-    owner: str,
-    lease: float,
-    now: Now,
-    signing: SigningParams | None = None,
-    signed_by: str | None = None,
-    is_bounded: bool = True,
-    mac: str | None = None,
-) -> Payout:
-    """Record that one more copy is about to leave.
-
-    Args:
-        payout: The payout.
-        owner: Who sends the copy.
-        lease: For how long nobody else touches it, in seconds.
-        now: The present.
-        signing: What the copy is signed with, if it gets a nonce of its own.
-        signed_by: Which key that is done with.
-        is_bounded: Whether the operating system gives up the copy's connection within the lease.
-        mac: Proves that this library wrote it.
-    """
-    known = payout.required_request
-    sent_request = attrs.evolve(
-        known,
-        signing=signing or known.signing,
-        signed_by=signed_by or known.signed_by,
-        copies=known.copies + 1,
-        previous_state=payout.state,
-        owner=owner,
-        left_at=Moment.at(now.journal),
-        left_utc=now.utc,
-        lease=lease,
-        lost_at=None,
-        is_bounded=known.is_bounded and is_bounded,
-        arrived=known.arrived and signing is None,
-        needs_new_nonce=signing is not None,  # if it is turned away, the next copy needs another nonce again
-        mac=known.mac if mac is None else mac,
-    )
-    what = "of the same request" if signing is None else "with a nonce of its own"
-    note = f"copy {sent_request.copies} {what} is about to leave"
-    return moved(payout, PayoutState.SENDING, now, note, error=None, sent_request=sent_request)
-
-
-def held_up(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
-    """Record what prevents the next copy from leaving, before it was recorded as leaving."""
-    if not payout.state.may_leave or str(payout.error) == str(error):
-        return None
-    return attrs.evolve(payout, error=error)
-
-
-def held_back(payout: Payout, *, owner: str, why: UpbitError | str, now: Now) -> Payout | None:
-    """Record that the last copy has not left, or was turned away unread; earlier ones may have left."""
-    if payout.state is not PayoutState.SENDING or payout.required_request.owner != owner:
-        return None  # another owner has it now
-    error = None if isinstance(why, str) else why
-    note = f"nothing has left: {why}"
-    sent_request = payout.required_request
-    fewer = None if sent_request.copies == 1 else attrs.evolve(sent_request, copies=sent_request.copies - 1)
-    return moved(payout, sent_request.previous_state, now, note, error=error, sent_request=fewer)
-
-
-def answered(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
-    """Record Upbit's answer, which outweighs everything that was concluded without it."""
-    if payout.sent_request is not None:
-        payout = attrs.evolve(payout, sent_request=attrs.evolve(payout.sent_request, answered=True))
-    if payout.uuid is not None and payout.uuid.casefold() != record.uuid.casefold():
-        note = f"Upbit's answer names withdrawal {record.uuid}, and the list {payout.uuid}: there may be two"
-        return to_review(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
-    if payout.uuid is not None and payout.evidence is Evidence.ANSWER:
-        return None
-    if payout.uuid is not None:  # found already, and rightly so
-        return attrs.evolve(payout, evidence=Evidence.ANSWER)
-    if wrong := contradictions(payout.intent, record):
-        note = f"Upbit's answer is withdrawal {record.uuid}, which is {wrong}"
-        return to_review(payout, now, note, uuid=record.uuid, record=record, evidence=Evidence.ANSWER)
-    note = f"Upbit has it as withdrawal {record.uuid}"
-    if payout.state is PayoutState.ABANDONED:
-        return to_review(
-            payout,
-            now,
-            f"given up, and yet {note}",
-            uuid=record.uuid,
-            record=record,
-            evidence=Evidence.ANSWER,
-        )
-    return taken(payout, record, now, Evidence.ANSWER, note)
-
-
-def declined(payout: Payout, error: APIError, *, owner: str, now: Now) -> Payout | None:
-    """Record that Upbit has declined a copy. If there were several, it speaks of one and settles nothing."""
-    if payout.uuid is not None or payout.sent_request is None:
-        return None
-    if payout.sent_request.copies > 1 or payout.state is PayoutState.ABANDONED:
-        note = f"a further copy was declined, which does not say what came of the first: {error}"
-        return _lost(payout, error, note, owner=owner, now=now)
-    note = f"Upbit has declined it: {error}"
-    return moved(
-        payout, PayoutState.DECLINED, now, note, error=error, evidence=Evidence.ANSWER, sent_request=None
-    )
-
-
-def lost(payout: Payout, error: UpbitError, *, owner: str, now: Now) -> Payout | None:
-    """Record that the answer to a copy is lost. The owner has closed its connection by now."""
-    if payout.sent_request is None:
-        return None  # a former copy has not left, or was declined
-    arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
-    return _lost(payout, error, str(error), owner=owner, arrived=arrived, now=now)
-
-
-def _lost(
-    payout: Payout, error: UpbitError, note: str, *, owner: str, now: Now, arrived: bool = False
-) -> Payout | None:
-    known = payout.required_request
-    sent_request = attrs.evolve(known, arrived=known.arrived or arrived)
-    if payout.state is PayoutState.SENDING and known.owner != owner:
-        # Another copy is on its way, and settles from its own end on, which is later.
-        return None if sent_request == known else attrs.evolve(payout, sent_request=sent_request)
-    sent_request = attrs.evolve(sent_request, lost_at=Moment.at(now.journal), needs_new_nonce=False)
-    if payout.state in _SETTLE_AGAIN:
-        return moved(
-            payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, sent_request=sent_request
-        )
-    if payout.state is PayoutState.NEEDS_REVIEW:
-        return moved(payout, payout.state, now, f"{note}; {payout.reason}", sent_request=sent_request)
-    late = f"recorded late, when it was {payout.state}: {note}"
-    return moved(payout, payout.state, now, late, sent_request=attrs.evolve(sent_request, reopened=True))
-
-
 _SETTLE_AGAIN: Final = frozenset(
     {PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.QUEUED}
 )
 
 
-def expired(payout: Payout, now: Now) -> Payout | None:
-    """Record that the lease of the owner that was sending it is over, if it is.
+@attrs.frozen
+class Lease:
+    """Right to send one copy.
 
-    A lease or a loss of another epoch counts from when it is first seen in this one.
+    Attributes:
+        owner: Name of the sender.
+        seconds: Time for which no other task or process touches the payout, in seconds.
+        is_bounded: Whether the operating system closes the copy's connection within the lease.
+    """
+
+    owner: str
+    seconds: float
+    is_bounded: bool = True
+
+
+@attrs.frozen
+class Signature:
+    """What a copy is signed with.
+
+    Attributes:
+        signing: Nonce and algorithm.
+        signed_by: Digest of the access key.
+        mac: Proof that this library wrote it into the row.
+    """
+
+    signing: SigningParams
+    signed_by: str
+    mac: str = ""
+
+
+def planned(key: str, intent: Intent, mac: str = "") -> Payout:
+    """Return a new payout."""
+    entry = HistoryEntry(at=intent.started_at, state=PayoutState.PLANNED, note="recorded; nothing was sent")
+    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(entry,), mac=mac)
+
+
+# -- before an answer ------------------------------------------------------------------------------
+
+
+def departing(
+    payout: Payout, lease: Lease, now: Now, signature: Signature, *, baseline: Sequence[str]
+) -> Payout:
+    """Record that the first copy is about to be sent."""
+    sent_request = SentRequest(
+        signing=signature.signing,
+        signed_by=signature.signed_by,
+        copies=1,
+        previous_state=payout.state,
+        owner=lease.owner,
+        left_at=Moment.at(now.journal),
+        left_utc=now.utc,
+        lease=lease.seconds,
+        is_bounded=lease.is_bounded,
+        baseline=tuple(baseline),
+        mac=signature.mac,
+    )
+    return moved(payout, PayoutState.SENDING, now, "about to be sent", error=None, sent_request=sent_request)
+
+
+def departing_again(payout: Payout, lease: Lease, now: Now, signature: Signature | None = None) -> Payout:
+    """Record that one more copy is about to be sent.
+
+    Args:
+        payout: The payout.
+        lease: Right to send the copy.
+        now: The present.
+        signature: What the copy is signed with, if it has a new nonce.
+    """
+    known = payout.required_request
+    sent_request = attrs.evolve(
+        known,
+        copies=known.copies + 1,
+        previous_state=payout.state,
+        owner=lease.owner,
+        left_at=Moment.at(now.journal),
+        left_utc=now.utc,
+        lease=lease.seconds,
+        lost_at=None,
+        is_bounded=known.is_bounded and lease.is_bounded,
+        needs_new_nonce=False,
+    )
+    what = "of the same request"
+    if signature is not None:
+        what = "with a new nonce"
+        sent_request = attrs.evolve(
+            sent_request,
+            signing=signature.signing,
+            signed_by=signature.signed_by,
+            mac=signature.mac,
+            arrived=False,
+            needs_new_nonce=True,  # if Upbit rejects it unprocessed, the next copy needs a new nonce again
+        )
+    note = f"copy {sent_request.copies} {what} is about to be sent"
+    return moved(payout, PayoutState.SENDING, now, note, error=None, sent_request=sent_request)
+
+
+def blocked(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
+    """Record what prevents the next copy, before it was recorded as being sent."""
+    if not payout.state.may_leave or str(payout.error) == str(error):
+        return None
+    return attrs.evolve(payout, error=error)
+
+
+def reverted(payout: Payout, *, owner: str, why: UpbitError | str, now: Now) -> Payout | None:
+    """Return to the state before the last copy, which was not sent or was rejected unprocessed.
+
+    Earlier copies may have been sent.
+    """
+    if payout.state is not PayoutState.SENDING or payout.required_request.owner != owner:
+        return None  # another owner has it now
+    error = None if isinstance(why, str) else why
+    note = f"the request was not carried out: {why}"
+    sent_request = payout.required_request
+    fewer = None if sent_request.copies == 1 else attrs.evolve(sent_request, copies=sent_request.copies - 1)
+    return moved(payout, sent_request.previous_state, now, note, error=error, sent_request=fewer)
+
+
+def expired(payout: Payout, now: Now) -> Payout | None:
+    """Record that the lease of the payout's sender is over, if it is.
+
+    A lease or a loss of another epoch counts from when it is first read in this one.
     """
     sent_request = payout.sent_request
     if sent_request is None or not payout.state.is_under_way:
@@ -246,36 +195,126 @@ def expired(payout: Payout, now: Now) -> Payout | None:
         return unchanged
     seen = attrs.evolve(seen, needs_new_nonce=False)
     if sent_request.left_at.is_before_boot(now.journal):
-        note = f"the machine was started again while {sent_request.owner} was sending it"
+        note = f"the machine was restarted while {sent_request.owner} was sending it"
         seen = attrs.evolve(seen, lost_at=Moment.at(now.journal))
     elif lease_is_over(seen.left_at, seen.lease, now.journal):
-        note = f"{sent_request.owner} has not recorded an outcome within its lease, and may have died"
+        note = f"{sent_request.owner} did not record an outcome within its lease, and may have crashed"
         seen = attrs.evolve(seen, lost_at=seen.left_at.later(seen.lease))
     else:
         return unchanged
     return moved(payout, PayoutState.UNKNOWN, now, note, evidence=None, sent_request=seen)
 
 
-# The list
+# -- Upbit's answer --------------------------------------------------------------------------------
+
+
+def answered(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
+    """Record Upbit's answer, which outweighs every conclusion that was drawn without it."""
+    if payout.sent_request is not None:
+        payout = attrs.evolve(payout, sent_request=attrs.evolve(payout.sent_request, answered=True))
+    changes: dict[str, Any] = {"uuid": record.uuid, "record": record, "evidence": Evidence.ANSWER}
+    if payout.uuid is not None and payout.uuid.casefold() != record.uuid.casefold():
+        note = f"Upbit's answer names withdrawal {record.uuid}, and its list {payout.uuid}: there may be two"
+        return to_review(payout, now, note, **changes)
+    if payout.uuid is not None and payout.evidence is Evidence.ANSWER:
+        return None
+    if payout.uuid is not None:  # the answer confirms a match or a manual decision
+        return attrs.evolve(payout, evidence=Evidence.ANSWER)
+    if wrong := contradictions(payout.intent, record):
+        note = f"Upbit's answer is withdrawal {record.uuid}, which is {wrong}"
+        return to_review(payout, now, note, **changes)
+    note = f"Upbit has it as withdrawal {record.uuid}"
+    if payout.state is PayoutState.ABANDONED:
+        return to_review(payout, now, f"abandoned, but {note}", **changes)
+    return identified(payout, record, now, Evidence.ANSWER, note)
+
+
+def declined(payout: Payout, error: APIError, *, owner: str, now: Now) -> Payout | None:
+    """Record that Upbit has declined a copy. If there were several, that settles nothing: it is about one of them."""
+    if payout.uuid is not None or payout.sent_request is None:
+        return None
+    if payout.sent_request.copies > 1 or payout.state is PayoutState.ABANDONED:
+        note = f"Upbit has declined a further copy, which does not show the outcome of the first: {error}"
+        return _lost(payout, error, note, owner=owner, now=now)
+    note = f"Upbit has declined it: {error}"
+    return moved(
+        payout, PayoutState.DECLINED, now, note, error=error, evidence=Evidence.ANSWER, sent_request=None
+    )
+
+
+def lost(payout: Payout, error: UpbitError, *, owner: str, now: Now) -> Payout | None:
+    """Record that the answer to a copy is lost. Its owner has closed the connection before."""
+    if payout.sent_request is None:
+        return None  # an earlier copy was not sent, or was declined
+    arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
+    return _lost(payout, error, str(error), owner=owner, arrived=arrived, now=now)
+
+
+def _lost(
+    payout: Payout, error: UpbitError, note: str, *, owner: str, now: Now, arrived: bool = False
+) -> Payout | None:
+    known = payout.required_request
+    sent_request = attrs.evolve(known, arrived=known.arrived or arrived)
+    if payout.state is PayoutState.SENDING and known.owner != owner:
+        # Another copy is being sent. Settling starts at its end, which is later.
+        return None if sent_request == known else attrs.evolve(payout, sent_request=sent_request)
+    sent_request = attrs.evolve(sent_request, lost_at=Moment.at(now.journal), needs_new_nonce=False)
+    if payout.state in _SETTLE_AGAIN:
+        return moved(
+            payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, sent_request=sent_request
+        )
+    if payout.state is PayoutState.NEEDS_REVIEW:
+        return moved(payout, payout.state, now, f"{note}; {payout.reason}", sent_request=sent_request)
+    late = f"recorded late, when it was {payout.state}: {note}"
+    return moved(payout, payout.state, now, late, sent_request=attrs.evolve(sent_request, reopened=True))
+
+
+def conflicting(payout: Payout, what: str, other: str, now: Now) -> Payout:
+    """Record that Upbit's answer for this payout names what another payout has."""
+    note = f"Upbit's answer contradicts payout {other!r}, which has {what} already"
+    sent_request = None if payout.sent_request is None else attrs.evolve(payout.sent_request, answered=True)
+    return to_review(payout, now, note, sent_request=sent_request)
+
+
+def disproved(payout: Payout, other: str, now: Now) -> Payout | None:
+    """Record that the withdrawal that was matched to it is another payout's, by Upbit's own answer."""
+    if payout.uuid is None or payout.evidence is Evidence.ANSWER:
+        return None
+    note = f"withdrawal {payout.uuid} belongs to payout {other!r}, by Upbit's answer"
+    return to_review(payout, now, note, uuid=None, record=None, evidence=None)
+
+
+def followed(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
+    """Record the progress of the withdrawal."""
+    is_its = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
+    if payout.state is not PayoutState.ACCEPTED or not is_its:
+        return None  # it may have been corrected while its former withdrawal was followed
+    end = _ENDS.get(record.state)
+    if end is not None:
+        return moved(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
+    return None if record == payout.record else attrs.evolve(payout, record=record)
+
+
+# -- Upbit's list ----------------------------------------------------------------------------------
 
 
 def adopted(payout: Payout, record: Withdrawal, now: Now) -> Payout:
     """Record the only withdrawal that fits."""
     note = f"withdrawal {record.uuid} is the only new one that fits"
-    return taken(payout, record, now, Evidence.MATCH, note)
+    return identified(payout, record, now, Evidence.MATCH, note)
 
 
 def not_found(payout: Payout, now: Now) -> Payout:
-    """Record that Upbit's list does not show it."""
+    """Record that Upbit's list does not show the withdrawal."""
     note = (
-        "Upbit's whole list shows no new withdrawal that could be it; "
-        f"to send exactly the same request once more, call retry({payout.key!r})"
+        "Upbit's list shows no new withdrawal that could be it; to send exactly the same request again, call "
+        f"retry({payout.key!r})"
     )
     return moved(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH, error=None)
 
 
-def nothing_new(payout: Payout, _now: Now) -> Payout | None:
-    """Record that the list shows nothing of a loss that was recorded late, either."""
+def cleared(payout: Payout, _now: Now) -> Payout | None:
+    """Record that the list shows nothing of a copy whose loss was recorded late."""
     sent_request = payout.sent_request
     if sent_request is None or not sent_request.reopened or sent_request.arrived or sent_request.candidates:
         return None
@@ -288,7 +327,7 @@ def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> P
     Args:
         payout: The payout.
         why: Why not.
-        candidates: The withdrawals that a review is about, by their ids in lower case.
+        candidates: The withdrawals that may be it, by their ids in lower case.
         now: The present.
     """
     known = payout.required_request
@@ -302,33 +341,7 @@ def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> P
     return to_review(payout, now, why, sent_request=sent_request)
 
 
-def clashing(payout: Payout, what: str, other: str, now: Now) -> Payout:
-    """Record that another payout has what was reported for this one."""
-    note = f"Upbit's answer does not agree with payout {other!r}, which has {what} already"
-    sent_request = None if payout.sent_request is None else attrs.evolve(payout.sent_request, answered=True)
-    return to_review(payout, now, note, sent_request=sent_request)
-
-
-def disproved(payout: Payout, other: str, now: Now) -> Payout | None:
-    """Record that the withdrawal which was found for it is another payout's, by Upbit's own answer."""
-    if payout.uuid is None or payout.evidence is Evidence.ANSWER:
-        return None
-    note = f"withdrawal {payout.uuid} has proved to belong to payout {other!r}"
-    return to_review(payout, now, note, uuid=None, record=None, evidence=None)
-
-
-def seen(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
-    """Record how far the withdrawal is."""
-    is_its = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
-    if payout.state is not PayoutState.ACCEPTED or not is_its:
-        return None  # it may have been corrected while its former withdrawal was followed
-    end = _ENDS.get(record.state)
-    if end is not None:
-        return moved(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
-    return None if record == payout.record else attrs.evolve(payout, record=record)
-
-
-# All of them
+# -- all of them -----------------------------------------------------------------------------------
 
 
 def moved(
@@ -341,44 +354,34 @@ def moved(
     """
     if not _may_become(payout, state):
         raise ValueError(f"{payout} is {payout.state} and can't become {state}")
-    step = HistoryEntry(at=now.utc, state=state, note=note, actor=actor)
-    return attrs.evolve(payout, state=state, history=(*payout.history, step), **changes)
+    entry = HistoryEntry(at=now.utc, state=state, note=note, actor=actor)
+    return attrs.evolve(payout, state=state, history=(*payout.history, entry), **changes)
 
 
 def _may_become(payout: Payout, state: PayoutState) -> bool:
-    """Whether there is an edge; to stay and say why needs none."""
+    """Whether there is an edge; a new note in the same state needs none."""
     return state is payout.state or state in EDGES[payout.state]
 
 
-def taken(
+def identified(
     payout: Payout, record: Withdrawal, now: Now, evidence: Evidence, note: str, actor: str | None = None
 ) -> Payout:
-    """Record which withdrawal a payout is; what was needed to find it is dropped once it is certain."""
+    """Record which withdrawal a payout is. Once that is certain, the data for finding it is dropped."""
     state = _ENDS.get(record.state, PayoutState.ACCEPTED)
     known = payout.sent_request
-    # A match or a manual decision may prove wrong, and then it is looked for again.
+    changes: dict[str, Any] = {"uuid": record.uuid, "record": record, "evidence": evidence}
+    # A match or a manual decision may prove wrong, and then the data is needed again.
     if known is not None and evidence is Evidence.ANSWER:
         known = attrs.evolve(known, baseline=(), candidates=(), excluded=())
     is_unexpected = evidence is Evidence.ANSWER and known is None
     if is_unexpected or not _may_become(payout, state):
         note = f"an answer arrived when none was expected, and {note}"
-        return to_review(payout, now, note, uuid=record.uuid, record=record, evidence=evidence)
-    return moved(
-        payout,
-        state,
-        now,
-        note,
-        actor=actor,
-        uuid=record.uuid,
-        record=record,
-        evidence=evidence,
-        error=None,
-        sent_request=known,
-    )
+        return to_review(payout, now, note, **changes)
+    return moved(payout, state, now, note, actor=actor, error=None, sent_request=known, **changes)
 
 
 def to_review(payout: Payout, now: Now, note: str, **changes: Any) -> Payout:
-    """Ask for a manual decision."""
+    """Require a manual decision."""
     text = _with_advice(payout, note)
     return moved(payout, PayoutState.NEEDS_REVIEW, now, text, **{"error": None, **changes})
 

@@ -1,17 +1,17 @@
-"""Guard against paying again what an unowned withdrawal may have paid.
+"""Guard against paying twice when the journal does not know the first payment.
 
 A journal that was lost, restored from a backup or left on a volume that is not mounted looks like a new one: it does
-not know what was paid. So before a payout's first copy leaves, the account's newest withdrawals are compared with the
-journal. One that no payout owns and that could be this payment blocks it, until somebody acknowledges that it is
-no payout.
+not know what was paid. So before a payout's first copy is sent, the account's newest withdrawals are compared with the
+journal. A withdrawal that no payout owns and that could be this payment blocks it, until it is acknowledged as no
+payout.
 
-The comparison goes back to the journal's reconciliation mark, or seven days if there is none.
+The comparison goes back to the journal's reconciliation mark, or for seven days if there is none.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
     from upbit_async.protocol.endpoint import Transport
 
-__all__ = ["OnUnowned", "UnownedGuard", "could_be", "new_mark"]
-
-OnUnowned = Literal["block", "allow"]
+__all__ = ["UnownedGuard", "could_be", "new_mark"]
 
 _log = logger("upbit_async.payouts")
 
 _WITHOUT_MARK: Final = dt.timedelta(days=7)
+"""Age of the oldest withdrawals that are compared if there is no mark."""
+
 _UNPAID: Final = frozenset({WithdrawalState.FAILED, WithdrawalState.CANCELLED, WithdrawalState.REJECTED})
 _REOPENED: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ABANDONED})
 _MOST_SHOWN: Final = 5
 
 
 def could_be(intent: Intent, row: Withdrawal, fee_convention: FeeConvention | None) -> bool:
-    """Whether a withdrawal may be a payment: of the same kind, under any fee convention that is not excluded."""
+    """Return whether a withdrawal may be a payment, under any fee convention that is not excluded."""
     if row.state in _UNPAID:
         return False
     return any(fits(intent, row, each) for each in FeeConvention if fee_convention in {None, each})
@@ -54,15 +54,15 @@ def could_be(intent: Intent, row: Withdrawal, fee_convention: FeeConvention | No
 def new_mark(
     rows: Sequence[Withdrawal], accounted: frozenset[str], old_mark: str | None, trailing: dt.timedelta
 ) -> str | None:
-    """Return up to which withdrawal everything is accounted for, if that is further than before.
+    """Return the newest withdrawal up to which every withdrawal is accounted for.
 
-    The mark trails the newest withdrawal, because the list may lag: an older one may still turn up.
+    The mark trails the newest withdrawal, because the list may lag: an older withdrawal may still turn up.
 
     Args:
         rows: The list, newest first, back to the old mark.
         accounted: The withdrawals that belong to a payout, are acknowledged, or are stored as unowned.
-        old_mark: The mark before.
-        trailing: By how much the list may lag.
+        old_mark: The present mark; None if there is none.
+        trailing: Longest lag of the list.
     """
     times = [row.created_at for row in rows if row.created_at is not None]
     if not times:
@@ -80,7 +80,14 @@ def new_mark(
 
 @attrs.frozen
 class _Sorted:
-    """What is known of the rows of a list."""
+    """The rows of a list, by whether a payout owns them.
+
+    Attributes:
+        owned: The withdrawals that are accounted for, by their ids in lower case.
+        waits_for: Keys of payouts under way that may own a withdrawal which could be the payment.
+        reopens: Payouts considered unsent that may own such a withdrawal.
+        unowned: The withdrawals that no payout owns.
+    """
 
     owned: frozenset[str]
     waits_for: tuple[str, ...]
@@ -89,14 +96,14 @@ class _Sorted:
 
 
 class UnownedGuard:
-    """Lets a payout leave only if no unowned withdrawal could be it.
+    """Lets a payout be sent only if no unowned withdrawal could be it.
 
     Args:
-        transport: Carries the calls that read Upbit's list.
-        repository: The payouts.
-        settler: Settles payouts that may own a withdrawal.
-        trailing: By how much Upbit's list may lag, in seconds.
-        on_unowned: ``allow`` to send all the same.
+        transport: Transport that reads Upbit's list.
+        repository: Repository of the payouts.
+        settler: Settler of payouts that may own a withdrawal.
+        trailing: Longest lag of Upbit's list, in seconds.
+        blocks: Whether such a withdrawal blocks the payout.
     """
 
     def __init__(
@@ -106,19 +113,19 @@ class UnownedGuard:
         settler: Settler,
         *,
         trailing: float,
-        on_unowned: OnUnowned,
+        blocks: bool,
     ) -> None:
         self._transport = transport
         self._repository = repository
         self._settler = settler
         self._trailing = dt.timedelta(seconds=trailing)
-        self._on_unowned: OnUnowned = on_unowned
+        self._blocks = blocks
 
     async def baseline(self, payout: Payout) -> tuple[str, ...]:
-        """Return the newest withdrawals in a payout's currency, if none of them could be it.
+        """Return the newest withdrawals in a payout's currency, by their ids in lower case.
 
         Raises:
-            PayoutBlocked: One that belongs to no payout could.
+            PayoutBlocked: A withdrawal that belongs to no payout could be this payment.
             UpbitError: The list could not be read back far enough; nothing was sent.
         """
         currency, journal = payout.criteria.currency, self._repository.journal
@@ -128,7 +135,7 @@ class UnownedGuard:
             now = await self._repository.now()
             oldest = now.utc - _WITHOUT_MARK
             listing = await back_to_mark(self._transport, currency, mark, oldest)
-            # The journal is read after the list: the payout that has made a withdrawal of the list is in it by then.
+            # The journal is read after the list, so that it has the payout of every withdrawal in the list.
             related = await journal.related(currency, listing.uuids)
             fee_convention = await self._repository.fee_convention()
             related = attrs.evolve(related, payouts=other_claimants(related.payouts, payout.key, now))
@@ -140,7 +147,7 @@ class UnownedGuard:
                 await self._settler.wait_until_settled(key, behind=frozenset({payout.key}))
             for other in reopens:
                 tried.add(other.key)
-                # In full: what `related` returns lacks its history.
+                # Read in full: what `related` returns lacks its history.
                 await self._settler.read_again(await self._repository.read(other.key))
         await self._store(currency, listing, known, mark)
         blocking = {
@@ -148,7 +155,7 @@ class UnownedGuard:
             for row in (*known.unowned, *related.unowned)
             if could_be(payout.intent, row, fee_convention) and row.uuid.casefold() not in known.owned
         }
-        if blocking and self._on_unowned == "block":
+        if blocking and self._blocks:
             raise _blocked(payout, tuple(blocking.values()))
         return listing.uuids
 
@@ -161,7 +168,7 @@ class UnownedGuard:
         mark: str | None,
         oldest: dt.datetime,
     ) -> _Sorted:
-        """Say to whom the withdrawals belong."""
+        """Return which of the withdrawals belong to payouts."""
         own = payout.sent_request
         owned = {other.uuid.casefold() for other in related.payouts if other.uuid is not None}
         owned |= {uuid for other in related.payouts if other.is_open for uuid in other.candidates}
@@ -205,8 +212,8 @@ def _blocked(payout: Payout, rows: Sequence[Withdrawal]) -> PayoutBlocked:
     more = f" and {len(rows) - _MOST_SHOWN} more" if len(rows) > _MOST_SHOWN else ""
     first = rows[0].uuid
     return PayoutBlocked(
-        f"{payout} was not sent: Upbit shows {shown}{more}, which belongs to no payout of this journal and could be "
-        "this payment (was the journal lost, or restored from a backup?); look at Upbit's website, then call "
+        f"{payout} was not sent: no payout of this journal owns {shown}{more}, which could be this payment (as when a "
+        "journal was lost or restored from a backup); compare with Upbit's website, then call "
         f"acknowledge({first!r}) if it is another payment, or resolve({payout.key!r}, uuid=…) if it is this one",
         uuids=tuple(row.uuid.casefold() for row in rows),
     )

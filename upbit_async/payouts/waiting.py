@@ -1,8 +1,8 @@
-"""Waiting for a payout until it has ended, or until a deadline."""
+"""Wait for the end of one payout, up to a deadline. It sends no money."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Wait"]
 
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
+_FIRST_RETRY: Final = 1.0
+_LONGEST_RETRY: Final = 30.0
 
 
 class Wait:
@@ -27,29 +27,35 @@ class Wait:
 
     Args:
         key: The payout's key.
-        seconds: For how long at most; infinity for ever.
-        repository: The payouts.
-        settler: Looks for what is lost.
-        last_look: How long the look at the deadline may take, in seconds.
+        seconds: Timeout, in seconds; infinity for none.
+        repository: Repository of the payouts.
+        settler: Settler of payouts whose answer was lost.
+        last_settling: Time that settling at the deadline may take, in seconds.
     """
 
     def __init__(
-        self, key: str, seconds: float, *, repository: PayoutRepository, settler: Settler, last_look: float
+        self,
+        key: str,
+        seconds: float,
+        *,
+        repository: PayoutRepository,
+        settler: Settler,
+        last_settling: float,
     ) -> None:
         self._key = key
         self._seconds = seconds
         self._deadline = anyio.current_time() + seconds
         self._repository = repository
         self._settler = settler
-        self._last_look = last_look
-        self._retries = backoff(_FIRST_PAUSE, _LONGEST_PAUSE, 2.0)
+        self._last_settling = last_settling
+        self._retries = backoff(_FIRST_RETRY, _LONGEST_RETRY, 2.0)
 
     async def end(self) -> Payout:
-        """Return the payout when it has ended, was not sent or needs review.
+        """Return the payout once it has ended, was not sent or needs review.
 
         Raises:
-            PollTimeout: The time is over.
-            UpbitError: It can't be waited for any more.
+            PollTimeout: The deadline comes first.
+            UpbitError: The payout can't be followed any more.
         """
         pauses = backoff(*LEASE_POLLS)
         while True:
@@ -76,8 +82,8 @@ class Wait:
             await anyio.sleep(left)
             raise await self._timed_out()
         try:
-            # The settling time is over by the deadline, so the look at that is the last one and is not cut short.
-            with anyio.move_on_after(left + self._last_look) as scope:
+            # The settling time ends before the deadline, so this is the last attempt, and it is not cut short.
+            with anyio.move_on_after(left + self._last_settling) as scope:
                 await self._settler.settle(self._key)
         except UpbitError as error:
             if is_permanent(error) or isinstance(error, JournalError):
@@ -96,6 +102,6 @@ class Wait:
     async def _timed_out(self) -> PollTimeout:
         payout = await self._repository.read(self._key)
         return PollTimeout(
-            f"{payout} is {payout.state} after {self._seconds:g} s. It goes on all the same: wait again by its key",
+            f"{payout} is {payout.state} after {self._seconds:g} s; it continues: wait again with its key",
             record=payout.record,
         )

@@ -161,7 +161,12 @@ def test_locks_that_were_lost_are_told(store: Store, path: Path) -> None:
 def test_what_others_do_to_the_log_is_in_order(store: Store, path: Path, close: bool) -> None:
     other = Store(str(path), 10)
     for number, statement in enumerate(
-        ["PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)", "VACUUM", "SELECT * FROM place"]
+        [
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "PRAGMA wal_checkpoint(RESTART)",
+            "VACUUM",
+            "SELECT * FROM binding",
+        ]
     ):
         shell = sqlite3.connect(path, isolation_level=None)  # SQLite itself knows of our connection
         shell.execute(statement).fetchall()
@@ -181,7 +186,7 @@ def test_what_others_do_to_the_log_is_in_order(store: Store, path: Path, close: 
 def test_a_log_in_which_nobody_will_look_is_told_even_after_writing(store: Store, path: Path) -> None:
     def write() -> None:
         with store._writing() as connection:
-            connection.execute("DELETE FROM place")
+            connection.execute("DELETE FROM binding")
             path.with_name("payouts.db-wal").unlink()
 
     with pytest.raises(errors.JournalError, match="was replaced while it was in use"):
@@ -353,9 +358,9 @@ async def test_a_loop_forgets_a_journal_that_is_dropped(path: Path) -> None:
     journals = [SqliteJournal(path) for _ in range(5)]
     await journals[0].bind("h", "sg")
     await journals[0].aclose()
-    limiters = [journal._one_thread() for journal in journals]
+    limiters = [journal._limiter() for journal in journals]
     assert len(set(map(id, limiters))) == 5
-    assert limiters == [journal._one_thread() for journal in journals]
+    assert limiters == [journal._limiter() for journal in journals]
     assert len(journal_module._LIMITERS.get()) >= 5
     del journals
     gc.collect()

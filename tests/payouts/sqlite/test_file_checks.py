@@ -298,7 +298,7 @@ def test_links_in_a_circle_are_refused(path: Path) -> None:
 def test_a_link_beside_it_is_refused(path: Path, name: str, tmp_path: Path) -> None:
     write(path)
     path.with_name(name).symlink_to(tmp_path / "elsewhere")
-    assert f"{name} is no regular file (a symbolic link)" in refused(path)
+    assert f"{name} is not a regular file (a symbolic link)" in refused(path)
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -307,14 +307,14 @@ def test_a_link_beside_it_is_refused(path: Path, name: str, tmp_path: Path) -> N
 
 def test_a_pipe_is_refused_and_not_waited_for(path: Path) -> None:
     os.mkfifo(path, 0o600)
-    assert f"{path} is no regular file (a named pipe)" in refused(path)
+    assert f"{path} is not a regular file (a named pipe)" in refused(path)
 
 
 @pytest.mark.parametrize(("device", "words"), [("/dev/null", "a device"), ("/dev", "a folder")])
 def test_a_device_or_a_folder_is_refused(device: str, words: str) -> None:
     if not Path(device).exists():
         pytest.skip("there is none")
-    assert f"{device} is no regular file ({words})" in refused(Path(device))
+    assert f"{device} is not a regular file ({words})" in refused(Path(device))
 
 
 def test_a_socket_is_refused(path: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_socket_is_refused(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(path.parent):  # such a path must be short
         made.bind(path.name)
         path.chmod(0o600)
-        assert f"{path} is no regular file (a socket)" in refused(path)
+        assert f"{path} is not a regular file (a socket)" in refused(path)
 
 
 # Folders
@@ -377,7 +377,7 @@ def test_a_folder_of_another_user_is_refused(path: Path, folder: Path) -> None:
 
 def test_a_folder_that_is_missing_is_not_made(path: Path) -> None:
     missing = path.parent / "missing" / "payouts.db"
-    assert "does its folder exist" in refused(missing)
+    assert "check that its folder exists" in refused(missing)
     assert not missing.parent.exists()
 
 
@@ -455,7 +455,7 @@ def test_elsewhere_only_the_kind_of_file_is_looked_at(path: Path, monkeypatch: p
     write(path)
     path.unlink()
     path.mkdir()
-    assert "is no regular file (a folder)" in refused(path)
+    assert "is not a regular file (a folder)" in refused(path)
 
 
 @pytest.mark.parametrize("value", [1, None, "yes"])

@@ -335,7 +335,7 @@ def test_a_row_that_was_changed_by_hand_is_told(store: Store) -> None:
 
 
 def test_a_folder_that_is_missing_is_told(path: Path) -> None:
-    _refuses(path / "below" / "payouts.db", "can't be opened: does its folder exist")
+    _refuses(path / "below" / "payouts.db", "can't be opened: check that its folder exists")
 
 
 def _set_largest(store: Store, pages: int) -> None:

@@ -178,7 +178,7 @@ def test_no_trigger_runs_on_our_connection(store: Store) -> None:
 def test_a_trigger_that_awaits_a_migration_does_not_run(store: Store, path: Path) -> None:
     store.close()
     change(path, TRIGGER)
-    steps = [*schema.MIGRATIONS, "INSERT INTO place VALUES ('h', 'id')"]
+    steps = [*schema.MIGRATIONS, "INSERT INTO binding VALUES ('h', 'id')"]
     with (
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection,
         pytest.raises(errors.JournalError, match="trigger 'evil'"),

@@ -1,4 +1,10 @@
-"""The journal that comes with the library: one SQLite file."""
+"""Journal in one SQLite file, for the processes of one machine.
+
+- `journal`: `SqliteJournal`, which runs each call in a worker thread. `store`: the calls as SQL statements.
+- `rows` and `json_text`: conversion of payouts to rows, and strict reading of what a row holds.
+- `file`: the connection, its transactions and forks. `file_checks`: owners and modes. `schema`: tables and their check.
+- `machine_clock`: the machine's clock that leases and settling times use.
+"""
 
 from __future__ import annotations
 

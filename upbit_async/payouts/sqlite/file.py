@@ -1,4 +1,4 @@
-"""The journal's SQLite file and this process's connection to it."""
+"""The journal's SQLite file: this process's connection to it, transactions, and forks."""
 
 from __future__ import annotations
 
@@ -22,113 +22,116 @@ if TYPE_CHECKING:
 __all__ = ["File"]
 
 _ADVICE: Final = {
-    "SQLITE_BUSY": "is locked by another program; who holds it?",
-    "SQLITE_LOCKED": "is locked by another program; who holds it?",
+    "SQLITE_BUSY": "is locked by another program: find it, and end its transaction",
+    "SQLITE_LOCKED": "is locked by another program: find it, and end its transaction",
     "SQLITE_READONLY": "can't be written to: check its permissions, and those of its folder",
     "SQLITE_FULL": "can't grow, because the disk is full: make room",
     "SQLITE_IOERR": "can't be written: the disk is full or fails",
-    "SQLITE_CORRUPT": "is damaged: take a copy aside, and settle what is open by hand",
+    "SQLITE_CORRUPT": "is damaged: stop, copy it with its -wal file, and settle the open payouts by hand",
     "SQLITE_NOTADB": "is no database: give another path",
-    "SQLITE_CANTOPEN": "can't be opened: does its folder exist, and may this program write there?",
+    "SQLITE_CANTOPEN": "can't be opened: check that its folder exists, and that this program may write there",
 }
 _UNKNOWN: Final = "can't be used"
-_A_MOMENT: Final = 0.01
+_WAL_POLL: Final = 0.01
 
 
 class File:
-    """A database file that is opened when it is needed, and used by one thread at a time.
+    """Database file that is opened when it is needed, and used by one thread at a time.
 
-    Its connection is closed before the process forks, and parent and child open their own: SQLite must not be carried
-    across a fork.
+    Its connection is closed before the process forks, and parent and child open their own: a SQLite connection must
+    not be used across a fork.
 
     Args:
-        path: The file; it is made if it is missing, and so are SQLite's own two beside it.
-        busy_timeout: How long to wait for another process that writes, in seconds.
-        group_shared: Whether the group of the files is trusted as their owner is; see `FileChecks`.
+        path: Path of the file, which is created if it is missing, as are SQLite's two files next to it.
+        busy_timeout: Time to wait for another process that writes, in seconds.
+        group_shared: Whether to trust the group of the files as well as their owner; see `FileChecks`.
     """
 
     def __init__(self, path: str, busy_timeout: float, *, group_shared: bool = False) -> None:
         self.path = path
         self._rules = FileChecks(group_shared)
-        # Reentrant, for a signal's handler may fork while its own thread is in a transaction.
+        # Reentrant, because a signal handler may fork while its own thread is in a transaction.
         self.lock = threading.RLock()
         self._busy_timeout = busy_timeout
         self._open: sqlite3.Connection | None = None
         self._parts: tuple[Path, ...] = ()
         self._paths: tuple[Path, ...] = ()
-        self._inspected: int | None = None
-        self._opened: tuple[tuple[int, int], ...] = ()
+        self._checked_schema: int | None = None
+        self._expected: tuple[tuple[int, int], ...] = ()
         with _registering:
             _files.add(self)
 
     @contextlib.contextmanager
     def transaction(self, begin: str) -> Generator[sqlite3.Connection]:
-        """Give out the connection; after the block all is on the disk where others see it, or nothing.
+        """Run a block in a transaction: afterwards all of its writes are on the disk, or none of them.
 
         Args:
-            begin: The statement that begins the transaction.
+            begin: Statement that begins the transaction.
 
         Raises:
             JournalError: The file can't be used, is no longer the one that was opened, can be changed by other
-                users, or holds what this library did not put there.
+                users, or contains what this library did not write.
         """
-        with self.lock, self._told_plainly():
+        with self.lock, self._translated_errors():
             connection = self._connection()
-            connection.execute(begin)  # which may have to wait
+            connection.execute(begin)  # may wait for another process
             try:
-                self._check_it_is_the_same()
+                self._check_identity()
                 self._check_paths()
                 self._check_schema(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                with contextlib.suppress(
+                    sqlite3.Error
+                ):  # after a full disk SQLite has rolled it back already
                     connection.execute("ROLLBACK")
                 raise
-            self._check_it_is_the_same()
+            self._check_identity()
 
     def close(self) -> None:
         """Close the file; the next transaction opens it again."""
-        with self.lock, self._told_plainly():
-            self.let_go()
-            self._opened = ()
+        with self.lock, self._translated_errors():
+            self.disconnect()
+            self._expected = ()
 
-    def let_go(self) -> None:
-        """Close the connection; the caller holds the lock; the next one must be to the same file."""
+    def disconnect(self) -> None:
+        """Close the connection; the next one must be to the same file. The caller holds the lock."""
         connection, self._open = self._open, None
-        self._inspected = None
+        self._checked_schema = None
         if connection is not None:
             connection.close()
 
     def __del__(self) -> None:
-        """Close the file now: its connection is part of a cycle, and a fork might come before that is collected."""
+        """Close the file now: its connection is in a reference cycle, and a fork might come before its collection."""
         if self._open is not None:
             with contextlib.suppress(Exception):
-                self.let_go()
+                self.disconnect()
             warnings.warn(f"unclosed journal {self.path}", ResourceWarning, source=self, stacklevel=2)
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
-            if self._opened and _which(self._parts[0]) != self._opened[0]:
-                raise self._replaced()  # since a fork: it must not be created again either
+            if self._expected and _file_id(self._parts[0]) != self._expected[0]:
+                raise self._replaced()  # by another program, since this process forked
             self._open = connection = self._connect()
             try:
                 self._set_up(connection)
-                self._check_paths()  # SQLite's own two are there now
+                self._check_paths()  # SQLite's two files exist now
             except BaseException:
-                self.let_go()
+                self.disconnect()
                 raise
-            self._opened = self._identity()
+            self._expected = self._identity()
             return connection
         return self._open
 
     def _connect(self) -> sqlite3.Connection:
-        """Make the file if it is missing, and connect to it.
+        """Create the file if it is missing, and connect to it.
 
-        When a process closes a file, it loses all locks that it has on it, even those of others that have it open.
-        So what is there is left to SQLite, which knows of that; and what is not is made while nobody connects.
+        When a process closes a file, it loses all of its locks on that file, also those of its other connections. So
+        only SQLite, which accounts for that, opens a file that exists. A missing file is created while no thread
+        connects.
         """
-        # SQLite follows links, and puts its own files beside the real one.
+        # SQLite follows links, and creates its other files next to the real one.
         real = self._rules.resolve(self.path)
         self._paths = tuple(Path(f"{real}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))
         with _connecting:
@@ -148,15 +151,15 @@ class File:
         mode = self._write_ahead(connection)
         if mode != "wal":
             raise JournalError(
-                f"the journal {self.path} can't be kept safe where it lies (SQLite's mode is {mode}, not wal): "
-                "put it on a disk of this machine"
+                f"the journal {self.path} can't be kept safe there (SQLite's journal mode is {mode}, not wal): move it "
+                "to a local disk"
             )
         connection.execute("PRAGMA synchronous = FULL")
-        # From its first reading in this mode until it is closed SQLite holds a lock that keeps the log in its place.
+        # From the first read in this mode until it closes, SQLite holds a lock that keeps the log from being removed.
         connection.execute("PRAGMA schema_version").fetchone()
 
     def _write_ahead(self, connection: sqlite3.Connection) -> str:
-        """Switch to the write-ahead log; SQLite itself does not wait for others who are just doing the same."""
+        """Switch to the write-ahead log. SQLite itself does not wait for a process that is doing the same."""
         until = time.monotonic() + self._busy_timeout
         while True:
             try:
@@ -164,59 +167,61 @@ class File:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
-            time.sleep(_A_MOMENT)
+            time.sleep(_WAL_POLL)
 
     def _check_paths(self) -> None:
-        """Refuse files that other users can read or change, whether before SQLite opens them or during use."""
+        """Raise if other users can read or change a file; called before SQLite opens it, and during use."""
         for path in self._paths:
             self._rules.check(path)
 
     def _check_schema(self, connection: sqlite3.Connection) -> None:
-        """Refuse a schema that another program has changed, which SQLite counts; called within a transaction."""
+        """Raise if another program has changed the schema, whose version SQLite counts; within a transaction."""
         version: int = connection.execute("PRAGMA schema_version").fetchone()[0]
-        if version != self._inspected:
+        if version != self._checked_schema:
             check_schema(connection, self.path)
-            self._inspected = version
+            self._checked_schema = version
 
-    def _check_it_is_the_same(self) -> None:
-        """Refuse to go on when others find another file at this place, or another log.
+    def _check_identity(self) -> None:
+        """Raise if the path leads to another file than the one that is open, or to another log.
 
-        The latter happens when this process has lost its locks: a process that closes the file then takes itself for
-        the last and removes the log, and what is written to it afterwards is lost.
+        The log is replaced when this process has lost its locks. Another process that closes the file then considers
+        itself the last user and removes the log, and what this process writes to the removed log is lost.
         """
-        if self._identity() != self._opened:
+        if self._identity() != self._expected:
             raise self._replaced()
 
     def _replaced(self) -> JournalError:
         return JournalError(
-            f"the journal {self.path} (or the -wal file beside it) was replaced while it was in use: stop, and "
-            "find out by whom, since what was noted in the former is not in the present one"
+            f"the journal {self.path} (or its -wal file) was replaced while it was in use: stop, and find out by which "
+            "program; what was recorded in the former file is missing from the present one"
         )
 
     def _identity(self) -> tuple[tuple[int, int], ...]:
-        """Return which files they are, the database and its log."""
-        return tuple(_which(part) for part in self._parts)
+        """Return device and inode of the database and its log."""
+        return tuple(_file_id(part) for part in self._parts)
 
     @contextlib.contextmanager
-    def _told_plainly(self) -> Generator[None]:
-        """Turn the errors of SQLite and of the operating system into ours, which keep none of them."""
+    def _translated_errors(self) -> Generator[None]:
+        """Raise a `JournalError` in place of an error of SQLite or the operating system, without keeping it."""
         try:
             yield
         except OSError as error:
             kind = "SQLITE_READONLY" if isinstance(error, PermissionError) else "SQLITE_CANTOPEN"
-            words = f"{error.strerror}"
-        except UnicodeDecodeError as error:  # by Python's sqlite3, about SQLite's own words
-            kind, words = "SQLITE_CORRUPT", f"its schema is no text: {error.reason}"
+            detail = f"{error.strerror}"
+        except UnicodeDecodeError as error:  # by Python's sqlite3, about SQLite's message
+            kind, detail = "SQLITE_CORRUPT", f"its schema is no text: {error.reason}"
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "") or type(error).__name__
             kind = next((kind for kind in _ADVICE if name.startswith(kind)), "")
-            words = f"{name}: {escaped(str(error).partition(' with text ')[0])}"  # what follows is a row's
+            detail = (
+                f"{name}: {escaped(str(error).partition(' with text ')[0])}"  # the rest is a row's content
+            )
         else:
             return
-        raise_alone(JournalError(f"the journal {self.path} {_ADVICE.get(kind, _UNKNOWN)} ({words})"))
+        raise_alone(JournalError(f"the journal {self.path} {_ADVICE.get(kind, _UNKNOWN)} ({detail})"))
 
 
-def _which(path: Path) -> tuple[int, int]:
+def _file_id(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
     except OSError:
@@ -232,7 +237,7 @@ _connecting: Final = threading.Lock()
 
 
 class _Held(threading.local):
-    """What the thread that forks has locked."""
+    """Locks that the forking thread holds."""
 
     def __init__(self) -> None:
         self.locks = contextlib.ExitStack()
@@ -242,22 +247,22 @@ _held: Final = _Held()
 
 
 def _before_fork() -> None:
-    """Close every file, and let nobody open one until the fork is over.
+    """Close every file, and keep every thread from opening one until the fork is over.
 
-    SQLite's book of the locks that this process has would be copied, but not the locks: a child would rely on what it
-    has not got. And a lock of ours that another thread holds would stay locked in the child for ever.
+    A fork copies SQLite's record of this process's file locks, but not the locks, so a child would rely on locks that
+    it does not have. And a lock of this module that another thread holds would stay locked in the child for ever.
 
-    Only a fork takes the locks of several files, and one at a time does so: their order is all one.
+    Only a fork takes the locks of several files, and only one fork at a time, so their order does not matter.
     """
     _held.locks.enter_context(_registering)
     for file in list(_files):
         _held.locks.enter_context(file.lock)
-        with contextlib.suppress(Exception):  # the fork comes, whatever happens here
-            file.let_go()
+        with contextlib.suppress(Exception):  # nothing that happens here can stop the fork
+            file.disconnect()
 
 
 def _after_fork() -> None:
-    """Let files be opened again, in the parent as in the child."""
+    """Release the locks, in the parent and in the child, so that files can be opened again."""
     _held.locks.close()
 
 

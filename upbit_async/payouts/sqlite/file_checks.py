@@ -1,13 +1,13 @@
 """File checks: only the journal's own user (and root) may be able to read, change or replace its files.
 
-Anyone who can write to a journal can have anything paid. So the files must belong to the user that the program runs as,
-with mode 0600 and one name each, and every folder on the way to them must belong to that user or to root and be
-writable by nobody else. The way is walked from ``/``, link by link. A folder that passes can't be changed by other
-users, so what was found in it is still there when it is used: no race is left between a check and the opening.
+Anyone who can write to a journal can have anything paid. So its files must belong to the user that the program runs as,
+with mode 0600 and one name each. Every folder on the path to them must belong to that user or to root, and be writable
+by nobody else. The path is walked from ``/``, link by link. No other user can change a folder that passes, so its
+content is the same at the check and at the use, without a race between them.
 
-A folder with the sticky bit, such as ``/tmp``, may be further up: nobody but its owner can rename what is in it. It
-may not hold the journal, since anyone could put a ``-wal`` file there, which SQLite would replay. And it may not hold
-a symbolic link on the way.
+A folder with the sticky bit, such as ``/tmp``, may be further up: only an owner can rename its entries. It may not hold
+the journal, because anyone could add a ``-wal`` file there, which SQLite would replay. And it may not hold a symbolic
+link on the path.
 
 Nothing here opens a file that exists: closing it would drop all locks that this process has on it.
 """
@@ -28,7 +28,7 @@ from upbit_async.errors import JournalError
 __all__ = ["FileChecks", "escaped"]
 
 _HAS_MODES: Final = hasattr(os, "geteuid")
-"""Whether files have POSIX owners and modes. Access lists are not read, here or elsewhere."""
+"""Whether files have POSIX owners and modes. Access control lists are never read."""
 
 _ROOT: Final = 0
 _MOST_LINKS: Final = 40
@@ -44,20 +44,20 @@ _KINDS: Final = {
 
 @attrs.frozen
 class FileChecks:
-    """What a journal's files and folders must look like.
+    """Checks of owners and modes, for a journal's files and folders.
 
     Attributes:
-        group_shared: Whether the group of a file or folder is trusted as its owner is: files of mode 0660 and
-            folders that their group can write to are accepted, and new files get mode 0660.
+        group_shared: Whether to trust the group of a file or folder as well as its owner: files of mode 0660 and
+            folders that their group can write to are accepted, and new files get mode 0660. The default is False.
     """
 
     group_shared: bool = False
 
     def resolve(self, path: str) -> Path:
-        """Return the real path, after a check of every folder and symbolic link on the way.
+        """Return the real path, after a check of every folder and symbolic link on it.
 
         Args:
-            path: The path of the journal; the file may be missing, its folder may not.
+            path: Path of the journal. The file may be missing, its folder may not.
 
         Raises:
             JournalError: Another user could replace the file.
@@ -88,13 +88,13 @@ class FileChecks:
             elif rest:
                 if stat.S_ISDIR(found.st_mode):
                     self._check_folder(here, found, path)
-                folder = here  # if it is none, the next step fails
+                folder = here  # if it is not a folder, the next step fails
             else:
                 return self._in_private_folder(here, path)
         return folder
 
     def create(self, path: Path) -> None:
-        """Make an empty file with its mode, whatever the umask.
+        """Create an empty file with the required mode, whatever the umask.
 
         Raises:
             JournalError: The file system keeps no modes.
@@ -116,7 +116,7 @@ class FileChecks:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != self._mode:
             raise JournalError(
                 f"the file system of {_shown(path)} keeps no file modes, so other users can't be kept out of the "
-                "journal: put it on another one"
+                "journal: move the journal to another file system"
             )
 
     def check(self, path: Path) -> None:
@@ -132,7 +132,7 @@ class FileChecks:
         self.check_status(path, found)
 
     def check_status(self, path: Path, found: os.stat_result) -> None:
-        """Check what the operating system says about a file of the journal.
+        """Check the status of a file of the journal.
 
         Raises:
             JournalError: Other users can use it, or it is no regular file.
@@ -140,7 +140,7 @@ class FileChecks:
         if not stat.S_ISREG(found.st_mode):
             kind = _KINDS.get(stat.S_IFMT(found.st_mode), "of an unknown kind")
             raise JournalError(
-                f"the journal file {_shown(path)} is no regular file ({kind}): give the path of a file, or remove it"
+                f"the journal file {_shown(path)} is not a regular file ({kind}): give the path of a file, or remove it"
             )
         if not _HAS_MODES:
             return
@@ -158,8 +158,8 @@ class FileChecks:
             )
         if found.st_nlink != 1:
             raise JournalError(
-                f"the journal file {_shown(path)} has {found.st_nlink} names (hard links), and a process that "
-                "opens it under another name gets past its log and its locks: find them with "
+                f"the journal file {_shown(path)} has {found.st_nlink} names (hard links), and a process that opens it "
+                "under another name uses another log and other locks: find the names with "
                 f"find … -samefile {_shown(path)}, and remove all but this one"
             )
 
@@ -168,8 +168,8 @@ class FileChecks:
         return 0o660 if self.group_shared else 0o600
 
     @property
-    def _strangers(self) -> int:
-        """The mode bits by which users that are not trusted may write."""
+    def _untrusted_write_bits(self) -> int:
+        """Mode bits that let users write who are not trusted."""
         return 0o002 if self.group_shared else 0o022
 
     def _check_folder(
@@ -183,17 +183,17 @@ class FileChecks:
                 "that user or to root"
             )
         sticky = bool(found.st_mode & stat.S_ISVTX)
-        if not found.st_mode & self._strangers or (sticky and not holds_it):
+        if not found.st_mode & self._untrusted_write_bits or (sticky and not holds_it):
             return
         raise JournalError(
             f"the folder {_shown(folder)} can be changed by other users (its mode is {_mode(found)}), who could "
-            f"replace the journal {_shown(path)} or put a log beside it: {self._advice(folder, found, path)}"
+            f"replace the journal {_shown(path)} or add a log to it: {self._advice(folder, found, path)}"
         )
 
     def _advice(self, folder: Path, found: os.stat_result, path: str) -> str:
         if found.st_mode & stat.S_ISVTX:
             own = folder / "journal"
-            return f"keep it in a folder of its own, as made by mkdir -m 700 {_shown(own)}"
+            return f"keep it in its own folder, as mkdir -m 700 {_shown(own)} creates it"
         command = f"run chmod {'o' if self.group_shared else 'go'}-w {_shown(folder)}"
         if found.st_mode & 0o002:
             return command
@@ -202,10 +202,10 @@ class FileChecks:
     def _check_link(self, link: Path, path: str, links: int) -> None:
         if links > _MOST_LINKS:
             raise OSError(errno.ELOOP, "too many symbolic links", path)
-        if link.parent.lstat().st_mode & self._strangers:
+        if link.parent.lstat().st_mode & self._untrusted_write_bits:
             raise JournalError(
                 f"{_shown(link)} is a symbolic link in a folder that other users can change, and the journal "
-                f"{_shown(path)} is reached by it: give the journal's real path, in a folder of its own"
+                f"{_shown(path)} is reached by it: give the journal's real path, in its own folder"
             )
 
     def _in_private_folder(self, real: Path, path: str) -> Path:
@@ -214,12 +214,12 @@ class FileChecks:
 
 
 def escaped(text: str) -> str:
-    """Return a text on one line, without control characters: what SQLite says may repeat what the file holds."""
+    """Return a text on one line without control characters: SQLite's messages may quote the file's content."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _names(path: str) -> list[str]:
-    """Return the steps of a path, the last one first."""
+    """Return the parts of a path, the last one first."""
     return [name for name in reversed(path.split("/")) if name not in {"", "."}]
 
 
@@ -228,6 +228,6 @@ def _mode(found: os.stat_result) -> str:
 
 
 def _shown(path: str | Path) -> str:
-    """Write a path as one word of a shell's command, on one line."""
+    """Return a path quoted as one word of a shell command, on one line."""
     text = str(path)
     return shlex.quote(text) if text.isprintable() else repr(text)

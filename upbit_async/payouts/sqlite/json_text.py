@@ -1,7 +1,7 @@
-"""Strict reading of JSON in a journal's row.
+"""Strict reader of the JSON in a journal's row.
 
-Python's reader takes more than a journal ever writes: NaN, numbers of any size, the same name twice, text that is no
-Unicode, and nesting that exhausts the stack, here or in whatever handles the value later.
+Python's reader accepts more than a journal ever writes: NaN, numbers of any size, the same name twice, text that is not
+Unicode, and nesting that exhausts the stack, in the reader or in the code that handles the value later.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _TOO_DEEP: Final = "its text is nested too deeply"
 
 
 def decoded(text: str, *, what: str) -> dict[str, object]:
-    """Read a JSON object from a column of the journal.
+    """Return the JSON object in a column of the journal.
 
     Args:
-        text: What the column holds; SQLite may return something other than text.
-        what: What is being read, for the error: ``"payout 'k'"``.
+        text: Content of the column; SQLite may return something other than text.
+        what: Name of the row, for the error, such as ``"payout 'k'"``.
 
     Raises:
-        JournalError: It is no JSON object, or not one that a journal writes.
+        JournalError: It is not a JSON object, or not one that a journal writes.
     """
     value, problem = _parsed(text)
-    # Raised out here, or the error would keep the reader's own, which holds the whole text.
+    # Raised here, or the error would keep the reader's own, which holds the whole text.
     if problem:
         raise JournalError(
             f"{what} can't be read from the journal ({problem}): the row was changed by something else; take a copy "
-            "of the journal, and find out by whom"
+            "of the journal, and find out by which program"
         )
     return value
 
@@ -59,7 +59,7 @@ def _parsed(text: object) -> tuple[dict[str, object], str]:
 
 
 def _problem_in(value: object) -> str:
-    """Look for what no journal writes, level by level, since recursion is just what may be exhausted."""
+    """Return what no journal writes, or an empty text. Level by level, because recursion could exhaust the stack."""
     level = [value]
     for _ in range(_DEEPEST):
         inner: list[object] = []
@@ -108,7 +108,7 @@ def _float(digits: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _READER: Final = json.JSONDecoder(

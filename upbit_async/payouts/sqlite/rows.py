@@ -1,6 +1,7 @@
 """Conversion of payouts to database rows and back.
 
-Everything is text that a person can read with SQLite's own shell. Neither a key nor a token is among it.
+All columns are text and numbers that a person can read with SQLite's own shell. None of them holds an access key, a
+secret or a token.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from upbit_async.errors import (
     raise_alone,
 )
 from upbit_async.models import Intent, Withdrawal
-from upbit_async.payouts.journal_moments import Moment
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.payouts.payout import Evidence, HistoryEntry, Payout, PayoutState, SentRequest
 from upbit_async.payouts.sqlite.json_text import decoded
 from upbit_async.protocol.decode import decode
@@ -32,7 +33,7 @@ from upbit_async.resources import inputs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["COLUMNS", "payout_of", "record_of", "record_text", "row_of", "step_of", "step_row"]
+__all__ = ["COLUMNS", "entry_of", "entry_row", "payout_of", "record_of", "record_text", "row_of"]
 
 COLUMNS: Final = (
     "key",
@@ -55,8 +56,8 @@ COLUMNS: Final = (
 
 
 def row_of(payout: Payout) -> dict[str, str | int | None]:
-    """Write a payout, all but its history."""
-    kind = payout.criteria
+    """Return the row of a payout, without its history."""
+    criteria = payout.criteria
     return {
         "key": payout.key,
         "revision": payout.revision,
@@ -64,9 +65,9 @@ def row_of(payout: Payout) -> dict[str, str | int | None]:
         "is_open": payout.is_open,
         "holds_up_equals": payout.holds_up_equals,
         "may_be_unseen": payout.may_be_unseen,
-        "currency": kind.currency,
-        "net_type": kind.net_type,
-        "amount": _canonical(kind.amount),
+        "currency": criteria.currency,
+        "net_type": criteria.net_type,
+        "amount": _canonical(criteria.amount),
         "intent": _intent_text(payout.intent),
         "uuid": payout.uuid,
         "evidence": None if payout.evidence is None else payout.evidence.value,
@@ -78,7 +79,7 @@ def row_of(payout: Payout) -> dict[str, str | int | None]:
 
 
 def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout:
-    """Read a payout.
+    """Return the payout of a row.
 
     Raises:
         JournalError: The row is damaged.
@@ -98,7 +99,7 @@ def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout
             history=tuple(history),
             sent_request=None
             if row["sent_request"] is None
-            else _departure_of(decoded(row["sent_request"], what=what)),
+            else _sent_request_of(decoded(row["sent_request"], what=what)),
             revision=row["revision"],
             mac=row["mac"],
         )
@@ -106,17 +107,18 @@ def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout
     except (ValueError, TypeError, LookupError, DecodeError) as damage:
         raise_alone(
             JournalError(
-                f"payout {row['key']!r} can't be read from the journal ({damage}): it was changed by something else"
+                f"payout {row['key']!r} can't be read from the journal ({damage}): the row was changed by something "
+                "else; take a copy of the journal, and find out by which program"
             )
         )
     return payout
 
 
 def _check_types(row: Mapping[str, Any]) -> None:
-    """Make sure that each column holds what it was made for: SQLite itself takes bytes for text.
+    """Check that each column has its type: SQLite itself accepts bytes in a column of text.
 
     Raises:
-        ValueError: One does not.
+        ValueError: A column has another type.
     """
     for column in COLUMNS:
         expected = int if column in _NUMBERS else str
@@ -128,10 +130,10 @@ _NUMBERS: Final = frozenset({"revision", "is_open", "holds_up_equals", "may_be_u
 
 
 def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
-    """Make sure that a row says one thing only.
+    """Check that the columns of a row do not contradict each other.
 
     Raises:
-        ValueError: It does not.
+        ValueError: They do.
     """
     derived = row_of(payout)
     for column in ("state", "is_open", "holds_up_equals", "may_be_unseen", "currency", "net_type", "amount"):
@@ -139,28 +141,28 @@ def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
             raise ValueError(f"its {column} does not agree with the rest of the row")
     if payout.state.may_leave and payout.uuid is not None:
         raise ValueError(f"it is {payout.state} and has withdrawal {payout.uuid}")
-    if payout.state in _WITH_DEPARTURE and payout.sent_request is None:
+    if payout.state in _WITH_REQUEST and payout.sent_request is None:
         raise ValueError(f"it is {payout.state}, and nothing is recorded of its request")
 
 
-_WITH_DEPARTURE: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT})
+_WITH_REQUEST: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT})
 
 
-def step_row(payout: Payout, number: int) -> tuple[str, int, str, str, str, str | None]:
-    """Write one step of a payout's history."""
-    step = payout.history[number]
-    return payout.key, number, step.at.isoformat(), step.state.value, step.note, step.actor
+def entry_row(payout: Payout, number: int) -> tuple[str, int, str, str, str, str | None]:
+    """Return the row of one entry of a payout's history."""
+    entry = payout.history[number]
+    return payout.key, number, entry.at.isoformat(), entry.state.value, entry.note, entry.actor
 
 
-def step_of(row: Mapping[str, Any]) -> HistoryEntry:
-    """Read one step.
+def entry_of(row: Mapping[str, Any]) -> HistoryEntry:
+    """Return the history entry of a row.
 
     Raises:
-        ValueError: It is damaged.
+        ValueError: The row is damaged.
         TypeError: Likewise.
     """
     if not isinstance(row["note"], str) or not isinstance(row["actor"], (str, type(None))):
-        raise TypeError("a step of its history is no text")
+        raise TypeError("an entry of its history is not text")
     return HistoryEntry(
         at=dt.datetime.fromisoformat(row["at"]),
         state=PayoutState(row["state"]),
@@ -170,7 +172,7 @@ def step_of(row: Mapping[str, Any]) -> HistoryEntry:
 
 
 def _canonical(amount: Decimal) -> str:
-    """Write an amount in one way only, for the index."""
+    """Return an amount in one canonical form, for the index."""
     whole, _, fraction = format(amount, "f").partition(".")
     fraction = fraction.rstrip("0")
     whole = whole.lstrip("0") or "0"
@@ -186,7 +188,7 @@ def _plain(value: object) -> str:
         return value.isoformat()
     if isinstance(value, Decimal):
         return format(value, "f")
-    raise TypeError(f"{type(value).__name__} has no place in a journal")
+    raise TypeError(f"a journal can't store {type(value).__name__}")
 
 
 def _record_of(text: object) -> Withdrawal:
@@ -206,30 +208,30 @@ def _intent_text(intent: Intent) -> str:
     )
 
 
-def _intent_of(told: Mapping[str, Any]) -> Intent:
-    members = dict(told["members"])
+def _intent_of(value: Mapping[str, Any]) -> Intent:
+    members = dict(value["members"])
     if not all(isinstance(text, str) for member in members.items() for text in member):
-        raise ValueError("a member of its request is no text")
+        raise ValueError("a member of its request is not text")
     inputs.decimal_text("amount", members["amount"])
     return Intent(
-        endpoint=told["endpoint"],
-        host=told["host"],
+        endpoint=value["endpoint"],
+        host=value["host"],
         members=members,
-        started_at=dt.datetime.fromisoformat(told["started_at"]),
+        started_at=dt.datetime.fromisoformat(value["started_at"]),
     )
 
 
-def _departure_of(told: Mapping[str, Any]) -> SentRequest:
+def _sent_request_of(value: Mapping[str, Any]) -> SentRequest:
     return SentRequest(
-        **{name: told[name] for name in _PLAIN},
-        signing=SigningParams(**told["signing"]),
-        previous_state=PayoutState(told["previous_state"]),
-        left_at=_moment_of(told["left_at"]),
-        left_utc=dt.datetime.fromisoformat(told["left_utc"]),
-        lost_at=None if told["lost_at"] is None else _moment_of(told["lost_at"]),
-        candidates=tuple(told["candidates"]),
-        excluded=tuple(told["excluded"]),
-        baseline=tuple(told["baseline"]),
+        **{name: value[name] for name in _PLAIN},
+        signing=SigningParams(**value["signing"]),
+        previous_state=PayoutState(value["previous_state"]),
+        left_at=_moment_of(value["left_at"]),
+        left_utc=dt.datetime.fromisoformat(value["left_utc"]),
+        lost_at=None if value["lost_at"] is None else _moment_of(value["lost_at"]),
+        candidates=tuple(value["candidates"]),
+        excluded=tuple(value["excluded"]),
+        baseline=tuple(value["baseline"]),
     )
 
 
@@ -247,17 +249,17 @@ _PLAIN: Final = (
 )
 
 
-def _moment_of(told: Mapping[str, Any]) -> Moment:
-    return Moment(tuple((epoch, seconds) for epoch, seconds in told["readings"]))
+def _moment_of(value: Mapping[str, Any]) -> Moment:
+    return Moment(tuple((epoch, seconds) for epoch, seconds in value["readings"]))
 
 
 def record_text(record: Withdrawal) -> str:
-    """Write a withdrawal."""
+    """Return the JSON text of a withdrawal."""
     return _text(attrs.asdict(record))
 
 
 def record_of(text: str) -> Withdrawal:
-    """Read a withdrawal.
+    """Return the withdrawal of a JSON text.
 
     Raises:
         JournalError: The text is damaged.
@@ -267,7 +269,8 @@ def record_of(text: str) -> Withdrawal:
     except (TypeError, DecodeError) as damage:
         raise_alone(
             JournalError(
-                f"a withdrawal can't be read from the journal ({damage}): it was changed by something else"
+                f"a withdrawal can't be read from the journal ({damage}): it was changed by something else; take a "
+                "copy of the journal, and find out by which program"
             )
         )
 
@@ -304,11 +307,11 @@ def _error_text(error: UpbitError) -> str:
     )
 
 
-def _error_of(told: Mapping[str, Any], intent: Intent) -> UpbitError:
-    """Make an error again: of the same class, with the same words and the same attributes."""
-    kind: object = getattr(errors, told["kind"], None)
+def _error_of(value: Mapping[str, Any], intent: Intent) -> UpbitError:
+    """Return the stored error: of the same class, with the same text and attributes."""
+    kind: object = getattr(errors, value["kind"], None)
     if not (isinstance(kind, type) and issubclass(kind, UpbitError)):
-        kind = UpbitError  # of a version that knew more of them
+        kind = UpbitError  # written by a version with more classes
     state: dict[str, Any] = {}
     if issubclass(kind, OutcomeUnknown):
         state = {"status": None, "name": "", "intent": intent, "raw": "", "uuid": None}
@@ -319,13 +322,13 @@ def _error_of(told: Mapping[str, Any], intent: Intent) -> UpbitError:
         state = {"by_key": None, "uuids": ()}
     if issubclass(kind, JournalError):
         state = {"key": None}
-    state |= told["about"] | {"may_have_executed": told["may_have_executed"], "resume_token": None}
+    state |= value["about"] | {"may_have_executed": value["may_have_executed"], "resume_token": None}
     if "uuids" in state:
         state["uuids"] = tuple(state["uuids"])
-    if told["until"] is not None:
-        state["until"] = dt.datetime.fromisoformat(told["until"])
-    if told["reasons"]:
-        state["reasons"] = tuple(errors.Reason(*each) for each in told["reasons"])
-    error = kind.__new__(kind, told["text"])  # its constructor may want more than is known
+    if value["until"] is not None:
+        state["until"] = dt.datetime.fromisoformat(value["until"])
+    if value["reasons"]:
+        state["reasons"] = tuple(errors.Reason(*each) for each in value["reasons"])
+    error = kind.__new__(kind, value["text"])  # its constructor may need more than is stored
     vars(error).update(state)
     return error

@@ -1,9 +1,9 @@
-"""Schema of a journal's file, and verification that a file has it.
+"""Schema of a journal's file, and verification that the file has no other.
 
-The file says in SQLite's own places what it is (``application_id``) and in which version (``user_version``).
+The file declares in SQLite's own fields what it is (``application_id``) and its version (``user_version``).
 
-Its schema is not believed. A trigger, a view or a changed column could make a payout other than the one that was
-written, so the schema must be, word for word, what the migrations of its version make of an empty database.
+Its schema is not trusted. A trigger, a view or a changed column could turn a payout into another than the one that was
+written. So the schema must be, word for word, what the migrations of its version make of an empty database.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["MIGRATIONS", "check_schema", "harden", "prepare"]
 
 _Schema: TypeAlias = "frozenset[tuple[object, ...]]"
-"""Type, name, table and text of each thing in a database, and how often it is there."""
+"""Type, name, table and SQL text of each object in a database, and how often it occurs."""
 
 _APPLICATION: Final = 0x55504A31
 _LONGEST_VALUE: Final = 16 * 2**20
 _MOST_NAMED: Final = 3
-_HARMLESS: Final[_Schema] = frozenset(
+_INTERNAL: Final[_Schema] = frozenset(
     [
         ("table", "sqlite_stat1", "sqlite_stat1", "CREATE TABLE sqlite_stat1(tbl,idx,stat)", 1),
         (
@@ -42,11 +42,11 @@ _HARMLESS: Final[_Schema] = frozenset(
         ("table", "sqlite_sequence", "sqlite_sequence", "CREATE TABLE sqlite_sequence(name,seq)", 1),
     ]
 )
-"""Tables of SQLite's own: statistics that ANALYZE leaves, and one that can't be dropped once it is there."""
+"""SQLite's internal tables: statistics that ANALYZE writes, and one that can't be dropped."""
 
 MIGRATIONS: Final[Sequence[str]] = (
     """
-    CREATE TABLE place (host TEXT NOT NULL, region TEXT NOT NULL);
+    CREATE TABLE binding (host TEXT NOT NULL, region TEXT NOT NULL);
 
     CREATE TABLE payouts (
         number INTEGER PRIMARY KEY,
@@ -89,7 +89,7 @@ MIGRATIONS: Final[Sequence[str]] = (
     -- The withdrawal of each currency up to which all are accounted for.
     CREATE TABLE marks (currency TEXT PRIMARY KEY, uuid TEXT NOT NULL) WITHOUT ROWID;
 
-    -- Withdrawals that belong to no payout; record is empty for those that were acknowledged unseen.
+    -- Withdrawals that belong to no payout; record is NULL for those that were acknowledged before they were listed.
     CREATE TABLE unowned (
         uuid TEXT PRIMARY KEY COLLATE NOCASE,
         currency TEXT NOT NULL,
@@ -102,14 +102,11 @@ MIGRATIONS: Final[Sequence[str]] = (
     CREATE INDEX not_acknowledged ON unowned (currency) WHERE NOT is_acknowledged;
     """,
 )
-"""The steps from an empty file to the newest version, of which each is taken once. They are never changed."""
+"""The steps from an empty file to the newest version. Once released, a step never changes."""
 
 
 def harden(connection: sqlite3.Connection) -> None:
-    """Let a connection do nothing that a schema of somebody else's could ask for.
-
-    Triggers can't run at all, and views can't be read: a journal has neither.
-    """
+    """Disable what a foreign schema could use: no trigger runs and no view is read, since a journal has neither."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA mmap_size = 0")
@@ -122,7 +119,7 @@ def harden(connection: sqlite3.Connection) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: str, *, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Make sure that a file is a journal of the newest version; an empty file becomes one.
+    """Check that a file is a journal of the newest version; an empty file becomes one.
 
     Raises:
         JournalError: It is something else, or newer than this library, or damaged, or another program has changed
@@ -140,15 +137,15 @@ def prepare(connection: sqlite3.Connection, path: str, *, migrations: Sequence[s
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise JournalError(
-            f"the journal {path} is damaged ({escaped(problem)}): take a copy of it and its -wal file aside, and "
-            "settle what is open by hand; do not pay from a restored backup, which has forgotten what was paid since"
+            f"the journal {path} is damaged ({escaped(problem)}): stop, copy it with its -wal file, and settle the "
+            "open payouts by hand; do not pay from a restored backup, which lacks what was paid since"
         )
 
 
 def check_schema(
     connection: sqlite3.Connection, path: str, *, migrations: Sequence[str] = MIGRATIONS
 ) -> None:
-    """Make sure that a file is a journal of the newest version, and holds nothing else.
+    """Check that a file is a journal of the newest version, and holds nothing else.
 
     Raises:
         JournalError: It is something else, or newer than this library, or another program has changed its schema.
@@ -157,25 +154,25 @@ def check_schema(
     version = _version(connection)
     if version > len(migrations):
         raise JournalError(
-            f"the journal {path} was written by a newer version of upbit_async (format {version}, this one knows "
-            f"{len(migrations)}): update"
+            f"the journal {path} was written by a newer version of upbit_async (format {version}, this version reads "
+            f"{len(migrations)}): update upbit_async"
         )
     if version < len(migrations):
         raise _changed(path, f"its format is {version} and was {len(migrations)}")
-    _check_all_is_ours(connection, path, migrations)
+    _check_schema_is_ours(connection, path, migrations)
 
 
 def _migrate(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
     version = _version(connection)
     if _schema(connection):
         _check_application(connection, path)
-    _check_all_is_ours(connection, path, migrations[:version])
-    _take(connection, migrations[version:])
+    _check_schema_is_ours(connection, path, migrations[:version])
+    _apply(connection, migrations[version:])
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {max(version, len(migrations))}")
 
 
-def _take(connection: sqlite3.Connection, steps: Iterable[str]) -> None:
+def _apply(connection: sqlite3.Connection, steps: Iterable[str]) -> None:
     for step in steps:
         for statement in filter(str.strip, step.split(";\n")):
             connection.execute(statement)
@@ -188,35 +185,35 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _check_application(connection: sqlite3.Connection, path: str) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-        raise JournalError(f"{path} is a database, but no journal of payouts: give another path")
+        raise JournalError(f"the file {path} is a database, but no journal of payouts: give another path")
 
 
-def _check_all_is_ours(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
+def _check_schema_is_ours(connection: sqlite3.Connection, path: str, migrations: Sequence[str]) -> None:
     found, ours = _schema(connection), _schema_of(tuple(migrations))
-    if found - _HARMLESS == ours - _HARMLESS:
+    if found - _INTERNAL == ours - _INTERNAL:
         return
-    names = {_named(each) for each in found ^ ours if each not in _HARMLESS}
-    problems = sorted(f"{name} is {_trouble(name, found, ours)}" for name in names)
+    names = {_named(each) for each in found ^ ours if each not in _INTERNAL}
+    problems = sorted(f"{name} is {_difference(name, found, ours)}" for name in names)
     more = f" and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
     raise _changed(path, f"{', '.join(problems[:_MOST_NAMED])}{more}")
 
 
 def _changed(path: str, problem: str) -> JournalError:
     return JournalError(
-        f"another program has changed the schema of the journal {path} ({problem}), so what it holds can't be "
-        "believed: stop, take a copy of it and its -wal file aside, and find out who changed it, and which payouts; "
-        "anyone who can change the schema can change what is paid"
+        f"another program has changed the schema of the journal {path} ({problem}), so its payouts can't be trusted: "
+        "stop, copy it with its -wal file, and find out who changed it and which payouts; anyone who can change the "
+        "schema can change what is paid"
     )
 
 
-def _trouble(name: str, found: _Schema, ours: _Schema) -> str:
+def _difference(name: str, found: _Schema, ours: _Schema) -> str:
     if name not in {_named(each) for each in ours}:
         return "not this library's"
     return "changed" if name in {_named(each) for each in found} else "missing"
 
 
 def _named(each: tuple[object, ...]) -> str:
-    """Name one thing of a schema; the name is somebody else's text."""
+    """Return the kind and name of an object of a schema. The name may be any text, so it is escaped."""
     kind, name, *_ = each
     return f"{kind} {name!r}" if kind in {"table", "index", "trigger", "view"} else f"{kind!r} {name!r}"
 
@@ -230,7 +227,7 @@ def _schema(connection: sqlite3.Connection) -> _Schema:
 
 @functools.cache
 def _schema_of(migrations: tuple[str, ...]) -> _Schema:
-    """Return what the schema is when it comes from these migrations alone."""
+    """Return the schema that these migrations make of an empty database."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        _take(connection, migrations)
+        _apply(connection, migrations)
         return _schema(connection)

@@ -1,4 +1,4 @@
-"""SQLite statements of the journal, called from one thread at a time."""
+"""The journal's calls as SQL statements, synchronous, for one thread at a time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite.file import File
 from upbit_async.payouts.sqlite.rows import (
     COLUMNS,
+    entry_of,
+    entry_row,
     payout_of,
     record_of,
     record_text,
     row_of,
-    step_of,
-    step_row,
 )
 
 if TYPE_CHECKING:
@@ -48,22 +48,22 @@ _OPEN: Final = (
     "UNION SELECT number, key FROM payouts WHERE may_be_unseen AND state = 'abandoned' ORDER BY number"
 )
 _ALIKE: Final = "currency = :currency AND net_type = :net_type AND amount = :amount"
-_ANSWERS_KEPT: Final = 20
+_RECENT_ANSWERS: Final = 20
 _MOST_VARIABLES: Final = 500
 
 
-def _parts(uuids: Sequence[str]) -> Iterator[Sequence[str]]:
+def _chunks(uuids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(uuids), _MOST_VARIABLES):
         yield uuids[start : start + _MOST_VARIABLES]
 
 
 class Store:
-    """One database file.
+    """Payouts in one database file.
 
     Args:
-        path: The file; it is made if it is missing, and so are SQLite's own two beside it.
-        busy_timeout: How long to wait for another process that writes, in seconds.
-        group_shared: Whether the group of the files is trusted as their owner is.
+        path: Path of the file, which is created if it is missing.
+        busy_timeout: Time to wait for another process that writes, in seconds.
+        group_shared: Whether to trust the group of the files as well as their owner.
     """
 
     def __init__(self, path: str, busy_timeout: float, *, group_shared: bool = False) -> None:
@@ -71,26 +71,26 @@ class Store:
         self._file = File(path, busy_timeout, group_shared=group_shared)
 
     def bind(self, host: str, region: str) -> None:
-        """Belong to one host and region; see `Journal.bind`."""
+        """Bind the file to one host and region; see `Journal.bind`."""
         with self._writing() as connection:
-            place = connection.execute("SELECT host, region FROM place").fetchone()
-            if place is None:
-                connection.execute("INSERT INTO place VALUES (?, ?)", (host, region))
-            elif tuple(place) != (host, region):
+            known = connection.execute("SELECT host, region FROM binding").fetchone()
+            if known is None:
+                connection.execute("INSERT INTO binding VALUES (?, ?)", (host, region))
+            elif tuple(known) != (host, region):
                 raise JournalError(
-                    f"the journal {self.path} belongs to {place['host']} ({place['region']}), and this client talks "
-                    f"to {host} ({region}): give each host a journal of its own"
+                    f"the journal {self.path} belongs to {known['host']} ({known['region']}), and this client talks "
+                    f"to {host} ({region}): give each host and region its own journal"
                 )
 
     def add(self, payout: Payout) -> Payout:
-        """Add a payout unless its key is taken; see `Journal.add`."""
+        """Add a payout unless its key exists; see `Journal.add`."""
         with self._writing() as connection:
             known = self._read(connection, payout.key)
             if known is not None:
                 return known
-            places = ", ".join(f":{column}" for column in COLUMNS)
+            values = ", ".join(f":{column}" for column in COLUMNS)
             connection.execute(
-                f"INSERT INTO payouts ({', '.join(COLUMNS)}) VALUES ({places})",  # noqa: S608 - our own names
+                f"INSERT INTO payouts ({', '.join(COLUMNS)}) VALUES ({values})",  # noqa: S608 - our own names
                 row_of(payout),
             )
             self._write_history(connection, payout, 0)
@@ -102,10 +102,10 @@ class Store:
             return self._read(connection, key)
 
     def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
-        """Put a payout in another's place; see `Journal.compare_and_swap`."""
+        """Replace a payout by its next revision; see `Journal.compare_and_swap`."""
         changed = attrs.evolve(new, revision=old.revision + 1)
         assignments = ", ".join(f"{column} = :{column}" for column in COLUMNS)
-        statement = f"UPDATE payouts SET {assignments} WHERE key = :key AND revision = :known"  # noqa: S608 - likewise
+        statement = f"UPDATE payouts SET {assignments} WHERE key = :key AND revision = :known"  # noqa: S608 - our own names
         row = row_of(changed)
         with self._writing() as connection:
             if changed.state is PayoutState.SENDING:
@@ -113,31 +113,31 @@ class Store:
             try:
                 changes = connection.execute(statement, row | {"known": old.revision}).rowcount
             except sqlite3.IntegrityError:
-                raise_alone(ConflictingPayout(self._who_stands_in_the_way(connection, row)))
+                raise_alone(ConflictingPayout(self._conflicting_key(connection, row)))
             if changes != 1:
                 raise StaleRevision
             self._write_history(connection, changed, len(old.history))
             return changed
 
     def open_keys(self) -> list[str]:
-        """Return the keys of what is not final; see `Journal.open_keys`."""
+        """Return the keys of all open payouts; see `Journal.open_keys`."""
         with self._reading() as connection:
             return [row["key"] for row in connection.execute(_OPEN).fetchall()]
 
     def related(self, currency: str, uuids: Collection[str]) -> Related:
-        """Return what is known of withdrawals; see `Journal.related`."""
+        """Return what is known about withdrawals; see `Journal.related`."""
         with self._reading() as connection:
             rows = connection.execute(_MAY_OWN, (currency, currency)).fetchall()
             acknowledged: set[str] = set()
-            for part in _parts(sorted(uuids)):
-                marks = ", ".join("?" * len(part))
+            for chunk in _chunks(sorted(uuids)):
+                marks = ", ".join("?" * len(chunk))
                 rows += connection.execute(
                     f"SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ({marks})",  # noqa: S608
-                    part,
+                    chunk,
                 ).fetchall()
                 known = connection.execute(
                     f"SELECT uuid FROM unowned WHERE is_acknowledged AND uuid IN ({marks})",  # noqa: S608
-                    part,
+                    chunk,
                 ).fetchall()
                 acknowledged |= {row["uuid"] for row in known}
             unowned = connection.execute(
@@ -193,11 +193,11 @@ class Store:
             )
 
     def recent_answered(self) -> list[Payout]:
-        """Return the newest that were told by answers; see `Journal.recent_answered`."""
+        """Return the newest payouts that Upbit's answers named; see `Journal.recent_answered`."""
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?",
-                (_ANSWERS_KEPT,),
+                (_RECENT_ANSWERS,),
             ).fetchall()
             return self._payouts(rows)
 
@@ -208,11 +208,11 @@ class Store:
     # -- transactions ------------------------------------------------------------------------------
 
     def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Give out the connection; all that is read within the block is of one moment."""
+        """Begin a transaction in which all reads are of one moment."""
         return self._file.transaction("BEGIN")
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Give out the connection; all that is written within the block is on the disk after it, or nothing."""
+        """Begin a transaction whose writes are all on the disk after the block, or none of them."""
         return self._file.transaction("BEGIN IMMEDIATE")
 
     # -- rows --------------------------------------------------------------------------------------
@@ -221,19 +221,18 @@ class Store:
         row = connection.execute("SELECT * FROM payouts WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        steps = (
-            connection.execute(
-                "SELECT at, state, note, actor FROM history WHERE key = ? ORDER BY number", (key,)
-            ).fetchall()
-        )  # all of them: a cursor that an error's traceback keeps would keep the file open after its closing
-        return payout_of(row, map(step_of, steps))
+        # All rows at once: an open cursor in an error's traceback would keep the file open.
+        entries = connection.execute(
+            "SELECT at, state, note, actor FROM history WHERE key = ? ORDER BY number", (key,)
+        ).fetchall()
+        return payout_of(row, map(entry_of, entries))
 
     def _payouts(self, rows: Iterable[Any]) -> list[Payout]:
-        """Read payouts without their history, each once."""
+        """Return each payout of the rows once, without its history."""
         return list({row["key"]: payout_of(row, ()) for row in rows}.values())
 
     def _write_history(self, connection: sqlite3.Connection, payout: Payout, known: int) -> None:
-        rows = [step_row(payout, number) for number in range(known, len(payout.history))]
+        rows = [entry_row(payout, number) for number in range(known, len(payout.history))]
         connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _owner_of(self, connection: sqlite3.Connection, uuid: str) -> str | None:
@@ -243,20 +242,21 @@ class Store:
         return None if found is None else str(found["key"])
 
     def _check_reviews(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-        """Let nothing leave while an equal payout needs review."""
+        """Raise if an equal payout needs a review that holds this one up."""
         by_key = self._another(connection, f"state = 'needs_review' AND holds_up_equals AND {_ALIKE}", row)
         if by_key is not None:
             raise ConflictingPayout(by_key)
 
-    def _who_stands_in_the_way(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> str:
-        for reason in ("uuid = :uuid COLLATE NOCASE", f"state IN ('sending', 'unknown') AND {_ALIKE}"):
-            by_key = self._another(connection, reason, row)
+    def _conflicting_key(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> str:
+        """Return the key of the payout whose row violates a unique index together with this one."""
+        for condition in ("uuid = :uuid COLLATE NOCASE", f"state IN ('sending', 'unknown') AND {_ALIKE}"):
+            by_key = self._another(connection, condition, row)
             if by_key is not None:
                 return by_key
-        raise AssertionError("nobody stands in the way")  # pragma: no cover
+        raise AssertionError("no payout conflicts")  # pragma: no cover
 
-    def _another(self, connection: sqlite3.Connection, reason: str, row: Mapping[str, Any]) -> str | None:
-        """Return the key of another payout that a condition holds for, if there is one."""
-        statement = f"SELECT key FROM payouts WHERE {reason} AND key <> :key"  # noqa: S608 - our own words
+    def _another(self, connection: sqlite3.Connection, condition: str, row: Mapping[str, Any]) -> str | None:
+        """Return the key of another payout for which a condition holds, or None."""
+        statement = f"SELECT key FROM payouts WHERE {condition} AND key <> :key"  # noqa: S608 - our own words
         found = connection.execute(statement, row).fetchone()
         return None if found is None else str(found["key"])
