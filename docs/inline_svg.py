@@ -1,6 +1,6 @@
 """Sphinx extension: Graphviz diagrams as SVG within the page, so that the theme's colours reach them.
 
-``sphinx.ext.graphviz`` embeds an SVG as an object of its own, which can't follow the theme's switch between light
+``sphinx.ext.graphviz`` embeds an SVG as a separate object, which can't follow the theme's switch between light
 and dark. ``_static/diagrams.css`` sets the colours.
 """
 

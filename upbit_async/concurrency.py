@@ -196,7 +196,7 @@ class OwnedTasks:
 async def run_to_completion(
     work: Callable[[], Awaitable[T]], *, on_cancel: Callable[[], OnCancel], tasks: OwnedTasks | None = None
 ) -> T:
-    """Run work in a task of its own, which a cancellation of the caller does not reach by itself.
+    """Run work in a separate task, which a cancellation of the caller does not reach by itself.
 
     anyio's shields hold off anyio's cancellation, but not asyncio's own (``task.cancel()``, ``asyncio.timeout``);
     this holds off both.

@@ -1,4 +1,4 @@
-"""Several regions side by side, each with a client, keys and a host of its own."""
+"""Several regions side by side, each with its own client, keys and host."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ Where cancellation can strike:
 - In 1 and 2, and before a retry: at once. Nothing has left.
 - In 3: after the guard has returned, so that its record is complete. Nothing leaves then.
 - From 3 to the first byte: the request is stopped, and its connection is closed.
-- After the first byte, a request that must not happen twice is finished in a task of its own, and its outcome becomes
-  the event `AnswerAfterCancellation`. Any other request is stopped; one through an injected client ends by itself.
+- After the first byte, a request that must not happen twice is finished in a separate task, and its outcome becomes the
+  event `AnswerAfterCancellation`. Any other request is stopped; one through an injected client ends by itself.
 
 Files, from the outside in: `http_transport` (retry loop) · `attempt` · `http_port` (the only importer of httpx) with
 `request_progress` and `connection_check` · `connection_pool`, `limiter`, `penalty_box` and `cooldowns` (`key_state`

@@ -266,7 +266,7 @@ class Attempter:
                 limiter.observe(held.ticket, None if remaining is None else remaining.sec)
         except (KeyboardInterrupt, SystemExit):  # the program is asked to end
             raise
-        except BaseException:  # noqa: BLE001 - a cancelled future of its own, say: the answer counts all the same
+        except BaseException:  # noqa: BLE001 - it may await a cancelled future; the answer counts all the same
             _log.exception("the limiter raised; the call goes on")
 
     def _report_end(self, call: Call, outcome: Outcome | None, seconds: float) -> None:

@@ -113,7 +113,7 @@ class OwnConnection:
         # A trace costs a little, so it is left out where the connection is most likely open.
         traces = progress.connection.needs_fresh or time.monotonic() > self._open_until
         progress.start(reports_first_byte=traces, reports_connect_errors=True)
-        # The body goes as a stream: as content it would have the headers gone over once more.
+        # The body is a stream, because httpx would process the headers once more for content.
         request = httpx.Request(
             message.method,
             self._base,

@@ -76,7 +76,7 @@ class HttpTransport:
             self.observer(event)
         except (KeyboardInterrupt, SystemExit):  # the program is asked to end
             raise
-        except BaseException:  # noqa: BLE001 - a cancelled future of its own, say: the call goes on all the same
+        except BaseException:  # noqa: BLE001 - it may await a cancelled future; the call goes on all the same
             if not self._observer_failed:
                 self._observer_failed = True
                 _log.exception("the observer raised; this is reported once")

@@ -40,6 +40,12 @@ class Ticket:
         group: The rate group it was issued for.
         taken_at: When it was issued, in the limiter's own time.
         lost: Whether the call ended without an answer, so that the request may still arrive.
+
+    Example:
+        .. code-block:: python
+
+            ticket = await client.limiter.acquire("default")  # counts like a call of this client
+            client.limiter.observe(ticket, None)
     """
 
     group: str
@@ -53,6 +59,14 @@ class RateLimiter(Protocol):
     A limiter may also have ``ban(ticket, seconds)``. It is called, in place of `observe`, when the server has
     blocked the key or the address (418) for this many seconds. The client itself obeys a ban either way; a limiter that
     several processes share can pass it on to them.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async import LocalLimiter, RateLimiter
+
+            shared: RateLimiter = LocalLimiter()  # for two keys of one account
+            first, second = (UpbitClient("sg", limiter=shared) for _ in range(2))
     """
 
     async def acquire(self, group: str) -> Ticket:

@@ -1,4 +1,4 @@
-"""Socket adapter: an HTTP server in a thread of its own."""
+"""Socket adapter: an HTTP server in a separate thread."""
 
 from __future__ import annotations
 
