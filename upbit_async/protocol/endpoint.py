@@ -1,4 +1,4 @@
-"""Endpoints as typed data, and the transport interface that resources use."""
+"""Endpoints as typed data, and the `Transport` protocol that resources use."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ Params = Mapping[str, Param]
 
 @attrs.frozen(kw_only=True)
 class Endpoint(Generic[T]):
-    """One method and path of Upbit's, with everything that is known of it.
+    """One method and path of Upbit's API, with its properties.
 
     Attributes:
-        method: The HTTP method.
-        path: The path, from the root.
-        returns: What a good answer decodes to.
-        safety: What may happen to it if its answer is lost.
-        docs: Upbit's page about it.
-        permission: The permission that a key needs, in Upbit's words; None if any key will do.
-        group: The rate group it counts against.
-        regions: Where it exists; None is everywhere.
-        echoed_fields: The members that come back in the answer as they were sent.
-        echoed_in: The fields of the answer that repeat a member, where that is not the one of its name.
-        interval: For how many seconds Upbit takes the same request only once; 0 is as often as one likes.
-        recovery_hint: How to find out what became of it if its answer is lost, for the error.
-        proof: What a good answer must also decode to, where `returns` is looser.
+        method: HTTP method.
+        path: Path, from the root.
+        returns: Type to which a successful answer is decoded.
+        safety: Safety class: what the client may do if the answer is lost.
+        docs: URL of Upbit's documentation.
+        permission: Permission that a key needs, by Upbit's machine name; None if any key will do.
+        group: Rate group.
+        regions: Regions that have the endpoint; None means all.
+        echoed_fields: Members that the answer repeats as they were sent.
+        echoed_in: Fields of the answer that repeat a member, where they have another name than the member.
+        interval: Time in which Upbit accepts the same request only once, in seconds; 0 means no limit.
+        recovery_hint: Way to determine the outcome if the answer is lost; shown in `OutcomeUnknown`.
+        proof: Model to which a successful answer must also decode, where `returns` accepts anything.
     """
 
     method: str
@@ -63,69 +63,69 @@ class Endpoint(Generic[T]):
     echoed_fields: tuple[str, ...] = ()
     echoed_in: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]], hash=False)
     interval: float = 0.0
-    recovery_hint: str = "read what it was about to find out"
+    recovery_hint: str = "read the record that it was about"
     proof: type[object] | None = None
 
     @property
     def label(self) -> str:
-        """The endpoint as people write it: ``GET /v1/withdraw``."""
+        """Method and path: ``GET /v1/withdraw``."""
         return f"{self.method} {self.path}"
 
 
 def read_by_rows(listing: Endpoint[list[T]]) -> Endpoint[ReadableRows[T]]:
-    """Return the same endpoint with its answer decoded row by row: an unreadable row does not fail the list."""
+    """Return the same endpoint with its answer decoded row by row, so that an unreadable row does not fail the list."""
     (model,) = get_args(listing.returns)
     evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=ReadableRows[model])  # type: ignore[valid-type]
     return cast("Endpoint[ReadableRows[T]]", evolved)
 
 
 class Transport(Protocol):
-    """What resources need to send calls to Upbit."""
+    """Sender of signed calls, as resources and payouts see it."""
 
     @property
     def region(self) -> Region:
-        """The region that is talked to."""
+        """Region of the client."""
         ...
 
     @property
     def host(self) -> str:
-        """The host that is talked to, with its port if it is unusual."""
+        """Host that is called, with its port if the base URL has one."""
         ...
 
     @property
     def timeouts(self) -> Timeouts:
-        """How long a call may take."""
+        """Timeouts of a call."""
         ...
 
     @property
     def retry(self) -> RetryPolicy:
-        """How often and how patiently calls are repeated."""
+        """Retry policy for calls that are safe to repeat."""
         ...
 
     @property
     def algorithm(self) -> Algorithm:
-        """How tokens are signed."""
+        """Signature algorithm of the tokens."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """The first eight digits of `key_digest`, for people; empty if there is no key. Two keys may have the same."""
+        """First eight digits of `key_digest`, for display; empty without a key. Two keys may share it."""
         ...
 
     @property
     def key_digest(self) -> str:
-        """What tells the key from all other keys without giving it away; empty if there is none."""
+        """Digest that identifies the key without revealing it; empty without a key."""
         ...
 
     def derive_key(self, purpose: bytes) -> bytes:
-        """Return a key for a purpose of our own: HMAC-SHA256 of the purpose under the secret key.
+        """Return a key for another purpose: HMAC-SHA256 of the purpose under the secret key.
 
         Args:
-            purpose: What the key is for, such as ``b"upbit_async payouts journal"``.
+            purpose: Purpose of the key, such as ``b"upbit_async payouts journal"``.
 
         Raises:
             ConfigurationError: There are no keys.
-            ValueError: The purpose is empty, or could be what a token signs.
+            ValueError: The purpose is empty, or could be the text that a token signs.
         """
         ...
 
@@ -145,11 +145,11 @@ class Transport(Protocol):
 
     @property
     def bounds_connections(self) -> bool:
-        """Whether what must not happen twice leaves only on connections that are bounded.
+        """Whether requests that must not be repeated are sent on bounded connections only.
 
-        On a bounded connection the operating system drops what is left of a request when it is given up. True
-        holds for every request that is guarded by an escort and begins while it is True: one whose connection
-        proves not to be bounded is not sent. False means that the next request may leave on any connection.
+        On a bounded connection the operating system drops the unsent rest of a request when the request is aborted.
+        While this is True, a guarded request whose connection proves not to be bounded is not sent. False means that
+        the next request may be sent on any connection.
         """
         ...
 
@@ -167,9 +167,9 @@ class Transport(Protocol):
         """Send one request, repeat it where that is safe, and return the decoded answer.
 
         Args:
-            endpoint: What to ask.
-            params: What to ask it with.
-            guard: Goes along with a request that must not happen twice; with one it is sent once.
+            endpoint: Endpoint to call.
+            params: Members of the query or body.
+            guard: Guard of a request that must not be repeated; with a guard the request is sent once.
 
         Raises:
             UpbitError: See `upbit_async.errors`.
@@ -177,5 +177,5 @@ class Transport(Protocol):
         ...
 
     def emit(self, event: Event) -> None:
-        """Tell the observer, if there is one; what it raises breaks nothing."""
+        """Pass an event to the observer, if there is one. An exception of the observer's has no effect."""
         ...

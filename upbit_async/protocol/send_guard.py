@@ -1,4 +1,4 @@
-"""Guard of a request that must not happen twice, asked before its first byte leaves."""
+"""Guard of a request that must not be repeated: asked before the first byte is sent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class SigningParams:
     """Nonce and algorithm of one request's token.
 
     Attributes:
-        nonce: A UUID. Upbit takes each only once, so the same one again can't be carried out twice.
-        algorithm: How the token is signed.
+        nonce: UUID. Upbit accepts each nonce only once, so a copy with the same nonce can't be executed a second time.
+        algorithm: Signature algorithm.
     """
 
     nonce: str = attrs.field(repr=False)
@@ -25,18 +25,18 @@ class SigningParams:
 
 
 class SendGuard(Protocol):
-    """Goes along with one request, and may stop it until its first byte leaves.
+    """Guard of one request, which may stop it until its first byte is sent.
 
-    A call that has an escort is sent once; whether to repeat it is for the escort's master to say.
+    A guarded call is sent once. The caller that passes the guard decides whether to repeat it.
     """
 
     async def signing_params(self) -> SigningParams:
-        """Return what to sign the request with; it leaves right after this.
+        """Return the nonce and algorithm to sign with. The request is sent right after this.
 
-        Here is where to note down that it may leave. What this raises stops the call, and is raised by it.
+        Record here that the request may be sent. An exception stops the call, which raises it.
         """
         ...
 
     async def may_send(self) -> bool:
-        """Say whether the first byte may leave, which it does at once. It may be asked more than once."""
+        """Return whether the first byte may be sent now. The transport may ask several times."""
         ...
