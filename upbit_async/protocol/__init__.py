@@ -1,1 +1,1 @@
-"""Upbit's protocol: messages, tokens, answers and limits. Pure: time, nonces and randomness are arguments."""
+"""Upbit's protocol: endpoints, messages, tokens, answers and limits. Pure: time and randomness are arguments."""

@@ -1,10 +1,10 @@
-"""Decodes answers into models. The only user of msgspec.
+"""Decoding of answers into models. The only user of msgspec.
 
-Most answers are decoded in one pass. If one does not fit, its records are decoded one by one, and those that do not
-fit are repaired, so that one odd record does not take a whole list with it.
+Most answers are decoded in one pass. If that fails, the records are decoded one by one, and malformed records are
+repaired, so that one of them does not fail the whole list.
 
-Decoding never blocks the event loop for long. An answer that holds too many values is refused unread, and a long list
-is decoded in steps, between which others may run.
+Decoding never blocks the event loop for long. An answer with too many values is refused before decoding, and a long
+list is decoded in steps, between which other tasks run.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ Ignored = Callable[[str], None]
 
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,48}(\.[0-9]{1,48})?([eE][+-]?[0-9]{1,2})?")
 _PATH: Final = re.compile(r" - at `(\$[^`]*)`\Z")
-# What msgspec is seen to raise: its own errors, and those of the parts it calls on hostile input. An exponent
-# beyond all bounds is an ArithmeticError.
+# What msgspec raises on hostile input: its own errors, and those of the functions that it calls. A huge exponent is an
+# ArithmeticError.
 _MISFITS: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 _SMALL: Final = 128 * 1024
-"""Up to this size an answer is decoded whatever it holds, in bytes."""
+"""Size up to which an answer is decoded without a limit of values, in bytes."""
 _STEP: Final = 64 * 1024
-"""After this many bytes of rows other tasks may run; each row counts for at least `_ROW_SIZE`."""
+"""Bytes of rows after which other tasks may run. Each row counts at least `_ROW_SIZE`."""
 _ROW_SIZE: Final = 256
 _MOST_REPAIRED: Final = 5_000
-"""Records of one answer that are repaired; if more are odd, it is another answer than Upbit documents."""
+"""Records of one answer that are repaired. If more are malformed, the answer is not what Upbit documents."""
 _LONGEST_UUID: Final = 128
 
 
 @attrs.frozen
 class _Cap:
-    """How much JSON is decoded without a pause, beyond a small answer.
+    """Limit of the JSON that is decoded without a pause. A small answer has none.
 
     Attributes:
         containers: Objects and arrays, at most.
@@ -63,23 +63,23 @@ class _Cap:
     values: int
 
     def is_exceeded_by(self, body: bytes) -> bool:
-        """Whether a text holds more, by its brackets and commas."""
+        """Return whether a text exceeds the limit, by the number of its brackets and commas."""
         if len(body) <= _SMALL:
             return False
         return body.count(b"{") + body.count(b"[") > self.containers or body.count(b",") > self.values
 
 
-# Measured so that the worst text within a cap takes well below 0.2 s on a slow machine.
+# Measured: the worst text within a limit takes well below 0.2 s on a slow machine.
 _UNTYPED: Final = _Cap(containers=40_000, values=120_000)
 _RECORD: Final = _Cap(containers=20_000, values=50_000)
 _SHORT_LIST: Final = _Cap(containers=3_000, values=50_000)
 _LIST: Final = _Cap(containers=40_000, values=400_000)
 _MOST_IN_REPAIR: Final = 10_000
-"""Commas in a record that is repaired: more would be too many values."""
+"""Commas in a record that is repaired; more mean too many values."""
 
 
 def decode(kind: type[T], body: bytes, *, asked: str, ignored: Ignored = lambda _path: None) -> T:
-    """Decode the JSON text of an answer without a pause; see `decode_in_steps`."""
+    """Decode the JSON of an answer without a pause; see `decode_in_steps`."""
     steps = decode_in_steps(kind, body, asked=asked, ignored=ignored)
     while True:
         try:
@@ -91,16 +91,16 @@ def decode(kind: type[T], body: bytes, *, asked: str, ignored: Ignored = lambda 
 def decode_in_steps(
     kind: type[T], body: bytes, *, asked: str, ignored: Ignored = lambda _path: None
 ) -> Steps[T]:
-    """Decode the JSON text of an answer, and yield where others may run.
+    """Decode the JSON of an answer, and yield where other tasks may run.
 
     Args:
-        kind: What it should be: a model, a list of models, `ReadableRows` of a model, or `object` for anything.
-        body: The JSON text.
-        asked: The method and path that were asked, for the error.
-        ignored: Takes the path of each optional field whose value is odd, and is read as if it were absent.
+        kind: Expected type: a model, a list of models, `ReadableRows` of a model, or `object` for anything.
+        body: JSON text.
+        asked: Method and path of the request, for the error.
+        ignored: Function that receives the path of each optional field whose malformed value is treated as absent.
 
     Raises:
-        DecodeError: It is something else, or holds too many values.
+        DecodeError: The answer has another type, or too many values.
     """
     if kind is object:
         return cast("T", decode_untyped(body, asked=asked))
@@ -122,10 +122,10 @@ def decode_in_steps(
 
 
 def decode_untyped(body: bytes, *, asked: str) -> object:
-    """Decode any JSON text; numbers with a fraction become `Decimal`.
+    """Decode any JSON. Numbers with a fraction become `Decimal`.
 
     Raises:
-        DecodeError: It is no JSON, or holds too many values.
+        DecodeError: The text is no JSON, or has too many values.
     """
     try:
         _refuse_beyond(_UNTYPED, body)
@@ -135,7 +135,7 @@ def decode_untyped(body: bytes, *, asked: str) -> object:
 
 
 def uuid_in(body: bytes) -> str | None:
-    """Return the ``uuid`` of a JSON object, whatever else it holds; None if it can't be read."""
+    """Return the ``uuid`` of a JSON object, whatever else it contains; None if it is unreadable."""
     try:
         return _uuid_of(decode_untyped(body, asked=""))
     except DecodeError:
@@ -143,10 +143,10 @@ def uuid_in(body: bytes) -> str | None:
 
 
 _building: Final = lock_across_forks()
-"""Held while a decoder is built.
+"""Lock that is held while a decoder is built.
 
-msgspec attaches what it knows of a model to the class before that is complete. A second thread that builds a decoder
-for the same model at that time reads it, and the process dies (seen with 0.22).
+msgspec attaches its description of a model to the class before the description is complete. A second thread that builds
+a decoder for the same model at that time reads it, and the process crashes (seen with 0.22).
 """
 
 
@@ -172,7 +172,7 @@ def _read_amount(kind: type, value: object) -> Decimal:
 
 
 def _row_kind(kind: object) -> tuple[Any, bool]:
-    """Return the model of a list's rows, or None if it is no list; and whether some of them may be unreadable."""
+    """Return the model of a list's rows, or None if the type is no list; and whether rows may be unreadable."""
     origin = typing.get_origin(kind)
     if origin is not list and origin is not ReadableRows:
         return None, False
@@ -194,7 +194,7 @@ def _decode_record(kind: Hashable, body: bytes, ignored: Ignored) -> object:
 def _decode_rows(
     kind: Any, body: bytes, asked: str, ignored: Ignored, *, is_partial: bool
 ) -> Steps[ReadableRows[Any]]:
-    """Decode a list row by row, and repair the rows that do not fit."""
+    """Decode a list row by row, and repair malformed rows."""
     _refuse_beyond(_LIST, body)
     rows: list[Any] = []
     unreadable: list[DecodeError] = []
@@ -226,12 +226,12 @@ def _decode_rows(
 
 @attrs.frozen
 class _Repair:
-    """What repairing a record has come to.
+    """Result of the repair of a record.
 
     Attributes:
-        value: The record, as JSON has it.
-        record: The record; None if it can't be read.
-        misfit: Why it can't be read, or None.
+        value: Record, as JSON has it.
+        record: Decoded record; None if it is unreadable.
+        misfit: Reason why it is unreadable, or None.
     """
 
     value: object = None
@@ -240,9 +240,9 @@ class _Repair:
 
 
 def _repair(kind: object, raw: bytes, ignored: Ignored) -> _Repair:
-    """Decode a record with its oddities put right."""
+    """Repair and decode a record."""
     if len(raw) > _SMALL and raw.count(b",") > _MOST_IN_REPAIR:
-        return _Repair(misfit=ValueError("the record holds too many values"))
+        return _Repair(misfit=ValueError("the record has too many values"))
     value: object = None
     found: list[str] = []
     try:
@@ -274,20 +274,20 @@ def _uuid_of(value: object) -> str | None:
 
 def _refuse_beyond(cap: _Cap, body: bytes) -> None:
     if cap.is_exceeded_by(body):
-        raise ValueError("it holds too many values")
+        raise ValueError("it has too many values")
 
 
 def _text_and_path(misfit: BaseException) -> tuple[str, str]:
     text = str(misfit) or type(misfit).__name__
-    place = _PATH.search(text)
-    return (text[: place.start()], place[1]) if place else (text, "$")
+    path = _PATH.search(text)
+    return (text[: path.start()], path[1]) if path else (text, "$")
 
 
 def _error(misfit: BaseException, body: bytes, asked: str) -> DecodeError:
     text, path = _text_and_path(misfit)
     return DecodeError(
         f"{asked}: the answer is not what Upbit documents ({text} at {path}); "
-        "`raw` of this error holds it, to be reported",
+        "report it with `raw` of this error",
         path=path,
         raw=body[:RAW_CAP].decode(errors="replace"),
     )

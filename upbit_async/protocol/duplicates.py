@@ -1,4 +1,4 @@
-"""One record for each id, where a list holds an id twice. Pure."""
+"""One record per id, for lists that contain an id twice. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class _State(Protocol):
 
 
 class Record(Protocol):
-    """A record that has a state."""
+    """Record that has a state."""
 
     @property
     def state(self) -> _State:
-        """How far it is."""
+        """State of the record."""
         ...
 
 
@@ -28,14 +28,14 @@ R = TypeVar("R", bound=Record)
 
 
 def by_id(rows: Iterable[R], id_of: Callable[[R], str]) -> dict[str, R]:
-    """Return a list's records by their ids in lower case, each id where it first stood.
+    """Return the records of a list by their ids in lower case, in the order of their first occurrence.
 
-    Of several records with one id a final one wins, wherever it stands, because no other state can follow it. Of
-    several final ones the first wins, of several others the last.
+    Of several records with one id the first final one wins, because no other state can follow it. Without a final
+    one the last record wins.
 
     Args:
-        rows: The records of one list.
-        id_of: Function that returns a record's id.
+        rows: Records of one list.
+        id_of: Function that returns the id of a record.
     """
     found: dict[str, R] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""Whether an answer is about the record that was asked for. Pure."""
+"""Comparison of an answer with the request: whether it is about the requested record. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["EXACT", "differs_by_fee", "mismatch"]
 
 EXACT: Final = Context(prec=200)
-"""Adds and subtracts amounts of any length without rounding."""
+"""Arithmetic of amounts of any length, without rounding."""
 
 _IDS: Final = frozenset({"uuid", "txid", "deposit_uuid"})
 
@@ -24,16 +24,16 @@ def mismatch(
     *,
     places: Mapping[str, tuple[str, ...]] | None = None,
 ) -> str | None:
-    """Return the first member that was sent and came back as another; None if all agree.
+    """Return the first member that the answer repeats with another value; None if all agree.
 
-    Texts agree in any case of letters. An amount agrees if it differs by exactly the fee, because it is undocumented
-    whether it contains the fee. An answer may lack a member, as old and preliminary answers do, but no id.
+    Case is ignored in texts. An amount agrees if it differs by exactly the fee, because Upbit does not document
+    whether it includes the fee. The answer may lack a member, as old and preliminary answers do, but not an id.
 
     Args:
-        names: The members that Upbit repeats in its answer.
-        sent: What was sent.
-        record: What came.
-        places: Where in the record a member is, if not in the field of its name.
+        names: Members that Upbit repeats in its answer.
+        sent: Members of the request.
+        record: Decoded answer.
+        places: Fields of the record that repeat a member, where they have another name than the member.
     """
     for name in names:
         if name not in sent:
@@ -46,7 +46,7 @@ def mismatch(
 
 
 def differs_by_fee(shown: Decimal, fee: Decimal | None, amount: Decimal) -> bool:
-    """Whether an amount that is shown is another one, with its fee or without it."""
+    """Return whether a shown amount equals another one plus or minus the fee."""
     return fee is not None and fee != 0 and shown in {EXACT.add(amount, fee), EXACT.subtract(amount, fee)}
 
 

@@ -1,4 +1,4 @@
-"""Endpoints as typed data, and the transport interface that resources use."""
+"""Endpoints as typed data, and the `Transport` protocol that resources use."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ Params = Mapping[str, Param]
 
 @attrs.frozen(kw_only=True)
 class Endpoint(Generic[T]):
-    """One method and path of Upbit's, with everything that is known of it.
+    """One method and path of Upbit's API, with its properties.
 
     Attributes:
-        method: The HTTP method.
-        path: The path, from the root.
-        returns: What a good answer decodes to.
-        safety: What may happen to it if its answer is lost.
-        docs: Upbit's page about it.
-        permission: The permission that a key needs, in Upbit's words; None if any key will do.
-        group: The rate group it counts against.
-        regions: Where it exists; None is everywhere.
-        echoed_fields: The members that come back in the answer as they were sent.
-        echoed_in: The fields of the answer that repeat a member, where that is not the one of its name.
-        interval: For how many seconds Upbit takes the same request only once; 0 is as often as one likes.
-        recovery_hint: How to find out what became of it if its answer is lost, for the error.
-        proof: What a good answer must also decode to, where `returns` is looser.
+        method: HTTP method.
+        path: Path, from the root.
+        returns: Type to which a successful answer is decoded.
+        safety: Safety class: what the client may do if the answer is lost.
+        docs: URL of Upbit's documentation.
+        permission: Permission that a key needs, by Upbit's machine name; None if any key will do.
+        group: Rate group.
+        regions: Regions that have the endpoint; None means all.
+        echoed_fields: Members that the answer repeats as they were sent.
+        echoed_in: Fields of the answer that repeat a member, where they have another name than the member.
+        interval: Time in which Upbit accepts the same request only once, in seconds; 0 means no limit.
+        recovery_hint: Way to determine the outcome if the answer is lost; shown in `OutcomeUnknown`.
+        proof: Model to which a successful answer must also decode, where `returns` accepts anything.
     """
 
     method: str
@@ -60,12 +60,12 @@ class Endpoint(Generic[T]):
     echoed_fields: tuple[str, ...] = ()
     echoed_in: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]], hash=False)
     interval: float = 0.0
-    recovery_hint: str = "read what it was about to find out"
+    recovery_hint: str = "read the record that it was about"
     proof: type[object] | None = None
 
     @property
     def label(self) -> str:
-        """The endpoint as people write it: ``GET /v1/withdraw``."""
+        """Method and path: ``GET /v1/withdraw``."""
         return f"{self.method} {self.path}"
 
     @property
@@ -75,7 +75,7 @@ class Endpoint(Generic[T]):
 
 
 def read_by_rows(listing: Endpoint[list[T]]) -> Endpoint[ReadableRows[T]]:
-    """Return the same endpoint with its answer decoded row by row: an unreadable row does not fail the list."""
+    """Return the same endpoint with its answer decoded row by row, so that an unreadable row does not fail the list."""
     (model,) = get_args(listing.returns)
     evolved = attrs.evolve(cast("Endpoint[Any]", listing), returns=ReadableRows[model])  # type: ignore[valid-type]
     return cast("Endpoint[ReadableRows[T]]", evolved)

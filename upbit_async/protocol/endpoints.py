@@ -101,7 +101,7 @@ CREATE_WITHDRAWAL: Final = Endpoint(
     safety=Safety.ONCE,
     permission="withdraw",
     docs=f"{_DOCS}withdraw",
-    recovery_hint="client.withdraws.reconcile(error) finds out",
+    recovery_hint="call client.withdraws.reconcile(error)",
     echoed_fields=("currency", "net_type", "transaction_type", "amount"),
 )
 CANCEL_WITHDRAWAL: Final = Endpoint(
@@ -161,7 +161,7 @@ CREATE_DEPOSIT_ADDRESS: Final = Endpoint(
     method="POST",
     path="/v1/deposits/generate_coin_address",
     returns=DepositAddressRequest,
-    safety=Safety.REPEATABLE,  # there is one address for each currency and network, for ever
+    safety=Safety.REPEATABLE,  # one address for each currency and network, which never changes
     permission="deposit",
     docs=f"{_DOCS}create-deposit-address",
     echoed_fields=("currency", "net_type"),
@@ -184,7 +184,7 @@ VERIFY_DEPOSIT_BY_UUID: Final = Endpoint(
     docs=f"{_DOCS}verify-travelrule-by-uuid",
     regions=_TRAVEL_RULE_REGIONS,
     interval=_TEN_MINUTES,
-    recovery_hint="client.deposits.get tells how far the deposit is now",
+    recovery_hint="read the deposit's state with client.deposits.get",
     echoed_fields=("deposit_uuid",),
 )
 VERIFY_DEPOSIT_BY_TXID: Final = Endpoint(
@@ -196,7 +196,7 @@ VERIFY_DEPOSIT_BY_TXID: Final = Endpoint(
     docs=f"{_DOCS}verify-travelrule-by-txid",
     regions=_TRAVEL_RULE_REGIONS,
     interval=_TEN_MINUTES,
-    recovery_hint="client.deposits.get(txid=...) tells how far the deposit is now",
+    recovery_hint="read the deposit's state with client.deposits.get(txid=...)",
 )
 
 _constants = cast("list[Endpoint[Any]]", [each for each in globals().values() if isinstance(each, Endpoint)])

@@ -1,8 +1,8 @@
-"""A request's query or body, and the text that is hashed into its token.
+"""Query or body of a request, and the text that is hashed into its token.
 
-Both are made from one ordered list of members, so they can't disagree. Upbit's rules
-(https://global-docs.upbit.com/reference/auth): a query is hashed as it is sent, but decoded; a body is hashed
-as its members in order; nothing is sorted; brackets in array names stay raw.
+Both are written from one ordered list of members, so they can't disagree. Upbit's rules
+(https://global-docs.upbit.com/reference/auth): a query is hashed unencoded, and a body as its members in order. Nothing
+is sorted, and brackets in the names of arrays are not encoded.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _BODILESS: Final = frozenset({"GET", "DELETE", "HEAD"})
 
 @attrs.frozen
 class Message:
-    """A request, all but its token.
+    """Request without its token.
 
     Attributes:
-        method: The HTTP method.
-        target: The path with the query, percent-encoded, as it is sent.
-        body: The JSON body; empty if there is none.
-        members: The members of the query or body, in order, as text; array members stand once for each value.
-        query_hash: What the token says of the members, or None if there are none.
+        method: HTTP method.
+        target: Path and percent-encoded query, as they are sent.
+        body: JSON body; empty if there is none.
+        members: Members of the query or body, in order, as text; a member of an array is repeated for each value.
+        query_hash: Hash of the members for the token, or None if there are no members.
     """
 
     method: str
@@ -48,18 +48,18 @@ class Message:
 
 
 def compose(method: str, path: str, params: Params | None = None, *, space_as_plus: bool = False) -> Message:
-    """Write a request.
+    """Return the message of a request.
 
     Args:
-        method: The HTTP method. GET and DELETE put their parameters into the query, others into a JSON body.
-        path: The path, from the root.
-        params: The parameters in order; None as a value means "not sent".
-        space_as_plus: Hash a space as ``+``, as Upbit's reference recipe does, and not as a space.
+        method: HTTP method. GET and DELETE have their parameters in the query, other methods in a JSON body.
+        path: Path, from the root.
+        params: Parameters in order. A parameter whose value is None is not sent.
+        space_as_plus: Whether to hash a space as ``+``, as the recipe in Upbit's reference does.
 
     Raises:
         TypeError: A value is neither text, whole number, decimal, bool nor a sequence of texts.
-        ValueError: A decimal is not finite or absurdly long, a sequence is empty (Upbit would take it for
-            none at all), a text is no Unicode, or the query is too long.
+        ValueError: A decimal is not finite or too long, a sequence is empty (Upbit would ignore it), a text is not
+            valid Unicode, or the query is too long.
     """
     fields = (
         []
@@ -76,7 +76,7 @@ def compose(method: str, path: str, params: Params | None = None, *, space_as_pl
         target = f"{path}?{query}" if query else path
         if len(target) > _LONGEST_TARGET:
             raise ValueError(
-                f"the parameters are too long for a query ({len(target)} characters); ask in parts"
+                f"query must have at most {_LONGEST_TARGET} characters, got {len(target)}; send several requests"
             )
         return Message(method, target, b"", members, query_hash)
     body = json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":")).encode() if fields else b""
@@ -92,16 +92,13 @@ def _expanded(name: str, texts: str | list[str]) -> list[tuple[str, str]]:
 def _texts(name: str, value: Param) -> str | list[str]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
         if not value:
-            raise ValueError(f"{name} must not be an empty list: leave it out")
+            raise ValueError(f"{name} must not be an empty list; leave it out")
         return [_text(name, item) for item in value]
     return _text(name, value)
 
 
 def _text(name: str, value: object) -> str:
-    """Write one value the way Upbit reads it: everything travels as text.
-
-    An enum's member is written as its value, whatever its class makes of ``str``.
-    """
+    """Return one value as text. The value of an enum's member is sent, whatever `str` returns for it."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bool):
@@ -110,9 +107,9 @@ def _text(name: str, value: object) -> str:
         return int.__repr__(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise ValueError(f"{name} must be a finite number, not {value}")
+            raise ValueError(f"{name} must be a finite number, got {value}")
         if abs(value.adjusted()) > _MOST_DIGITS or len(value.as_tuple().digits) > _MOST_DIGITS:
-            raise ValueError(f"{name} must be a number of at most {_MOST_DIGITS} digits")
+            raise ValueError(f"{name} must have at most {_MOST_DIGITS} digits")
         return format(value, "f")
     hint = "; write it as text or as a Decimal" if isinstance(value, float) else ""
     kind = "a nested object" if isinstance(value, Mapping) else type(value).__name__

@@ -1,8 +1,8 @@
-"""Reads a record that does not quite have its documented form.
+"""Repair of a record that deviates from its documented form.
 
-Upbit's answers stray in known ways: an id that is a number, a number that is text, a time that is none. These are
-put right. Any other odd value in an optional field is ignored, as if the field were absent, and reported. Only a
-required field can make a record unreadable.
+Upbit's answers deviate in known ways: an id that is a number, a number that is text, a time that is none. These are
+repaired. Any other malformed value in an optional field is reported and treated as absent. Only a required field can
+make a record unreadable.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 @attrs.frozen
 class _Field:
-    """What a model says of one of its fields.
+    """Properties of a field of a model.
 
     Attributes:
-        kind: Its type, as it is annotated.
-        options: The types that this allows.
-        is_optional: Whether a record may lack it.
-        is_ignorable: Whether an odd value in it may be ignored.
+        kind: Annotated type.
+        options: Types that the annotation allows.
+        is_optional: Whether a record may lack the field.
+        is_ignorable: Whether a malformed value may be ignored.
     """
 
     kind: object
@@ -51,14 +51,14 @@ def repaired(
     ignored: Callable[[str], None],
     path: str = "",
 ) -> object:
-    """Return a record with its oddities put right; what is odd in a required field stays and is found later.
+    """Return a record with repaired values. A malformed value in a required field stays, and fails the decoding.
 
     Args:
-        kind: The model.
-        value: The record, as JSON has it.
-        fits: Says whether a value can be decoded as a type.
-        ignored: Takes the path of each field whose value is ignored, such as ``withdraw_limit.minimum``.
-        path: Where in the answer the record is, with a dot at the end.
+        kind: Model.
+        value: Record, as JSON has it.
+        fits: Function that returns whether a value can be decoded as a type.
+        ignored: Function that receives the path of each ignored field, such as ``withdraw_limit.minimum``.
+        path: Path of the record in the answer, with a dot at the end.
     """
     members = members_of(value)
     if members is None or not (isinstance(kind, type) and attrs.has(kind)):

@@ -1,7 +1,7 @@
 """Classification of answers into failures and errors.
 
-See https://global-docs.upbit.com/reference/rest-api-guide. Upbit advises to go by ``error.name``, since 401
-and 403 are not used uniformly; not every name is documented.
+See https://global-docs.upbit.com/reference/rest-api-guide. Upbit recommends deciding by ``error.name``, because 401 and
+403 are used inconsistently. Not every name is documented.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Failure", "api_error", "classify", "hint_for"]
 
 _ADVICE: Final = {
-    "invalid_query_payload": "the query and its hash disagree: report this as a bug of the client",
-    "jwt_verification": "check the secret key, and that key and secret belong together",
+    "invalid_query_payload": "the query and its hash disagree; report this as a bug of upbit_async",
+    "jwt_verification": "check the secret key, and that it belongs to the access key",
     "invalid_access_key": "check the access key, and that it was issued in this region",
     "expired_access_key": "issue a new key on the website",
     "no_authorization_ip": "add this machine's public address to the key's IP allowlist",
@@ -44,41 +44,41 @@ _ADVICE: Final = {
     "withdraw_address_not_registered": "register the address on the website first",
     "withdraw_address_not_registerd": "register the address on the website first",
     "nonce_used": "the same token arrived twice",
-    "thirdparty_agreement_required": "give the consent that the website asks for",
+    "thirdparty_agreement_required": "accept the agreement on the website",
 }
 _KINDS: Final[dict[int, type[APIError]]] = {
     HTTPStatus.UNAUTHORIZED: AuthenticationError,
     HTTPStatus.FORBIDDEN: PermissionDenied,
     HTTPStatus.TOO_MANY_REQUESTS: RateLimited,
 }
-_remaining = functools.lru_cache(maxsize=128)(parse_remaining)  # the header says few different things
+_remaining = functools.lru_cache(maxsize=128)(parse_remaining)  # the header has few different values
 _LONGEST_MESSAGE: Final = 500
 _LONGEST_NAME: Final = 100
 
 
 class Failure(enum.Enum):
-    """What came of an attempt, if not a good answer."""
+    """Result of an attempt without a good answer."""
 
     NOT_SENT = "not sent"
-    """It provably never left."""
+    """The request provably did not reach Upbit. It is safe to repeat."""
     NETWORK = "network fault"
-    """It left, or may have left, and no whole answer came."""
+    """The request was or may have been sent, and no whole answer was received. It may have been executed."""
     THROTTLED = "throttled"
-    """429 of Upbit's own: refused before it was executed."""
+    """429 of Upbit's own: the request was not executed. Repeat it after the standstill."""
     BARE_THROTTLED = "throttled by somebody"
-    """429 that nothing shows to be Upbit's own, such as a proxy's."""
+    """429 without a sign that Upbit sent it, such as a proxy's. The request may have been executed."""
     BANNED = "banned"
-    """418."""
+    """418: Upbit has blocked the key temporarily. Send nothing with it until the ban is over."""
     NONCE_USED = "nonce used"
-    """Upbit has seen this token before."""
+    """Upbit has seen this token before: this request, or a copy of it, arrived. It may have been executed."""
     UNAVAILABLE = "unavailable"
-    """408 or 5xx."""
+    """408 or 5xx: the request may have been executed. Reads are repeated."""
     REFUSED = "refused"
-    """A 4xx that names its reason."""
+    """4xx with an error name: Upbit did not execute the request. Repeating it brings the same answer."""
     ODD = "odd answer"
-    """Any other status: a redirect, 409, a 4xx that does not name its reason."""
+    """Any other status, such as a redirect, 409 or a 4xx without an error name. It may have been executed."""
     UNREADABLE = "unreadable answer"
-    """A good status with a body that is not what Upbit documents."""
+    """Good status with a body that Upbit does not document. The request may have been executed."""
 
 
 _LONGEST_HINTS: Final = {Failure.BARE_THROTTLED: 60.0, Failure.THROTTLED: 600.0, Failure.BANNED: LONGEST_BAN}
@@ -86,13 +86,13 @@ _LONGEST_HINTS: Final = {Failure.BARE_THROTTLED: 60.0, Failure.THROTTLED: 600.0,
 
 @attrs.frozen
 class Answer:
-    """A whole HTTP answer.
+    """Whole HTTP answer.
 
     Attributes:
-        status: The status.
-        headers: The headers, by lower-case name.
-        body: The body as it came; for a bad status perhaps cut short.
-        defect: Why the body can't be trusted (too large, compressed), or None.
+        status: Status code.
+        headers: Headers, by lower-case name.
+        body: Body as it was received; of an error perhaps only its beginning.
+        defect: Reason why the body can't be trusted, such as its size or an encoding; None if it can.
     """
 
     status: int
@@ -102,7 +102,7 @@ class Answer:
 
     @property
     def remaining(self) -> Remaining | None:
-        """What ``Remaining-Req`` says."""
+        """Value of ``Remaining-Req``, or None."""
         return _remaining(self.headers.get("remaining-req"))
 
     def retry_after(self, now: dt.datetime) -> float | None:
@@ -114,11 +114,11 @@ class Answer:
         return self.body.decode(errors="replace")
 
     def error(self) -> tuple[str, str] | None:
-        """Upbit's name and message of the error, or None if the body has no readable name.
+        """Return the name and the message of Upbit's error, or None if the body has no readable name.
 
-        Upbit documents ``{"error":{"name":…,"message":…}}``. Its own SDK also reads the flat
-        ``{"name":…,"message":…}``, which counts here only with both members and without ``error``: other
-        programs between here and Upbit have a ``name`` in their answers, too.
+        Upbit documents ``{"error":{"name":…,"message":…}}``. Its SDK also accepts the flat
+        ``{"name":…,"message":…}``. That form counts only with both members and without ``error``, because answers
+        of proxies may have a ``name`` too.
         """
         try:
             found = _object(decode_untyped(self.body, asked=""))
@@ -138,7 +138,7 @@ def _object(value: object) -> dict[str, object]:
 
 
 def classify(answer: Answer) -> Failure | None:
-    """Say what an answer means for the request; None if its status is good."""
+    """Return the failure that an answer means; None if its status is good."""
     match answer.status // 100, answer.status:
         case 2, _:
             return None if answer.defect is None else Failure.UNREADABLE
@@ -156,10 +156,10 @@ def classify(answer: Answer) -> Failure | None:
 
 
 def hint_for(answer: Answer, fault: Failure, now: dt.datetime) -> float | None:
-    """Return how long the server asks to wait, in seconds, or None.
+    """Return how long the server asks the client to wait, in seconds, or None.
 
-    A hint that would outlive the call is capped: a 429 that nothing shows to be Upbit's own may be a proxy's, and no
-    header may stop a key for years. Hints of other faults delay or end this call alone.
+    A hint that outlives the call is capped: a bare 429 may be from a proxy, and no header may block a key for years.
+    Hints with other failures affect this call only.
     """
     hint = answer.retry_after(now)
     return None if hint is None else min(hint, _LONGEST_HINTS.get(fault, hint))
@@ -184,17 +184,17 @@ def api_error(
     advice: str = "",
     asked_for: str = "",
 ) -> APIError:
-    """Make the error for an answer with a bad status.
+    """Return the error for an answer with an error status.
 
     Args:
-        answer: The answer.
-        asked: The method and path that were asked.
-        name: Upbit's name for the error, cleaned; empty if it has none.
-        message: Upbit's message, cleaned.
-        may_have_executed: Whether this attempt or an earlier one may have been carried out.
-        retry_after: How long to wait after 429, in seconds.
-        advice: What to do, where that is not what it usually is.
-        asked_for: The record that the request was about, such as ``uuid 9b1f…``; empty if there was none.
+        answer: Answer.
+        asked: Method and path of the request.
+        name: Upbit's name for the error, scrubbed; empty if there is none.
+        message: Upbit's message, scrubbed.
+        may_have_executed: Whether this attempt or an earlier one may have been executed.
+        retry_after: Time to wait after 429, in seconds.
+        advice: What to do, in place of the usual advice.
+        asked_for: Record that the request was about, such as ``uuid 9b1f…``; empty if there was none.
     """
     kind = _kind(answer.status, name)
     shown, message = name[:_LONGEST_NAME], message[:_LONGEST_MESSAGE]
@@ -232,7 +232,7 @@ def _kind(status: int, name: str) -> type[APIError]:
 
 
 def _is_upbits_own(status: int, name: str) -> bool:
-    """Whether a refusal is Upbit's judgement, and not that of something between here and there."""
+    """Return whether a refusal is Upbit's decision, not that of a proxy."""
     if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT}:
         return False
     return status == HTTPStatus.BAD_REQUEST or (bool(name) and status > HTTPStatus.BAD_REQUEST)
@@ -240,9 +240,9 @@ def _is_upbits_own(status: int, name: str) -> bool:
 
 def _general_advice(kind: type[APIError], retry_after: float) -> str:
     if kind is RateLimited:
-        return f"wait {retry_after:.1f} s; other programs may be spending the same account's budget"
+        return f"wait {retry_after:.1f} s; other programs may use the same account's rate limit"
     if kind is ServerError:
         return "Upbit may be under maintenance; try again later"
     if kind is APIError:
-        return "something between here and Upbit may be answering in its place; check the base URL"
+        return "a proxy may be answering in place of Upbit; check the base URL"
     return ""

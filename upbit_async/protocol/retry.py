@@ -1,21 +1,21 @@
-"""Whether a request may be repeated, and when. One table for all calls.
+"""Decision whether and when to repeat a request. One table for all calls.
 
 ==================  ===========================  ===========================================
-what happened       READ, REPEATABLE             ONCE
+failure             READ, REPEATABLE             ONCE
 ==================  ===========================  ===========================================
-not sent            again                        again
-throttled           again, the group waits       again: it was refused unprocessed
-throttled, bare     again, the group waits       outcome unknown
+not sent            repeat                       repeat
+throttled           repeat, the group waits      repeat: it was refused unprocessed
+throttled, bare     repeat, the group waits      outcome unknown
 banned              stop                         stop
-nonce used          once more                    outcome unknown
-network, 408, 5xx   again                        outcome unknown
+nonce used          repeat once                  outcome unknown
+network, 408, 5xx   repeat                       outcome unknown
 odd answer          stop                         outcome unknown
 unreadable answer   stop                         outcome unknown
 refused             stop                         stop
 ==================  ===========================  ===========================================
 
-Waits have full jitter (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html), and a
-budget turns an outage into quick failures rather than a storm.
+Waits have full jitter, and a retry budget turns an outage into quick failures instead of a storm. Both follow the AWS
+SDKs: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["RetryBudget", "Situation", "is_unknown", "leaves_doubt", "wait_before_retry"]
 
 STANDSTILL: Final = 1.0
-"""After 429 a whole group stops for at least so long, in seconds."""
+"""Minimum time for which a whole rate group stops after 429, in seconds."""
 
 _AGAIN = {
     Safety.READ: {
@@ -51,28 +51,28 @@ _THROTTLINGS = {Failure.THROTTLED, Failure.BARE_THROTTLED}
 
 
 def leaves_doubt(fault: Failure) -> bool:
-    """Whether a request may have been carried out in spite of the fault."""
+    """Return whether a request may have been executed in spite of the failure."""
     return fault not in _KNOWN_NOT_DONE
 
 
 def is_unknown(safety: Safety, fault: Failure) -> bool:
-    """Whether a request that must not happen twice may have happened in spite of the fault."""
+    """Return whether a request that must not be repeated may have been executed after all."""
     return safety is Safety.ONCE and leaves_doubt(fault)
 
 
 @attrs.define
 class RetryBudget:
-    """Retry quota of one client: retries spend tokens, and successes return them.
+    """Retry budget of a client: tokens that repetitions spend and successes return.
 
-    The numbers are those of the standard retry mode of the AWS SDKs since 2026: 500 tokens, 14 for a retry and 5 for
-    one after throttling. See https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html.
+    The numbers are those of the AWS SDKs: 500 tokens, 14 for a repetition, 5 after throttling, and 1 back for a
+    success. See https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html.
     """
 
     capacity: int = 500
     tokens: int = 500
 
     def spend(self, fault: Failure) -> int | None:
-        """Take the cost of a retry and return it, or return None if too few tokens are left."""
+        """Spend the cost of a repetition and return it; None if too few tokens are left."""
         cost = 5 if fault in _THROTTLINGS else 14
         if cost > self.tokens:
             return None
@@ -80,20 +80,20 @@ class RetryBudget:
         return cost
 
     def succeed(self, last_cost: int | None) -> None:
-        """Return the cost of the retry that succeeded, or one token for a success without a retry."""
+        """Return the cost of the repetition that succeeded, or one token for a success at the first attempt."""
         self.tokens = min(self.capacity, self.tokens + (1 if last_cost is None else last_cost))
 
 
 @attrs.frozen
 class Situation:
-    """Where a call stands after an attempt that went wrong.
+    """State of a call after a failed attempt.
 
     Attributes:
-        safety: The endpoint's class.
-        fault: What went wrong.
-        attempt: The number of the attempt, from 1.
-        nonce_retried: Whether the call was repeated for a used nonce already.
-        hint: How long the server asks to wait, in seconds, or None.
+        safety: Safety class of the endpoint.
+        fault: Failure of the attempt.
+        attempt: Number of the attempt, from 1.
+        nonce_retried: Whether the call was repeated for a used nonce before.
+        hint: Time that the server asks to wait, in seconds, or None.
     """
 
     safety: Safety
@@ -106,12 +106,12 @@ class Situation:
 def wait_before_retry(
     policy: RetryPolicy, situation: Situation, *, rand: Callable[[], float]
 ) -> float | None:
-    """Say how long to wait before the next attempt, in seconds; None if there must be none.
+    """Return the time to wait before the next attempt, in seconds; None if there must be no next attempt.
 
     Args:
-        policy: What the user allows.
-        situation: What happened.
-        rand: A number from 0 up to 1.
+        policy: Retry policy of the client.
+        situation: State of the call.
+        rand: Function that returns a random number from 0 up to 1.
     """
     if situation.attempt >= policy.attempts:
         return None

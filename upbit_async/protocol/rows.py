@@ -1,4 +1,4 @@
-"""A list whose rows are read one by one, so that an odd row costs itself only."""
+"""List whose rows are decoded one by one, so that an unreadable row does not fail the others."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ T = TypeVar("T")
 
 @attrs.frozen
 class ReadableRows(Generic[T]):
-    """A list of records as far as it can be read.
+    """List of records without the unreadable ones.
 
     Attributes:
-        rows: The records that can be read, in their order.
-        unreadable: One error for each record that can't be, in their order, with its `path` and, if that can be
-            read, its `uuid`.
+        rows: Readable records, in their order.
+        unreadable: One error per unreadable record, in their order, with its `path` and, if readable, its `uuid`.
     """
 
     rows: list[T]

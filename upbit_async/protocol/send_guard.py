@@ -1,4 +1,4 @@
-"""Guard of a request that must not happen twice, asked before its first byte leaves."""
+"""Guard of a request that must not be repeated: asked before the first byte is sent."""
 
 from __future__ import annotations
 

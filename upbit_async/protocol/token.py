@@ -24,55 +24,55 @@ _HASHES: Final[dict[Algorithm, Any]] = {"HS256": HMACAlgorithm.SHA256, "HS512": 
 
 
 class Signer:
-    """Makes the tokens of one key pair.
+    """Signer of tokens with one key pair.
 
     Raises:
-        ConfigurationError: The secret key can't be a key for HMAC (it looks like a PEM file, say), or the
-            access key holds characters that none of Upbit's has.
+        ConfigurationError: The secret key can't be an HMAC key (it looks like a PEM file, say), or the access key has
+            characters that no access key of Upbit's has.
     """
 
     __slots__ = ("_access_key", "_hmacs", "_secret_key", "algorithm")
 
     def __init__(self, credentials: Credentials, algorithm: Algorithm = "HS256") -> None:
         if algorithm not in get_args(Algorithm):
-            raise ValueError("algorithm must be HS256 or HS512")
+            raise ValueError("algorithm must be HS256 or HS512")  # a misplaced key must not be shown
         self.algorithm: Final = algorithm
         self._access_key = credentials.access_key
         self._secret_key = credentials.secret_key
-        # Signed with PyJWT's HMAC, and not with its `encode`: that would encode the header again for every token, and
-        # warn that Upbit's keys of 40 characters are short for HS512. Its users can't follow that advice, and 40
-        # random characters hold far more than 128 bits all the same.
+        # PyJWT's `encode` would encode the header again for every token, and warn that Upbit's keys of 40 characters
+        # are short for HS512. Users can't change that, and 40 random characters have far more than 128 bits.
         self._hmacs = {name: (_head(name), HMACAlgorithm(_HASHES[name])) for name in _HASHES}
         if problem := _problem_with(credentials):
             raise ConfigurationError(f"{problem}; copy it again from the key management page")
 
     @property
     def fingerprint(self) -> str:
-        """The first eight digits of `key_digest`, for people."""
+        """First eight digits of `key_digest`, for display."""
         return self._access_key.fingerprint
 
     @property
     def key_digest(self) -> str:
-        """What tells the key from all other keys without giving it away."""
+        """Digest that identifies the key without revealing it."""
         return self._access_key.digest
 
     def derive_key(self, purpose: bytes) -> bytes:
-        """Return a key for a purpose of our own: HMAC-SHA256 of the purpose under the secret key.
+        """Return a key for another purpose: HMAC-SHA256 of the purpose under the secret key.
 
         Raises:
-            ValueError: The purpose is empty, or begins as what a token signs: the server knows the HMAC of that.
+            ValueError: The purpose is empty, or begins like the text that a token signs, whose HMAC the server
+                knows.
         """
         if not purpose or purpose.startswith(b"eyJ"):
-            raise ValueError("purpose must be some words of its own, such as b'upbit_async payouts journal'")
+            raise ValueError("purpose must be a text such as b'upbit_async payouts journal'")
         return hmac.digest(self._secret_key.reveal().encode(), purpose, hashlib.sha256)
 
     def token(self, nonce: str, query_hash: str | None, algorithm: Algorithm | None = None) -> str:
-        """Return the token for one request.
+        """Return the token of one request.
 
         Args:
-            nonce: A UUID that was never used before, not even for another attempt of the same request.
-            query_hash: The hash of the request's members, or None if it has none.
-            algorithm: How to sign, where that is not as usual.
+            nonce: UUID that was never used before, not even for another attempt of the same request.
+            query_hash: Hash of the request's members, or None if it has none.
+            algorithm: Signature algorithm, if it is not the usual one.
         """
         head, signing = self._hmacs[algorithm or self.algorithm]
         claims = f'{{"access_key":"{self._access_key.reveal()}","nonce":"{nonce}"'
@@ -83,11 +83,11 @@ class Signer:
         return (signed + b"." + _segment(signature)).decode()
 
     def scrub(self, text: str) -> str:
-        """Take keys and tokens out of a text that came from outside, also where it was cut in the middle of one."""
+        """Remove keys and tokens from a text from outside, even if they are cut off."""
         return scrub(text, access_key=self._access_key.reveal(), secret_key=self._secret_key.reveal())
 
     def without_token(self, body: bytes) -> bytes:
-        """Take echoed tokens out of an answer's body; all else in it stays."""
+        """Remove tokens of this key from the body of an answer; the rest stays."""
         return without_token(body, access_key=self._access_key.reveal())
 
 
@@ -96,19 +96,19 @@ def _head(algorithm: Algorithm) -> bytes:
 
 
 def _segment(part: bytes) -> bytes:
-    """Write a part of a token: base64 for URLs, unpadded."""
+    """Return a part of a token in URL-safe base64, without padding."""
     return base64.urlsafe_b64encode(part).rstrip(b"=")
 
 
 def _problem_with(credentials: Credentials) -> str:
-    """Say what is wrong with a key; the frame that raises the error holds neither of them in its locals."""
+    """Return what is wrong with a key. The frame that raises the error then has no key in its locals."""
     access_key, secret_key = credentials.access_key.reveal(), credentials.secret_key.reveal()
     if not access_key.isascii() or not access_key.isprintable() or set('"\\') & set(access_key):
-        return "the access key holds characters that none of Upbit's has"
+        return "the access key has characters that no access key of Upbit's has"
     if secret_key.startswith("{"):  # a JSON Web Key; older versions of PyJWT would sign with its text
-        return "the secret key is of another kind than the text that Upbit issues"
+        return "the secret key is not a text such as Upbit issues"
     try:
         HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret_key)
     except jwt.exceptions.PyJWTError:
-        return "the secret key is of another kind than the text that Upbit issues"
+        return "the secret key is not a text such as Upbit issues"
     return ""
