@@ -70,7 +70,7 @@ async def test_a_person_is_held_to_the_amount_as_upbit_is_known_to_tell_it(
         for a in ("13", "12")
     ]
     assert (await payouts.wait("k")).state is PayoutState.NEEDS_REVIEW
-    with pytest.raises(ValueError, match="amounts are as asked for"):
+    with pytest.raises(ValueError, match="amounts are as requested"):
         await payouts.resolve("k", uuid=others[1])
     assert (await payouts.resolve("k", uuid=others[0])).state is PayoutState.DONE
 
