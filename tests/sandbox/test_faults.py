@@ -316,19 +316,22 @@ async def test_predicate_is_not_asked_about_unsigned_requests(sandbox: Sandbox, 
 
 
 @pytest.mark.parametrize(
-    ("make", "problem"),
+    ("name", "wrong", "problem"),
     [
-        (lambda wrong: Fault.lose_answer(how=wrong), "how must be one of 'reset', 'close', 'cut', 'hang'"),
-        (lambda wrong: Fault.status(503, body=wrong), "body must be one of 'json', 'html', 'empty'"),
-        (
-            lambda wrong: Fault.garbage(body=wrong),
-            "body must be one of 'text', 'html', 'wrong json', 'empty', 'huge'",
-        ),
-        (lambda wrong: Fault(ending=wrong), "ending must be one of 'send', 'reset', 'close', 'cut', 'hang'"),
-        (lambda wrong: Fault(delay=wrong), "delay must be a number from 0 to 10\\^9"),
-        (lambda _: Fault.slow(-1), "delay must be a number from 0 to 10\\^9"),
+        ("lose_answer", {"how": "away"}, "how must be one of 'reset', 'close', 'cut', 'hang'"),
+        ("status", {"body": "xml"}, "body must be one of 'json', 'html', 'empty'"),
+        ("garbage", {"body": "xml"}, "body must be one of 'text', 'html', 'wrong json', 'empty', 'huge'"),
+        ("Fault", {"ending": "away"}, "ending must be one of 'send', 'reset', 'close', 'cut', 'hang'"),
+        ("Fault", {"delay": "soon"}, r"delay must be a number from 0 to 10\^9"),
+        ("Fault", {"delay": -1}, r"delay must be a number from 0 to 10\^9"),
     ],
 )
-def test_fault_refuses_a_misspelt_choice(make: Any, problem: str) -> None:
+def test_fault_refuses_a_misspelt_choice(name: str, wrong: dict[str, Any], problem: str) -> None:
+    constructor, arguments = FAULTS[name]
     with pytest.raises(ValueError, match=f"{problem}.*got "):
-        make("nonsense")
+        constructor(*arguments, **wrong)
+
+
+def test_slow_fault_refuses_an_impossible_delay() -> None:
+    with pytest.raises(ValueError, match=r"delay must be a number from 0 to 10\^9, got nan"):
+        Fault.slow(float("nan"))

@@ -106,13 +106,11 @@ def test_knob_accepts_whole_numbers_and_none() -> None:
 def test_knob_is_documented_at_its_field_and_in_the_reference(pytestconfig: pytest.Config) -> None:
     page = (pytestconfig.rootpath / "docs" / "reference" / "sandbox.md").read_text(encoding="utf-8")
     assert re.findall(r"autoattribute:: upbit_async\.sandbox\.Knobs\.(\w+)", page) == list(HINTS)
-    (knobs,) = (
-        node for node in ast.parse(inspect.getsource(module)).body if getattr(node, "name", None) == "Knobs"
-    )
-    body: list[ast.stmt] = knobs.body  # type: ignore[attr-defined]  # it is a class
-    for field, below in pairwise([*body[1:], ast.Pass()]):
-        if isinstance(field, ast.AnnAssign):
-            assert isinstance(below, ast.Expr), ast.unparse(field)
+    classes = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)]
+    statements: list[ast.stmt] = [*classes[-1].body[1:], ast.Pass()]
+    fields = [each for each in pairwise(statements) if isinstance(each[0], ast.AnnAssign)]
+    assert len(fields) == len(HINTS)
+    assert [ast.unparse(field) for field, below in fields if not isinstance(below, ast.Expr)] == []
 
 
 async def test_ban_escalation_stays_within_the_calendar(clock: ManualClock) -> None:

@@ -191,7 +191,7 @@ class DepositControl(_TransferControl[DepositRecord]):
         transitions: Transitions | None = None,
         uuid: str | None = None,
     ) -> DepositRecord:
-        """Create a deposit, as when somebody sends money to the account.
+        """Create a deposit, as if money was sent to the account.
 
         Args:
             currency: Currency code.

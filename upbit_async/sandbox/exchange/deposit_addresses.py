@@ -29,7 +29,7 @@ class DepositAddressRecord:
         deposit_address: Address; the API returns it as soon as it is ready.
         secondary_address: Tag or memo that a sender has to add, if any.
         requested_at: Time of the first request for it (aware, UTC).
-        reads: Number of answers that said that it is not ready.
+        reads: Number of answers that it is not ready yet.
         is_ready: Whether the API returns the address.
     """
 
@@ -82,7 +82,7 @@ class AddressService:
         """Return the address of a wallet, ready or not.
 
         Raises:
-            Refusal: The wallet is not listed, or nobody has requested its address.
+            Refusal: The wallet is not listed, or its address was never requested.
         """
         self._state.wallet(currency, net_type)
         known = self._addresses.get((currency, net_type))
