@@ -1,4 +1,4 @@
-"""Polls of batches: requests the records of up to 100 transfers and publishes what they show.
+"""Polls of batches: request the records of up to 100 transfers, and publish what they show.
 
 If a poll fails because of one id or row, the batch is halved until that one is found. The wait for an id that is
 refused alone ends. A transfer whose row does not decode alone is polled alone from then on, until it decodes, so that
@@ -60,54 +60,44 @@ class BatchPolls(Generic[R]):
         self._results = results
         self._utc_now = utc_now
 
-    async def poll(self, batch: Sequence[WatchedTransfer[R]], known: FailedPoll | None = None) -> bool:
-        """Poll a batch, in ever smaller parts if one of its transfers spoils it.
-
-        Args:
-            batch: The transfers.
-            known: A failed poll whose cause is known to be in this batch, so that it need not be polled whole.
+    async def poll(self, batch: Sequence[WatchedTransfer[R]]) -> bool:
+        """Poll a batch; if one of its transfers spoils it, poll it in ever smaller parts.
 
         Returns:
-            Whether the poll of the batch failed.
-        """
-        suspects, failed = (batch, known) if known is not None else await self._poll_whole(batch)
-        if failed is None:
-            return False
-        if len(suspects) < 2 or not failed.may_concern_one:  # noqa: PLR2004 - one transfer can't be halved
-            self._results.publish_failure(suspects, failed)
-            return True
-        middle = len(suspects) // 2
-        first, second = self._queue.still_in(suspects[:middle]), suspects[middle:]
-        first_failed = bool(first) and await self.poll(first)
-        left = self._queue.still_in(second)
-        if left:
-            # If the first half succeeds, the cause is in the second. Yet a wait ends only by a poll of its id alone.
-            is_in_left = not first_failed and len(left) == len(second)
-            is_sure = is_in_left and (len(left) > 1 or failed.failure is PollFailure.ROW)
-            await self.poll(left, failed if is_sure else None)
-        return True
-
-    async def _poll_whole(
-        self, batch: Sequence[WatchedTransfer[R]]
-    ) -> tuple[Sequence[WatchedTransfer[R]], FailedPoll | None]:
-        """Request a batch, and publish what was answered.
-
-        Returns:
-            The transfers without a result, and why; none if each unreadable row belongs to a known transfer.
+            Whether the poll of the whole batch failed.
         """
         began = anyio.current_time()
         try:
             rows = await self._fetch([transfer.id for transfer in batch])
         except (UpbitError, ValueError) as error:
-            return batch, FailedPoll(error, began)
+            await self._narrow_down(batch, FailedPoll(error, began))
+            return True
         missing, nameless = self._publish_rows(batch, rows, began)
         if not missing:
-            return [], None
+            return False
         if len(batch) > 1 and len(missing) <= len(nameless):  # an unreadable row for each missing transfer
             for transfer, unreadable in zip(missing, nameless, strict=False):
                 self._results.publish_failed_poll([transfer], unreadable, began)
-            missing = []
-        return missing, FailedPoll(nameless[0], began)
+            return True
+        await self._narrow_down(missing, FailedPoll(nameless[0], began))
+        return True
+
+    async def _narrow_down(self, suspects: Sequence[WatchedTransfer[R]], failed: FailedPoll) -> None:
+        """Search for the transfer that caused a failed poll by halves, and publish the failure of that transfer."""
+        if len(suspects) < 2 or not failed.may_concern_one:  # noqa: PLR2004 - one transfer can't be halved
+            self._results.publish_failure(suspects, failed)
+            return
+        middle = len(suspects) // 2
+        first, second = self._queue.still_in(suspects[:middle]), suspects[middle:]
+        first_failed = bool(first) and await self.poll(first)
+        left = self._queue.still_in(second)
+        # If the first half succeeds, the cause is in the second, which need not be polled whole. Yet a wait ends only
+        # by a poll of its id alone.
+        is_in_left = not first_failed and len(left) == len(second)
+        if is_in_left and (len(left) > 1 or failed.failure is PollFailure.ROW):
+            await self._narrow_down(left, failed)
+        elif left:
+            await self.poll(left)
 
     def _publish_rows(
         self, batch: Sequence[WatchedTransfer[R]], rows: Sequence[R] | ReadableRows[R], began: float
@@ -219,8 +209,7 @@ class PollResults(Generic[R]):
             if kind is PollFailure.ROW:
                 for transfer in self._queue.still_in(batch):
                     self._queue.singles.add(transfer, anyio.current_time())
-            if batch:
-                self.publish_failed_poll(batch, error, failed.began)
+            self.publish_failed_poll(batch, error, failed.began)
 
     def publish_failed_poll(
         self, batch: Sequence[WatchedTransfer[R]], error: UpbitError, began: float

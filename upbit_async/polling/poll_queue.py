@@ -29,7 +29,7 @@ SINGLE_POLL_SPACING: Final = 0.25
 """Minimum time between two single polls, in seconds: four of the thirty calls a second that an account has."""
 
 _BATCH_SIZE: Final = 100
-"""Ids per request. Upbit documents it as the maximum of `uuids[]` and `txids[]`."""
+"""Ids per request. Upbit documents it as the maximum for withdrawals, and no maximum for deposits."""
 _MAX_QUERY: Final = 8 * 1024
 """Characters of ids per request. Servers commonly accept lines of 8 KiB: nginx and Apache do by default."""
 _ORDER_LIFETIME: Final = 0.25

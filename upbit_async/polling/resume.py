@@ -53,7 +53,7 @@ class ResumePoint:
     id: str
 
 
-def write_token(*, kind: str, region: Region, host: str, by: IdName = "uuid", id: str) -> str:  # noqa: A002 - an id it is
+def write_token(*, kind: str, region: Region, host: str, by: IdName = "uuid", id: str) -> str:  # noqa: A002 - it is an id
     """Return the resume token for a transfer."""
     members = {"v": _VERSION, "kind": kind, "region": region.value, "host": host, by: id}
     return json.dumps(members, separators=(",", ":"))
@@ -122,7 +122,7 @@ def _point(members: dict[str, Any]) -> ResumePoint:
         raise ValueError("invalid resume token: it has no version")
     if version > _VERSION:
         raise ValueError(
-            f"this resume token was written by a newer version of upbit_async (format {version}): update this one"
+            f"this resume token was written by a newer version of upbit_async (format {version}): update"
         )
     by: IdName = "txid" if members.get("kind") == "deposit" and "uuid" not in members else "uuid"
     texts = {name: members.get(name) for name in ("kind", "region", "host", by)}
