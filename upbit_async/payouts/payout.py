@@ -161,7 +161,7 @@ class Evidence(StrEnum):
 class MatchCriteria:
     """Properties of a payment that Upbit's list shows.
 
-    Payouts with equal criteria can't be told apart in the list, so they are sent one at a time.
+    The list does not distinguish payouts with equal criteria, so they are sent one at a time.
 
     Attributes:
         currency: The currency's code.

@@ -235,8 +235,8 @@ class PayoutRepository:
                 return True
 
     async def _require_review(self, payout: Payout, changed: Payout, by_key: str, now: Now) -> Payout:
-        """Require a review: Upbit's answers contradict what another payout has."""
-        what = f"withdrawal {changed.uuid}" if changed.uuid is not None else "its place"
+        """Require a review: another payout, by Upbit's answer too, has what this one would get."""
+        what = f"withdrawal {changed.uuid}" if changed.uuid is not None else "an unsettled request for an equal payment"
         while True:
             try:
                 return await self.compare_and_swap(payout, transitions.conflicting(payout, what, by_key, now))

@@ -270,8 +270,8 @@ def _lost(
 
 
 def conflicting(payout: Payout, what: str, other: str, now: Now) -> Payout:
-    """Record that Upbit's answer for this payout names what another payout has."""
-    note = f"Upbit's answer contradicts payout {other!r}, which has {what} already"
+    """Record that another payout has what this one would get by Upbit's answer."""
+    note = f"conflict with payout {other!r}, which already has {what}"
     sent_request = None if payout.sent_request is None else attrs.evolve(payout.sent_request, answered=True)
     return to_review(payout, now, note, sent_request=sent_request)
 
