@@ -334,6 +334,10 @@ class Payout:
             return self.error.uuids
         return () if self.sent_request is None else self.sent_request.candidates
 
+    def is_withdrawal(self, uuid: str) -> bool:
+        """Return whether its withdrawal is known and has an id, in any case of letters."""
+        return self.uuid is not None and self.uuid.casefold() == uuid.casefold()
+
     @property
     def may_be_unseen(self) -> bool:
         """Whether it is considered unsent or is abandoned, and a copy may turn out to have been carried out."""
