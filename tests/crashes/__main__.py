@@ -1,4 +1,4 @@
-"""Run schedules: ``python tests/crashes [how many [first seed]]``."""
+"""Run schedules: ``python tests/crashes [count [first seed]]``."""
 
 from __future__ import annotations
 

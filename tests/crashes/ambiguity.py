@@ -1,4 +1,4 @@
-"""Whether Upbit's list, with what the journal knows, tells only one story about a payout."""
+"""Whether Upbit's list and the journal leave only one possible outcome for a payout."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from upbit_async.sandbox import Knobs, LedgerEntry
 
-__all__ = ["is_plain"]
+__all__ = ["is_unambiguous"]
 
 _MOMENT: Final = timedelta(seconds=1)
 
 
 @attrs.frozen
 class _Claim:
-    """A payout of which a request may have left."""
+    """A payout of which a request may have been sent."""
 
     key: str
     network: str | None
@@ -35,21 +35,23 @@ class _Claim:
         )
 
 
-def is_plain(payout: Payout, payouts: Sequence[Payout], rows: Sequence[LedgerEntry], knobs: Knobs) -> bool:
-    """Whether whoever reads the list to its end and knows of no strangers could tell what became of a payout.
+def is_unambiguous(
+    payout: Payout, payouts: Sequence[Payout], rows: Sequence[LedgerEntry], knobs: Knobs
+) -> bool:
+    """Return whether the list leaves one outcome for a payout, if no withdrawal was made elsewhere.
 
-    A story gives each withdrawal in the currency to one payout whose request had left before, of the same amount and,
-    where Upbit tells it, of the same network. It reads all amounts in one way: as asked for, without the fee or with
-    it; a way that contradicts an answer is out. What an answer has told is settled. It is plain if there is a story,
-    and all that there are agree about this payout.
+    An assignment gives each withdrawal in the currency to one payout of the same amount whose request was sent before,
+    and of the same network where Upbit shows it. It reads all amounts under one fee convention: as asked for, without
+    the fee or with it. A convention that contradicts an answer is excluded, and what an answer has shown is settled.
+    The outcome is unambiguous if there is an assignment, and all assignments agree about this payout.
 
     Args:
         payout: The payout.
-        payouts: All payouts, it among them.
-        rows: All withdrawals that were made, as the books have them.
+        payouts: All payouts, including this one.
+        rows: All withdrawals that were made, by the ledger.
         knobs: What the exchange shows.
     """
-    told = {each.uuid for each in payouts if each.evidence is Evidence.ANSWER}
+    answered = {each.uuid for each in payouts if each.evidence is Evidence.ANSWER}
     claims = [
         _Claim(each.key, each.intent.net_type, each.intent.amount or Decimal(0), since)
         for each in payouts
@@ -58,19 +60,19 @@ def is_plain(payout: Payout, payouts: Sequence[Payout], rows: Sequence[LedgerEnt
         and (since := _first_request(each)) is not None
     ]
     if payout.key not in {claim.key for claim in claims}:
-        return True  # an answer has told, and a person is asked all the same
-    # A payer looks at the list a moment before its request leaves; what comes between is new to it.
+        return True  # an answer has shown the outcome, and the payout is in review all the same
+    # A payer reads the list a moment before it sends its request. What is made between the two is new to it.
     first = min(claim.since for claim in claims) - _MOMENT
     mine = [
         row
         for row in rows
-        if row.currency == payout.intent.currency and row.at >= first and row.uuid not in told
+        if row.currency == payout.intent.currency and row.at >= first and row.uuid not in answered
     ]
     networks = knobs.list_net_type or knobs.single_get_net_type
     outcomes = {
-        story.get(payout.key)
-        for read in _ways_to_read(payouts, rows, knobs)
-        for story in _stories(mine, claims, read, networks=networks)
+        assignment.get(payout.key)
+        for read in _fee_conventions(payouts, rows, knobs)
+        for assignment in _assignments(mine, claims, read, networks=networks)
     }
     return len(outcomes) == 1
 
@@ -79,15 +81,15 @@ def _first_request(payout: Payout) -> datetime | None:
     return next((step.at for step in payout.history if step.state is PayoutState.SENDING), None)
 
 
-def _ways_to_read(
+def _fee_conventions(
     payouts: Sequence[Payout], rows: Sequence[LedgerEntry], knobs: Knobs
 ) -> list[Callable[[LedgerEntry], Decimal]]:
-    """Return the ways to get from what is shown to what was asked for that no answer contradicts."""
+    """Return the functions from a row to the amount that was asked for which no answer contradicts."""
 
     def shown(row: LedgerEntry) -> Decimal:
         return row.amount - row.fee if knobs.amounts == "net of fee" else row.amount
 
-    ways: list[Callable[[LedgerEntry], Decimal]] = [
+    conventions: list[Callable[[LedgerEntry], Decimal]] = [
         shown,
         lambda row: shown(row) + row.fee,
         lambda row: shown(row) - row.fee,
@@ -96,18 +98,20 @@ def _ways_to_read(
     for payout in payouts:
         row = by_uuid.get(payout.uuid or "")
         if row is not None and payout.evidence is Evidence.ANSWER:
-            ways = [way for way in ways if way(row) == payout.intent.amount]
-    return ways
+            conventions = [
+                convention for convention in conventions if convention(row) == payout.intent.amount
+            ]
+    return conventions
 
 
-def _stories(
+def _assignments(
     rows: Sequence[LedgerEntry],
     claims: Sequence[_Claim],
     read: Callable[[LedgerEntry], Decimal],
     *,
     networks: bool,
 ) -> Iterator[Mapping[str, str]]:
-    """Yield all ways to give each withdrawal to one payout."""
+    """Yield every assignment of each withdrawal to one payout."""
     if not rows:
         yield {}
         return
@@ -115,5 +119,5 @@ def _stories(
     for claim in claims:
         if claim.fits(row, read(row), networks=networks):
             left = [each for each in claims if each is not claim]
-            for story in _stories(others, left, read, networks=networks):
-                yield {**story, claim.key: row.uuid}
+            for assignment in _assignments(others, left, read, networks=networks):
+                yield {**assignment, claim.key: row.uuid}

@@ -1,4 +1,4 @@
-"""The back end that pays by `Payouts`, and dies."""
+"""Back end that pays with `Payouts`, in a process that is killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import attrs
-from interruptions import Death
+from interruptions import Interruptions
 from schedules import Abandonment, Invoice, Kill, Stop, Style
 
 from upbit_async import Credentials, PollSchedule, RetryPolicy, Timeouts, UpbitClient
@@ -25,26 +25,26 @@ __all__ = ["Task", "connect", "open_payouts", "pay"]
 
 T = TypeVar("T")
 
-_OPERATORS_TIME = 0.3
+_OPERATOR_DELAY = 0.3
 
 
 @attrs.frozen(kw_only=True)
 class Task:
-    """What one process is told.
+    """Parameters of one process.
 
     Attributes:
-        url: Where the exchange is.
-        access_key: The key to it.
-        secret_key: Its secret.
-        folder: Where the process keeps what must outlive it.
-        invoices: What is to be paid.
-        style: How to go about it.
-        settling_time: How long after the loss of an answer the list is believed to be complete, in seconds.
-        kill: When it is to die by its own hand, if it is.
-        stop: When it is to stand still, if it is.
-        skew: By how many seconds its time of day is wrong.
-        abandonments: What an operator gives up.
-        read: How long to wait for an answer, in seconds.
+        url: Base URL of the exchange.
+        access_key: Access key.
+        secret_key: Secret key.
+        folder: Folder for what must outlive the process.
+        invoices: The payments to make.
+        style: How the payer works.
+        settling_time: Time after the loss of an answer after which the list is considered complete, in seconds.
+        kill: When the process kills itself; None for never.
+        stop: When the process stops itself; None for never.
+        skew: Error of its time of day, in seconds.
+        abandonments: The payouts that an operator abandons.
+        read: Timeout for an answer, in seconds.
     """
 
     url: str
@@ -61,18 +61,18 @@ class Task:
     read: float = 0.3
 
 
-class _MortalJournal(SqliteJournal):
-    def __init__(self, path: Path, death: Death) -> None:
+class _InterruptedJournal(SqliteJournal):
+    def __init__(self, path: Path, interruptions: Interruptions) -> None:
         super().__init__(path)
-        self._death = death
+        self._interruptions = interruptions
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
-        with self._death.around():
+        with self._interruptions.around():
             return await super()._run(work, *arguments)
 
 
 def connect(task: Task) -> UpbitClient:
-    """Return an impatient client."""
+    """Return a client with short timeouts."""
     return UpbitClient(
         "sg",
         base_url=task.url,
@@ -84,26 +84,26 @@ def connect(task: Task) -> UpbitClient:
 
 
 async def pay(task: Task) -> None:
-    """Do what a back end does when it starts: take up what is open, and pay what is to be paid."""
-    death = Death(task.kill, task.stop, task.folder)
-    with death.at_first_bytes():
-        await _pay(task, death)
+    """Do what a back end does when it starts: recover open payouts, then pay the invoices."""
+    interruptions = Interruptions(task.kill, task.stop, task.folder)
+    with interruptions.at_first_bytes():
+        await _pay(task, interruptions)
 
 
-async def _pay(task: Task, death: Death) -> None:
-    async with connect(task) as client, open_payouts(client, task, death) as payouts:
+async def _pay(task: Task, interruptions: Interruptions) -> None:
+    async with connect(task) as client, open_payouts(client, task, interruptions) as payouts:
         await _recover(payouts)
-        while await _pay_all(client, payouts, task, death):
-            pass  # what has been settled since may have stood in the way of others
+        while await _pay_all(client, payouts, task, interruptions):
+            pass  # a review that has ended may have held others up
 
 
-async def _pay_all(client: UpbitClient, payouts: Payouts, task: Task, death: Death) -> bool:
-    """Pay everything, and judge once more what is in doubt; returns whether that has settled something."""
+async def _pay_all(client: UpbitClient, payouts: Payouts, task: Task, interruptions: Interruptions) -> bool:
+    """Pay everything, then recover; return whether that has ended a review."""
     async with anyio.create_task_group() as tasks:
         for number, invoice in enumerate(task.invoices):
             await anyio.sleep(task.style.stagger if number else 0)
             if task.style.jobs:
-                tasks.start_soon(_do_job, client, task, death, invoice)
+                tasks.start_soon(_do_job, client, task, interruptions, invoice)
             else:
                 tasks.start_soon(_pay_one, payouts, invoice, task)
     before = {payout.key async for payout in payouts.pending() if payout.state is PayoutState.NEEDS_REVIEW}
@@ -119,19 +119,19 @@ async def _recover(payouts: Payouts) -> list[Payout]:
         return []
 
 
-def open_payouts(client: UpbitClient, task: Task, death: Death) -> Payouts:
-    """Return payouts on the journal that all processes share."""
+def open_payouts(client: UpbitClient, task: Task, interruptions: Interruptions) -> Payouts:
+    """Return a `Payouts` on the journal that all processes share."""
     return Payouts(
         client,
-        journal=_MortalJournal(task.folder / "payouts.db", death),
+        journal=_InterruptedJournal(task.folder / "payouts.db", interruptions),
         settling_time=task.settling_time,
         resend="automatic" if task.style.resends else "manual",
         clock=lambda: dt.datetime.now(dt.UTC) + dt.timedelta(seconds=task.skew),
     )
 
 
-async def _do_job(client: UpbitClient, task: Task, death: Death, invoice: Invoice) -> None:
-    async with open_payouts(client, task, death) as payouts:
+async def _do_job(client: UpbitClient, task: Task, interruptions: Interruptions, invoice: Invoice) -> None:
+    async with open_payouts(client, task, interruptions) as payouts:
         await _pay_one(payouts, invoice, task)
 
 
@@ -148,14 +148,14 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, task: Task) -> None:
                 wait=wait,
             )
             if isinstance(payout.error, PayoutBlocked):
-                raise payout.error  # a copy has left before, so it was returned
-            if not wait and not payout.state.may_leave:  # what is held back is sent by `send` only
+                raise payout.error  # returned instead of raised, because a copy was sent before
+            if not wait and not payout.state.may_leave:  # a blocked payout is sent by `send` only
                 payout = await payouts.wait(invoice.key)
         except PayoutBlocked as blocked:
-            if await _needs_person(payouts, blocked):
+            if await _needs_review(payouts, blocked):
                 return
             _note(blocked)
-        except UpbitError as error:  # nothing has left
+        except UpbitError as error:  # nothing was sent
             _note(error)
         else:
             if _has_ended(payout):
@@ -165,16 +165,16 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, task: Task) -> None:
         await anyio.sleep(0.03)
 
 
-async def _needs_person(payouts: Payouts, blocked: PayoutBlocked) -> bool:
+async def _needs_review(payouts: Payouts, blocked: PayoutBlocked) -> bool:
     if blocked.by_key is None:
-        return True  # Upbit shows an equal withdrawal of nobody
+        return True  # Upbit shows an equal withdrawal that no payout owns
     other = await payouts.get(blocked.by_key)
     return other is not None and other.state is PayoutState.NEEDS_REVIEW
 
 
 async def _retry(payouts: Payouts, key: str, task: Task) -> None:
     if any(key == each.key for each in task.abandonments):
-        await anyio.sleep(_OPERATORS_TIME)
+        await anyio.sleep(_OPERATOR_DELAY)
     try:
         await payouts.retry(key)
     except (UpbitError, ValueError) as error:  # another process was faster, or the journal is locked

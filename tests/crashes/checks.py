@@ -1,4 +1,4 @@
-"""What came of a schedule, by the exchange's own books, which know where each withdrawal went."""
+"""Checks the outcome of a schedule against the exchange's ledger, which shows each withdrawal's destination."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
-from ambiguity import is_plain
+from ambiguity import is_unambiguous
 from harness import STRANGER
 from naive_client import read_paid
 from schedules import SKEW
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 
     from upbit_async.sandbox import LedgerEntry
 
-__all__ = ["Finding", "judge", "judge_careless"]
+__all__ = ["Finding", "check", "check_naive"]
 
-_TAKEN = {PayoutState.ACCEPTED, *(state for state in PayoutState if state.is_final)} - {PayoutState.DECLINED}
+_IDENTIFIED = {PayoutState.ACCEPTED, *(state for state in PayoutState if state.is_final)} - {
+    PayoutState.DECLINED
+}
 _ENDED_WITHOUT_PAY = {PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED}
 
 
 @attrs.frozen
 class Finding:
-    """One thing that came of it.
+    """One finding about a schedule.
 
     Attributes:
-        what: Which kind: ``doubled``, ``forgotten``, ``wrong``, ``person``, ``plain``, ``unread``, ``held up``,
-            ``untrue``, ``abandoned``, ``left``, ``failure``.
-        seed: The schedule.
-        key: The payment.
-        detail: What there is to see.
+        what: Kind of the finding: ``doubled``, ``forgotten``, ``wrong``, ``review``, ``unambiguous``, ``fee unknown``,
+            ``held up``, ``untrue``, ``abandoned``, ``sent``, ``failure``.
+        seed: Seed of the schedule.
+        key: Key of the payment; empty if it concerns none.
+        detail: Facts, as text for people.
     """
 
     what: str
@@ -49,43 +51,43 @@ class Finding:
     detail: str
 
 
-def judge(trial: Trial) -> list[Finding]:
-    """Judge `Payouts`.
+def check(trial: Trial) -> list[Finding]:
+    """Return the findings about `Payouts`.
 
-    - *doubled*: the books hold two withdrawals to the address of one key.
-    - *forgotten*: a key that the journal lacks, or that is neither final nor with a person at the end; one that is open
-      and not listed as open; and a withdrawal that no payout has, is no open payout's candidate, and is not noted as
-      unowned either, unless its key's payout is with a person.
-    - *wrong*: a payout that is ``done`` with a withdrawal that the books do not show as settled, to that key's address;
-      likewise the other ends; one that is ``declined`` though the books hold a withdrawal of it; and one that was
-      called ``not_sent``, or given up, after the books had a withdrawal of it.
+    - *doubled*: the ledger has two withdrawals to the address of one key.
+    - *forgotten*: a key that the journal lacks, or that is neither final nor in review at the end. A payout that is
+      open and not listed as open. A withdrawal that no payout has, that is no open payout's candidate, and that is not
+      recorded as unowned, unless its key's payout is in review.
+    - *wrong*: a payout that is ``done`` with a withdrawal that the ledger does not show as settled to that key's
+      address; likewise the other final states. A payout that is ``declined`` although the ledger has a withdrawal of
+      it. A payout that was called ``not_sent``, or abandoned, after the ledger had a withdrawal of it.
     - *untrue*: the last of these, where the schedule breaks the assumptions that ``not_sent`` rests on.
-    - *abandoned*: one that was given up. It is neither paid nor forgotten. *left*: one of these of which a copy had
-      left.
-    - *person*: a payout that needs a person at the end. *held up*: one that waits behind such a one of its like, or
-      behind a withdrawal that may be it, and says so (`PayoutBlocked`); it is neither sent nor forgotten.
-    - *plain*: one that needs a person although Upbit's list leaves only one possibility; see `is_plain`. Not counted
-      where the schedule breaks assumptions: there a person is needed because the list was wrong.
-    - *unread*: the same, but before any answer has told on which side of an amount its fee is. Whoever can't rule
-      strangers out must not guess that.
+    - *abandoned*: a payout that was abandoned. It is neither paid nor forgotten. *sent*: one of these of which a copy
+      was sent.
+    - *review*: a payout that needs review at the end. *held up*: a payout that waits for an equal one in review, or
+      for a withdrawal that may be it, and says so (`PayoutBlocked`). It is neither sent nor forgotten.
+    - *unambiguous*: a payout that needs review although Upbit's list leaves only one possibility; see
+      `is_unambiguous`. Not counted where the schedule breaks assumptions: there the list was wrong.
+    - *fee unknown*: the same, but before any answer has shown whether amounts include the fee. A client that can't
+      exclude withdrawals made elsewhere must not guess that.
     """
-    books = _read(trial)
+    journal = _read(trial)
     created = [entry for entry in trial.ledger if entry.kind == "created"]
     findings = [*_failures(trial), *_doubled(trial, created)]
     for invoice in _all_invoices(trial):
-        found = _judge_one(invoice, books, trial)
+        found = _check_one(invoice, journal, trial)
         findings += [Finding(what, trial.schedule.seed, invoice.key, detail) for what, detail in found]
-    return [*findings, *_strangers(trial, books)]
+    return [*findings, *_strangers(trial, journal)]
 
 
 @attrs.frozen
-class _Books:
-    """What the journal says at the end.
+class _JournalContent:
+    """Content of the journal at the end.
 
     Attributes:
-        payouts: By key; the times in their histories are put right.
-        listed: The keys that it lists as open.
-        unowned: The withdrawals that it knows to belong to no payout.
+        payouts: The payouts by key, with corrected times in their histories.
+        listed: The keys that the journal lists as open.
+        unowned: The withdrawals that the journal has stored as unowned.
     """
 
     payouts: Mapping[str, Payout | None]
@@ -94,14 +96,14 @@ class _Books:
 
     @property
     def accounted(self) -> set[str]:
-        """The withdrawals that belong to somebody, or are reported."""
+        """The withdrawals that belong to a payout, or are reported."""
         known = [each for each in self.payouts.values() if each is not None]
         owned = {each.uuid for each in known if each.uuid is not None}
         reported = {uuid for each in known if each.is_open for uuid in each.candidates}
         return owned | reported | {*self.unowned}
 
 
-def _read(trial: Trial) -> _Books:
+def _read(trial: Trial) -> _JournalContent:
     store = Store(str(trial.folder / "payouts.db"), 1.0)
     start = min((entry.at for entry in trial.ledger), default=dt.datetime.now(dt.UTC))
     try:
@@ -110,12 +112,12 @@ def _read(trial: Trial) -> _Books:
         listed = frozenset(store.open_keys())
     finally:
         store.close()
-    put_right = {key: None if each is None else _put_right(each, start) for key, each in payouts.items()}
-    return _Books(put_right, listed, unowned)
+    corrected = {key: None if each is None else _corrected(each, start) for key, each in payouts.items()}
+    return _JournalContent(corrected, listed, unowned)
 
 
-def _put_right(payout: Payout, start: dt.datetime) -> Payout:
-    """Return a payout with the true times in its history; processes had clocks that were wrong by whole skews."""
+def _corrected(payout: Payout, start: dt.datetime) -> Payout:
+    """Return a payout with the true times in its history: the processes' clocks were wrong by multiples of `SKEW`."""
     skew = dt.timedelta(seconds=SKEW)
     steps = [
         attrs.evolve(step, at=step.at - round((step.at - start) / skew) * skew) for step in payout.history
@@ -128,12 +130,12 @@ def _all_invoices(trial: Trial) -> list[Invoice]:
     return [*schedule.invoices, *schedule.later, *filter(None, [schedule.earlier])]
 
 
-def judge_careless(trial: Trial) -> list[Finding]:
-    """Judge a back end that keeps a file.
+def check_naive(trial: Trial) -> list[Finding]:
+    """Return the findings about a back end that keeps a list of paid invoices in a file.
 
-    - *doubled*: as in `judge`.
-    - *forgotten*: an invoice that is not noted as paid at the end.
-    - *wrong*: one that is noted as paid, and of which the books hold no withdrawal.
+    - *doubled*: as in `check`.
+    - *forgotten*: an invoice that is not recorded as paid at the end.
+    - *wrong*: an invoice that is recorded as paid, and of which the ledger has no withdrawal.
     """
     created = [entry for entry in trial.ledger if entry.kind == "created"]
     findings = [*_failures(trial), *_doubled(trial, created)]
@@ -141,9 +143,11 @@ def judge_careless(trial: Trial) -> list[Finding]:
     addresses = {entry.address for entry in created}
     for invoice in trial.schedule.invoices:
         if invoice.key not in paid:
-            findings.append(Finding("forgotten", trial.schedule.seed, invoice.key, "not noted as paid"))
+            findings.append(Finding("forgotten", trial.schedule.seed, invoice.key, "not recorded as paid"))
         elif invoice.address not in addresses:
-            findings.append(Finding("wrong", trial.schedule.seed, invoice.key, "noted as paid, and is not"))
+            findings.append(
+                Finding("wrong", trial.schedule.seed, invoice.key, "recorded as paid, and is not")
+            )
     return findings
 
 
@@ -160,52 +164,56 @@ def _doubled(trial: Trial, created: Sequence[LedgerEntry]) -> list[Finding]:
     ]
 
 
-def _strangers(trial: Trial, books: _Books) -> list[Finding]:
-    """Return the withdrawals of people that nobody would learn of.
+def _strangers(trial: Trial, journal: _JournalContent) -> list[Finding]:
+    """Return the withdrawals made elsewhere that the journal does not report.
 
-    If the list lags for longer than the mark trails, the mark may have passed one before it was listed.
+    If the list lags for longer than the mark trails, the mark may have passed a withdrawal before it was listed.
     """
     if "L" in trial.schedule.broken.split(", "):
         return []
     return [
         Finding(
-            "forgotten", trial.schedule.seed, "", f"withdrawal {entry.uuid} of nobody is not noted as unowned"
+            "forgotten",
+            trial.schedule.seed,
+            "",
+            f"withdrawal {entry.uuid} of no payout is not recorded as unowned",
         )
         for entry in trial.ledger
-        if entry.kind == "created" and entry.address == STRANGER and entry.uuid not in books.accounted
+        if entry.kind == "created" and entry.address == STRANGER and entry.uuid not in journal.accounted
     ]
 
 
-def _judge_one(invoice: Invoice, books: _Books, trial: Trial) -> list[tuple[str, str]]:
-    payout = books.payouts[invoice.key]
+def _check_one(invoice: Invoice, journal: _JournalContent, trial: Trial) -> list[tuple[str, str]]:
+    payout = journal.payouts[invoice.key]
     if payout is None:
         return [("forgotten", "not in the journal")]
     mine = [entry for entry in trial.ledger if entry.address == invoice.address]
     created = {entry.uuid for entry in mine if entry.kind == "created"}
     broken = trial.schedule.broken
-    told = f"{_story(payout)}; the books: {[(entry.kind, entry.uuid) for entry in mine]}"
-    told += f"; {broken or 'nothing'} is false, the machine stood still for {trial.lag:.2f} s"
+    detail = f"{_history(payout)}; the ledger: {[(entry.kind, entry.uuid) for entry in mine]}"
+    detail += f"; {broken or 'nothing'} is false, the machine stalled for {trial.lag:.2f} s"
     found: list[str] = []
-    if payout.is_open and payout.key not in books.listed:
+    if payout.is_open and payout.key not in journal.listed:
         found.append("forgotten")
     if _was_denied(payout, mine):
         found.append("untrue" if broken else "wrong")
     if payout.state is PayoutState.NEEDS_REVIEW:
-        found.append("person")
-        if not broken and _is_plain(payout, books, trial):
-            found.append("plain" if _told_how_to_read(_known(books, trial), payout) else "unread")
+        found.append("review")
+        if not broken and _is_unambiguous(payout, journal, trial):
+            known = _known(journal, trial)
+            found.append("unambiguous" if _was_fee_known(known, payout) else "fee unknown")
     elif not payout.state.is_final:
-        found.append("held up" if _is_held_up(payout, books.payouts) and not created else "forgotten")
-    elif not created <= books.accounted:
+        found.append("held up" if _is_held_up(payout, journal.payouts) and not created else "forgotten")
+    elif not created <= journal.accounted:
         found.append("forgotten")
-    found += _judge_end(payout, mine)
-    return [(what, told) for what in found]
+    found += _check_end(payout, mine)
+    return [(what, detail) for what in found]
 
 
-def _judge_end(payout: Payout, mine: Sequence[LedgerEntry]) -> list[str]:
-    """Judge whether a payout that has ended has ended so by the books."""
+def _check_end(payout: Payout, mine: Sequence[LedgerEntry]) -> list[str]:
+    """Return the findings about a payout in a final state that the ledger contradicts."""
     if payout.state is PayoutState.ABANDONED:
-        return ["abandoned", *([] if payout.sent_request is None else ["left"])]
+        return ["abandoned", *([] if payout.sent_request is None else ["sent"])]
     if payout.state is PayoutState.DECLINED:
         return ["wrong"] if mine else []
     if not payout.state.is_final:
@@ -215,7 +223,7 @@ def _judge_end(payout: Payout, mine: Sequence[LedgerEntry]) -> list[str]:
 
 
 def _was_denied(payout: Payout, mine: Sequence[LedgerEntry]) -> bool:
-    """Whether it was called not sent, or given up, although the books had a withdrawal of it."""
+    """Return whether it was called not sent, or abandoned, after the ledger had a withdrawal of it."""
     created = [entry.at for entry in mine if entry.kind == "created"]
     denied = [
         step.at for step in payout.history if step.state in {PayoutState.NOT_SENT, PayoutState.ABANDONED}
@@ -223,15 +231,15 @@ def _was_denied(payout: Payout, mine: Sequence[LedgerEntry]) -> bool:
     return bool(created and denied) and min(created) < max(denied)
 
 
-def _is_plain(payout: Payout, books: _Books, trial: Trial) -> bool:
+def _is_unambiguous(payout: Payout, journal: _JournalContent, trial: Trial) -> bool:
     rows = [entry for entry in trial.ledger if entry.kind == "created"]
-    return is_plain(payout, _known(books, trial), rows, trial.schedule.knobs)
+    return is_unambiguous(payout, _known(journal, trial), rows, trial.schedule.knobs)
 
 
-def _known(books: _Books, trial: Trial) -> list[Payout]:
-    """Return the payouts, without those that were made when all others had been judged."""
+def _known(journal: _JournalContent, trial: Trial) -> list[Payout]:
+    """Return the payouts, without those that were made after all others had ended."""
     late = {invoice.key for invoice in trial.schedule.later}
-    return [each for key, each in books.payouts.items() if each is not None and key not in late]
+    return [each for key, each in journal.payouts.items() if each is not None and key not in late]
 
 
 def _is_held_up(payout: Payout, payouts: Mapping[str, Payout | None]) -> bool:
@@ -246,20 +254,20 @@ def _is_held_up(payout: Payout, payouts: Mapping[str, Payout | None]) -> bool:
     )
 
 
-def _told_how_to_read(payouts: Sequence[Payout], payout: Payout) -> bool:
-    """Whether an answer had told how amounts are to be read when a payout went to a person."""
-    asked_at = max(step.at for step in payout.history if step.state is PayoutState.NEEDS_REVIEW)
+def _was_fee_known(payouts: Sequence[Payout], payout: Payout) -> bool:
+    """Return whether an answer had shown the fee's side when a payout was put into review."""
+    reviewed_at = max(step.at for step in payout.history if step.state is PayoutState.NEEDS_REVIEW)
     return any(
         other.evidence is Evidence.ANSWER
         and other.record is not None
         and other.record.fee
-        and min(step.at for step in other.history if step.state in _TAKEN) <= asked_at
+        and min(step.at for step in other.history if step.state in _IDENTIFIED) <= reviewed_at
         for other in payouts
-        if other.uuid is not None and other.key != payout.key and other.state in _TAKEN
+        if other.uuid is not None and other.key != payout.key and other.state in _IDENTIFIED
     )
 
 
-def _story(payout: Payout) -> str:
+def _history(payout: Payout) -> str:
     start = payout.history[0].at
     steps = (f"{(step.at - start).total_seconds():.2f} {step.state}: {step.note}" for step in payout.history)
     return f"{payout} is {payout.state}, {payout.uuid} by {payout.evidence} [{' | '.join(steps)}]"

@@ -1,4 +1,4 @@
-"""Where there is no ``kill -9``, nothing is to be collected."""
+"""No tests are collected on Windows, which has no ``kill -9``."""
 
 from __future__ import annotations
 

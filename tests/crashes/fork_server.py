@@ -1,4 +1,4 @@
-"""Processes that start in a few milliseconds: forked from one that has imported everything already."""
+"""Processes that start in a few milliseconds, forked from a server that has imported everything."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 
 
 def prepare() -> None:
-    """Say what the process that all others are forked from imports; what is missing is left out."""
+    """Start the fork server, and have it import what paying needs."""
     _CONTEXT.set_forkserver_preload(["warm"])
     first = _CONTEXT.Process(target=_do_nothing)
-    # Before Python 3.12.8 that process does not know our path, and imports in silence what it can.
+    # Before Python 3.12.8 the server does not inherit sys.path, and ignores modules that it can't import.
     with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))):
         first.start()
     first.join()
@@ -42,7 +42,7 @@ def _do_nothing() -> None:
 
 
 class Child:
-    """One process that pays."""
+    """Process that runs one program."""
 
     def __init__(self, program: Callable[[Task], Awaitable[None]], task: Task) -> None:
         self._process = _CONTEXT.Process(target=_live, args=(program, task))
@@ -50,7 +50,7 @@ class Child:
         self.pid: Final = self._process.pid or 0
 
     def show_threads(self) -> None:
-        """Let it write to the log where each of its threads is."""
+        """Make it write the stack of each thread to its log."""
         os.kill(self.pid, STUCK)
 
     def kill(self) -> None:
@@ -58,7 +58,7 @@ class Child:
         self._process.kill()
 
     async def wait(self) -> int:
-        """Wait for its end and return its exit code; if it was killed that is -9."""
+        """Wait for its end and return its exit code, which is -9 if it was killed."""
         await anyio.wait_readable(self._process.sentinel)
         self._process.join()
         code = self._process.exitcode
@@ -73,7 +73,7 @@ def _live(program: Callable[[Task], Awaitable[None]], task: Task) -> None:
     faulthandler.enable()
     faulthandler.register(STUCK)
     if task.skew:
-        _set_the_clock(task.skew)
+        _shift_the_clock(task.skew)
     asyncio.run(_run(program, task))
 
 
@@ -81,8 +81,8 @@ async def _run(program: Callable[[Task], Awaitable[None]], task: Task) -> None:
     await program(task)
 
 
-def _set_the_clock(skew: float) -> None:
-    """Let the time of day of this process be wrong. `Payouts` is given such a clock, too."""
+def _shift_the_clock(skew: float) -> None:
+    """Shift the time of day of this process. `Payouts` gets such a clock, too."""
     seconds, nanoseconds = time.time, time.time_ns
     time.time = lambda: seconds() + skew
     time.time_ns = lambda: nanoseconds() + int(skew * 1e9)

@@ -1,4 +1,4 @@
-"""One schedule from its beginning to its end: the exchange, the processes that pay, and who kills them."""
+"""Runs one schedule: the exchange, the processes that pay, and the kills and stops of them."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ if TYPE_CHECKING:
 __all__ = ["STRANGER", "Cast", "Program", "Trial", "perform"]
 
 Program: TypeAlias = "Callable[[Task], Awaitable[None]]"
-"""What one process does."""
+"""Program of one process."""
 
 _LONGEST: Final = 40.0
-"""A process that has not come to its end after so many seconds has got stuck."""
-STRANGER: Final = "somebody's own address"
-_PATIENT: Final = 10.0
+"""Time after which a process counts as stuck, in seconds."""
+STRANGER: Final = "address of a withdrawal made elsewhere"
+_LONG_READ: Final = 10.0
 _HEARTBEAT: Final = 0.05
 _WAKE_UPS: Final = 5
 
 
 @attrs.define(kw_only=True)
 class Trial:
-    """What came of it.
+    """Result of one schedule.
 
     Attributes:
-        schedule: What was to happen.
-        folder: What the processes have left.
-        ledger: What the exchange has done.
-        kills: How many processes were killed.
-        stops: How many were stopped for a while.
-        failures: What went wrong with the harness itself.
-        lag: For how long at most the machine did nothing of what it should, in seconds.
+        schedule: The schedule.
+        folder: Folder with the files of the processes.
+        ledger: Ledger of the exchange.
+        kills: Number of processes that were killed.
+        stops: Number of processes that were stopped for some time.
+        failures: Failures of the harness itself.
+        lag: Longest time for which the machine did not run the harness, in seconds.
     """
 
     schedule: Schedule
@@ -70,12 +70,12 @@ class Trial:
 
 @attrs.frozen(kw_only=True)
 class Cast:
-    """Who takes part.
+    """Programs of a schedule.
 
     Attributes:
-        payer: What each payer does.
-        operator: What an operator does meanwhile.
-        auditor: What is done when all payers have come to their end, and the list shows everything.
+        payer: Program of each payer.
+        operator: Program of an operator at the same time; None for none.
+        auditor: Program that runs when all payers have ended, and the list shows everything; None for none.
     """
 
     payer: Program
@@ -84,12 +84,12 @@ class Cast:
 
 
 async def perform(schedule: Schedule, cast: Cast, folder: Path) -> Trial:
-    """Let a payer work, kill it as often as the schedule says, and let it come to its end.
+    """Run a payer, kill it as often as the schedule says, and run it to its end.
 
     Args:
-        schedule: What happens.
-        cast: Who takes part.
-        folder: An empty folder.
+        schedule: The schedule.
+        cast: The programs.
+        folder: Empty folder for the processes' files.
     """
     harness = _Harness(schedule, cast, folder)
     with (
@@ -108,80 +108,80 @@ async def perform(schedule: Schedule, cast: Cast, folder: Path) -> Trial:
 
 
 @attrs.frozen(eq=False)
-class _Strike:
-    """What happens to the sender of a request."""
+class _Interruption:
+    """Interruption of the sender of a request."""
 
     at: Kill
     act: Callable[[], None]
 
 
 class _Gate:
-    """Stands before the exchange, and kills or stops the sender of a request just then."""
+    """Entry to the exchange, which kills or stops the sender when its request arrives."""
 
     def __init__(self, serve: Callable[[SandboxRequest], Delivery]) -> None:
-        self.living: set[int] = set()
+        self.running: set[int] = set()
         self._serve = serve
-        self._armed: dict[_Strike, int] = {}
+        self._armed: dict[_Interruption, int] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def armed(self, at: Kill | None, act: Callable[[], None] | None = None) -> Generator[None]:
-        """Be ready for a strike within the block: kill all that live, unless something else is to be done."""
+        """Interrupt within the block; the default is to kill all processes that run."""
         if at is None or at.moment not in {"arrived", "arrived and lost", "done"}:
             yield
             return
-        strike = _Strike(at, act or self._kill_all)
-        self._armed[strike] = at.count
+        interruption = _Interruption(at, act or self._kill_all)
+        self._armed[interruption] = at.count
         try:
             yield
         finally:
-            self._armed.pop(strike, None)
+            self._armed.pop(interruption, None)
 
     def serve(self, request: SandboxRequest) -> Delivery:
-        """Serve a request, in the thread of the server: nothing else happens there meanwhile."""
+        """Serve a request, in the server's thread, which does nothing else meanwhile."""
         due = self._due(request)
-        for strike in due:
-            if strike.at.moment != "done":
-                strike.act()
-        if any(strike.at.moment == "arrived and lost" for strike in due):
+        for interruption in due:
+            if interruption.at.moment != "done":
+                interruption.act()
+        if any(interruption.at.moment == "arrived and lost" for interruption in due):
             return Delivery(SandboxResponse(500), "reset")
         delivery = self._serve(request)
-        for strike in due:
-            if strike.at.moment == "done":
-                strike.act()
+        for interruption in due:
+            if interruption.at.moment == "done":
+                interruption.act()
         return delivery
 
-    def _due(self, request: SandboxRequest) -> list[_Strike]:
-        due: list[_Strike] = []
-        for strike in list(self._armed):
-            if strike.at.method in {None, request.method}:
-                self._armed[strike] -= 1
-                if not self._armed[strike]:
-                    due.append(strike)
+    def _due(self, request: SandboxRequest) -> list[_Interruption]:
+        due: list[_Interruption] = []
+        for interruption in list(self._armed):
+            if interruption.at.method in {None, request.method}:
+                self._armed[interruption] -= 1
+                if not self._armed[interruption]:
+                    due.append(interruption)
         return due
 
     def _kill_all(self) -> None:
         with self._lock:
-            for pid in self.living:
-                with contextlib.suppress(ProcessLookupError):  # it has just come to its end
+            for pid in self.running:
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
                     os.kill(pid, signal.SIGKILL)
 
     def resume(self, pid: int) -> None:
-        """Let a process go on, if it lives."""
+        """Continue a stopped process, if it still runs."""
         with self._lock:
-            if pid in self.living:
+            if pid in self.running:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
-    def admit(self, pid: int) -> None:
-        """Take note of a process that lives."""
+    def add(self, pid: int) -> None:
+        """Record that a process runs."""
         with self._lock:
-            self.living.add(pid)
+            self.running.add(pid)
 
-    def bury(self, pid: int) -> None:
-        """Take note of one that does not."""
+    def remove(self, pid: int) -> None:
+        """Record that a process has ended."""
         with self._lock:
-            self.living.discard(pid)
+            self.running.discard(pid)
 
 
 class _Harness:
@@ -197,7 +197,7 @@ class _Harness:
         self.trial = Trial(schedule=schedule, folder=folder)
         self._schedule = schedule
         self._cast = cast
-        self._still_dying = len(schedule.kills)
+        self._still_killed = len(schedule.kills)
         self._calm = anyio.Event()
         self._watch = anyio.CancelScope()
         self._skews = itertools.cycle(schedule.skews)
@@ -208,84 +208,84 @@ class _Harness:
         self.sandbox.account.allow_address("USDT", "TRX", STRANGER)
 
     async def pay_earlier(self, url: str) -> None:
-        """Let everything go well once, and be ready for the rest."""
+        """Make one payment without faults, then prepare the schedule's faults."""
         if self._schedule.earlier is not None:
             task = self._task(url, (self._schedule.earlier,))
-            await self._live(self._cast.payer, attrs.evolve(task, read=_PATIENT))
-        self.sandbox.withdrawals.transitions = self._schedule.plan
+            await self._run_process(self._cast.payer, attrs.evolve(task, read=_LONG_READ))
+        self.sandbox.withdrawals.transitions = self._schedule.transitions
         self.sandbox.faults.add(*self._schedule.faults)
 
     async def run(self, url: str) -> None:
-        """Run all processes, and one after the other without kills and faults at the end."""
+        """Run all processes, the last of each payer without kills and faults."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pause_a_payer, url)
             async with anyio.create_task_group() as payers:
                 if self._cast.operator is not None and self._schedule.abandonments:
-                    payers.start_soon(self._live, self._cast.operator, self._task(url, ()))
+                    payers.start_soon(self._run_process, self._cast.operator, self._task(url, ()))
                 for line, kills in enumerate(self._schedule.kills):
                     stop = None if line else self._schedule.stop
-                    payers.start_soon(self._live_and_die, url, kills, stop)
+                    payers.start_soon(self._run_and_kill, url, kills, stop)
             self._watch.cancel()
 
     async def audit(self, url: str) -> None:
-        """Let the list show everything, and let somebody look."""
+        """Run the auditor with a list that shows everything."""
         self.sandbox.knobs.list_delay = 0.0
         if self._cast.auditor is not None:
             task = self._task(url, self._schedule.later)
-            if await self._live(self._cast.auditor, attrs.evolve(task, read=_PATIENT)):
-                self.trial.failures.append("the audit did not come to its end")
+            if await self._run_process(self._cast.auditor, attrs.evolve(task, read=_LONG_READ)):
+                self.trial.failures.append("the audit did not end")
 
     async def withdraw_on_the_website(self) -> None:
-        """Do as a person who does not know of the payer."""
+        """Withdraw like a person who does not know of the payer."""
         for seconds in self._schedule.strangers:
             await anyio.sleep(seconds)
             self.sandbox.withdrawals.create_on_website("USDT", "TRX", 99, address=STRANGER)
 
     async def measure_lag(self) -> None:
-        """Find out whether the machine is too busy for the times that are meant."""
+        """Measure whether the machine is too busy for the schedule's times."""
         while True:
             start = time.monotonic()
             await anyio.sleep(_HEARTBEAT)
             self.trial.lag = max(self.trial.lag, time.monotonic() - start - _HEARTBEAT)
 
-    async def _live_and_die(self, url: str, kills: tuple[Kill, ...], stop: Stop | None) -> None:
+    async def _run_and_kill(self, url: str, kills: tuple[Kill, ...], stop: Stop | None) -> None:
         for kill in kills:
             task = attrs.evolve(self._task(url, self._schedule.invoices), kill=kill, stop=self._unused(stop))
-            if await self._live(self._cast.payer, task) != -signal.SIGKILL:
-                break  # it came to its end before
+            if await self._run_process(self._cast.payer, task) != -signal.SIGKILL:
+                break  # it ended before
             self.trial.kills += 1
             await anyio.sleep(kill.pause)
-        self._still_dying -= 1
-        if not self._still_dying:
+        self._still_killed -= 1
+        if not self._still_killed:
             self.sandbox.faults.clear()
             self._calm.set()
         await self._calm.wait()
         task = attrs.evolve(self._task(url, self._schedule.invoices), stop=self._unused(stop))
-        if await self._live(self._cast.payer, task):
-            self.trial.failures.append("it did not come to its end")
+        if await self._run_process(self._cast.payer, task):
+            self.trial.failures.append("it did not end")
 
     def _unused(self, stop: Stop | None) -> Stop | None:
         return None if (self.trial.folder / STOPPED).exists() else stop
 
     async def _pause_a_payer(self, url: str) -> None:
-        """Let a second payer work while one stands still, and let that go on after its time."""
+        """Run a second payer while one is stopped, then continue the stopped one."""
         stop = self._schedule.stop
         if stop is None:
             return
         pid: int | None = None
         with self._watch:
-            pid = await self._who_is_stopped()
+            pid = await self._stopped_pid()
         if pid is None:
-            return  # all payers have come to their end before
+            return  # all payers have ended before
         self.trial.stops += 1
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._live, self._cast.payer, self._task(url, self._schedule.invoices))
+            tasks.start_soon(self._run_process, self._cast.payer, self._task(url, self._schedule.invoices))
             await anyio.sleep(stop.seconds)
             for _ in range(_WAKE_UPS):  # the file is written just before the process stops
                 self.gate.resume(pid)
                 await anyio.sleep(_HEARTBEAT)
 
-    async def _who_is_stopped(self) -> int:
+    async def _stopped_pid(self) -> int:
         while True:
             with contextlib.suppress(FileNotFoundError):
                 text = await anyio.Path(self.trial.folder / STOPPED).read_text()
@@ -293,32 +293,32 @@ class _Harness:
                     return int(text)
             await anyio.sleep(_HEARTBEAT)
 
-    async def _live(self, program: Program, task: Task) -> int:
-        """Let one process live, and return its exit code."""
+    async def _run_process(self, program: Program, task: Task) -> int:
+        """Run one process, and return its exit code."""
         kill, code = task.kill, 0
         pids: list[int] = []
         stop_it = functools.partial(self._stop, pids)
         with self.gate.armed(kill), self.gate.armed(None if task.stop is None else task.stop.at, stop_it):
             child = Child(program, task)
             pids.append(child.pid)
-            self.gate.admit(child.pid)
+            self.gate.add(child.pid)
             with anyio.move_on_after(kill.seconds if kill and kill.moment == "time" else _LONGEST) as scope:
-                code = await self._outlive(child, task.stop, stop_it)
+                code = await self._wait_for(child, task.stop, stop_it)
             if scope.cancelled_caught:
                 is_stuck = not kill or kill.moment != "time"
                 if is_stuck:
-                    self.trial.failures.append("it got stuck")
+                    self.trial.failures.append("it was stuck")
                     child.show_threads()
                     await anyio.sleep(_HEARTBEAT)
                 child.kill()
                 code = await child.wait()
-            self.gate.bury(child.pid)
+            self.gate.remove(child.pid)
         if code not in {0, -signal.SIGKILL}:
             self.trial.failures.append(f"it ended with {code}")
         return code
 
-    async def _outlive(self, child: Child, stop: Stop | None, stop_it: Callable[[], None]) -> int:
-        """Wait for the end of a process, and stop it when its time has come."""
+    async def _wait_for(self, child: Child, stop: Stop | None, stop_it: Callable[[], None]) -> int:
+        """Wait for the end of a process, and stop it at the schedule's time."""
         code = 0
         async with anyio.create_task_group() as tasks:
             if stop is not None and stop.at.moment == "time":

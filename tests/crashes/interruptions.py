@@ -1,4 +1,4 @@
-"""Interruptions of a process by itself at its n-th piece of work: for ever (SIGKILL) or for a while (SIGSTOP)."""
+"""Interruptions of a process by itself at its n-th piece of work: for ever (SIGKILL) or for some time (SIGSTOP)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
     from schedules import Kill, Stop
 
-__all__ = ["STOPPED", "Death", "stop"]
+__all__ = ["STOPPED", "Interruptions", "stop"]
 
 STOPPED = "stopped.txt"
-"""The file to which the id of a process is written before it is stopped. Whoever reads it lets it go on."""
+"""File with the id of the stopped process. The harness reads it, and continues the process later."""
 
 
-class Death:
-    """Kills or stops the process before, during or after its n-th work on what outlives it, or at a first byte.
+class Interruptions:
+    """Kills or stops the process before, during or after its n-th work on the journal, or at a first byte.
 
     Args:
-        kill: When to kill it; None is never.
-        stop: When to stop it; None is never.
-        folder: What all processes share.
+        kill: When to kill it; None for never.
+        stop: When to stop it; None for never.
+        folder: Folder that all processes share.
     """
 
     def __init__(self, kill: Kill | None, stop: Stop | None, folder: Path) -> None:
@@ -48,7 +48,7 @@ class Death:
 
     @contextlib.contextmanager
     def at_first_bytes(self) -> Generator[None]:
-        """Within the block, watch out for the moments between a payout's last check and its first byte."""
+        """Within the block, interrupt between a payout's last check and its first byte."""
         may_send = SendAttempt.may_send
 
         async def released(attempt: SendAttempt) -> bool:
@@ -98,7 +98,7 @@ class _Trigger:
 def stop(pid: int, folder: Path) -> None:
     """Stop a process."""
     (folder / STOPPED).write_text(f"{pid}\n")
-    with contextlib.suppress(ProcessLookupError):  # it has just come to its end
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
         os.kill(pid, signal.SIGSTOP)
 
 

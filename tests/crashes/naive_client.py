@@ -1,4 +1,4 @@
-"""The back end that people write: a list of invoices, and a file that tells which of them are paid."""
+"""Naive back end, for comparison: a list of invoices, and a file with those that are paid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from backend import Task, connect
-from interruptions import Death
+from interruptions import Interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ _ROUNDS = 200
 
 
 async def pay_by_create(task: Task) -> None:
-    """Pay by this library's plain ``create``, and try again whatever went wrong."""
+    """Pay with this library's plain ``create``, and repeat it after any error."""
     async with connect(task) as client:
 
         async def create(invoice: Invoice) -> object:
@@ -38,7 +38,7 @@ async def pay_by_create(task: Task) -> None:
 
 
 async def pay_by_sdk(task: Task) -> None:
-    """Pay by the official SDK, as its README says, with our patience and its own settings for all the rest."""
+    """Pay with the official SDK as its README shows, with the same timeout and its own settings otherwise."""
     upbit: Any = import_module("upbit")
     async with upbit.AsyncUpbit(
         access_key=task.access_key, secret_key=task.secret_key, base_url=task.url, timeout=task.read
@@ -56,31 +56,34 @@ async def pay_by_sdk(task: Task) -> None:
 
 
 def read_paid(folder: Path) -> list[str]:
-    """Return the keys of the invoices that are noted as paid."""
+    """Return the keys of the invoices that are recorded as paid."""
     path = _file(folder)
     return path.read_text().split() if path.exists() else []
 
 
 async def _pay(task: Task, create: Callable[[Invoice], Awaitable[object]]) -> None:
-    death = Death(task.kill, task.stop, task.folder)
+    interruptions = Interruptions(task.kill, task.stop, task.folder)
     for _ in range(_ROUNDS):
         paid = set(read_paid(task.folder))
         due = [invoice for invoice in task.invoices if invoice.key not in paid]
         if not due:
             return
-        await asyncio.gather(*(_pay_one(invoice, task.folder, death, create) for invoice in due))
+        await asyncio.gather(*(_pay_one(invoice, task.folder, interruptions, create) for invoice in due))
         await asyncio.sleep(0.1)
 
 
 async def _pay_one(
-    invoice: Invoice, folder: Path, death: Death, create: Callable[[Invoice], Awaitable[object]]
+    invoice: Invoice,
+    folder: Path,
+    interruptions: Interruptions,
+    create: Callable[[Invoice], Awaitable[object]],
 ) -> None:
     try:
         await create(invoice)
-    except Exception:  # noqa: BLE001 - this is how it is done
+    except Exception:  # noqa: BLE001 - as naive code does
         traceback.print_exc()
         return
-    with death.around(), _file(folder).open("a") as file:
+    with interruptions.around(), _file(folder).open("a") as file:
         file.write(f"{invoice.key}\n")
         file.flush()
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""What an operator does beside the payers: gives payouts up, and looks at everything at the end."""
+"""Operator's work next to the payers: abandons payouts, and audits everything at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 from backend import Task, connect, open_payouts
-from interruptions import Death
+from interruptions import Interruptions
 
 from upbit_async.errors import UpbitError
 from upbit_async.payouts import Payouts, PayoutState
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["abandon", "audit"]
 
-_PATIENCE: Final = 8.0
+_TIMEOUT: Final = 8.0
 _PAUSE: Final = 0.02
 _TRIES: Final = 3
 _ABANDONABLE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.NOT_SENT})
@@ -28,12 +28,15 @@ _ABANDONABLE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, Payout
 
 @contextlib.asynccontextmanager
 async def _payouts(task: Task) -> AsyncGenerator[Payouts]:
-    async with connect(task) as client, open_payouts(client, task, Death(None, None, task.folder)) as payouts:
+    async with (
+        connect(task) as client,
+        open_payouts(client, task, Interruptions(None, None, task.folder)) as payouts,
+    ):
         yield payouts
 
 
 async def abandon(task: Task) -> None:
-    """Give up some payouts, each as soon as that is possible."""
+    """Abandon some payouts, each as soon as that is possible."""
     async with _payouts(task) as payouts, anyio.create_task_group() as tasks:
         for abandonment in task.abandonments:
             tasks.start_soon(_abandon, payouts, abandonment)
@@ -41,13 +44,13 @@ async def abandon(task: Task) -> None:
 
 async def _abandon(payouts: Payouts, abandonment: Abandonment) -> None:
     await anyio.sleep(abandonment.seconds)
-    with anyio.move_on_after(_PATIENCE):
-        while not await _is_given_up(payouts, abandonment):  # noqa: ASYNC110 - the journal sends no events
+    with anyio.move_on_after(_TIMEOUT):
+        while not await _is_abandoned(payouts, abandonment):  # noqa: ASYNC110 - the journal sends no events
             await anyio.sleep(_PAUSE)
 
 
-async def _is_given_up(payouts: Payouts, abandonment: Abandonment) -> bool:
-    """Try once; returns whether there is nothing more to try."""
+async def _is_abandoned(payouts: Payouts, abandonment: Abandonment) -> bool:
+    """Try to abandon a payout once; return whether there is nothing more to try."""
     try:
         payout = await payouts.get(abandonment.key)
         if payout is None or payout.state.is_final:
@@ -55,9 +58,7 @@ async def _is_given_up(payouts: Payouts, abandonment: Abandonment) -> bool:
         if payout.state not in _ABANDONABLE or (abandonment.waits and payout.sent_request is None):
             return False
         await payouts.abandon(abandonment.key, force=abandonment.force)
-    except (
-        ValueError
-    ) as error:  # it has changed meanwhile; or a copy has just left, and without force that is all
+    except ValueError as error:  # it has changed meanwhile, or a copy was just sent and `force` is missing
         sys.stdout.write(f"not abandoned: {error}\n")
         return "less than an hour ago" in str(error)
     except UpbitError as error:
@@ -67,7 +68,7 @@ async def _is_given_up(payouts: Payouts, abandonment: Abandonment) -> bool:
 
 
 async def audit(task: Task) -> None:
-    """Look once more at everything that is open, then make the next payments, which reconciles the account."""
+    """Recover all open payouts, then make the next payments, which reconciles the account."""
     async with _payouts(task) as payouts:
         await payouts.recover()
         for invoice in task.invoices:
@@ -84,7 +85,7 @@ async def _pay(payouts: Payouts, invoice: Invoice) -> None:
                 amount=invoice.amount,
                 address=invoice.address,
             )
-        except UpbitError as error:  # the second's limit, say
+        except UpbitError as error:  # such as the rate limit
             sys.stdout.write(f"audit, try {number}: {error}\n")
             await anyio.sleep(1)
         else:

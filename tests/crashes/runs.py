@@ -1,4 +1,4 @@
-"""Many schedules at once, and what came of all of them."""
+"""Runs many schedules at once, and counts their findings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import attrs
 import backend
 import naive_client
 import operators
-from checks import Finding, judge, judge_careless
+from checks import Finding, check, check_naive
 from fork_server import prepare
 from harness import Cast, Trial, perform
 from schedules import draw
@@ -29,73 +29,71 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-__all__ = ["CARELESS", "HARMLESS", "OURS", "SDK", "Payer", "Tally", "main", "run"]
+__all__ = ["HARMLESS", "NAIVE", "OURS", "SDK", "Payer", "Tally", "main", "run"]
 
 _AT_ONCE: Final = 12
-_APART: Final = 0.1
+_START_INTERVAL: Final = 0.1
 _FEW: Final = 0.01
 _COUNTED: Final = (
     "doubled",
     "forgotten",
     "wrong",
     "untrue",
-    "person",
-    "plain",
-    "unread",
+    "review",
+    "unambiguous",
+    "fee unknown",
     "held up",
     "abandoned",
-    "left",
+    "sent",
 )
-HARMLESS: Final = frozenset({"person", "unread", "held up", "untrue", "abandoned", "left"})
+HARMLESS: Final = frozenset({"review", "fee unknown", "held up", "untrue", "abandoned", "sent"})
 _HEAD: Final = (
     "",
     "schedules",
     "payouts",
     "kills",
-    "pauses",
+    "stops",
     "doubled",
     "forgotten",
     "reported wrongly",
     "not_sent untrue",
-    "to a person",
-    "of these plain",
-    "plain but for the fee's side",
+    "to review",
+    "of these unambiguous",
+    "unambiguous but for the fee",
     "held up",
     "abandoned",
-    "after a copy had left",
+    "after a copy was sent",
     "seconds",
 )
 
 
 @attrs.frozen
 class Payer:
-    """Who pays.
+    """Payer under test.
 
     Attributes:
-        name: For people.
-        cast: What its processes do.
-        judge: Judges it.
-        alone: Whether only one process works at a time, because nothing else is promised.
+        name: Name, for people.
+        cast: Programs of its processes.
+        check: Function that returns its findings.
+        alone: Whether only one process works at a time, because it promises no more.
     """
 
     name: str
     cast: Cast
-    judge: Callable[[Trial], list[Finding]]
+    check: Callable[[Trial], list[Finding]]
     alone: bool = False
 
 
 OURS: Final = Payer(
-    "Payouts", Cast(payer=backend.pay, operator=operators.abandon, auditor=operators.audit), judge
+    "Payouts", Cast(payer=backend.pay, operator=operators.abandon, auditor=operators.audit), check
 )
-CARELESS: Final = Payer(
-    "create in a loop", Cast(payer=naive_client.pay_by_create), judge_careless, alone=True
-)
-SDK: Final = Payer("upbit-sdk in a loop", Cast(payer=naive_client.pay_by_sdk), judge_careless, alone=True)
+NAIVE: Final = Payer("create in a loop", Cast(payer=naive_client.pay_by_create), check_naive, alone=True)
+SDK: Final = Payer("upbit-sdk in a loop", Cast(payer=naive_client.pay_by_sdk), check_naive, alone=True)
 
 
 @attrs.define
 class Tally:
-    """What came of some schedules."""
+    """Sums over some schedules."""
 
     schedules: int = 0
     payouts: int = 0
@@ -117,7 +115,7 @@ class Tally:
         )
 
     def count(self, what: str) -> int:
-        """Count findings of one kind."""
+        """Return the number of findings of one kind."""
         return Counter(finding.what for finding in self.findings)[what]
 
 
@@ -130,15 +128,15 @@ def run(payer: Payer, seeds: Iterable[int], *, at_once: int = _AT_ONCE) -> Tally
 async def _run(payer: Payer, seeds: Sequence[int], at_once: int) -> Tally:
     start = time.monotonic()
     tallies: list[Tally] = []
-    places = anyio.CapacityLimiter(at_once)
+    limiter = anyio.CapacityLimiter(at_once)
 
     async def one(seed: int) -> None:
-        async with places:
+        async with limiter:
             tallies.append(await _try(payer, seed))
 
     async with anyio.create_task_group() as tasks:
         for seed in seeds:
-            await anyio.sleep(_APART)  # or all of them start processes in the same moment
+            await anyio.sleep(_START_INTERVAL)  # or all of them would start processes at the same moment
             tasks.start_soon(one, seed)
     tally = sum(tallies, Tally())
     tally.seconds = time.monotonic() - start
@@ -151,24 +149,24 @@ async def _try(payer: Payer, seed: int) -> Tally:
         schedule = attrs.evolve(schedule, kills=schedule.kills[:1], stop=None, abandonments=(), later=())
     folder = Path(tempfile.mkdtemp(prefix=f"crash-{seed}-"))
     trial = await perform(schedule, payer.cast, folder)
-    findings = payer.judge(trial)
+    findings = payer.check(trial)
     if not (findings and os.environ.get("KEEP_CRASHES")):
         shutil.rmtree(folder)
     return Tally(1, len(schedule.invoices), trial.kills, trial.stops, trial.lag, 0.0, findings)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run schedules with all payers, print what came of it, and say whether `Payouts` keeps its promise.
+    """Run schedules with all payers, print their findings, and return whether `Payouts` keeps its promise: 0 or 1.
 
-    With ``KEEP_CRASHES`` in the environment, the journal and the log of whatever has findings stay in the folder for
-    temporary files.
+    With ``KEEP_CRASHES`` in the environment, the files of schedules with findings stay in the folder for temporary
+    files.
 
     Args:
-        arguments: How many schedules, and the first seed.
+        arguments: Number of schedules, and the first seed.
     """
     numbers = [int(argument) for argument in arguments]
     count, first = (*numbers, *(1000, 1)[len(numbers) :])
-    payers = [OURS, CARELESS]
+    payers = [OURS, NAIVE]
     if importlib.util.find_spec("upbit") is None:
         _say(f"{SDK.name}: not installed, skipped")
     else:
@@ -186,22 +184,22 @@ def main(arguments: Sequence[str]) -> int:
     rows = [_row(payer, payer.name, tally) for payer, tally in tallies.items()]
     of_these = [_row(OURS, f"  {broken or 'none'} false", tally) for broken, tally in parts.items()]
     _show([_HEAD, rows[0], *of_these, *rows[1:]])
-    _say(f"The machine stood still for {max(tally.lag for tally in tallies.values()):.2f} s at most.")
-    if not tallies[CARELESS].count("doubled"):
-        _say(f"{CARELESS.name} was not caught, so nothing follows from these figures.")
+    _say(f"The machine stalled for {max(tally.lag for tally in tallies.values()):.2f} s at most.")
+    if not tallies[NAIVE].count("doubled"):
+        _say(f"{NAIVE.name} paid nothing twice, so these figures prove nothing.")
         return 1
     return 0 if is_good(ours) else 1
 
 
 def is_good(tally: Tally) -> bool:
-    """Whether nothing is doubled, forgotten or wrong, and at most one in a hundred goes to a person without need."""
+    """Return whether nothing is doubled, forgotten or wrong, and at most 1 % is in review without need."""
     return not any(map(tally.count, ("doubled", "forgotten", "wrong", "failure"))) and (
-        tally.count("plain") <= _FEW * tally.payouts
+        tally.count("unambiguous") <= _FEW * tally.payouts
     )
 
 
 def _spread(payer: Payer, seeds: Sequence[int]) -> Tally:
-    """Run schedules in as many processes as there are processors."""
+    """Run schedules in one process for each processor."""
     workers = os.cpu_count() or 1
     start = time.monotonic()
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -212,7 +210,7 @@ def _spread(payer: Payer, seeds: Sequence[int]) -> Tally:
 
 
 def _by_broken_assumptions(seeds: Iterable[int]) -> dict[str, list[int]]:
-    """Return the seeds by which assumptions their schedules break."""
+    """Return the seeds, grouped by the assumptions that their schedules break."""
     parts: dict[str, list[int]] = {}
     for seed in seeds:
         parts.setdefault(draw(seed).broken, []).append(seed)

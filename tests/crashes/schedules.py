@@ -1,4 +1,4 @@
-"""Schedules: what is to be paid, what goes wrong meanwhile, and when the payer is killed. All of it by a seed."""
+"""Schedules, drawn from a seed: the payments, the faults meanwhile, and the kills of the payer."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = [
 
 PAY = "/v1/withdraws/coin"
 SETTLE = 0.5
-"""How long after the loss of an answer the payer believes the list to be complete; the list lags less, unless the
-schedule breaks that assumption."""
+"""Time after the loss of an answer after which the payer considers the list complete, in seconds. The list lags less,
+unless the schedule breaks that assumption."""
 LEASE = 1.5
-"""How long a payer's lease is, in seconds: one and a half times the longest call."""
+"""Length of a payer's lease, in seconds: one and a half times the longest call."""
 SKEW = 1000
-"""By how many seconds a process's time of day is wrong, if it is."""
+"""Error of a process's time of day, if it is wrong, in seconds."""
 
 Moment = Literal[
     "time",
@@ -45,14 +45,14 @@ Moment = Literal[
     "done",
     "first byte",
 ]
-"""When a payer is killed: at any time; before, during or after its n-th work on the journal (or on its file); when
-its n-th request has arrived, which is carried out then, or lost; after that was done and before the answer; or, for
-stops only, between the last check of a payout and its first byte."""
+"""Moment at which a payer is killed: at any time; before, during or after its n-th work on the journal (or its file);
+when its n-th request has arrived, which is then carried out, or lost; after that was carried out and before its answer;
+or, for stops only, between the last check of a payout and its first byte."""
 
 
 @attrs.frozen(kw_only=True)
 class Invoice:
-    """One payment. Each has an address of its own, which Upbit's answers never show, but its books do."""
+    """One payment. Each has a different address, which Upbit's answers never show, but the sandbox's ledger does."""
 
     key: str
     currency: str
@@ -63,14 +63,14 @@ class Invoice:
 
 @attrs.frozen(kw_only=True)
 class Kill:
-    """The end of one process.
+    """Kill of one process.
 
     Attributes:
-        moment: What it depends on.
-        count: At which piece of work on the journal, or request.
-        method: Requests of which method are counted; None is all.
-        seconds: For ``time`` since the start, for ``during journal`` since the work began.
-        pause: How long until the next process starts, in seconds.
+        moment: Kind of the moment.
+        count: Number of the work on the journal, or of the request.
+        method: Method of the requests that are counted; None for all.
+        seconds: Delay, in seconds: for ``time`` after the start, for ``during journal`` after the work began.
+        pause: Time until the next process starts, in seconds.
     """
 
     moment: Moment
@@ -82,11 +82,11 @@ class Kill:
 
 @attrs.frozen(kw_only=True)
 class Stop:
-    """A pause of one process, by SIGSTOP and SIGCONT; a second payer starts meanwhile.
+    """Stop of one process by SIGSTOP, until SIGCONT. A second payer starts meanwhile.
 
     Attributes:
-        at: The moment at which it begins, described like a kill.
-        seconds: How long it lasts.
+        at: Moment at which it begins, described like a kill.
+        seconds: Length, in seconds.
     """
 
     at: Kill
@@ -95,13 +95,13 @@ class Stop:
 
 @attrs.frozen(kw_only=True)
 class Abandonment:
-    """An operator's decision to give a payout up, tried again until the payout allows it, or has ended.
+    """Operator's decision to abandon a payout, repeated until the payout allows it, or has ended.
 
     Attributes:
         key: The payout's key.
-        seconds: How long after the payers' start the operator decides it.
-        force: Whether a copy that has just left is no obstacle.
-        waits: Whether the operator waits until a copy has left.
+        seconds: Time of the decision after the payers' start, in seconds.
+        force: Whether to abandon a payout of which a copy was just sent.
+        waits: Whether the operator waits until a copy was sent.
     """
 
     key: str
@@ -112,13 +112,13 @@ class Abandonment:
 
 @attrs.frozen(kw_only=True)
 class Style:
-    """How the payer goes about it.
+    """How the payer works.
 
     Attributes:
         wait: Whether ``send`` waits for the end, or ``wait`` does.
-        resends: Whether what was not sent is sent again without ``retry``.
-        stagger: So many seconds lie between the beginnings of two payments.
-        jobs: Whether each payment opens the journal for itself and closes it again, as a queue's job may.
+        resends: Whether a ``not_sent`` payout is sent again without ``retry``.
+        stagger: Time between the starts of two payments, in seconds.
+        jobs: Whether each payment opens and closes the journal by itself, as a queue's job may.
     """
 
     wait: bool = True
@@ -129,24 +129,23 @@ class Style:
 
 @attrs.frozen(kw_only=True)
 class Schedule:
-    """Everything that is decided before it begins.
+    """All that is decided before a run.
 
     Attributes:
-        seed: What it was drawn by.
-        earlier: What was paid before anything goes wrong: only a journal's very first payouts have none.
-        invoices: What is to be paid.
-        style: How the payer goes about it.
-        kills: For each of the processes that work at once, the ends of those that come one after the other.
-        faults: What goes wrong, until the last kill.
-        knobs: What the exchange does where its documents are silent.
-        plan: How withdrawals progress.
-        limits: Whether the exchange counts calls.
-        strangers: When, in seconds, somebody withdraws on the website.
-        later: Payments after everything else, one in each currency, whose sending reconciles the account.
-        abandonments: What an operator gives up meanwhile.
-        stop: How one payer is paused.
-        skews: By how many seconds the time of day is wrong in each process, in the order of their starts; the list
-            is gone through again and again.
+        seed: Seed that it was drawn from.
+        earlier: Payment before the faults begin; None for a journal without earlier payouts.
+        invoices: The payments.
+        style: How the payer works.
+        kills: For each of the payers that work at once, the kills of its successive processes.
+        faults: The exchange's faults, until the last kill.
+        knobs: The exchange's behaviour where Upbit's documents are silent.
+        transitions: How withdrawals progress.
+        limits: Whether the exchange enforces rate limits.
+        strangers: Times at which a person withdraws on the website, in seconds.
+        later: Payments after all others, one in each currency, whose sending reconciles the account.
+        abandonments: Decisions of an operator at the same time.
+        stop: Stop of one payer; None for none.
+        skews: Error of the time of day in each process, in seconds, in the order of their starts, repeated.
     """
 
     seed: int
@@ -156,7 +155,7 @@ class Schedule:
     kills: tuple[tuple[Kill, ...], ...]
     faults: tuple[Fault, ...]
     knobs: Knobs
-    plan: Transitions
+    transitions: Transitions
     limits: bool
     strangers: tuple[float, ...]
     later: tuple[Invoice, ...] = ()
@@ -166,18 +165,18 @@ class Schedule:
 
     @property
     def broken(self) -> str:
-        """Which assumptions of ``docs/explanation/payouts.md`` do not hold, by their letters; empty if all do.
+        """The assumptions of ``docs/explanation/payouts.md`` that do not hold, by their letters; empty if all do.
 
-        **N** may be false in any other schedule, but holds in these: the promise needs either.
+        **N** holds in schedules that break one of these, and may be false in others: the promise needs either.
         """
         lags = self.knobs.list_delay >= SETTLE
-        # What is stopped for less than a lease goes on before anybody settles.
+        # A process that is stopped for less than its lease continues before anyone settles its payouts.
         pauses = self.stop is not None and self.stop.seconds >= LEASE
         return ", ".join(name for name, is_false in (("L", lags), ("PAUSE", pauses)) if is_false)
 
 
 def draw(seed: int) -> Schedule:
-    """Draw a schedule. What was added later has a source of chance of its own, so that the rest stays as it was."""
+    """Draw a schedule. Later additions have separate random generators, so that the other draws stay the same."""
     schedule = _draw_plain(seed)
     late = Random(f"list lag of {seed}")
     if late.random() < 0.15:
@@ -212,7 +211,8 @@ def _draw_plain(seed: int) -> Schedule:
             wait=chance.random() < 0.7,
             resends=chance.random() < 0.3,
             stagger=chance.choice((0.0, 0.0, 0.02, 0.1)),
-            jobs=Random(f"jobs of {seed}").random() < 0.3,  # drawn apart, so that the rest stays
+            jobs=Random(f"jobs of {seed}").random()
+            < 0.3,  # drawn separately, so that the rest stays the same
         ),
         kills=tuple(
             tuple(_kill(chance) for _ in range(chance.randint(1, 2 if two_at_once else 4)))
@@ -220,14 +220,14 @@ def _draw_plain(seed: int) -> Schedule:
         ),
         faults=tuple(_fault(chance) for _ in range(chance.choice((0, 1, 2, 2, 3, 4, 6)))),
         knobs=_knobs(chance),
-        plan=_plan(chance),
+        transitions=_transitions(chance),
         limits=chance.random() < 0.7,
         strangers=(chance.uniform(0, 1.5),) if chance.random() < 0.05 else (),
     )
 
 
 _EARLIER = Invoice(key="earlier", currency="USDT", net_type="TRX", amount="20", address="TRX-earlier")
-_LATER = {  # of amounts that no other payment has, whatever the fee's side
+_LATER = {  # amounts that no other payment has under any fee convention
     "USDT": Invoice(key="later-usdt", currency="USDT", net_type="TRX", amount="37", address="TRX-later"),
     "BTC": Invoice(key="later-btc", currency="BTC", net_type="BTC", amount="0.37", address="BTC-later"),
 }
@@ -276,7 +276,7 @@ def _stop(chance: Random) -> Stop | None:
     if chance.random() >= 0.25:
         return None
     at = _kill(chance)
-    if chance.random() < 0.4:  # the one moment that matters, and that chance alone hardly ever finds
+    if chance.random() < 0.4:  # the moment that matters most, and that random times hardly ever hit
         at = Kill(moment="first byte", count=chance.randint(1, 4))
     return Stop(at=at, seconds=chance.choice((0.3, 1.0, 2.0, 4.5, 6.0)))
 
@@ -379,7 +379,7 @@ def _knobs(chance: Random) -> Knobs:
     )
 
 
-def _plan(chance: Random) -> Transitions:
+def _transitions(chance: Random) -> Transitions:
     end = chance.choices(("DONE", "FAILED", "CANCELLED", "REJECTED"), weights=(12, 1, 1, 1))[0]
     if chance.random() < 0.4:
         return Transitions.immediate(end)

@@ -1,4 +1,4 @@
-"""The judge of the crashes must find what it looks for."""
+"""The checks of the crash schedules find each kind of problem."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 import pytest
-from checks import judge
+from checks import check
 from harness import STRANGER, Trial
 from journals import InlineJournal
 from schedules import PAY, SKEW, Invoice, draw
@@ -58,10 +58,10 @@ def _found(sandbox: Sandbox, folder: Path, *, lag: float = 0.0, later: tuple[Inv
         knobs=attrs.evolve(sandbox.knobs, list_delay=lag),
     )
     trial = Trial(schedule=schedule, folder=folder, ledger=tuple(sandbox.ledger))
-    return {finding.what for finding in judge(trial)}
+    return {finding.what for finding in check(trial)}
 
 
-async def _give_up_what_is_carried_out(sandbox: Sandbox, payouts: Payouts) -> None:
+async def _abandon_what_is_carried_out(sandbox: Sandbox, payouts: Payouts) -> None:
     sandbox.knobs.list_delay = LAG
     sandbox.faults.add(Fault.lose_answer(*POST))
     assert (await payouts.send(INVOICE.key, **_asked(INVOICE))).state is PayoutState.NOT_SENT
@@ -72,21 +72,21 @@ async def test_a_payment_that_is_given_up_and_made_is_forgotten_until_somebody_l
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with _payouts(sandbox, tmp_path) as payouts:
-        await _give_up_what_is_carried_out(sandbox, payouts)
-        assert _found(sandbox, tmp_path, lag=LAG) == {"abandoned", "left", "untrue", "forgotten"}
+        await _abandon_what_is_carried_out(sandbox, payouts)
+        assert _found(sandbox, tmp_path, lag=LAG) == {"abandoned", "sent", "untrue", "forgotten"}
         await anyio.sleep(LAG)
         await payouts.recover()
-    assert _found(sandbox, tmp_path, lag=LAG) == {"abandoned", "left", "untrue"}
+    assert _found(sandbox, tmp_path, lag=LAG) == {"abandoned", "sent", "untrue"}
 
 
 async def test_where_the_list_is_in_time_a_payment_that_is_called_not_sent_is_wrong(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with _payouts(sandbox, tmp_path) as payouts:
-        await _give_up_what_is_carried_out(sandbox, payouts)
+        await _abandon_what_is_carried_out(sandbox, payouts)
         await anyio.sleep(LAG)
         await payouts.recover()
-    assert _found(sandbox, tmp_path) == {"abandoned", "left", "wrong"}
+    assert _found(sandbox, tmp_path) == {"abandoned", "sent", "wrong"}
 
 
 @pytest.mark.parametrize("skew", [-SKEW, 0, SKEW])

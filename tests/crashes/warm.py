@@ -1,4 +1,4 @@
-"""Imported once, by the process that all others are forked from: everything that paying needs is imported then."""
+"""Imports everything that paying needs, once, in the fork server: its children start without imports."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _warm_up() -> None:
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        closed.bind(("127.0.0.1", 0))  # nobody listens there
+        closed.bind(("127.0.0.1", 0))  # nothing listens on this port
         for program in programs:
             asyncio.run(_try(program, closed.getsockname()[1], Path(folder)))
 
@@ -56,6 +56,6 @@ def _warm_up() -> None:
 _warm_up()
 for thread in threading.enumerate():
     if thread is not threading.current_thread():
-        thread.join(1.0)  # none is to be there when others are forked
+        thread.join(1.0)  # no thread may run when the server forks
 gc.collect()
-gc.freeze()  # or each process would copy all of it when it collects its own
+gc.freeze()  # or a child's first garbage collection would copy all of it

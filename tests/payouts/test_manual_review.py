@@ -157,7 +157,7 @@ async def test_what_is_given_up_is_never_sent(
         await payouts.send("k", **tron)
     payout = await payouts.abandon("k", note="the invoice was withdrawn")
     assert (payout.state, payout.evidence) == (PayoutState.ABANDONED, Evidence.MANUAL)
-    assert payout.reason == "manual decision: given up (the invoice was withdrawn)"
+    assert payout.reason == "manual decision: abandoned (the invoice was withdrawn)"
     assert await elsewhere.send("k", **tron) == payout
     assert await elsewhere.abandon("k") == payout
     assert await elsewhere.wait("k") == payout

@@ -91,11 +91,11 @@ class Related:
         """Return the key of the payout that has a withdrawal, or None.
 
         Args:
-            uuid: The withdrawal, by its id in lower case.
+            uuid: The withdrawal's id, in any case of letters.
             other_than: Key of a payout that does not count.
         """
         for payout in self.payouts:
-            if payout.uuid is not None and payout.uuid.casefold() == uuid and payout.key != other_than:
+            if payout.is_withdrawal(uuid) and payout.key != other_than:
                 return payout.key
         return None
 

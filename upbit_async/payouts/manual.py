@@ -36,7 +36,7 @@ class ManualDecision:
         .. code-block:: python
 
             decision = ManualDecision(note="another invoice", actor="Ann")
-            assert decision.text("given up") == "manual decision: given up (another invoice)"
+            assert decision.text("abandoned") == "manual decision: abandoned (another invoice)"
     """
 
     note: str = ""
@@ -98,7 +98,7 @@ def abandoned(payout: Payout, decision: ManualDecision, now: Now) -> Payout:
         payout,
         PayoutState.ABANDONED,
         now,
-        decision.text("given up"),
+        decision.text("abandoned"),
         actor=decision.actor,
         evidence=Evidence.MANUAL,
         error=None,

@@ -161,7 +161,7 @@ class Evidence(StrEnum):
 class MatchCriteria:
     """Properties of a payment that Upbit's list shows.
 
-    Payouts with equal criteria can't be distinguished in the list, so they are sent one at a time.
+    The list does not distinguish payouts with equal criteria, so they are sent one at a time.
 
     Attributes:
         currency: The currency's code.
@@ -333,6 +333,10 @@ class Payout:
         if self.state.may_leave and isinstance(self.error, PayoutBlocked):
             return self.error.uuids
         return () if self.sent_request is None else self.sent_request.candidates
+
+    def is_withdrawal(self, uuid: str) -> bool:
+        """Return whether its withdrawal is known and has an id, in any case of letters."""
+        return self.uuid is not None and self.uuid.casefold() == uuid.casefold()
 
     @property
     def may_be_unseen(self) -> bool:

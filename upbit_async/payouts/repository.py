@@ -225,7 +225,7 @@ class PayoutRepository:
         """Take a withdrawal from another payout that was only matched to it; return whether that was so."""
         while True:
             other = await self._stored(by_key)
-            if other.uuid is None or other.uuid.casefold() != uuid.casefold():
+            if not other.is_withdrawal(uuid):
                 return False
             changed = transitions.disproved(other, key, now)
             if changed is None:
@@ -235,8 +235,12 @@ class PayoutRepository:
                 return True
 
     async def _require_review(self, payout: Payout, changed: Payout, by_key: str, now: Now) -> Payout:
-        """Require a review: Upbit's answers contradict what another payout has."""
-        what = f"withdrawal {changed.uuid}" if changed.uuid is not None else "its place"
+        """Require a review: the change conflicts with another payout, which is certain."""
+        what = (
+            f"withdrawal {changed.uuid}"
+            if changed.uuid is not None
+            else "an unsettled request for an equal payment"
+        )
         while True:
             try:
                 return await self.compare_and_swap(payout, transitions.conflicting(payout, what, by_key, now))

@@ -246,8 +246,7 @@ async def resolve_as(
     related = await repository.journal.related(payout.criteria.currency, [uuid])
     if (owner := related.owner_of(uuid, other_than=payout.key)) is not None:
         raise _belongs_to(owner, uuid)
-    is_known = payout.uuid is not None and payout.uuid.casefold() == uuid
-    if not is_known and (why := await _why_not(repository, payout, record)):
+    if not payout.is_withdrawal(uuid) and (why := await _why_not(repository, payout, record)):
         raise ValueError(f"{payout} can't be withdrawal {escaped(uuid)}, {why}; give another uuid")
     return await _swap(repository, payout, manual.resolved(payout, record, decision, await repository.now()))
 

@@ -213,7 +213,7 @@ def answered(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
     if payout.sent_request is not None:
         payout = attrs.evolve(payout, sent_request=attrs.evolve(payout.sent_request, answered=True))
     changes: dict[str, Any] = {"uuid": record.uuid, "record": record, "evidence": Evidence.ANSWER}
-    if payout.uuid is not None and payout.uuid.casefold() != record.uuid.casefold():
+    if payout.uuid is not None and not payout.is_withdrawal(record.uuid):
         note = f"Upbit's answer names withdrawal {record.uuid}, and its list {payout.uuid}: there may be two"
         return to_review(payout, now, note, **changes)
     if payout.uuid is not None and payout.evidence is Evidence.ANSWER:
@@ -270,8 +270,8 @@ def _lost(
 
 
 def conflicting(payout: Payout, what: str, other: str, now: Now) -> Payout:
-    """Record that Upbit's answer for this payout names what another payout has."""
-    note = f"Upbit's answer contradicts payout {other!r}, which has {what} already"
+    """Record that another payout has what this one would get by Upbit's answer."""
+    note = f"conflict with payout {other!r}, which already has {what}"
     sent_request = None if payout.sent_request is None else attrs.evolve(payout.sent_request, answered=True)
     return to_review(payout, now, note, sent_request=sent_request)
 
@@ -286,8 +286,7 @@ def disproved(payout: Payout, other: str, now: Now) -> Payout | None:
 
 def followed(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
     """Record the progress of the withdrawal."""
-    is_its = payout.uuid is not None and payout.uuid.casefold() == record.uuid.casefold()
-    if payout.state is not PayoutState.ACCEPTED or not is_its:
+    if payout.state is not PayoutState.ACCEPTED or not payout.is_withdrawal(record.uuid):
         return None  # it may have been corrected while its former withdrawal was followed
     end = _ENDS.get(record.state)
     if end is not None:

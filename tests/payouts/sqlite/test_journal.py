@@ -293,7 +293,7 @@ def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(store: Store,
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    _refuses(path, r"newer version of upbit_async \(format 99, this one knows 1\): update")
+    _refuses(path, r"newer version of upbit_async \(format 99, this version reads 1\): update")
 
 
 def test_somebody_elses_database_is_refused_and_left_as_it_is(path: Path) -> None:
