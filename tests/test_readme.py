@@ -1,10 +1,9 @@
-"""What the README shows is run, against a sandbox on a socket, and what it names is there."""
+"""The README: its code runs against a sandbox on a socket, and its commands and links exist."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import re
 import tomllib
 from decimal import Decimal
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from environment import clear_environment
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -34,10 +34,9 @@ POST = ("POST", "/v1/withdraws/coin")
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A sandbox to which the environment leads, in the way that the README tells, and a folder to work in."""
+    """A sandbox that the environment names as the README says, and a working folder."""
     monkeypatch.chdir(tmp_path)
-    for name in [each for each in os.environ if each.startswith("UPBIT_")]:
-        monkeypatch.delenv(name)
+    clear_environment(monkeypatch)
     sandbox = Sandbox("sg", transitions=Transitions.immediate())
     with sandbox.serve() as url:
         monkeypatch.setenv("UPBIT_BASE_URL", url)
@@ -55,7 +54,7 @@ def run_blocks() -> dict[str, Any]:
     return names
 
 
-def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_readme_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     names = run_blocks()
 
     first, invoice_42 = sandbox.ledger.created
@@ -74,7 +73,7 @@ def test_its_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], tmp
     asyncio.run(test(apart))
 
 
-def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: Sandbox) -> None:
+def test_readme_first_ten_lines_raise_if_an_answer_is_lost(sandbox: Sandbox) -> None:
     block = TEXT.split("## The first ten lines")[1].split("```")[1].removeprefix("python\n")
     assert sum(bool(line) for line in block.splitlines()) == 10
     sandbox.faults.add(Fault.lose_answer("POST", "/v1/withdraws/coin"))
@@ -83,7 +82,7 @@ def test_its_first_ten_lines_are_ten_and_say_when_an_answer_is_lost(sandbox: San
     assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
 
 
-def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
+def test_readme_first_ten_lines_send_no_real_key_to_a_sandbox(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "a-real-key")
@@ -107,7 +106,7 @@ def test_its_first_ten_lines_send_no_real_key_to_a_sandbox(
     ],
     ids=["paid", "lost answer", "lost request", "declined", "in doubt"],
 )
-def test_its_recipe_pays_once_and_tells_what_happened(
+def test_readme_recipe_pays_once_and_reports_the_outcome(
     fault: Fault | None, told: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     pay = run_blocks()["pay"]
@@ -126,7 +125,7 @@ def test_its_recipe_pays_once_and_tells_what_happened(
     assert len(sandbox.ledger.created) - before == (told == "done")
 
 
-def test_its_recipe_raises_if_nothing_has_left(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_readme_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandbox) -> None:
     pay = run_blocks()["pay"]
     before = len(sandbox.ledger.created)
 
@@ -141,7 +140,7 @@ def test_its_recipe_raises_if_nothing_has_left(tmp_path: Path, sandbox: Sandbox)
     assert len(sandbox.ledger.created) == before
 
 
-def test_its_commands_are_there() -> None:
+def test_readme_commands_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commands = re.findall(r"```console\n(.*)\n```", TEXT)
     assert commands == ['pip install ".[cli]" && upbit-async demo', "pip install nox && nox"]
@@ -150,11 +149,11 @@ def test_its_commands_are_there() -> None:
     assert callable(getattr(import_module(module), function))
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_readme_links_exist() -> None:
     pages = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in link]
     assert "docs/index.md" in pages
     assert all((ROOT / page).is_file() for page in pages)
 
 
-def test_it_is_short() -> None:
+def test_readme_is_short() -> None:
     assert len(TEXT.splitlines()) <= 95

@@ -1,4 +1,4 @@
-"""The command around what it does: options, exit codes, and being installed by halves."""
+"""The command line: options, exit codes and missing dependencies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from upbit_async import __version__
 from upbit_async.cli import Exit, demo, main
 
 
-def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_option_prints_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == Exit.OK
     assert capsys.readouterr() == (f"upbit-async {__version__}\n", "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
-def test_help_names_the_commands(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(arguments) == Exit.OK
     out, err = capsys.readouterr()
     assert out.startswith("Usage: upbit-async COMMAND\n")
@@ -26,7 +26,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str], arguments: 
     assert not err
 
 
-def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_help_lists_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--help"]) == Exit.OK
     out = capsys.readouterr().out
     for option in ("--region", "--end", "--lose-answer", "--speed", "--amount", "--currency", "--net-type"):
@@ -53,7 +53,7 @@ def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "more"], "demo", "more"),
     ],
 )
-def test_a_wrong_command_line_gets_help_and_a_reason(
+def test_wrong_command_line_prints_usage_and_reason(
     capsys: pytest.CaptureFixture[str], arguments: list[str], usage: str, error: str
 ) -> None:
     assert main(arguments) == Exit.USAGE
@@ -65,7 +65,7 @@ def test_a_wrong_command_line_gets_help_and_a_reason(
     assert error in reason
 
 
-def test_what_nobody_foresaw_has_a_message_and_no_traceback(
+def test_unexpected_error_prints_a_message_without_a_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:
@@ -76,7 +76,7 @@ def test_what_nobody_foresaw_has_a_message_and_no_traceback(
     assert capsys.readouterr() == ("", "upbit-async: OSError: no port is free\n")
 
 
-def test_an_interruption_is_counted_as_shells_do(
+def test_interrupt_exits_with_status_130(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def interrupt(*_: object) -> None:
@@ -88,7 +88,7 @@ def test_an_interruption_is_counted_as_shells_do(
 
 
 @pytest.mark.parametrize("missing", ["cyclopts", "rich", "uvicorn"])
-def test_what_is_not_installed_is_named(
+def test_missing_dependency_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
@@ -99,7 +99,7 @@ def test_what_is_not_installed_is_named(
     assert 'pip install "upbit_async[cli]"' in err
 
 
-def test_the_module_is_the_command(
+def test_python_m_runs_the_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["upbit-async", "--version"])
@@ -109,7 +109,7 @@ def test_the_module_is_the_command(
     assert __version__ in capsys.readouterr().out
 
 
-def test_importing_it_is_cheap() -> None:
+def test_importing_the_command_imports_no_heavy_library() -> None:
     code = """
 import sys, upbit_async.cli
 heavy = {"anyio", "asyncio", "attrs", "cyclopts", "httpx", "jwt", "msgspec", "rich", "uvicorn"}

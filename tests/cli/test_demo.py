@@ -1,4 +1,4 @@
-"""``upbit-async demo`` tells what happens, and shows that it is so."""
+"""``upbit-async demo``: what it prints, and that the sandbox's ledger agrees with it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def sandboxes(monkeypatch: pytest.MonkeyPatch) -> list[Sandbox]:
     """The sandboxes that the demo has made."""
     made: list[Sandbox] = []
 
-    class Noted(Sandbox):
+    class RecordedSandbox(Sandbox):
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             made.append(self)
 
-    monkeypatch.setattr(demo, "Sandbox", Noted)
+    monkeypatch.setattr(demo, "Sandbox", RecordedSandbox)
     return made
 
 
-def told(capsys: pytest.CaptureFixture[str], *options: str, speed: str = "50") -> str:
-    """Run the demo, which must go well, and return what it says."""
+def output(capsys: pytest.CaptureFixture[str], *options: str, speed: str = "50") -> str:
+    """Run the demo, which must succeed, and return what it prints."""
     code = main(["demo", "--speed", speed, *options])
     out, err = capsys.readouterr()
     assert (code, err) == (Exit.OK, "")
@@ -41,7 +41,7 @@ def told(capsys: pytest.CaptureFixture[str], *options: str, speed: str = "50") -
 
 
 def row(text: str, label: str) -> str:
-    """What the final record says."""
+    """Return a field of the final record."""
     found = re.search(rf"^  {label} +(.+)$", text.partition("The final record")[2], re.MULTILINE)
     assert found is not None
     return found[1]
@@ -57,7 +57,7 @@ def row(text: str, label: str) -> str:
         ("rejected", "WithdrawalRejected", ["created", "released"]),
     ],
 )
-def test_every_end_is_shown(
+def test_demo_shows_every_final_state(
     capsys: pytest.CaptureFixture[str],
     sandboxes: list[Sandbox],
     end: str,
@@ -65,7 +65,7 @@ def test_every_end_is_shown(
     movements: list[str],
     lost: tuple[str, ...],
 ) -> None:
-    text = told(capsys, "--end", end, *lost)
+    text = output(capsys, "--end", end, *lost)
 
     (sandbox,) = sandboxes
     (entry,) = sandbox.ledger.created
@@ -80,18 +80,18 @@ def test_every_end_is_shown(
     assert COUNT in text
 
 
-def test_each_step_names_its_call_in_the_tutorials_order(capsys: pytest.CaptureFixture[str]) -> None:
-    text = told(capsys)
+def test_demo_steps_name_their_calls_in_the_order_of_the_tutorial(capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys)
     calls = re.findall(r"^  >>> .*client\.(\w+\.\w+)", text, re.MULTILINE)
     assert calls == ["withdraws.addresses", "status.wallet", "withdraws.check", "withdraws.send"]
     assert re.findall(r"^(\d)  ", text, re.MULTILINE) == list("12345")
     assert len(re.findall(r"^  ✓ ", text, re.MULTILINE)) == 7
 
 
-def test_states_come_with_time_of_day_and_seconds_since_the_creation(
+def test_states_are_shown_with_time_and_elapsed_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = told(capsys, speed="10")
+    text = output(capsys, speed="10")
     states = re.findall(r"^  \d\d:\d\d:\d\d UTC +\+(\d+\.\d\d) s  ([A-Z]+)", text, re.MULTILINE)
     seconds = [float(after) for after, _ in states]
     assert states[0][1] == "WAITING"
@@ -100,9 +100,9 @@ def test_states_come_with_time_of_day_and_seconds_since_the_creation(
     assert 0.4 <= seconds[-1] <= 10
 
 
-def test_a_lost_answer_is_explained_found_and_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
-    text = told(capsys, "--lose-answer", speed="10")
-    plot = (
+def test_lost_answer_is_explained_and_the_withdrawal_found(capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys, "--lose-answer", speed="10")
+    steps = (
         "OutcomeUnknown",
         "withdrawal of 13 USDT on TRX to TFak…keFa",
         "do not send it again",
@@ -113,9 +113,9 @@ def test_a_lost_answer_is_explained_found_and_waited_for(capsys: pytest.CaptureF
         "WAITING",
         COUNT,
     )
-    places = [text.find(part) for part in plot]
-    assert -1 not in places
-    assert places == sorted(places)
+    positions = [text.find(part) for part in steps]
+    assert -1 not in positions
+    assert positions == sorted(positions)
 
 
 @pytest.mark.parametrize(
@@ -127,25 +127,25 @@ def test_a_lost_answer_is_explained_found_and_waited_for(capsys: pytest.CaptureF
         ("th", 'address="TFak…keFa"'),
     ],
 )
-def test_regions_without_names_of_exchanges_go_by_address(
+def test_regions_without_exchange_names_use_the_address(
     capsys: pytest.CaptureFixture[str], sandboxes: list[Sandbox], region: str, how: str
 ) -> None:
-    assert f"withdraws.send(..., {how})" in told(capsys, "--region", region)
+    assert f"withdraws.send(..., {how})" in output(capsys, "--region", region)
     assert [sandbox.region.value for sandbox in sandboxes] == [region]
 
 
-def test_another_currency_takes_its_memo_along(
+def test_memo_of_another_currency_is_sent(
     capsys: pytest.CaptureFixture[str], sandboxes: list[Sandbox]
 ) -> None:
-    text = told(capsys, "--currency", "XRP", "--net-type", "XRP", "--amount", "20.5")
+    text = output(capsys, "--currency", "XRP", "--net-type", "XRP", "--amount", "20.5")
     assert "123456789, sent along" in text
     assert row(text, "amount") == "20.5 XRP on XRP"
     assert sandboxes[0].ledger[0].secondary_address == "123456789"
 
 
-def test_a_warning_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    # 10000 USDT are there, and the fee is 1, so it might matter who bears it
-    assert re.search(r"^  ! note +\S", told(capsys, "--amount", "9998.5"), re.MULTILINE)
+def test_warning_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    # The balance is 10000 USDT and the fee 1: it is not documented which side the fee is taken from.
+    assert re.search(r"^  ! note +\S", output(capsys, "--amount", "9998.5"), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_warning_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (("--currency", "NOPE"), "NotFound: .* no wallet for NOPE"),
     ],
 )
-def test_what_the_library_refuses_is_told_without_a_traceback(
+def test_refusal_is_printed_without_a_traceback(
     capsys: pytest.CaptureFixture[str], sandboxes: list[Sandbox], options: tuple[str, ...], error: str
 ) -> None:
     assert main([*FAST, *options]) == Exit.FAILED
@@ -167,44 +167,44 @@ def test_what_the_library_refuses_is_told_without_a_traceback(
     assert not sandboxes[0].requests.of("POST")
 
 
-def test_no_key_is_ever_said(
+def test_output_and_log_contain_no_key(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     sandboxes: list[Sandbox],
 ) -> None:
     caplog.set_level(0)
-    text = told(capsys, "--lose-answer") + caplog.text
+    text = output(capsys, "--lose-answer") + caplog.text
     assert sandboxes[0].credentials.access_key.reveal() not in text
     assert sandboxes[0].credentials.secret_key.reveal() not in text
     assert sandboxes[0].ledger[0].address not in text
 
 
 @pytest.mark.parametrize(("key", "url"), [("the-real-one", "http://127.0.0.1:1"), ("", "")])
-def test_the_users_own_keys_and_server_are_left_alone(
+def test_keys_and_servers_of_the_environment_are_not_used(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str, url: str
 ) -> None:
     for name in ("UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY", "UPBIT_ACCESS_KEY"):
         monkeypatch.setenv(name, key)
     for name in ("UPBIT_BASE_URL", "UPBIT_SG_BASE_URL", "HTTP_PROXY", "ALL_PROXY", "http_proxy"):
         monkeypatch.setenv(name, url)
-    assert COUNT in told(capsys)
+    assert COUNT in output(capsys)
 
 
-def test_piped_lines_are_plain_and_narrow(
+def test_piped_output_is_plain_and_at_most_79_columns_wide(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
-    text = told(capsys, "--lose-answer")
+    text = output(capsys, "--lose-answer")
     assert text.replace("\n", "").isprintable()
     assert max(map(len, text.splitlines())) <= 79
     assert not re.search("[\u2500-\u257f]", text)  # boxes
 
 
-# When it goes otherwise
+# -- failures --------------------------------------------------------------------------------------
 
 
-def test_another_end_than_asked_for_is_a_failure(
+def test_unexpected_final_state_fails_the_demo(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo.Wish, "plan", Transitions.immediate("FAILED"))
@@ -212,7 +212,7 @@ def test_another_end_than_asked_for_is_a_failure(
     assert "should have ended as DONE, not as FAILED" in capsys.readouterr().err
 
 
-def test_an_answer_that_is_not_lost_is_a_failure(
+def test_answer_that_was_not_lost_fails_the_demo(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "_PLACE", "/v1/elsewhere")
@@ -220,7 +220,7 @@ def test_an_answer_that_is_not_lost_is_a_failure(
     assert "should have been lost, and was not" in capsys.readouterr().err
 
 
-def test_a_withdrawal_that_is_not_found_is_a_failure(
+def test_withdrawal_that_is_not_found_fails_the_demo(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never_arrived = Fault.reset_before("POST", "/v1/withdraws/coin")
@@ -233,7 +233,7 @@ def test_a_withdrawal_that_is_not_found_is_a_failure(
     assert "should have been found, and is not_found" in capsys.readouterr().err
 
 
-def test_books_that_do_not_agree_are_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ledger_that_does_not_agree_fails_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
     record = Withdrawal(uuid="u", currency="USDT", state=WithdrawalState.DONE, amount=Decimal(13))
     with pytest.raises(demo.DemoError, match="one POST, and one withdrawal"):
         demo.show_books(Sandbox("sg"), record, Show(console_for(sys.stdout)))

@@ -6,30 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
+from commands import command, environment, start
 
 from upbit_async.cli import Exit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals are POSIX's")
 
 
-def test_lines_come_as_things_happen(
-    command: Callable[..., Sequence[str]], surroundings: dict[str, str]
-) -> None:
+def test_lines_are_written_as_they_happen() -> None:
     """At this speed the demo takes minutes, so a line that arrives was not held back until the end."""
-    with subprocess.Popen(
-        command("demo", "--speed", "0.05"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=surroundings | {"PYTHONIOENCODING": "utf-8"},
-    ) as process:
+    with start("demo", "--speed", "0.05") as process:
         assert process.stdout is not None
         assert any("WAITING" in line for line in process.stdout)
         assert process.poll() is None
@@ -37,32 +25,16 @@ def test_lines_come_as_things_happen(
         process.communicate()
 
 
-def test_a_pipe_gets_no_colours(command: Callable[..., Sequence[str]], surroundings: dict[str, str]) -> None:
-    done = subprocess.run(
-        command("demo", "--speed", "50"),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=surroundings | {"PYTHONIOENCODING": "utf-8"},
-        check=False,
-        timeout=50,
-    )
-    assert (done.returncode, done.stderr) == (Exit.OK, "")
-    assert "DONE" in done.stdout
-    assert "\x1b" not in done.stdout
+def test_piped_output_has_no_colours() -> None:
+    with start("demo", "--speed", "50") as process:
+        out, err = process.communicate(timeout=50)
+    assert (process.returncode, err) == (Exit.OK, "")
+    assert "DONE" in out
+    assert "\x1b" not in out
 
 
-def test_an_interruption_leaves_no_traceback(
-    command: Callable[..., Sequence[str]], surroundings: dict[str, str]
-) -> None:
-    with subprocess.Popen(
-        command("demo", "--speed", "0.1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=surroundings | {"PYTHONIOENCODING": "utf-8"},
-    ) as process:
+def test_interrupt_prints_no_traceback() -> None:
+    with start("demo", "--speed", "0.1") as process:
         assert process.stdout is not None
         assert any("WAITING" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
@@ -70,42 +42,36 @@ def test_an_interruption_leaves_no_traceback(
     assert (process.returncode, errors) == (130, "upbit-async: interrupted\n")
 
 
-def test_a_reader_that_goes_away_is_no_drama(
-    command: Callable[..., Sequence[str]], surroundings: dict[str, str]
-) -> None:
-    with subprocess.Popen(
-        command("demo", "--speed", "50"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
-    ) as process:
+def test_closed_pipe_ends_the_command_silently() -> None:
+    with start("demo", "--speed", "50") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
         errors = process.stderr.read()
-    assert errors == b""
+    assert errors == ""
     assert process.returncode == Exit.FAILED
 
 
-@pytest.mark.parametrize("wish", [{}, {"NO_COLOR": "1"}])
-def test_a_terminal_gets_colours_unless_it_wants_none(
-    command: Callable[..., Sequence[str]], surroundings: dict[str, str], wish: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("setting", [{}, {"NO_COLOR": "1"}])
+def test_terminal_output_has_colours_unless_no_color_is_set(setting: dict[str, str]) -> None:
     master, slave = os.openpty()
     with subprocess.Popen(
         command("demo", "--speed", "50", "--lose-answer"),
         stdout=slave,
         stderr=slave,
-        env=surroundings | {"PYTHONIOENCODING": "utf-8"} | wish,
+        env=environment(**setting),
     ) as process:
         os.close(slave)
         text = _read(master).decode()
     os.close(master)
     assert process.returncode == Exit.OK
     assert "1 POST on the wire, 1 withdrawal in the ledger." in text
-    assert ("\x1b[" in text) is (not wish)
+    assert ("\x1b[" in text) is (not setting)
 
 
 def _read(terminal: int) -> bytes:
-    """Everything until the other end is closed, which Linux reports as an error and others as an end."""
+    """Read until the other end is closed, which Linux reports as an error and other systems as an end."""
     parts: list[bytes] = []
     while True:
         try:

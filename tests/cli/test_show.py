@@ -1,4 +1,4 @@
-"""Colours and motion for people at a terminal, plain lines for everybody else."""
+"""Output of the command: colours and a spinner at a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def _no_wishes(monkeypatch: pytest.MonkeyPatch) -> None:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "CI", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -51,7 +51,7 @@ def show_everything(stream: io.StringIO) -> str:
     return stream.getvalue()
 
 
-def test_a_terminal_gets_colours_and_motion() -> None:
+def test_terminal_output_has_colours_and_a_spinner() -> None:
     text = show_everything(Terminal())
     assert "\x1b[1mTitle [bold]\x1b[0m" in text
     assert "\x1b[32mDONE\x1b[0m" in text
@@ -60,12 +60,14 @@ def test_a_terminal_gets_colours_and_motion() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("CI", "true"), ("TERM", "dumb")])
-def test_a_terminal_that_wants_none_gets_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_terminal_output_is_plain_if_the_environment_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
     assert show_everything(Terminal()) == show_everything(io.StringIO())
 
 
-def test_no_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_to_a_file_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "20")
     lines = show_everything(io.StringIO()).splitlines()
@@ -83,7 +85,7 @@ def test_no_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, lines)) <= 79
 
 
-def test_where_signs_cannot_be_shown_others_stand_for_them() -> None:
+def test_signs_are_replaced_where_the_encoding_lacks_them() -> None:
     raw = io.BytesIO()
     show = Show(console_for(io.TextIOWrapper(raw, encoding="ascii", write_through=True)))
     show.check("address", "TFak…keFa")
@@ -101,5 +103,5 @@ def test_where_signs_cannot_be_shown_others_stand_for_them() -> None:
         ("1E-8", "0.00000001"),
     ],
 )
-def test_amounts_are_written_out_without_idle_zeros(amount: str, text: str) -> None:
+def test_amounts_are_written_in_full_without_trailing_zeros(amount: str, text: str) -> None:
     assert digits(Decimal(amount)) == text

@@ -18,6 +18,7 @@ import anyio
 import attrs
 from backend import Task
 from fork_server import Child
+from internals import dispatcher_of
 from interruptions import STOPPED, stop
 from schedules import SETTLE, Kill, Schedule
 
@@ -93,7 +94,7 @@ async def perform(schedule: Schedule, cast: Cast, folder: Path) -> Trial:
     """
     harness = _Harness(schedule, cast, folder)
     with (
-        mock.patch.object(harness.sandbox._front, "serve", harness.gate.serve),
+        mock.patch.object(dispatcher_of(harness.sandbox), "serve", harness.gate.serve),
         harness.sandbox.serve() as url,
     ):
         async with anyio.create_task_group() as tasks:
@@ -193,7 +194,7 @@ class _Harness:
             limits=schedule.limits,
             seed=schedule.seed,
         )
-        self.gate = _Gate(self.sandbox._front.serve)
+        self.gate = _Gate(dispatcher_of(self.sandbox).serve)
         self.trial = Trial(schedule=schedule, folder=folder)
         self._schedule = schedule
         self._cast = cast

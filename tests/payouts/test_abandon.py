@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from internals import repository_of
 from journals import InlineJournal
 
 from upbit_async.payouts import Payouts, PayoutState
@@ -154,7 +155,7 @@ async def test_after_seven_days_nobody_looks(
     await payouts.abandon("k", force=True)
     assert await payouts.recover() == []
     now = sandbox.now
-    payouts._repository.clock = lambda: now + dt.timedelta(days=7.1)
+    repository_of(payouts).clock = lambda: now + dt.timedelta(days=7.1)
     looks = len(sandbox.requests.of(*LIST))
     assert await payouts.recover() == []
     assert len(sandbox.requests.of(*LIST)) > looks  # a wrong time of day does not shorten it

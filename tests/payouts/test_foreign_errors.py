@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from internals import repository_of
 from journals import InlineJournal
 
 from upbit_async import errors
@@ -60,7 +61,7 @@ async def test_what_is_taken_keeps_no_error_of_sqlites(
     other = await elsewhere.send("other", **dict(tron, amount="40"))
     assert first is not None
     with pytest.raises(ConflictingPayout) as caught:
-        await payouts._repository.journal.compare_and_swap(first, attrs.evolve(first, uuid=other.uuid))
+        await repository_of(payouts).journal.compare_and_swap(first, attrs.evolve(first, uuid=other.uuid))
     assert caught.value.by_key == "other"
     assert caught.value.__cause__ is caught.value.__context__ is None
 
@@ -248,7 +249,7 @@ async def test_a_conflict_of_decisions_keeps_no_other_error(
     before = await payouts.send("k", **tron)
     await elsewhere.retry("k")
     with pytest.raises(errors.PayoutConflict, match="changed just now") as caught:
-        await resolving.retry(payouts._repository, before, ManualDecision(), new_nonce=False)
+        await resolving.retry(repository_of(payouts), before, ManualDecision(), new_nonce=False)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 

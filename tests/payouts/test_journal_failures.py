@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from internals import client_of, repository_of
 from journals import InlineJournal
 from payout_samples import record
 
@@ -138,8 +139,8 @@ async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_th
     payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     for key in ("x", "y", "z"):
-        await payouts._repository.add(transitions.planned(key, await _intent(payouts, tron)))
-    books = payouts._repository
+        await repository_of(payouts).add(transitions.planned(key, await _intent(payouts, tron)))
+    books = repository_of(payouts)
     now = await books.now()
     x = await books.compare_and_swap(await books.read("x"), _departing(await books.read("x"), now))
     lost = transitions.lost(x, errors.UpbitError("lost"), owner="me", now=now)
@@ -161,7 +162,7 @@ async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_th
 async def test_two_answers_that_name_one_withdrawal_are_a_persons_matter(
     payouts: Payouts, tron: dict[str, Any]
 ) -> None:
-    books = payouts._repository
+    books = repository_of(payouts)
     now = await books.now()
     intents = {"a": tron, "b": dict(tron, amount="14")}
     for key, asked in intents.items():
@@ -182,7 +183,7 @@ def _answered(told: Any, payout: Any, now: Any) -> Any:
 
 async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
 
-    return arguments.intent_for(tron, host=payouts._client.host, now=payouts._repository.clock())
+    return arguments.intent_for(tron, host=client_of(payouts).host, now=repository_of(payouts).clock())
 
 
 def _departing(payout: Any, now: Any) -> Any:

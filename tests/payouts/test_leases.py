@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 import pytest
+from internals import close_file, repository_of, settler_of
 from journals import InlineJournal
 
 from upbit_async import RetryPolicy, Timeouts, errors, events
@@ -55,7 +56,7 @@ async def crash(
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - alone, or in a group
         await payouts.send("k", **tron)
     assert isinstance(caught.value, Crash) or caught.group_contains(Crash)
-    journal._store.close()
+    close_file(journal)
 
 
 async def test_what_died_before_it_was_noted_as_leaving_is_planned(
@@ -156,7 +157,7 @@ async def test_a_lease_from_the_future_holds_nobody_up(
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - alone, or in a group
         await ahead.send("k", **tron)
     assert isinstance(caught.value, Crash) or caught.group_contains(Crash)
-    journal._store.close()
+    close_file(journal)
     assert (await payouts.send("alike", **tron)).state is PayoutState.DONE
     assert (await payouts.resolve("k", not_sent=True)).state is PayoutState.NOT_SENT
 
@@ -260,7 +261,7 @@ async def test_who_has_lost_the_lease_lets_nothing_leave(
         await stopped.wait()
         known = await payouts.get("k")
         assert known is not None
-        expired = await payouts._repository.change("k", _expired_long_ago)
+        expired = await repository_of(payouts).change("k", _expired_long_ago)
         assert expired.state is PayoutState.UNKNOWN
         go_on.set()
     assert sandbox.requests.of(*POST) == ()
@@ -296,8 +297,8 @@ async def test_an_answer_that_comes_after_the_lease_still_counts(
     async with others, anyio.create_task_group() as tasks:
         tasks.start_soon(send)
         await anyio.sleep(1)
-        await others._repository.change("k", _expired_long_ago)
-        found = await others._settler.settle("k")
+        await repository_of(others).change("k", _expired_long_ago)
+        found = await settler_of(others).settle("k")
         assert (found.state, found.evidence) == (PayoutState.ACCEPTED, Evidence.MATCH)
     assert late[0].state is PayoutState.DONE
     assert late[0].evidence is Evidence.ANSWER
@@ -460,8 +461,8 @@ async def test_a_loss_that_is_recorded_after_the_end_is_recorded(
     async with others, anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
         await anyio.sleep(1)
-        await others._repository.change("k", _expired_long_ago)
-        await others._settler.settle("k")
+        await repository_of(others).change("k", _expired_long_ago)
+        await settler_of(others).settle("k")
         before = await (others.abandon("k", force=True) if end == "abandoned" else others.wait("k"))
     payout = await payouts.get("k")
     assert payout is not None

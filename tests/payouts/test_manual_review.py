@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 import pytest
+from internals import repository_of
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payouts, PayoutState
@@ -216,7 +217,7 @@ async def test_an_answer_to_what_was_given_up_is_not_forgotten(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(send)
         await anyio.sleep(1)
-        await elsewhere._repository.change("k", lambda k, now: transitions.expired(k, later(now, 90)))
+        await repository_of(elsewhere).change("k", lambda k, now: transitions.expired(k, later(now, 90)))
         assert (await elsewhere.resolve("k", not_sent=True)).state is PayoutState.NOT_SENT
         assert (await elsewhere.abandon("k", force=True)).state is PayoutState.ABANDONED
     (entry,) = sandbox.ledger.created

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from internals import register_key, repository_of
 from journals import InlineJournal
 
 from upbit_async import Credentials, NoLimiter, RetryPolicy, Timeouts, errors, events
@@ -242,7 +243,7 @@ async def test_the_journal_knows_what_leaves_before_it_leaves(
         assert payout.state is PayoutState.SENDING
         assert payout.sent_request is not None
         assert payout.sent_request.signing.nonce == line.nonce
-        elapsed = payout.sent_request.left_at.elapsed(await elsewhere._repository.journal.now())
+        elapsed = payout.sent_request.left_at.elapsed(await repository_of(elsewhere).journal.now())
         assert elapsed is not None
         assert 0 <= elapsed < 5 < payout.sent_request.lease
         assert list(payout.intent.members) == [
@@ -400,7 +401,7 @@ async def test_payouts_are_made_of_the_right_things(client: UpbitClient, path: P
 
 async def test_no_key_is_in_the_journal(sandbox: Sandbox, path: Path, tron: dict[str, Any]) -> None:
     keys = Credentials("CANARYACCESS", "CANARYSECRET")
-    sandbox._issue(keys)
+    register_key(sandbox, keys)
     async with Payouts(sandbox.client(credentials=keys), journal=InlineJournal(path)) as payouts:
         sandbox.faults.add(Fault.lose_answer(*POST))
         payout = await payouts.send("k", **tron)

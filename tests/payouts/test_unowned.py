@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from internals import repository_of
 from journals import InlineJournal
 
 from upbit_async import errors
@@ -178,7 +179,7 @@ async def test_without_a_mark_seven_days_count(
 ) -> None:
     stranger = website(sandbox, tron)
     now = sandbox.now
-    payouts._repository.clock = lambda: now + dt.timedelta(days=days)
+    repository_of(payouts).clock = lambda: now + dt.timedelta(days=days)
     if blocks:
         with pytest.raises(errors.PayoutBlocked) as caught:
             await payouts.send("k", **tron)
@@ -194,7 +195,7 @@ async def test_a_block_that_was_seen_outlasts_the_seven_days(
     with pytest.raises(errors.PayoutBlocked):
         await payouts.send("k", **tron)
     now = sandbox.now
-    elsewhere._repository.clock = lambda: now + dt.timedelta(days=30)
+    repository_of(elsewhere).clock = lambda: now + dt.timedelta(days=30)
     with pytest.raises(errors.PayoutBlocked) as caught:
         await elsewhere.send("k", **tron)
     assert caught.value.uuids == (stranger,)

@@ -113,7 +113,7 @@ class FakeTransferList:
 def _alive() -> tuple[int, int]:
     if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
         loop: Any = asyncio.get_running_loop()
-        return len(asyncio.all_tasks()), sum(not timer.cancelled() for timer in loop._scheduled)
+        return len(asyncio.all_tasks()), sum(not timer.cancelled() for timer in loop._scheduled)  # noqa: SLF001 - asyncio's
     statistics = trio.lowlevel.current_statistics()
     return statistics.tasks_living, int(statistics.seconds_to_next_deadline < math.inf)
 

@@ -6,13 +6,13 @@ import itertools
 import math
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from internals import replace_fetch, single_polls
 from trio.testing import MockClock
 
 from upbit_async import errors
@@ -122,7 +122,7 @@ async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[FakeTran
         odd = tuple(errors.DecodeError("odd", uuid=row.uuid.upper()) for row in rows if row.uuid in bad)
         return ReadableRows(rows=[row for row in rows if row.uuid not in bad], unreadable=odd)
 
-    desk.watcher._settings = _with_fetch(desk, fetch)
+    replace_fetch(desk.watcher, fetch)
     began = anyio.current_time()
     await crowd.run(0.9)
 
@@ -144,7 +144,7 @@ async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(
         odd = tuple(ODD_ROW for row in rows if row.uuid == "odd")
         return ReadableRows(rows=[row for row in rows if row.uuid != "odd"], unreadable=odd)
 
-    desk.watcher._settings = _with_fetch(desk, fetch)
+    replace_fetch(desk.watcher, fetch)
     ghosts = [desk.open(f"ghost{number}") for number in range(absent)]
     good = [desk.open(f"u{number}", (0, "PROCESSING"), (60, "DONE")) for number in range(40)]
     ended: list[str] = []
@@ -170,14 +170,10 @@ async def test_a_format_that_nobody_can_read_costs_no_search(desk: FakeTransferL
     async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
         return ReadableRows(rows=[], unreadable=(ODD_ROW,) * len(await read(uuids)))
 
-    desk.watcher._settings = _with_fetch(desk, fetch)
+    replace_fetch(desk.watcher, fetch)
     with anyio.move_on_after(0.5):
         await desk.outcomes(*(desk.open(f"u{number}", (0, "PROCESSING")) for number in range(300)))
     assert len(desk.requests) == 3
-
-
-def _with_fetch(desk: FakeTransferList, fetch: Any) -> Any:
-    return attrs.evolve(desk.watcher._settings, fetch=fetch)
 
 
 async def test_whose_row_is_mended_is_told_and_polled_with_others_again(desk: FakeTransferList) -> None:
@@ -253,9 +249,7 @@ async def test_who_is_polled_alone_leaves_nothing_behind(desk: FakeTransferList)
         with anyio.move_on_after(10):
             await desk.outcomes(*(desk.open(name, (0, "PROCESSING")) for name in ("odd", "a")))
         assert desk.watcher.watched == 0
-    sweep = desk.watcher._sweep
-    assert sweep is not None
-    assert len(sweep._lone) == 0
+    assert single_polls(desk.watcher) == 0
 
 
 # -- whatever the poison ----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from internals import withdrawal_store
 
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
@@ -73,7 +74,7 @@ def says(sandbox: Sandbox) -> Callable[..., None]:
 def grow(sandbox: Sandbox) -> Callable[[int], list[str]]:
     """Return what lets the account have more withdrawals, one a second; it returns all ids, oldest first."""
     pattern = sandbox.withdrawals[OLD[0]]
-    shelf = sandbox._engine.exchange.withdrawals.records  # pyright: ignore[reportPrivateUsage]
+    shelf = withdrawal_store(sandbox)
 
     def more(count: int) -> list[str]:
         for _ in range(count):

@@ -200,7 +200,7 @@ def test_an_answers_body_does_not_wait_for_its_head_to_be_acknowledged() -> None
     told: list[int] = []
 
     async def app(scope: Any, receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-        connection = scope["extensions"][WIRE]._transport.get_extra_info("socket")
+        connection = scope["extensions"][WIRE]._transport.get_extra_info("socket")  # noqa: SLF001 - asyncio's
         told.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})

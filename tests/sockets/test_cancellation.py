@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from clients import WITHDRAWAL, client_for, withdrawal_json
 from fault_server import Connection, FaultServer, http, serve
+from internals import client_state, loop_states
 
 from upbit_async import UpbitClient, errors, events
 
@@ -108,8 +109,8 @@ async def _assert_all_is_well(client: UpbitClient) -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(client.withdraws.list)
-    (yard,) = client._transport.shared.pool._states.values()
-    assert yard.slots.value == 10
+    (state,) = loop_states(client_state(client).pool)
+    assert state.slots.value == 10
 
 
 @EVERY_WAY

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from clients import QUICK, WITHDRAWAL, canaries, client_for, withdrawal_json
 from fault_server import Connection, http, serve
+from internals import background_tasks, client_state
 
 from upbit_async import LocalLimiter, NoLimiter, Timeouts, UpbitClient, errors, events
 
@@ -91,7 +92,7 @@ async def test_nothing_leaves_after_closing() -> None:
 async def test_nothing_leaves_over_a_connection_that_is_being_opened_when_a_ban_comes() -> None:
     async with serve(_accepts) as server, client_for(server.url) as client:
         looks = iter([0.0, 0.0])  # before the gate and behind the limiter; the ban comes while it connects
-        box = client._transport.shared.penalty_box
+        box = client_state(client).penalty_box
         box.seconds_left = lambda: next(looks, 60.0)  # type: ignore[method-assign]
         with pytest.raises(errors.Banned):
             await client.withdraws.create(**WITHDRAWAL)
@@ -116,7 +117,7 @@ async def test_many_418s_at_once_are_one_ban() -> None:
 
             for _ in range(10):
                 tasks.start_soon(call)
-        assert client._transport.shared.penalty_box.seconds_left() <= 60
+        assert client_state(client).penalty_box.seconds_left() <= 60
 
 
 async def test_a_second_call_fails_at_once_as_well_if_it_would_have_to_wait_too_long() -> None:
@@ -199,8 +200,7 @@ async def test_no_task_is_kept_for_good() -> None:
             task.cancel()
             await asyncio.wait([task])
         await anyio.sleep(0.1)
-        assert client._transport.shared.tasks._left_behind == set()
-        assert client._transport.shared.tasks._tasks == set()
+        assert background_tasks(client) == 0
         await client.aclose()
 
 
@@ -214,7 +214,7 @@ def test_a_client_in_two_threads_keeps_its_connections() -> None:
                     async with anyio.create_task_group() as tasks:
                         for _ in range(10):
                             tasks.start_soon(client.withdraws.list)
-                await client._transport.shared.pool.aclose()  # this loop's connections only
+                await client_state(client).pool.aclose()  # this loop's connections only
 
             threads = [threading.Thread(target=anyio.run, args=(work,)) for _ in range(2)]
             for thread in threads:
@@ -230,7 +230,7 @@ def test_a_client_in_two_threads_keeps_its_connections() -> None:
 async def test_a_withdrawal_made_with_request_is_known_to_be_answered() -> None:
     async with serve(_accepts) as server, client_for(server.url) as client:
         await client.request("POST", "/v1/withdraws/coin", json={"currency": "USDT", "amount": "13"})
-        assert list(client._transport.shared.claimed) == ["00000000-0000-4000-8000-000000000003"]
+        assert list(client_state(client).claimed) == ["00000000-0000-4000-8000-000000000003"]
 
 
 async def test_a_bare_429_leaves_doubt_about_a_cancel() -> None:

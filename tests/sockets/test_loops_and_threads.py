@@ -16,6 +16,7 @@ import anyio
 import httpx
 import pytest
 from clients import WITHDRAWAL, client_for, withdrawal_json
+from internals import client_state
 from sockets import open_to
 
 from upbit_async import LocalLimiter
@@ -74,7 +75,7 @@ def test_many_threads_use_one_client_at_once(backend: str) -> None:
 
 @pytest.mark.usefixtures("fast_switching")
 def test_the_clients_memory_of_ids_may_be_read_while_another_thread_writes_it() -> None:
-    shared = client_for("http://127.0.0.1:1")._transport.shared
+    shared = client_state(client_for("http://127.0.0.1:1"))
     ended = threading.Event()
 
     def write() -> None:

@@ -6,6 +6,7 @@ import anyio
 import pytest
 from clients import client_for, withdrawal_json
 from fault_server import Connection, Ending, answers, closes, hangs, http, resets, serve
+from internals import client_state
 
 from upbit_async import LocalLimiter, RetryPolicy, Timeouts, errors
 
@@ -262,7 +263,7 @@ async def test_a_connection_that_the_server_closes_is_listened_to_when_it_is_ren
     async with serve(behaviour) as server, client_for(server.url) as client:
         await client.withdraws.list()
         looks = iter([0.0, 0.0])  # before the gate and behind the limiter; the ban comes while it connects
-        box = client._transport.shared.penalty_box
+        box = client_state(client).penalty_box
         box.seconds_left = lambda: next(looks, 60.0)  # type: ignore[method-assign]
         with pytest.raises(errors.Banned):
             await client.withdraws.list()

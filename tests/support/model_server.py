@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 import attrs
 from clients import canaries
+from internals import client_state
 
 from upbit_async import RateLimiter, UpbitClient
 from upbit_async.protocol.message import Message
@@ -169,10 +170,10 @@ class FakeConnection:
     trip: float
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         """Carry a request there and its answer back."""
-        wire.begun = wire.heard = wire.departed = True
+        progress.begun = progress.heard = progress.departed = True
         await anyio.sleep(self.trip / 2)
         answer = self.answer(message)
         await anyio.sleep(self.trip / 2)
@@ -186,5 +187,5 @@ def client_of(answer: Callable[[Message], Answer], *, trip: float = 0.02, **opti
     """Return a client whose requests are answered by a function, on ten connections."""
     usual: dict[str, Any] = {"credentials": canaries(), "base_url": "https://upbit.invalid"}
     client = UpbitClient("sg", **(usual | options))
-    client._transport.shared.pool = ConnectionPool(10, lambda: FakeConnection(answer, trip))
+    client_state(client).pool = ConnectionPool(10, lambda: FakeConnection(answer, trip))
     return client

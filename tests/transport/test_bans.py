@@ -10,6 +10,7 @@ import anyio
 import attrs
 import pytest
 from clients import canaries
+from internals import client_state
 from model_server import client_of
 
 from upbit_async import LocalLimiter, NoLimiter, RateLimiter, Timeouts, UpbitClient, errors
@@ -156,7 +157,7 @@ def test_a_call_that_waits_in_another_thread_fails_at_once(backend: str) -> None
     limiter.waited_for.wait(20)
 
     async def ban() -> None:
-        client._transport.shared.penalty_box.ban(lambda _: 60.0)
+        client_state(client).penalty_box.ban(lambda _: 60.0)
 
     anyio.run(ban)
     thread.join(20)
@@ -167,7 +168,7 @@ def test_a_call_that_waits_in_another_thread_fails_at_once(backend: str) -> None
 async def test_a_success_that_left_before_a_ban_does_not_forgive_it() -> None:
     upbit = Upbit({})
     slow = client_of(upbit, trip=40.0, limiter=NoLimiter(), timeouts=Timeouts(read=60, total=60))
-    box = slow._transport.shared.penalty_box
+    box = client_state(slow).penalty_box
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(slow.withdraws.list)
         await anyio.sleep(30)
@@ -179,7 +180,7 @@ async def test_a_success_that_left_before_a_ban_does_not_forgive_it() -> None:
 
 async def test_a_success_that_left_after_a_ban_forgives_it() -> None:
     client = client_of(Upbit({}), limiter=NoLimiter())
-    box = client._transport.shared.penalty_box
+    box = client_state(client).penalty_box
     box.ban(lambda _: 60.0)
     await anyio.sleep(61)
     await client.withdraws.list()

@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 import attrs
 import pytest
+from internals import loop_states
 
 from upbit_async.transport.connection_pool import ConnectionPool, Slot
 
@@ -27,7 +28,7 @@ class FakeLane:
     closed: int = 0
 
     async def send(
-        self, message: Message, token: Callable[[], str], timeouts: Timeouts, wire: RequestProgress
+        self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
         raise NotImplementedError
 
@@ -149,4 +150,4 @@ def test_the_lanes_of_an_event_loop_are_its_own_and_forgotten_when_it_has_ended(
     for _ in range(3):
         anyio.run(enter)
     assert len(lanes.made) == 3
-    assert len(gate._states) == 1
+    assert len(loop_states(gate)) == 1

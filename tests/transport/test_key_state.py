@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from clients import canaries
+from internals import client_state
 
 from upbit_async import Credentials, UpbitClient, errors
 from upbit_async.credentials import Secret
@@ -36,7 +37,7 @@ def states() -> int:
 
 
 def state_of(client: UpbitClient) -> KeyState:
-    shared = client._transport.shared
+    shared = client_state(client)
     return key_state.known()[shared.host, client.transport.key_digest]
 
 
@@ -48,7 +49,7 @@ def test_keys_with_one_fingerprint_are_told_apart() -> None:
     assert one.fingerprint == other.fingerprint
     assert one.digest != other.digest
     clients = [client(Credentials(key, "s" * 40)) for key in TWINS]
-    shared = [each._transport.shared for each in clients]
+    shared = [client_state(each) for each in clients]
     assert shared[0].limiter is not shared[1].limiter
     assert shared[0].penalty_box is not shared[1].penalty_box
     assert shared[0].cooldowns is not shared[1].cooldowns
@@ -58,9 +59,9 @@ def test_keys_with_one_fingerprint_are_told_apart() -> None:
 
 async def test_a_ban_of_one_key_bans_no_other_with_its_fingerprint() -> None:
     banned, other = (client(Credentials(key, "s" * 40)) for key in TWINS)
-    banned._transport.shared.penalty_box.ban(lambda bans: 60.0)
-    assert banned._transport.shared.penalty_box.seconds_left() > 0
-    assert other._transport.shared.penalty_box.seconds_left() == 0
+    client_state(banned).penalty_box.ban(lambda bans: 60.0)
+    assert client_state(banned).penalty_box.seconds_left() > 0
+    assert client_state(other).penalty_box.seconds_left() == 0
 
 
 def test_the_fingerprint_is_the_beginning_of_the_digest() -> None:
@@ -182,32 +183,32 @@ async def test_a_ban_counts_on_for_as_long_again() -> None:
 async def test_a_window_that_is_still_open_outlives_its_clients() -> None:
     keys = canaries()
     first = client(keys)
-    limiter = first._transport.shared.limiter
+    limiter = client_state(first).limiter
     for _ in range(29):
         limiter.observe(await limiter.acquire("default"), None)
     del first, limiter
     gc.collect()
     began = anyio.current_time()
-    await client(keys)._transport.shared.limiter.acquire("default")
+    await client_state(client(keys)).limiter.acquire("default")
     assert anyio.current_time() - began >= 1.0
 
 
 async def test_a_standstill_outlives_its_clients() -> None:
     keys = canaries()
     first = client(keys)
-    limiter = first._transport.shared.limiter
+    limiter = client_state(first).limiter
     limiter.refuse(await limiter.acquire("default"), 30.0)
     del first, limiter
     gc.collect()
     began = anyio.current_time()
-    await client(keys)._transport.shared.limiter.acquire("default")
+    await client_state(client(keys)).limiter.acquire("default")
     assert anyio.current_time() - began >= 30.0
 
 
 async def test_a_limiter_that_rests_is_dropped() -> None:
     first = client(canaries())
-    limiter = weakref.ref(first._transport.shared.limiter)
-    await first._transport.shared.limiter.acquire("default")
+    limiter = weakref.ref(client_state(first).limiter)
+    await client_state(first).limiter.acquire("default")
     del first
     gc.collect()
     assert limiter() is not None

@@ -15,6 +15,7 @@ import anyio.lowlevel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from internals import group_of
 
 from upbit_async.errors import RateLimited
 from upbit_async.protocol import sliding_window
@@ -65,7 +66,7 @@ async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(ticks: i
         tasks.cancel_scope.cancel()
     for ticket in tickets:
         limiter.observe(ticket, None)
-    group = limiter._groups["default"]
+    group = group_of(limiter, "default")
     assert (group.queue, group.looks_at, group.window.under_way) == ([], {}, 0)
     with anyio.fail_after(1.1):
         await limiter.acquire("default")
@@ -200,7 +201,7 @@ def test_a_waiter_of_an_event_loop_that_was_closed_is_passed_over(monkeypatch: p
 
     anyio.run(come_later)
     for task in left_behind:
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's
         task.get_coro().close()
 
 
@@ -217,7 +218,7 @@ async def test_a_waiter_that_was_passed_over_still_gets_its_turn() -> None:
         for number in range(4):
             tasks.start_soon(one, number)
             await anyio.lowlevel.checkpoint()
-        group = limiter._groups["default"]
+        group = group_of(limiter, "default")
         for waiting in group.looks_at:
             group.looks_at[waiting] -= 100  # as if the process had slept
     assert order == [0, 1, 2, 3]
@@ -237,7 +238,7 @@ async def test_a_call_that_the_garbage_collector_ends_in_the_midst_of_a_look_han
 
     monkeypatch.setattr(shared_clock, "now", ending_a_call)
     await limiter.acquire("default")
-    assert limiter._groups["default"].window.under_way == 1
+    assert group_of(limiter, "default").window.under_way == 1
 
 
 def test_threads_and_event_loops_share_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def _client(**options: Any) -> UpbitClient:
 
 
 def _limiter(client: UpbitClient) -> object:
-    return client._transport.shared.limiter
+    return client.limiter
 
 
 def test_clients_with_one_key_at_one_host_share_a_limiter() -> None:

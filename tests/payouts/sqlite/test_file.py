@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from internals import journal_thread_limits, thread_limit_of, writing
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
 from upbit_async.payouts import Payout, SqliteJournal, transitions
-from upbit_async.payouts.sqlite import journal as journal_module
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def test_what_others_do_to_the_log_is_in_order(store: Store, path: Path, close: 
 
 def test_a_log_in_which_nobody_will_look_is_told_even_after_writing(store: Store, path: Path) -> None:
     def write() -> None:
-        with store._writing() as connection:
+        with writing(store) as connection:
             connection.execute("DELETE FROM place")
             path.with_name("payouts.db-wal").unlink()
 
@@ -353,10 +353,10 @@ async def test_a_loop_forgets_a_journal_that_is_dropped(path: Path) -> None:
     journals = [SqliteJournal(path) for _ in range(5)]
     await journals[0].bind("h", "sg")
     await journals[0].aclose()
-    limiters = [journal._one_thread() for journal in journals]
+    limiters = [thread_limit_of(journal) for journal in journals]
     assert len(set(map(id, limiters))) == 5
-    assert limiters == [journal._one_thread() for journal in journals]
-    assert len(journal_module._LIMITERS.get()) >= 5
+    assert limiters == [thread_limit_of(journal) for journal in journals]
+    assert len(journal_thread_limits()) >= 5
     del journals
     gc.collect()
-    assert len(journal_module._LIMITERS.get()) == 0
+    assert len(journal_thread_limits()) == 0

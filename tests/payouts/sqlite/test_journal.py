@@ -20,6 +20,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from internals import MAY_OWN_QUERY, OPEN_QUERY, reading, store_of, writing
 from journals import InlineJournal
 from payout_samples import EVERY, INTENT, LOST, PLANNED, SENDING, WHEN, departing, record
 
@@ -35,7 +36,6 @@ from upbit_async.payouts import (
     transitions,
 )
 from upbit_async.payouts.sqlite import schema
-from upbit_async.payouts.sqlite import store as store_module
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_an_error_comes_back_as_what_it_was(store: Store, error: errors.UpbitErr
 def test_an_error_of_a_later_version_is_an_error(store: Store) -> None:
     store.add(PLANNED)
     store.compare_and_swap(PLANNED, attrs.evolve(PLANNED, error=errors.NotSent("down")))
-    with store._writing() as connection:
+    with writing(store) as connection:
         connection.execute("UPDATE payouts SET error = replace(error, 'NotSent', 'FromTheFuture')")
     kept = store.get("k")
     assert kept is not None
@@ -223,8 +223,8 @@ def test_what_may_explain_withdrawals_is_found(store: Store) -> None:
 def test_the_queries_use_the_indexes(store: Store) -> None:
     statements = [
         "SELECT * FROM payouts WHERE key = 'x'",
-        store_module._MAY_OWN.replace("?", "'x'"),
-        store_module._OPEN,
+        MAY_OWN_QUERY.replace("?", "'x'"),
+        OPEN_QUERY,
         "SELECT key FROM payouts WHERE state = 'needs_review' AND holds_up_equals AND currency = 'x' AND amount = 'z'",
         "SELECT key FROM payouts WHERE uuid = 'a' COLLATE NOCASE AND key <> 'x'",
         "SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ('a', 'b')",
@@ -233,7 +233,7 @@ def test_the_queries_use_the_indexes(store: Store) -> None:
         "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT 5",
         "SELECT at, state, note FROM history WHERE key = 'x' ORDER BY number",
     ]
-    with store._reading() as connection:
+    with reading(store) as connection:
         for statement in statements:
             plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
             told = " ".join(str(step["detail"]) for step in plan)
@@ -269,7 +269,7 @@ def test_a_folder_that_is_changed_changes_nothing(path: Path, monkeypatch: pytes
 
 
 def test_it_is_as_safe_as_sqlite_can_be(store: Store) -> None:
-    with store._reading() as connection:
+    with reading(store) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
@@ -328,7 +328,7 @@ def test_a_damaged_journal_is_refused(store: Store, path: Path) -> None:
 
 def test_a_row_that_was_changed_by_hand_is_told(store: Store) -> None:
     store.add(PLANNED)
-    with store._writing() as connection:
+    with writing(store) as connection:
         connection.execute("UPDATE payouts SET intent = '{}'")
     with pytest.raises(errors.JournalError, match="changed by something else"):
         store.get("k")
@@ -339,13 +339,13 @@ def test_a_folder_that_is_missing_is_told(path: Path) -> None:
 
 
 def _set_largest(store: Store, pages: int) -> None:
-    with store._reading() as connection:
+    with reading(store) as connection:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(store: Store) -> None:
     store.add(PLANNED)
-    with store._reading() as connection:
+    with reading(store) as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
     _set_largest(store, pages)
 
@@ -458,13 +458,13 @@ def test_a_journal_needs_a_file(arguments: dict[str, Any], kind: type[Exception]
 async def test_its_work_is_done_in_a_thread_of_its_own(path: Path) -> None:
     threads: set[str] = set()
     journal = SqliteJournal(path)
-    original = journal._store.get
+    original = store_of(journal).get
 
     def get(key: str) -> Payout | None:
         threads.add(threading.current_thread().name)
         return original(key)
 
-    journal._store.get = get  # type: ignore[method-assign]
+    store_of(journal).get = get  # type: ignore[method-assign]
     await journal.bind("h", "sg")
     await journal.add(PLANNED)
     async with anyio.create_task_group() as tasks:
@@ -485,6 +485,6 @@ def test_an_inline_journal_is_the_same(path: Path) -> None:
 def test_the_canonical_amount_is_what_the_index_compares(store: Store) -> None:
     intent = Intent(endpoint="x", host="h", started_at=NOW, members={**INTENT.members, "amount": "00013.10"})
     store.add(transitions.planned("k", intent))
-    with store._reading() as connection:
+    with reading(store) as connection:
         assert connection.execute("SELECT amount FROM payouts").fetchone()[0] == "13.1"
     assert intent.amount == Decimal("13.1")

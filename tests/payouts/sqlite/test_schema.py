@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from internals import reading, writing
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
@@ -150,7 +151,7 @@ def test_a_schema_that_was_edited_by_hand_is_refused(
 
 
 def test_a_trigger_that_is_added_past_sqlites_count_does_not_run(store: Store, path: Path) -> None:
-    with store._reading() as connection:
+    with reading(store) as connection:
         version = connection.execute("PRAGMA schema_version").fetchone()[0]
     change(path, TRIGGER, f"PRAGMA schema_version = {version}")
     store.add(planned("another"))
@@ -162,7 +163,7 @@ def test_a_trigger_that_is_added_past_sqlites_count_does_not_run(store: Store, p
 
 def test_no_trigger_runs_on_our_connection(store: Store) -> None:
     def insert() -> None:
-        with store._writing() as connection:
+        with writing(store) as connection:
             connection.execute("CREATE TEMP TRIGGER late AFTER UPDATE ON payouts BEGIN SELECT 1; END")
             connection.execute("UPDATE payouts SET amount = '14'")
             if sys.version_info >= (3, 12):
@@ -297,7 +298,7 @@ def test_a_value_that_is_too_long_is_not_loaded(store: Store, path: Path) -> Non
 
 
 def test_the_connection_is_hardened(store: Store) -> None:
-    with store._reading() as connection:
+    with reading(store) as connection:
         values = {
             name: connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("trusted_schema", "cell_size_check", "mmap_size")
