@@ -1,4 +1,4 @@
-"""A withdrawal leaves once, whatever becomes of its answer."""
+"""Withdrawals are sent once, whether their answer arrives or not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ UNKNOWN: dict[str, Ending] = {
 
 
 @pytest.mark.parametrize("behave", UNKNOWN.values(), ids=UNKNOWN)
-async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Ending) -> None:
+async def test_lost_answer_is_unknown_and_not_repeated(behave: Ending) -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
         if request.startswith(b"POST"):
             return await behave(connection)
@@ -90,7 +90,7 @@ async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Ending) 
         assert await client.withdraws.list() == []
 
 
-async def test_an_answer_without_a_uuid_keeps_its_text() -> None:
+async def test_answer_without_a_uuid_keeps_its_text() -> None:
     body = withdrawal_json().replace(b'"uuid"', b'"id"')
 
     async def behaviour(connection: Connection, request: bytes) -> None:
@@ -111,7 +111,7 @@ async def test_an_answer_without_a_uuid_keeps_its_text() -> None:
     ],
     ids=["named", "with Remaining-Req"],
 )
-async def test_a_429_of_upbits_own_is_repeated(first: bytes, attempts: int) -> None:
+async def test_named_429_is_retried(first: bytes, attempts: int) -> None:
     answers = iter([first, http(201, withdrawal_json())])
 
     async def behaviour(connection: Connection, request: bytes) -> None:
@@ -125,7 +125,7 @@ async def test_a_429_of_upbits_own_is_repeated(first: bytes, attempts: int) -> N
         assert len(set(nonces)) == attempts
 
 
-async def test_a_refusal_with_a_name_is_certain() -> None:
+async def test_named_refusal_is_certain() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(http(400, b'{"error":{"name":"withdraw_insufficient_balance","message":"x"}}'))
 
@@ -137,7 +137,7 @@ async def test_a_refusal_with_a_name_is_certain() -> None:
         assert len(server.requests) == 1
 
 
-async def test_a_ban_stops_everything_for_this_key() -> None:
+async def test_ban_stops_all_calls_of_the_key() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(http(418, b'{"error":{"name":"too_many","message":"blocked for 30 seconds"}}'))
 
@@ -151,7 +151,7 @@ async def test_a_ban_stops_everything_for_this_key() -> None:
         assert len(server.requests) == 1
 
 
-async def test_a_refused_connection_is_tried_again_and_then_told_as_not_sent() -> None:
+async def test_refused_connection_is_retried_and_then_not_sent() -> None:
     with socket.socket() as placeholder:
         placeholder.bind(("127.0.0.1", 0))
         port = placeholder.getsockname()[1]
@@ -163,7 +163,7 @@ async def test_a_refused_connection_is_tried_again_and_then_told_as_not_sent() -
     assert [type(event).__name__ for event in events].count("AttemptStarted") == 3
 
 
-async def test_a_connection_that_is_never_accepted_is_told_as_not_sent() -> None:
+async def test_connection_that_is_never_accepted_is_not_sent() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -181,13 +181,13 @@ async def test_a_connection_that_is_never_accepted_is_told_as_not_sent() -> None
             filler.close()
 
 
-async def test_a_host_that_does_not_exist_is_told_as_not_sent() -> None:
+async def test_unknown_host_is_not_sent() -> None:
     async with client_for("https://does-not-exist.invalid") as client:
         with pytest.raises(errors.NotSent):
             await client.withdraws.create(**WITHDRAWAL)
 
 
-async def test_each_withdrawal_travels_on_a_connection_of_its_own() -> None:
+async def test_each_withdrawal_uses_a_new_connection() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(http(201, withdrawal_json()))
 

@@ -1,4 +1,4 @@
-"""What a request's progress says of its connection, and what is believed of the errors that end it."""
+"""The progress of a request: what is known of its connection, and which errors are trusted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not bounding.is_supported(), reason="it needs th
 
 @attrs.define
 class FakeSocket:
-    """Remembers its options."""
+    """A socket that records its options."""
 
     options: dict[tuple[int, int], Any] = attrs.field(factory=dict[tuple[int, int], Any])
 
@@ -29,7 +29,7 @@ class FakeSocket:
 
 @attrs.define
 class FakeStream:
-    """A stream of httpcore's."""
+    """A stream with the interface of httpcore's."""
 
     socket: FakeSocket = attrs.field(factory=FakeSocket)
     protocol: str | None = None
@@ -53,7 +53,7 @@ def _is_bounded(sock: FakeSocket) -> bool:
     return 10_000 in values and b"\x01\x00\x00\x00\x00\x00\x00\x00" in values
 
 
-async def test_a_connection_is_bounded_when_it_connects() -> None:
+async def test_connection_is_bounded_when_it_connects() -> None:
     wire, stream = _once(must_be_bounded=True), FakeStream(protocol="http/1.1")
     await _connect(wire, stream)
     assert _is_bounded(stream.socket)
@@ -63,7 +63,7 @@ async def test_a_connection_is_bounded_when_it_connects() -> None:
 
 
 @pytest.mark.parametrize("known", ["by TLS", "at the first byte"])
-async def test_a_connection_of_http2_is_left_unbounded(known: str) -> None:
+async def test_http2_connection_is_left_unbounded(known: str) -> None:
     wire, stream = _once(), FakeStream(protocol="h2")
     await _connect(wire, stream)
     if known == "by TLS":
@@ -74,14 +74,14 @@ async def test_a_connection_of_http2_is_left_unbounded(known: str) -> None:
     assert (wire.fresh, wire.bounded, wire.boundable, wire.departed) == (True, False, False, True)
 
 
-async def test_a_kept_connection_of_http2_will_do() -> None:
+async def test_kept_http2_connection_is_accepted() -> None:
     wire = _once()
     await wire.trace("http2.send_request_headers.started", {})
     assert (wire.fresh, wire.bounded, wire.departed) == (True, False, True)
 
 
 @pytest.mark.parametrize("version", ["http11", "http2"])
-async def test_what_was_noted_down_as_bounded_leaves_on_no_other_connection(version: str) -> None:
+async def test_request_recorded_as_bounded_is_withheld_if_unbounded(version: str) -> None:
     wire = _once(must_be_bounded=True)
     await wire.trace("connection.connect_unix_socket.complete", {"return_value": FakeStream()})
     with pytest.raises(Withheld, match="could not be bounded"):
@@ -89,7 +89,7 @@ async def test_what_was_noted_down_as_bounded_leaves_on_no_other_connection(vers
     assert (wire.departed, wire.was_unbounded, wire.boundable) == (False, True, False)
 
 
-async def test_a_used_connection_of_http11_will_not_do() -> None:
+async def test_reused_http11_connection_is_refused_for_a_withdrawal() -> None:
     wire = _once()
     with pytest.raises(Withheld, match="used before"):
         await wire.trace("http11.send_request_headers.started", {})
@@ -99,7 +99,7 @@ async def test_a_used_connection_of_http11_will_not_do() -> None:
     assert read.departed
 
 
-async def test_asking_a_proxy_for_a_tunnel_is_not_yet_the_request() -> None:
+async def test_proxy_connect_does_not_count_as_sent() -> None:
     wire, stream = _once(), FakeStream()
     await _connect(wire, stream)
     await wire.trace("http11.send_request_headers.started", {"request": SimpleNamespace(method=b"CONNECT")})
@@ -108,14 +108,14 @@ async def test_asking_a_proxy_for_a_tunnel_is_not_yet_the_request() -> None:
     assert wire.departed
 
 
-async def test_a_socket_that_takes_no_options_is_not_bounded() -> None:
+async def test_socket_without_options_is_not_bounded() -> None:
     wire = _once()
     for result in (None, object(), SimpleNamespace(get_extra_info=dict[str, Any]().get)):
         await wire.trace("connection.connect_tcp.complete", {"return_value": result})
         assert (wire.fresh, wire.bounded) == (True, False)
 
 
-def test_one_connection_that_can_not_be_bounded_settles_it() -> None:
+def test_one_unbounded_connection_makes_a_client_unbounded() -> None:
     bounds = Bounds(injected=True)
     assert not bounds.possible
     for boundable, possible in [(True, True), (True, True), (None, False), (True, False)]:
@@ -139,9 +139,7 @@ NEVER_LEFT = [
 
 @pytest.mark.parametrize("error", NEVER_LEFT, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("heard", [False, True], ids=["without trace", "with trace"])
-def test_an_error_that_says_could_not_connect_is_not_believed_once_the_first_byte_has_left(
-    error: Exception, heard: bool
-) -> None:
+def test_connect_error_is_not_trusted_after_the_first_byte(error: Exception, heard: bool) -> None:
     lost = functools.partial(_lost, httpx, error)
     before = lost(RequestProgress(begun=True, heard=heard, candid=True))
     after = lost(RequestProgress(begun=True, heard=heard, candid=True, departed=True))
