@@ -1,3 +1,5 @@
+"""The preflight check: its reasons, warnings and the amount to send."""
+
 from __future__ import annotations
 
 import math

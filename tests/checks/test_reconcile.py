@@ -1,3 +1,5 @@
+"""Matching of a lost withdrawal with Upbit's list."""
+
 from __future__ import annotations
 
 import datetime as dt
