@@ -298,4 +298,4 @@ def test_waiter_that_outlives_its_loop_wakes_nobody(order: tuple[int, ...], max_
         coroutine = tasks[index].get_coro()
         assert coroutine is not None
         with contextlib.suppress(RuntimeError) if (index, max_polls) == (1, 2) else contextlib.nullcontext():
-            coroutine.close()  # a sleeping leader has a cancel scope of anyio's, which raises if its event loop has ended
+            coroutine.close()  # its cancel scope raises: the event loop has ended

@@ -14,7 +14,6 @@ import trio
 
 from upbit_async import errors
 from upbit_async.models import Withdrawal, WithdrawalState
-from upbit_async.policy import PollSchedule
 from upbit_async.polling import Watcher, WithdrawalPoller
 from upbit_async.region import Region
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from upbit_async.events import Event
+    from upbit_async.policy import PollSchedule
 
 __all__ = ["HOST", "FakeTransferList", "living_tasks", "withdrawal"]
 
