@@ -83,13 +83,6 @@ async def test_response_without_content_is_none(client: UpbitClient, sandbox: Sa
     assert await client.request(method, "/v1/x") is None
 
 
-async def test_withdrawal_answer_without_an_id_is_unknown(client: UpbitClient, sandbox: Sandbox) -> None:
-    for body in (b"{}", b""):
-        sandbox.faults.add(Fault.garbage("POST", "/v1/withdraws/coin", body=body))
-        with pytest.raises(OutcomeUnknown):
-            await client.request("POST", "/v1/withdraws/coin", json={"currency": "BTC"})
-
-
 # -- what may be repeated --------------------------------------------------------------------------
 
 

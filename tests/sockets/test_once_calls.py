@@ -47,25 +47,15 @@ UNKNOWN: dict[str, Ending] = {
     "201 cut off in the head": _answers_and_closes(CREATED),
     "201 with broken chunks": _answers_and_closes(CREATED + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
     "201 of 200 MB": _never_ends,
-    "201 that is HTML": answers(http(201, b"<html>oops</html>")),
-    "201 that is empty": answers(http(201, b"")),
-    "201 that is another JSON": answers(http(201, b"[]")),
-    "201 without a uuid": answers(http(201, withdrawal_json().replace(b'"uuid"', b'"id"'))),
-    "201 with an empty uuid": answers(http(201, withdrawal_json(uuid=""))),
-    "201 nested too deep": answers(http(201, b"[" * 200_000)),
-    "201 that is not UTF-8": answers(http(201, withdrawal_json().replace(b"USDT", b"\xff\xff"))),
     "201 compressed": answers(http(201, withdrawal_json(), "Content-Encoding: gzip")),
     "no HTTP at all": _answers_and_closes(b"220 smtp.example ESMTP\r\n"),
     "100 and then nothing": _answers_and_closes(b"HTTP/1.1 100 Continue\r\n\r\n"),
     "a bare 429": answers(http(429, b"slow down")),
     "nonce_used": answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
-    "400 without a name": answers(http(400, b"<html>bad</html>")),
-    "403 without a name": answers(http(403, b'{"error":"forbidden"}')),
-    "404 without a name": answers(http(404, b"")),
     "a redirect to itself": answers(http(307, b"", "Location: /v1/withdraws/coin")),
     **{
         f"{status} {kind}": answers(http(status, body))
-        for status in (301, 303, 308, 408, 409, 500, 502, 503, 504, 520, 599)
+        for status in (301, 409, 503)  # test_replies has all of them
         for kind, body in (("named", NAMED), ("HTML", b"<html></html>"))
     },
 }
@@ -88,19 +78,6 @@ async def test_lost_answer_is_unknown_and_not_repeated(behave: Ending) -> None:
         assert "TFakeTron" not in str(caught.value)
         assert "TFak…keFa" in str(caught.value)
         assert await client.withdraws.list() == []
-
-
-async def test_answer_without_a_uuid_keeps_its_text() -> None:
-    body = withdrawal_json().replace(b'"uuid"', b'"id"')
-
-    async def behaviour(connection: Connection, request: bytes) -> None:
-        await connection.send(http(201, body))
-
-    async with serve(behaviour) as server, client_for(server.url) as client:
-        with pytest.raises(errors.OutcomeUnknown) as caught:
-            await client.withdraws.create(**WITHDRAWAL)
-    assert caught.value.raw == body.decode()
-    assert caught.value.raw not in str(caught.value)
 
 
 @pytest.mark.parametrize(
