@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients import CREATE
 from environment import clear_environment
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
@@ -29,7 +30,6 @@ TEXT = README.read_text(encoding="utf-8")
 
 
 ADDRESS = "TFakeTronWithdrawAddressFakeFakeFa"
-POST = ("POST", "/v1/withdraws/coin")
 
 
 @pytest.fixture
@@ -96,11 +96,11 @@ def test_readme_first_ten_lines_send_no_real_key_to_a_sandbox(
     ("fault", "told"),
     [
         (None, "done"),
-        (Fault.lose_answer(*POST), "done"),
-        (Fault.reset_before(*POST), "not_sent"),
-        (Fault.status(400, *POST, name="withdraw_address_not_registered"), "declined"),
+        (Fault.lose_answer(*CREATE), "done"),
+        (Fault.reset_before(*CREATE), "not_sent"),
+        (Fault.status(400, *CREATE, name="withdraw_address_not_registered"), "declined"),
         (
-            Fault.status(201, *POST, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
+            Fault.status(201, *CREATE, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
             "needs review",
         ),
     ],

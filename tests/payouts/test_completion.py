@@ -1,4 +1,4 @@
-"""What is raised inside protected work is its caller's, even if it is no `Exception`."""
+"""Errors raised inside protected work reach the caller, even if they are no `Exception`."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def _not_stopped() -> None:
 
 
 @pytest.mark.parametrize("error", [Stop(), SystemExit(3), KeyboardInterrupt(), LookupError()], ids=repr)
-async def test_it_raises_what_the_work_raises(error: BaseException) -> None:
+async def test_run_to_completion_raises_the_error_of_the_work(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         await run_to_completion(_raising(error), stop=_not_stopped)
     assert caught.value is error
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_future_that_is_cancelled_inside_the_work_is_foreign() -> None:
+async def test_future_cancelled_inside_the_work_is_an_upbit_error() -> None:
     async def work() -> None:
         future = asyncio.get_running_loop().create_future()
         future.cancel()
@@ -58,7 +58,7 @@ async def test_a_future_that_is_cancelled_inside_the_work_is_foreign() -> None:
     await anyio.lowlevel.checkpoint()  # and its caller goes on
 
 
-async def test_an_observer_with_a_cancelled_future_of_its_own_loses_no_payout(
+async def test_observer_that_raises_cancelled_error_loses_no_payout(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     def observer(_event: object) -> None:
