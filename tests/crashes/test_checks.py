@@ -1,4 +1,4 @@
-"""The judge of the crashes must find what it looks for."""
+"""The checks of the crash tests find what they search for."""
 
 from __future__ import annotations
 
@@ -68,9 +68,7 @@ async def _give_up_what_is_carried_out(sandbox: Sandbox, payouts: Payouts) -> No
     await payouts.abandon(INVOICE.key, force=True)
 
 
-async def test_a_payment_that_is_given_up_and_made_is_forgotten_until_somebody_looks(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
+async def test_abandoned_but_executed_payment_is_found_as_forgotten(sandbox: Sandbox, tmp_path: Path) -> None:
     async with _payouts(sandbox, tmp_path) as payouts:
         await _give_up_what_is_carried_out(sandbox, payouts)
         assert _found(sandbox, tmp_path, lag=LAG) == {"abandoned", "left", "untrue", "forgotten"}
@@ -79,9 +77,7 @@ async def test_a_payment_that_is_given_up_and_made_is_forgotten_until_somebody_l
     assert _found(sandbox, tmp_path, lag=LAG) == {"abandoned", "left", "untrue"}
 
 
-async def test_where_the_list_is_in_time_a_payment_that_is_called_not_sent_is_wrong(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
+async def test_executed_payment_called_not_sent_is_found_as_wrong(sandbox: Sandbox, tmp_path: Path) -> None:
     async with _payouts(sandbox, tmp_path) as payouts:
         await _give_up_what_is_carried_out(sandbox, payouts)
         await anyio.sleep(LAG)
@@ -90,9 +86,7 @@ async def test_where_the_list_is_in_time_a_payment_that_is_called_not_sent_is_wr
 
 
 @pytest.mark.parametrize("skew", [-SKEW, 0, SKEW])
-async def test_a_wrong_clock_in_a_history_is_no_finding(
-    sandbox: Sandbox, tmp_path: Path, skew: float
-) -> None:
+async def test_wrong_clock_in_a_history_is_no_finding(sandbox: Sandbox, tmp_path: Path, skew: float) -> None:
     sandbox.faults.add(Fault.reset_before(*POST))
     async with _payouts(sandbox, tmp_path, skew) as payouts:
         assert (await payouts.send(INVOICE.key, **_asked(INVOICE))).state is PayoutState.NOT_SENT
@@ -101,7 +95,7 @@ async def test_a_wrong_clock_in_a_history_is_no_finding(
     assert _found(sandbox, tmp_path) == set()
 
 
-async def test_a_withdrawal_of_nobody_is_forgotten_until_the_next_payment(
+async def test_unowned_withdrawal_is_found_as_forgotten_until_the_next_payment(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with _payouts(sandbox, tmp_path) as payouts:

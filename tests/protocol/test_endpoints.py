@@ -90,25 +90,25 @@ def _users_of_constants() -> dict[str, set[str]]:
     return users
 
 
-def test_the_registry_holds_every_constant_under_its_method_and_path() -> None:
+def test_registry_holds_every_constant_by_method_and_path() -> None:
     assert {(each.method, each.path): each for each in CONSTANTS.values()} == ENDPOINTS
     assert set(module.__all__) == {*CONSTANTS, "ENDPOINTS"}
 
 
 @every_constant
-def test_an_endpoint_has_a_method_for_users(name: str) -> None:
+def test_endpoint_has_a_public_method(name: str) -> None:
     assert _users_of_constants()[name]
 
 
 @every_constant
-def test_an_endpoint_has_a_route_in_the_sandbox(name: str) -> None:
+def test_endpoint_has_a_route_in_the_sandbox(name: str) -> None:
     endpoint = CONSTANTS[name]
     route = ROUTES[endpoint.method, endpoint.path]
     assert (route.method, route.path) == (endpoint.method, endpoint.path)
 
 
 @every_constant
-def test_an_endpoint_has_samples_that_decode(name: str) -> None:
+def test_endpoint_has_samples_that_decode(name: str) -> None:
     endpoint = CONSTANTS[name]
     assert SAMPLES[name]
     for sample in SAMPLES[name]:
@@ -116,7 +116,7 @@ def test_an_endpoint_has_samples_that_decode(name: str) -> None:
         assert isinstance(found, typing.get_origin(endpoint.returns) or endpoint.returns)
 
 
-def test_every_example_is_read() -> None:
+def test_every_example_is_decoded() -> None:
     sampled = {sample for samples in SAMPLES.values() for sample in samples}
     asked = {name for name in example_names() if "_request" in name}
     assert example_names() - asked == sampled | set(OTHERS)
@@ -128,21 +128,21 @@ def test_every_example_is_read() -> None:
 
 
 @every_constant
-def test_an_endpoint_returns_a_model_or_a_list_of_them(name: str) -> None:
+def test_endpoint_returns_a_model_or_a_list_of_models(name: str) -> None:
     kind = CONSTANTS[name].returns
     model = typing.get_args(kind)[0] if typing.get_origin(kind) is list else kind
     assert attrs.has(model)
 
 
 @every_constant
-def test_only_what_reads_is_read_freely(name: str) -> None:
+def test_only_get_endpoints_are_reads(name: str) -> None:
     endpoint = CONSTANTS[name]
     assert (endpoint.safety is Safety.READ) == (endpoint.method == "GET")
     assert endpoint.label == f"{endpoint.method} {endpoint.path}"
 
 
 @every_constant
-def test_an_endpoint_says_where_it_is_documented_and_what_a_key_needs(name: str) -> None:
+def test_endpoint_names_its_documentation_and_permission(name: str) -> None:
     endpoint = CONSTANTS[name]
     assert endpoint.docs.startswith("https://global-docs.upbit.com/reference/")
     assert endpoint.group == "default"
@@ -151,7 +151,7 @@ def test_an_endpoint_says_where_it_is_documented_and_what_a_key_needs(name: str)
     assert endpoint.regions is None or endpoint.regions <= set(Region)
 
 
-def test_money_leaves_at_most_once() -> None:
+def test_withdrawals_are_sent_at_most_once() -> None:
     assert ENDPOINTS["POST", "/v1/withdraws/coin"].safety is Safety.ONCE
     assert ENDPOINTS["DELETE", "/v1/withdraws/coin"].safety is Safety.REPEATABLE
     assert {key for key, each in ENDPOINTS.items() if each.safety is Safety.ONCE} <= {
@@ -161,6 +161,6 @@ def test_money_leaves_at_most_once() -> None:
     }
 
 
-def test_the_client_offers_the_namespaces_that_use_them() -> None:
+def test_client_has_the_namespaces_of_the_endpoints() -> None:
     client = UpbitClient("sg", credentials=Credentials("a", "b"), base_url="https://nowhere.invalid")
     assert {"status", "withdraws", "deposits", "accounts", "travel_rule"} <= set(vars(client))

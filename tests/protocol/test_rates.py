@@ -1,4 +1,4 @@
-"""Rate limits as numbers."""
+"""Rate limits and bans read from headers and texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY = 24 * 3600.0
 @pytest.mark.parametrize(
     "sample", example("response_headers")["remaining_req"], ids=lambda sample: sample["value"]
 )
-def test_every_observed_remaining_req_is_read(sample: dict[str, str]) -> None:
+def test_observed_remaining_req_headers_are_read(sample: dict[str, str]) -> None:
     found = parse_remaining(sample["value"])
     group, _, sec = (part.split("=")[1] for part in sample["value"].split("; "))
     assert found == Remaining(group, int(sec))
@@ -43,7 +43,7 @@ def test_every_observed_remaining_req_is_read(sample: dict[str, str]) -> None:
         "group=default; min=1800; sec=029",
     ],
 )
-def test_odd_spellings_of_remaining_req_are_read(header: str) -> None:
+def test_unusual_remaining_req_headers_are_read(header: str) -> None:
     assert parse_remaining(header) == Remaining("default", 29)
 
 
@@ -68,7 +68,7 @@ def test_odd_spellings_of_remaining_req_are_read(header: str) -> None:
     ],
     ids=lambda header: repr(header)[:50],
 )
-def test_a_remaining_req_that_says_nothing_certain_is_none(header: str | None) -> None:
+def test_ambiguous_remaining_req_is_none(header: str | None) -> None:
     assert parse_remaining(header) is None
 
 
@@ -119,7 +119,7 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float) -> None:
     ],
     ids=lambda header: repr(header)[:40],
 )
-def test_a_retry_after_that_says_nothing_certain_is_none(header: str | None) -> None:
+def test_ambiguous_retry_after_is_none(header: str | None) -> None:
     assert parse_retry_after(header, NOW) is None
 
 
@@ -169,7 +169,7 @@ def _ban(text: str = "", retry_after: float | None = None, bans_before: int = 0)
         ('{"blocked_until":"1767268900000"}', 100),
     ],
 )
-def test_the_length_of_a_ban_is_read_generously(text: str, seconds: float) -> None:
+def test_ban_length_is_read_from_the_text(text: str, seconds: float) -> None:
     assert _ban(text) == pytest.approx(seconds)
 
 
@@ -195,11 +195,11 @@ def test_the_length_of_a_ban_is_read_generously(text: str, seconds: float) -> No
         "1월 2일",
     ],
 )
-def test_without_a_length_a_ban_is_a_minute_doubled_for_each_before(text: str) -> None:
+def test_ban_without_a_length_doubles_from_one_minute(text: str) -> None:
     assert [_ban(text, bans_before=bans) for bans in range(5)] == [60, 120, 240, 480, 960]
 
 
-def test_what_we_make_up_ourselves_is_never_longer_than_a_day() -> None:
+def test_assumed_ban_lasts_one_day_at_most() -> None:
     assert _ban(bans_before=10**6) == DAY
 
 
@@ -220,17 +220,17 @@ def test_what_we_make_up_ourselves_is_never_longer_than_a_day() -> None:
         '{"ban_until":9999999999999}',
     ],
 )
-def test_what_the_server_says_is_never_undercut_and_counts_for_a_day_at_most(text: str) -> None:
+def test_stated_ban_counts_for_one_day_at_most(text: str) -> None:
     assert _ban(text) == DAY
     assert _ban(text, bans_before=10**6) == DAY
 
 
-def test_a_retry_after_counts_for_a_day_at_most() -> None:
+def test_retry_after_counts_for_one_day_at_most() -> None:
     assert _ban(retry_after=DAY - 1) == DAY - 1
     assert _ban(retry_after=1e9) == DAY
 
 
-def test_the_longest_of_several_hints_counts() -> None:
+def test_longest_of_several_hints_counts() -> None:
     assert _ban("10 seconds", retry_after=30.0) == 30
     assert _ban("40 seconds", retry_after=30.0) == 40
     assert _ban("", retry_after=30.0, bans_before=5) == 30
@@ -243,7 +243,7 @@ def test_the_longest_of_several_hints_counts() -> None:
     retry_after=st.none() | st.floats(0, 1e9),
     bans=st.integers(0, 10**9),
 )
-def test_a_ban_always_ends_and_never_undercuts_the_header(
+def test_ban_ends_and_is_never_shorter_than_retry_after(
     text: str, retry_after: float | None, bans: int
 ) -> None:
     seconds = _ban(text, retry_after, bans)
@@ -251,7 +251,7 @@ def test_a_ban_always_ends_and_never_undercuts_the_header(
     assert seconds >= min(retry_after or 0.0, DAY)
 
 
-def test_a_hostile_text_is_read_in_one_pass() -> None:
+def test_hostile_ban_text_is_read_in_one_pass() -> None:
     # A pass for each character would run into the suite's time limit.
     for hostile in (
         *("1" * 2_000_000, "1.1" * 500_000, "1 " * 500_000, "9" + " " * 1_000_000, "1s," * 500_000),
@@ -262,11 +262,11 @@ def test_a_hostile_text_is_read_in_one_pass() -> None:
 
 
 @pytest.mark.parametrize("gap", [" ", ",", "\n, ", "and ", " , and"])
-def test_the_gap_between_two_durations_is_read_in_linear_time(gap: str) -> None:
+def test_gap_between_durations_is_read_in_linear_time(gap: str) -> None:
     # In quadratic time it would run into the suite's time limit.
     assert sum(_durations(f"1s {gap * 1_000_000}x 2s")) == 3
 
 
 @pytest.mark.parametrize(("group", "calls"), [("default", 30), ("order", 8), ("order-test", 8), ("new", 30)])
-def test_each_group_starts_with_its_documented_budget(group: str, calls: int) -> None:
+def test_group_starts_with_its_documented_budget(group: str, calls: int) -> None:
     assert budget(group) == calls
