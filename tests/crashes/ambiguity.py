@@ -1,4 +1,4 @@
-"""Whether Upbit's list, with what the journal knows, tells only one story about a payout."""
+"""Whether Upbit's list and the journal allow only one conclusion about a payout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The back end that pays by `Payouts`, and dies."""
+"""The back end under test, which pays with `Payouts` and is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a schedule, by the exchange's own books, which know where each withdrawal went."""
+"""Checks of a schedule's outcome against the exchange's ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where there is no ``kill -9``, nothing is to be collected."""
+"""Skips the crash tests on systems without ``kill -9``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that start in a few milliseconds: forked from one that has imported everything already."""
+"""Processes that start within milliseconds, forked from one that has imported everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One schedule from its beginning to its end: the exchange, the processes that pay, and who kills them."""
+"""One schedule from start to end: the exchange, the paying processes and what kills them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interruptions of a process by itself at its n-th piece of work: for ever (SIGKILL) or for a while (SIGSTOP)."""
+"""A process that stops (SIGSTOP) or kills (SIGKILL) itself at its n-th operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The back end that people write: a list of invoices, and a file that tells which of them are paid."""
+"""A naive back end for comparison: a list of invoices and a file of those that are paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator does beside the payers: gives payouts up, and looks at everything at the end."""
+"""An operator beside the payers, who abandons payouts and reviews everything at the end."""
 
 from __future__ import annotations
 

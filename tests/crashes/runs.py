@@ -1,4 +1,4 @@
-"""Many schedules at once, and what came of all of them."""
+"""Many schedules at once, and a tally of their outcomes."""
 
 from __future__ import annotations
 

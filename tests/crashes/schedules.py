@@ -1,4 +1,4 @@
-"""Schedules: what is to be paid, what goes wrong meanwhile, and when the payer is killed. All of it by a seed."""
+"""Schedules drawn from a seed: what is paid, what fails meanwhile, and when the payer is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``kill -9`` at any point of a payout: a few of the schedules that ``nox -s crashes`` runs by the thousand."""
+"""``kill -9`` at any point of a payout: a few of the schedules that ``nox -s crashes`` runs."""
 
 from __future__ import annotations
 

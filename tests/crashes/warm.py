@@ -1,4 +1,4 @@
-"""Imported once, by the process that all others are forked from: everything that paying needs is imported then."""
+"""Imports of everything that a paying process needs, done once before it is forked."""
 
 from __future__ import annotations
 

@@ -9,9 +9,8 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
-import anyio.lowlevel
 import pytest
-from internals import watcher_of
+from region_pollers import begun, begun_everywhere, watched
 
 from upbit_async import (
     Credentials,
@@ -19,7 +18,6 @@ from upbit_async import (
     Region,
     RetryPolicy,
     StateChange,
-    UpbitClient,
     UpbitRegions,
     WithdrawalPoller,
 )
@@ -43,24 +41,6 @@ TRANSITIONS = {
     Region.TH: Transitions.after_seconds(4, states=("CANCELLED",)),
 }
 STATES = ["WAITING", "PROCESSING", "DONE"]
-
-
-async def begun(client: UpbitClient) -> WithdrawalPoller:
-    """Create a withdrawal, and return a poller that has not seen it yet."""
-    (address, *_) = await client.withdraws.addresses(currency="USDT", net_type="TRX")
-    record = await client.withdraws.create(
-        currency="USDT", net_type="TRX", amount="13", address=address.withdraw_address
-    )
-    return client.withdraws.poller(record.uuid)
-
-
-async def begun_everywhere(regions: UpbitRegions) -> list[WithdrawalPoller]:
-    return list((await regions.map(begun)).unwrap().values())
-
-
-def watched(regions: UpbitRegions) -> int:
-    """Count the transfers that the clients poll for."""
-    return sum(watcher_of(client).watched for client in regions.values())
 
 
 async def collect(into: Changes, changes: RegionChanges[Withdrawal]) -> None:
@@ -344,66 +324,3 @@ async def test_pollers_of_other_clients_are_refused(
         regions.watch([uuid])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sibling = regions["th"].with_options(poll=PollSchedule(first=2))
     assert [region async for region, _ in regions.watch([sibling.withdraws.poller(DONE)])] == ["th"]
-
-
-# -- leaving early ---------------------------------------------------------------------------------
-
-
-async def test_break_stops_all_polling(regions: UpbitRegions, sandboxes: dict[Region, Sandbox]) -> None:
-    pollers = await begun_everywhere(regions)
-    for sandbox in sandboxes.values():
-        sandbox.requests.clear()
-    async for _ in regions.watch(pollers):
-        assert watched(regions) == 3
-        break
-    assert watched(regions) == 0
-    polls = [len(sandbox.requests) for sandbox in sandboxes.values()]
-    assert max(polls) == 1
-    await anyio.sleep(3600)
-    assert [len(sandbox.requests) for sandbox in sandboxes.values()] == polls
-
-
-async def test_aclose_ends_the_iteration(regions: UpbitRegions) -> None:
-    pollers = await begun_everywhere(regions)
-    async with contextlib.aclosing(regions.watch(pollers)) as changes:
-        async for _ in changes:
-            break
-        assert watched(regions) == 3
-    assert watched(regions) == 0
-    assert [change async for change in changes] == []
-    unused = regions.watch(pollers)
-    await unused.aclose()
-    await unused.aclose()
-    assert [change async for change in unused] == []
-
-
-async def test_cancelling_the_loop_stops_all_polling(regions: UpbitRegions) -> None:
-    pollers = await begun_everywhere(regions)
-
-    async def watch() -> None:
-        async for _ in regions.watch(pollers):
-            pass
-
-    with anyio.move_on_after(100) as scope:
-        await watch()
-    assert scope.cancelled_caught
-    await anyio.lowlevel.checkpoint()  # asyncio drops the cancelled task
-    assert watched(regions) == 0
-
-
-async def test_concurrent_steps_are_refused(regions: UpbitRegions) -> None:
-    changes = regions.watch(await begun_everywhere(regions))
-    for _ in range(3):
-        await anext(changes)
-
-    async def step(changes: RegionChanges[Withdrawal]) -> None:
-        await anext(changes)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(step, changes)
-        await anyio.sleep(1)
-        with pytest.raises(anyio.BusyResourceError):
-            await anext(changes)
-        with pytest.raises(anyio.BusyResourceError):
-            await changes.aclose()
-        group.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""Processes that die in the middle of anything: from then on neither their disk nor their network answers."""
+"""A process that dies at any point: from then on neither its disk nor its network answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upbit's answers as its documents show them."""
+"""Upbit's documented answers, as files."""
 
 from __future__ import annotations
 
