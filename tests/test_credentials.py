@@ -1,4 +1,4 @@
-"""Keys: where they must not show."""
+"""Credentials: where keys must not appear."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def credentials() -> Credentials:
     return Credentials(ACCESS, SECRET)
 
 
-def test_who_asks_for_a_key_gets_it(credentials: Credentials) -> None:
+def test_reveal_returns_the_key(credentials: Credentials) -> None:
     assert (credentials.access_key.reveal(), credentials.secret_key.reveal()) == (ACCESS, SECRET)
 
 
-def test_a_secret_is_masked_however_it_is_shown(credentials: Credentials) -> None:
+def test_secret_is_masked_in_every_representation(credentials: Credentials) -> None:
     secret = credentials.secret_key
     shown = [
         repr(secret),
@@ -46,7 +46,7 @@ def test_a_secret_is_masked_however_it_is_shown(credentials: Credentials) -> Non
     assert (repr(secret), str(secret)) == ("Secret(***)", "***")
 
 
-def test_a_pair_of_keys_is_masked_however_it_is_shown(credentials: Credentials) -> None:
+def test_credentials_are_masked_in_every_representation(credentials: Credentials) -> None:
     shown = [
         repr(credentials),
         str(credentials),
@@ -61,7 +61,7 @@ def test_a_pair_of_keys_is_masked_however_it_is_shown(credentials: Credentials) 
     assert repr(credentials) == f"Credentials(#{credentials.access_key.fingerprint})"
 
 
-def test_a_logged_key_is_masked(credentials: Credentials, caplog: pytest.LogCaptureFixture) -> None:
+def test_logged_key_is_masked(credentials: Credentials, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("x").warning(
         "%s %r %s", credentials, credentials.secret_key, {"key": credentials.secret_key}
     )
@@ -69,7 +69,7 @@ def test_a_logged_key_is_masked(credentials: Credentials, caplog: pytest.LogCapt
     assert "***" in caplog.text
 
 
-def test_no_attribute_of_a_key_holds_its_text(credentials: Credentials) -> None:
+def test_attributes_of_a_key_do_not_contain_its_text(credentials: Credentials) -> None:
     for thing in (credentials, credentials.secret_key):
         with pytest.raises(TypeError):
             vars(thing)
@@ -112,7 +112,7 @@ def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
     assert compared == [("한".encode(), "한".encode()), (b"a", b"b")]
 
 
-def test_a_secret_equals_no_text() -> None:
+def test_secret_does_not_equal_its_text() -> None:
     assert Secret("a") != "a"
     assert Secret("a") != b"a"
 
@@ -125,7 +125,7 @@ def test_equal_secrets_have_one_hash_and_one_fingerprint() -> None:
     assert len(Secret(SECRET).fingerprint) == 8
 
 
-def test_a_secret_may_be_handed_in_as_such() -> None:
+def test_credentials_accept_a_secret() -> None:
     secret = Secret(SECRET)
     assert Credentials(Secret(ACCESS), secret).secret_key is secret
 
@@ -144,7 +144,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("bad", "kind", "text"), BAD, ids=lambda value: repr(value)[:20])
-def test_what_can_be_no_key_is_refused_without_showing_it(bad: Any, kind: type[Exception], text: str) -> None:
+def test_malformed_key_is_refused_without_showing_it(bad: Any, kind: type[Exception], text: str) -> None:
     attempts = (lambda: Secret(bad), lambda: Credentials(ACCESS, bad), lambda: Credentials(bad, SECRET))
     for attempt in attempts:
         with pytest.raises(kind, match=text) as caught:
@@ -154,7 +154,7 @@ def test_what_can_be_no_key_is_refused_without_showing_it(bad: Any, kind: type[E
 
 
 @pytest.mark.parametrize("bad", [f" {SECRET}", SECRET.encode()], ids=["text", "bytes"])
-def test_no_frame_of_ours_holds_a_key_that_is_refused(bad: Any) -> None:
+def test_malformed_key_is_in_no_frame_of_the_traceback(bad: Any) -> None:
     attempts = (lambda: Secret(bad), lambda: Credentials(ACCESS, bad), lambda: Credentials(bad, SECRET))
     for attempt in attempts:
         with pytest.raises((TypeError, ValueError)) as caught:

@@ -1,4 +1,4 @@
-"""The tree of errors."""
+"""The error classes: their tree, attributes, copies and tracebacks."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def _descendants(kind: type[UpbitError]) -> list[type[UpbitError]]:
     return [kind, *(below for child in children for below in _descendants(child))]
 
 
-def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
+def test_docstring_tree_matches_the_classes() -> None:
     drawn = {name: parent for name, (parent, _) in _drawn().items()}
     real = {kind.__name__: kind.__bases__[0].__name__ for kind in _descendants(UpbitError)}
     assert drawn == real | {"UpbitError": None}
 
 
-def test_each_class_is_public_and_is_made_by_a_test() -> None:
+def test_every_error_class_is_public_and_tested() -> None:
     names = {kind.__name__ for kind in _descendants(UpbitError)}
     assert set(errors.__all__) == names | {"Reason"}
     assert set(MAKERS) == names
@@ -113,7 +113,7 @@ def test_each_class_is_public_and_is_made_by_a_test() -> None:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_each_class_has_the_attributes_that_are_drawn(name: str) -> None:
+def test_every_error_class_has_the_documented_attributes(name: str) -> None:
     tree = _drawn()
     error = MAKERS[name]()
     parent: str | None = name
@@ -124,13 +124,13 @@ def test_each_class_has_the_attributes_that_are_drawn(name: str) -> None:
 
 
 @every_error
-def test_each_error_says_whether_it_may_have_been_carried_out(make: Callable[[], UpbitError]) -> None:
+def test_every_error_has_may_have_executed(make: Callable[[], UpbitError]) -> None:
     assert isinstance(make().may_have_executed, bool)
     assert make().resume_token is None
     assert make().__doc__
 
 
-def test_an_unknown_outcome_may_always_have_been_carried_out() -> None:
+def test_unknown_outcome_may_always_have_executed() -> None:
     assert MAKERS["OutcomeUnknown"]().may_have_executed is True
     quiet = (
         "UpbitError",
@@ -143,7 +143,7 @@ def test_an_unknown_outcome_may_always_have_been_carried_out() -> None:
     assert not any(MAKERS[name]().may_have_executed for name in quiet)
 
 
-def test_who_repeats_network_faults_repeats_no_unknown_outcome() -> None:
+def test_unknown_outcome_is_neither_transport_nor_api_error() -> None:
     assert not issubclass(OutcomeUnknown, errors.TransportError | errors.APIError)
     assert not issubclass(UpbitError, OSError | ValueError | RuntimeError)
 
@@ -153,7 +153,7 @@ def _attributes(error: UpbitError) -> dict[str, Any]:
 
 
 @every_error
-def test_each_error_can_be_pickled_with_its_attributes(make: Callable[[], UpbitError]) -> None:
+def test_every_error_can_be_pickled_with_its_attributes(make: Callable[[], UpbitError]) -> None:
     error = make()
     error.resume_token = "token"
     error.add_note("a note")
@@ -167,7 +167,7 @@ def test_each_error_can_be_pickled_with_its_attributes(make: Callable[[], UpbitE
 
 
 @every_error
-def test_each_error_can_be_copied_with_its_attributes(make: Callable[[], UpbitError]) -> None:
+def test_every_error_can_be_copied_with_its_attributes(make: Callable[[], UpbitError]) -> None:
     error = make()
     for twin in (copy.copy(error), copy.deepcopy(error)):
         assert twin is not error
@@ -178,7 +178,7 @@ def test_each_error_can_be_copied_with_its_attributes(make: Callable[[], UpbitEr
 
 
 @every_error
-def test_each_waiter_gets_an_error_of_its_own(make: Callable[[], UpbitError]) -> None:
+def test_with_resume_token_returns_a_copy(make: Callable[[], UpbitError]) -> None:
     error = make()
     cause = OSError("cause")
     error.__cause__ = cause
@@ -191,7 +191,7 @@ def test_each_waiter_gets_an_error_of_its_own(make: Callable[[], UpbitError]) ->
     assert one.__traceback__ is None
 
 
-def test_an_error_of_a_user_with_another_signature_can_be_pickled_and_copied() -> None:
+def test_subclass_with_another_signature_can_be_pickled_and_copied() -> None:
     error = _OfAUser(7, "x")
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
         assert (type(twin), str(twin), twin.number) == (_OfAUser, "7 x", 7)
@@ -204,7 +204,7 @@ class _OfAUser(UpbitError):
 
 
 @every_error
-def test_no_error_shows_what_came_or_a_whole_address(make: Callable[[], UpbitError]) -> None:
+def test_errors_show_neither_raw_text_nor_a_whole_address(make: Callable[[], UpbitError]) -> None:
     error = make()
     shown = [str(error), repr(error), repr(error.args), "".join(traceback.format_exception(error))]
     assert [text for text in shown if "CANARY" in text or "rFakeXrpWithdrawAddress" in text] == []
@@ -218,16 +218,16 @@ def test_raw_is_capped(kind: Any) -> None:
     assert RAW_CAP == 64 * 1024
 
 
-def test_a_failed_preflight_tells_all_reasons() -> None:
+def test_preflight_failure_lists_all_reasons() -> None:
     assert str(errors.PreflightFailed("not sent", reasons=REASONS)) == "not sent: too little; unlock it"
 
 
-def test_an_error_of_the_api_needs_no_more_than_a_status() -> None:
+def test_api_error_requires_only_a_status() -> None:
     error = errors.APIError("text", status=500)
     assert (error.status, error.name, error.message, error.endpoint) == (500, "", "", "")
 
 
-def test_an_error_that_was_pickled_can_be_raised_and_printed() -> None:
+def test_unpickled_error_can_be_raised_and_printed() -> None:
     twin: UpbitError = pickle.loads(pickle.dumps(MAKERS["Banned"]()))  # noqa: S301
     with pytest.raises(errors.APIError, match="text") as caught:
         raise twin
@@ -237,10 +237,10 @@ def test_an_error_that_was_pickled_can_be_raised_and_printed() -> None:
 
 
 def _handling(error: Exception) -> UpbitError:
-    """Return an error that is raised while a foreign one is handled, as it arrives."""
+    """Raise an error while a foreign one is handled, and return it as the caller catches it."""
     try:
         try:
-            raise OSError("CANARY")  # noqa: TRY301 - it stands for a foreign library
+            raise OSError("CANARY")  # noqa: TRY301 - as a foreign library would
         except OSError:
             errors.raise_alone(error)
     except UpbitError as arrived:
@@ -249,7 +249,7 @@ def _handling(error: Exception) -> UpbitError:
 
 
 @every_error
-def test_an_error_that_is_raised_alone_keeps_no_foreign_one(make: Callable[[], UpbitError]) -> None:
+def test_raise_alone_drops_the_foreign_exception(make: Callable[[], UpbitError]) -> None:
     error = make()
     arrived = _handling(error)
     assert arrived is error
@@ -258,14 +258,14 @@ def test_an_error_that_is_raised_alone_keeps_no_foreign_one(make: Callable[[], U
     assert "CANARY" not in "".join(traceback.format_exception(arrived)).replace('OSError("CANARY")', "")
 
 
-def test_an_error_stays_alone_on_its_way_through_a_context_manager() -> None:
+def test_raise_alone_works_in_a_context_manager() -> None:
     @contextlib.contextmanager
-    def told_plainly() -> Generator[None]:
+    def translated() -> Generator[None]:
         try:
             yield
         except OSError:
             errors.raise_alone(errors.JournalError("plain"))
 
-    with pytest.raises(errors.JournalError) as caught, told_plainly():
+    with pytest.raises(errors.JournalError) as caught, translated():
         raise OSError("CANARY")
     assert caught.value.__context__ is None

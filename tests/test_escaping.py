@@ -1,4 +1,4 @@
-"""Texts from outside: one line, and nothing in them that is not drawn."""
+"""Escaping of foreign texts: one line, without invisible characters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ODD = {
 
 
 @pytest.mark.parametrize(("text", "shown"), ODD.values(), ids=ODD)
-def test_what_is_not_drawn_is_written_out(text: str, shown: str) -> None:
+def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert escaped(text) == shown
     assert escaped(shown) == shown
 
@@ -48,17 +48,17 @@ def test_what_is_not_drawn_is_written_out(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "withdraw_address_not_registered", "주소가 틀렸습니다", "Ünïcödé → ✓ 🙂", "a\\b"]
 )
-def test_ordinary_text_stays_as_it_is(text: str) -> None:
+def test_ordinary_text_is_returned_unchanged(text: str) -> None:
     assert escaped(text) is text
 
 
-def test_no_control_or_direction_character_is_left_whichever_it_is() -> None:
+def test_no_control_or_direction_character_remains() -> None:
     left = escaped("".join(map(chr, range(sys.maxunicode + 1))))
     assert {unicodedata.category(each) for each in left} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} == set()
     left.encode()
 
 
-def test_a_long_hostile_text_takes_one_pass() -> None:
+def test_long_hostile_text_is_escaped_in_one_pass() -> None:
     # A pass for each character would run into the suite's time limit.
     assert len(escaped("\u202e\n" * 500_000)) == 8 * 500_000
 
@@ -73,12 +73,12 @@ def log() -> Iterator[logging.Logger]:
     found.filters.clear()
 
 
-def test_a_log_line_is_one_line(log: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_record_is_one_line(log: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
     log.warning("%s of %d is in state %s", "USDT\nERROR forged", 7, "\x1b[2J")
     assert caplog.messages == ["USDT\\nERROR forged of 7 is in state \\x1b[2J"]
 
 
-def test_what_needs_no_escaping_reaches_handlers_as_it_is(
+def test_harmless_log_arguments_reach_handlers_unchanged(
     log: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = ValueError("plain")
@@ -86,7 +86,7 @@ def test_what_needs_no_escaping_reaches_handlers_as_it_is(
     assert caplog.records[0].args == (error, None, 1.5)
 
 
-def test_the_text_of_an_exception_can_not_pass_for_a_log_line(
+def test_exception_text_cannot_forge_a_log_line(
     log: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
     try:
@@ -99,6 +99,6 @@ def test_the_text_of_an_exception_can_not_pass_for_a_log_line(
     assert any("test_escaping.py" in line for line in lines)
 
 
-def test_a_logger_escapes_once_however_often_it_is_asked_for(log: logging.Logger) -> None:
+def test_logger_gets_one_escaping_filter(log: logging.Logger) -> None:
     assert logger(log.name) is log
     assert len(log.filters) == 1

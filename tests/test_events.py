@@ -1,4 +1,4 @@
-"""What an observer is told."""
+"""Events that an observer receives."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "PayoutChanged": {"key": "k", "previous": None, "state": "planned", "uuid": None, "note": "asked for"},
     "PollFailed": {"uuids": ("u",), "error": errors.NotSent("x")},
 }
-# Not by `__subclasses__`, which shows what attrs has replaced until the garbage is collected.
+# Not `__subclasses__`: until the next garbage collection it includes the classes that attrs has replaced.
 CLASSES: list[type[events.Event]] = [getattr(events, name) for name in events.__all__ if name != "Observer"]
 every_event = pytest.mark.parametrize("kind", CLASSES)
 
 
-def test_each_event_is_public_and_is_made_by_a_test() -> None:
+def test_every_event_is_public_and_tested() -> None:
     assert {kind.__name__ for kind in CLASSES} == set(SAMPLES)
     assert set(events.__all__) == set(SAMPLES) | {"Observer"}
 
 
 @every_event
-def test_an_event_is_a_frozen_record_of_where_and_when(kind: type[events.Event]) -> None:
+def test_events_are_frozen_and_have_host_and_time(kind: type[events.Event]) -> None:
     before = dt.datetime.now(dt.UTC)
     event = kind(host="h", **SAMPLES[kind.__name__])
     assert event.host == "h"
@@ -51,7 +51,7 @@ def test_an_event_is_a_frozen_record_of_where_and_when(kind: type[events.Event])
 
 
 @every_event
-def test_an_event_takes_names_only_and_says_what_each_is(kind: type[events.Event]) -> None:
+def test_events_are_keyword_only_and_document_each_field(kind: type[events.Event]) -> None:
     with pytest.raises(TypeError):
         kind("h")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     own = [name for name in kind.__annotations__ if f"{name}: " not in (inspect.getdoc(kind) or "")]
@@ -59,10 +59,10 @@ def test_an_event_takes_names_only_and_says_what_each_is(kind: type[events.Event
 
 
 @every_event
-def test_the_types_of_an_event_can_be_looked_up(kind: type[events.Event]) -> None:
+def test_event_types_can_be_resolved(kind: type[events.Event]) -> None:
     assert typing.get_type_hints(kind)["at"] is dt.datetime
 
 
-def test_an_event_shows_no_members_of_a_request() -> None:
+def test_event_repr_shows_no_request_members() -> None:
     late = events.AnswerAfterCancellation(host="h", intent=INTENT, result=None, error=None)
     assert "CANARY" not in repr(late)

@@ -1,4 +1,4 @@
-"""A lock that no child inherits locked."""
+"""The lock that is never inherited locked by a forked child."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 10.0
 
 
 def _child_takes(lock: AbstractContextManager[bool]) -> bool:
-    """Fork, and say whether the child can take the lock."""
+    """Fork, and return whether the child can take the lock."""
     pid = os.fork()
     if not pid:
         with lock:
@@ -38,7 +38,7 @@ def _child_takes(lock: AbstractContextManager[bool]) -> bool:
     return False
 
 
-def test_a_fork_waits_for_the_thread_that_holds_it() -> None:
+def test_fork_waits_for_the_thread_that_holds_the_lock() -> None:
     lock, is_held = lock_across_forks(), threading.Event()
 
     def hold() -> None:
@@ -53,7 +53,7 @@ def test_a_fork_waits_for_the_thread_that_holds_it() -> None:
     holder.join()
 
 
-def test_the_thread_that_holds_it_may_fork() -> None:
+def test_thread_that_holds_the_lock_can_fork() -> None:
     lock = lock_across_forks()
     with lock:
         assert _child_takes(lock)

@@ -1,4 +1,4 @@
-"""The package as it is imported."""
+"""Public names of the package, and what importing it imports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEAVY = (
 
 
 def _imported_after(code: str) -> set[str]:
-    """Say which modules a fresh interpreter has imported after running something."""
+    """Return the modules that a fresh interpreter has imported after running a program."""
     environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
     script = f"{code}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(
@@ -70,20 +70,20 @@ def test_every_public_name_can_be_imported() -> None:
         "models",
     ],
 )
-def test_every_name_that_is_promised_is_public(name: str) -> None:
+def test_promised_names_are_public(name: str) -> None:
     scope: dict[str, object] = {}
     exec(f"from upbit_async import {name}", scope)  # noqa: S102 - the statement is what is tested
     assert name in upbit_async.__all__
     assert scope[name] is getattr(upbit_async, name)
 
 
-def test_a_star_import_brings_every_public_name() -> None:
+def test_star_import_binds_every_public_name() -> None:
     scope: dict[str, object] = {}
     exec("from upbit_async import *", scope)  # noqa: S102
     assert set(upbit_async.__all__) <= set(scope)
 
 
-def test_names_for_type_checkers_are_those_at_run_time() -> None:
+def test_names_for_type_checkers_match_those_at_run_time() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     checked = next(node for node in tree.body if isinstance(node, ast.If))
     imports = [node for node in ast.walk(checked) if isinstance(node, ast.ImportFrom)]
@@ -94,31 +94,31 @@ def test_names_for_type_checkers_are_those_at_run_time() -> None:
         assert getattr(home, name, None) is getattr(upbit_async, name), name
 
 
-def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+def test_missing_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'upbit_async' has no attribute 'nothing'"):
         upbit_async.nothing  # noqa: B018  # pyright: ignore[reportUnusedExpression]
     with pytest.raises(ImportError):
         exec("from upbit_async import nothing")  # noqa: S102
 
 
-def test_the_rooms_are_reached_by_attribute_alone() -> None:
+def test_public_modules_are_attributes_of_the_package() -> None:
     assert upbit_async.__getattr__("errors") is upbit_async.errors
     code = "import upbit_async\nassert upbit_async.errors.UpbitError and upbit_async.models.Withdrawal"
     assert "upbit_async.errors" in _imported_after(f"{code} and upbit_async.events.Event")
 
 
-def test_importing_the_package_imports_next_to_nothing() -> None:
+def test_importing_the_package_imports_no_other_module() -> None:
     ours = {name for name in _imported_after("import upbit_async") if name.startswith("upbit_async")}
     assert ours == {"upbit_async", "upbit_async._version"}
 
 
-def test_importing_every_name_imports_nothing_heavy() -> None:
+def test_importing_every_name_imports_no_heavy_library() -> None:
     code = "import upbit_async\n[getattr(upbit_async, name) for name in upbit_async.__all__]"
     brought = _imported_after(code) - _imported_after("import asyncio, anyio, attrs, msgspec")
     assert brought & set(HEAVY) == set()
 
 
-def test_what_makes_clients_is_imported_without_what_they_do() -> None:
+def test_importing_the_client_does_not_import_what_it_uses() -> None:
     names = "UpbitClient, UpbitRegions, Credentials, LocalLimiter, Observer, RetryPolicy, errors, models"
     brought = _imported_after(f"from upbit_async import {names}")
     assert "upbit_async.client" in brought
@@ -129,7 +129,7 @@ def test_what_makes_clients_is_imported_without_what_they_do() -> None:
     )
 
 
-def test_the_pure_rooms_import_no_event_loop_and_no_clock() -> None:
+def test_pure_modules_import_no_event_loop() -> None:
     rooms = ["models", "errors", "policy", "region", "credentials"]
     rooms += [
         f"protocol.{name}"
@@ -139,7 +139,7 @@ def test_the_pure_rooms_import_no_event_loop_and_no_clock() -> None:
     assert _imported_after(code) & {"asyncio", "anyio", "httpx", "trio"} == set()
 
 
-def test_the_version_is_that_of_the_project() -> None:
+def test_version_matches_the_project_file() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert upbit_async.__version__ == project["project"]["version"]
 
@@ -152,7 +152,7 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_module_says_what_it_offers(path: Path) -> None:
+def test_every_module_has_a_docstring_and_an_accurate_all(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     defined: set[str] = set()
     offered: list[str] | None = None

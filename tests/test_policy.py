@@ -1,4 +1,4 @@
-"""What a user can tune."""
+"""Timeouts, retry policy and poll schedule: defaults and validation."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ SECONDS = [
 ]
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
+def test_defaults_are_the_documented_ones() -> None:
     assert attrs.astuple(Timeouts()) == (5, 10, 10, 60)
     assert attrs.astuple(RetryPolicy()) == (3, 0.05, 1.0, 20)
     assert attrs.astuple(PollSchedule()) == (1, 1.5, 30, 0.2, 30)
 
 
-def test_there_are_three_classes_of_safety() -> None:
+def test_safety_has_three_classes() -> None:
     assert {safety.name for safety in Safety} == {"READ", "REPEATABLE", "ONCE"}
 
 
 @pytest.mark.parametrize(("kind", "name", "positive"), SECONDS)
-def test_numbers_are_checked(kind: Any, name: str, *, positive: bool) -> None:
+def test_invalid_numbers_are_refused(kind: Any, name: str, *, positive: bool) -> None:
     for wrong in ("1", True, None, 1j):
         with pytest.raises(TypeError, match=f"{name} must be a number, got "):
             kind(**{name: wrong})
@@ -46,19 +46,19 @@ def test_numbers_are_checked(kind: Any, name: str, *, positive: bool) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["3", 3.0, True, None])
-def test_attempts_are_counted(wrong: Any) -> None:
+def test_attempts_must_be_a_whole_number(wrong: Any) -> None:
     with pytest.raises(TypeError, match="attempts must be a whole number, got "):
         RetryPolicy(attempts=wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, -1])
-def test_there_is_at_least_one_attempt(wrong: int) -> None:
+def test_attempts_must_be_at_least_one(wrong: int) -> None:
     with pytest.raises(ValueError, match="attempts must be at least 1, got "):
         RetryPolicy(attempts=wrong)
     assert RetryPolicy(attempts=1).attempts == 1
 
 
-def test_waits_never_shrink() -> None:
+def test_schedule_with_shrinking_waits_is_refused() -> None:
     with pytest.raises(ValueError, match=r"factor must be at least 1, got 0\.99"):
         PollSchedule(factor=0.99)
     with pytest.raises(ValueError, match=r"longest must be at least first \(2\), got 1"):
@@ -69,7 +69,7 @@ def test_waits_never_shrink() -> None:
 
 
 @pytest.mark.parametrize("value", [Timeouts(), RetryPolicy(), PollSchedule()])
-def test_policies_are_values(value: Any) -> None:
+def test_policies_are_hashable_frozen_values(value: Any) -> None:
     assert value == attrs.evolve(value)
     assert hash(value) == hash(attrs.evolve(value))
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

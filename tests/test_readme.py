@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients import CREATE
+from environment import clear_environment
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -32,15 +33,13 @@ TEXT = README.read_text(encoding="utf-8")
 
 
 ADDRESS = "TFakeTronWithdrawAddressFakeFakeFa"
-POST = ("POST", "/v1/withdraws/coin")
 
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox that the environment names as the README says, and a working folder."""
     monkeypatch.chdir(tmp_path)
-    for name in [each for each in os.environ if each.startswith("UPBIT_")]:
-        monkeypatch.delenv(name)
+    clear_environment(monkeypatch)
     sandbox = Sandbox("sg", transitions=Transitions.immediate())
     with sandbox.serve() as url:
         monkeypatch.setenv("UPBIT_BASE_URL", url)
@@ -108,11 +107,11 @@ def test_readme_withdrawal_sends_no_real_key_to_a_sandbox(
     ("fault", "result"),
     [
         (None, "done"),
-        (Fault.lose_answer(*POST), "done"),
-        (Fault.reset_before(*POST), "not_sent"),
-        (Fault.status(400, *POST, name="withdraw_address_not_registered"), "declined"),
+        (Fault.lose_answer(*CREATE), "done"),
+        (Fault.reset_before(*CREATE), "not_sent"),
+        (Fault.status(400, *CREATE, name="withdraw_address_not_registered"), "declined"),
         (
-            Fault.status(201, *POST, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
+            Fault.status(201, *CREATE, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
             "needs review",
         ),
     ],

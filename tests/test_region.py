@@ -1,4 +1,4 @@
-"""The regions and their places."""
+"""Regions, with their hosts and pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_there_are_four_regions() -> None:
         (Region.KR, "api.upbit.com", "https://upbit.com", "KRW", True),
     ],
 )
-def test_each_region_knows_its_places(
+def test_region_has_its_host_site_and_pages(
     region: Region, host: str, site: str, fiat: str, *, names_counterparties: bool
 ) -> None:
     assert (region.host, region.base_url) == (host, f"https://{host}")

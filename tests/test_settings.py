@@ -1,4 +1,4 @@
-"""What the environment says, and which places a key may be sent to."""
+"""Keys and base URLs from the environment, and which servers a key may be sent to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from environment import clear_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,11 +29,7 @@ ORDINARY = "https://sg-api.upbit.com"
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for prefix in (*PREFIXES, "UPBIT_ID", "UPBIT_TH", "UPBIT_KR"):
-        monkeypatch.delenv(f"{prefix}_ACCESS_KEY", raising=False)
-        monkeypatch.delenv(f"{prefix}_SECRET_KEY", raising=False)
-        monkeypatch.delenv(f"{prefix}_BASE_URL", raising=False)
-    monkeypatch.delenv("UPBIT_OPEN_API_SERVER_URL", raising=False)
+    clear_environment(monkeypatch)
 
 
 def _set(monkeypatch: pytest.MonkeyPatch, prefix: str, access: str = "", secret: str = "") -> None:
@@ -41,32 +38,32 @@ def _set(monkeypatch: pytest.MonkeyPatch, prefix: str, access: str = "", secret:
 
 
 @pytest.mark.parametrize("value", ["sg", "SG", "Sg", Region.SG])
-def test_a_region_has_a_name(value: Region | str) -> None:
+def test_region_is_found_by_its_name(value: Region | str) -> None:
     assert region_of(value) is Region.SG
 
 
 @pytest.mark.parametrize("value", ["", " sg", "us", "singapore", None, 1, b"sg"])
-def test_what_is_no_region_is_refused_with_those_there_are(value: Any) -> None:
+def test_unknown_region_is_refused_with_the_valid_names(value: Any) -> None:
     with pytest.raises(ValueError, match="region must be one of sg, id, th, kr, got"):
         region_of(value)
 
 
-def test_without_anything_there_are_no_keys() -> None:
+def test_empty_environment_has_no_keys() -> None:
     assert credentials_for(Region.SG) is None
     assert own_credentials_for(Region.SG) is None
 
 
 @pytest.mark.parametrize("first", range(3))
-def test_a_regions_own_keys_come_before_shared_ones_and_those_before_other_tools(
-    monkeypatch: pytest.MonkeyPatch, first: int
-) -> None:
+def test_key_variables_are_read_in_order_of_precedence(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     for number, prefix in enumerate(PREFIXES[first:], first):
         _set(monkeypatch, prefix, f"access{number}", f"secret{number}")
     assert credentials_for(Region.SG) == Credentials(f"access{first}", f"secret{first}")
 
 
 @pytest.mark.parametrize("region", Region)
-def test_a_regions_own_keys_go_to_no_other_region(monkeypatch: pytest.MonkeyPatch, region: Region) -> None:
+def test_keys_of_a_region_are_used_for_that_region_only(
+    monkeypatch: pytest.MonkeyPatch, region: Region
+) -> None:
     _set(monkeypatch, f"UPBIT_{region.name}", "access", "secret")
     for other in Region:
         expected = Credentials("access", "secret") if other is region else None
@@ -75,14 +72,14 @@ def test_a_regions_own_keys_go_to_no_other_region(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("prefix", PREFIXES[1:])
-def test_shared_keys_are_not_a_regions_own(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+def test_shared_keys_are_not_own_credentials(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     _set(monkeypatch, prefix, "access", "secret")
     assert own_credentials_for(Region.SG) is None
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("half", ["ACCESS_KEY", "SECRET_KEY"])
-def test_half_a_pair_is_an_error_that_names_both_halves(
+def test_half_a_key_pair_is_an_error_that_names_both_variables(
     monkeypatch: pytest.MonkeyPatch, prefix: str, half: str
 ) -> None:
     missing = "SECRET_KEY" if half == "ACCESS_KEY" else "ACCESS_KEY"
@@ -98,7 +95,7 @@ def test_half_a_pair_is_an_error_that_names_both_halves(
 @pytest.mark.parametrize("half", ["ACCESS_KEY", "SECRET_KEY"])
 @pytest.mark.parametrize("nothing", ["", "  ", "\n"])
 @pytest.mark.parametrize("keys_elsewhere", [(), *((each,) for each in PREFIXES)])
-def test_an_empty_key_is_an_error_whichever_other_keys_there_are(
+def test_empty_key_is_an_error_even_if_other_keys_are_set(
     monkeypatch: pytest.MonkeyPatch, prefix: str, half: str, nothing: str, keys_elsewhere: tuple[str, ...]
 ) -> None:
     for each in keys_elsewhere:
@@ -112,24 +109,24 @@ def test_an_empty_key_is_an_error_whichever_other_keys_there_are(
             own_credentials_for(Region.SG)
 
 
-def test_an_empty_key_of_another_region_is_none_of_our_business(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_key_of_another_region_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, "UPBIT_TH")
     assert credentials_for(Region.SG) is None
 
 
-def test_half_a_pair_is_not_completed_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_key_pair_is_not_completed_from_other_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "access")
     _set(monkeypatch, "UPBIT", "other", "secret")
     with pytest.raises(ConfigurationError, match="UPBIT_SG_SECRET_KEY is not set"):
         credentials_for(Region.SG)
 
 
-def test_white_space_around_keys_of_the_environment_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_white_space_around_keys_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, "UPBIT", " access\n", "\tsecret ")
     assert credentials_for(Region.SG) == Credentials("access", "secret")
 
 
-def test_a_key_of_the_environment_that_can_be_none_is_an_error_without_the_key(
+def test_malformed_key_is_an_error_that_does_not_show_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _set(monkeypatch, "UPBIT", "CANARY", "CANARY\udcff")
@@ -142,11 +139,11 @@ def test_a_key_of_the_environment_that_can_be_none_is_an_error_without_the_key(
 
 
 @pytest.mark.parametrize("region", Region)
-def test_by_default_a_regions_own_host_is_talked_to(region: Region) -> None:
+def test_base_url_defaults_to_the_regions_host(region: Region) -> None:
     assert base_url_for(region, None) == f"https://{region.host}"
 
 
-def test_a_given_url_comes_before_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_urls_are_read_in_order_of_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPBIT_OPEN_API_SERVER_URL", "https://second")
     assert base_url_for(Region.SG, None) == "https://second"
     monkeypatch.setenv("UPBIT_BASE_URL", "https://first")
@@ -163,7 +160,7 @@ URL_NAMES = ("UPBIT_SG_BASE_URL", "UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL")
 @pytest.mark.parametrize("name", URL_NAMES)
 @pytest.mark.parametrize("nothing", ["", "  ", "\t\n"])
 @pytest.mark.parametrize("other", [None, *URL_NAMES])
-def test_an_empty_url_never_leads_to_the_real_exchange(
+def test_empty_base_url_variable_is_an_error(
     monkeypatch: pytest.MonkeyPatch, name: str, nothing: str, other: str | None
 ) -> None:
     if other is not None:
@@ -175,7 +172,7 @@ def test_an_empty_url_never_leads_to_the_real_exchange(
 
 
 @pytest.mark.parametrize("name", URL_NAMES)
-def test_the_environments_url_is_checked_like_a_given_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_base_url_of_the_environment_is_validated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "http://sg-api.upbit.com")
     with pytest.raises(ConfigurationError, match=f"{name}: .*must be https"):
         base_url_for(Region.SG, None)
@@ -191,7 +188,7 @@ GIVEN = Credentials("given", "given-secret")
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:8787", "https://th-api.upbit.com", "https://sg-api.upbit.com:8443"]
 )
-def test_a_regions_keys_go_to_no_server_that_is_named_for_all_regions(
+def test_keys_of_a_region_are_not_sent_to_a_server_for_all_regions(
     monkeypatch: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
     _set(monkeypatch, "UPBIT_SG", "CANARY", "CANARY-SECRET")
@@ -208,7 +205,7 @@ def test_a_regions_keys_go_to_no_server_that_is_named_for_all_regions(
 
 
 @pytest.mark.parametrize("name", GENERIC_URLS)
-def test_a_regions_keys_go_to_its_own_host_and_to_its_own_server(
+def test_keys_of_a_region_are_sent_to_its_host_or_its_own_server(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     _set(monkeypatch, "UPBIT_SG", "access", "secret")
@@ -222,7 +219,7 @@ def test_a_regions_keys_go_to_its_own_host_and_to_its_own_server(
     assert keys_and_base_url(Region.SG, credentials=None, base_url=None) == (keys, "http://127.0.0.1:3")
 
 
-def test_keys_without_a_region_go_wherever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_without_a_region_are_sent_to_the_configured_server(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, "UPBIT", "access", "secret")
     keys = Credentials("access", "secret")
     assert keys_and_base_url(Region.SG, credentials=None, base_url=None) == (keys, ORDINARY)
@@ -244,7 +241,7 @@ _VALUES = st.sampled_from([None, "", "k", "https://sg-api.upbit.com", "https://e
         | dict.fromkeys(URL_NAMES, _VALUES)
     )
 )
-def test_whatever_the_environment_holds_it_is_followed_to_the_letter_or_refused(
+def test_any_environment_is_followed_exactly_or_refused(
     environment: dict[str, str | None],
 ) -> None:
     said = {name: value for name, value in environment.items() if value is not None}
@@ -284,7 +281,7 @@ def test_whatever_the_environment_holds_it_is_followed_to_the_letter_or_refused(
         ("http://[::1]", "http://[::1]"),
     ],
 )
-def test_one_place_has_one_url(given: str, url: str) -> None:
+def test_equivalent_urls_are_normalised_to_one(given: str, url: str) -> None:
     assert base_url_for(Region.SG, given) == url
 
 
@@ -309,7 +306,7 @@ def test_one_place_has_one_url(given: str, url: str) -> None:
         "HTTP://sg-api.upbit.com",
     ],
 )
-def test_a_key_never_travels_in_the_open(url: str) -> None:
+def test_unencrypted_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="must be https"):
         base_url_for(Region.SG, url)
 
@@ -357,14 +354,14 @@ def test_a_key_never_travels_in_the_open(url: str) -> None:
     ],
     ids=repr,
 )
-def test_what_is_no_plain_url_is_refused_and_not_shown(url: str) -> None:
+def test_malformed_url_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         base_url_for(Region.SG, url)
     assert "CANARY" not in "".join(traceback.format_exception_only(caught.value))
 
 
 @pytest.mark.parametrize("url", [b"https://sg-api.upbit.com", 1, object()])
-def test_a_url_is_text(url: Any) -> None:
+def test_url_that_is_not_text_is_refused(url: Any) -> None:
     with pytest.raises(TypeError, match="base_url must be text"):
         base_url_for(Region.SG, url)
 
@@ -374,7 +371,7 @@ _LETTERS = "htpsHTPS:/.@?#[]%\\ 127.0localhost:evil\n"
 
 @settings(max_examples=500)
 @given(url=st.text(_LETTERS, max_size=20) | st.text(_LETTERS, max_size=14).map("http://".__add__) | st.text())
-def test_every_accepted_url_is_safe_and_stays_as_it_is(url: str) -> None:
+def test_accepted_url_is_safe_and_already_normalised(url: str) -> None:
     try:
         accepted = base_url_for(Region.SG, url)
     except ConfigurationError:
@@ -393,5 +390,5 @@ def test_every_accepted_url_is_safe_and_stays_as_it_is(url: str) -> None:
         ("http://[::1]:8787", "[::1]:8787"),
     ],
 )
-def test_a_host_has_its_port_if_it_is_unusual(url: str, host: str) -> None:
+def test_host_includes_a_port_that_is_not_the_default(url: str, host: str) -> None:
     assert host_of(url) == host

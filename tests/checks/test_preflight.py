@@ -1,3 +1,5 @@
+"""The preflight check: its reasons, warnings and the amount to send."""
+
 from __future__ import annotations
 
 import math
@@ -75,7 +77,7 @@ def codes(result: Preflight) -> list[str]:
     return [reason.code for reason in result.reasons]
 
 
-def test_a_good_withdrawal_passes_and_says_everything() -> None:
+def test_preflight_of_a_good_withdrawal_passes_with_all_details() -> None:
     result = check()
 
     assert result == Preflight(
@@ -94,7 +96,7 @@ def test_a_good_withdrawal_passes_and_says_everything() -> None:
     assert result.secondary_address is None
 
 
-def test_every_reason_is_told_at_once_in_the_order_of_the_checks() -> None:
+def test_preflight_reports_every_reason_in_the_order_of_the_checks() -> None:
     result = check(
         addresses=[],
         wallets=[attrs.evolve(WALLET, wallet_state=WalletState.PAUSED)],
@@ -160,7 +162,7 @@ def test_every_reason_is_told_at_once_in_the_order_of_the_checks() -> None:
         ),
     ],
 )
-def test_a_destination_that_does_not_fit_is_a_reason(changes: dict[str, Any], code: str, says: str) -> None:
+def test_unsuitable_destination_is_a_reason(changes: dict[str, Any], code: str, says: str) -> None:
     result = check(**changes)
 
     assert codes(result) == [code]
@@ -177,26 +179,26 @@ def test_a_destination_that_does_not_fit_is_a_reason(changes: dict[str, Any], co
         {"exchange_name": "kraken", "address": OTHER.withdraw_address},
     ],
 )
-def test_one_of_several_addresses_is_chosen_by_address_or_exchange(choice: dict[str, str]) -> None:
+def test_address_or_exchange_selects_one_of_several_destinations(choice: dict[str, str]) -> None:
     result = check(addresses=[TRON, OTHER, ETHER], **choice)
 
     assert result.ok
     assert result.address == OTHER
 
 
-def test_both_choices_can_be_wrong_at_once() -> None:
+def test_wrong_address_and_wrong_exchange_are_both_reported() -> None:
     assert codes(check(address="TNowhere", exchange_name="Bitstamp")) == [
         "no_address_for_exchange",
         "address_not_registered",
     ]
 
 
-def test_the_memo_comes_along() -> None:
+def test_memo_is_taken_from_the_registered_address() -> None:
     assert check(addresses=[attrs.evolve(TRON, secondary_address="123")]).secondary_address == "123"
     assert check(addresses=[attrs.evolve(TRON, secondary_address="")]).secondary_address is None
 
 
-def test_one_destination_that_is_listed_twice_is_one() -> None:
+def test_destination_listed_twice_counts_once() -> None:
     assert check(addresses=[TRON, attrs.evolve(TRON, beneficiary_name="Jane", secondary_address="")]).ok
 
 
@@ -204,7 +206,7 @@ def test_one_destination_that_is_listed_twice_is_one() -> None:
 
 
 @pytest.mark.parametrize("state", ["deposit_only", "paused", "unsupported", "moon_phase"])
-def test_a_wallet_that_lets_nothing_out_is_a_reason(state: str) -> None:
+def test_wallet_that_cannot_withdraw_is_a_reason(state: str) -> None:
     result = check(wallets=[attrs.evolve(WALLET, wallet_state=WalletState(state))])
 
     assert codes(result) == ["wallet_not_working"]
@@ -212,7 +214,7 @@ def test_a_wallet_that_lets_nothing_out_is_a_reason(state: str) -> None:
     assert Region.SG.wallet_status_page in result.reasons[0].text
 
 
-def test_a_wallet_that_only_withdraws_will_do() -> None:
+def test_withdraw_only_wallet_passes() -> None:
     assert check(wallets=[attrs.evolve(WALLET, wallet_state=WalletState.WITHDRAW_ONLY)]).ok
 
 
@@ -234,14 +236,14 @@ def test_a_wallet_that_only_withdraws_will_do() -> None:
         ({"chance": None, "chance_refusal": "invalid_parameter"}, "chance_refused", "invalid_parameter"),
     ],
 )
-def test_what_upbit_does_not_know_is_a_reason(changes: dict[str, Any], code: str, says: str) -> None:
+def test_unknown_currency_or_network_is_a_reason(changes: dict[str, Any], code: str, says: str) -> None:
     result = check(**changes)
 
     assert codes(result) == [code]
     assert says in result.reasons[0].text
 
 
-def test_without_limits_the_fee_is_unknown_unless_there_is_none() -> None:
+def test_fee_is_unknown_without_limits_except_for_internal_transfers() -> None:
     assert check(chance=None).fee is None
     assert check(chance=None, transaction_type="internal").fee == 0
 
@@ -267,17 +269,19 @@ def test_without_limits_the_fee_is_unknown_unless_there_is_none() -> None:
         ({"amount": Decimal("13.123456789"), "chance": limits(fixed=None), "round_down": True}, []),
     ],
 )
-def test_amounts(changes: dict[str, Any], expected: list[str]) -> None:
+def test_amount_is_checked_against_minimum_decimals_and_balance(
+    changes: dict[str, Any], expected: list[str]
+) -> None:
     assert codes(check(**changes)) == expected
 
 
-def test_an_amount_that_rounds_to_nothing_says_so() -> None:
+def test_amount_that_rounds_to_zero_is_named_in_the_reason() -> None:
     result = check(amount=Decimal("1E-9"), round_down=True)
 
     assert "0.000000001 USDT is 0 when rounded down to 6 decimals" in result.reasons[0].text
 
 
-def test_the_rounded_amount_is_the_one_to_send() -> None:
+def test_round_down_returns_the_amount_to_send() -> None:
     assert str(check(amount=Decimal("13.12345678"), round_down=True).amount) == "13.123456"
     assert str(check(amount=Decimal("13.12345678")).amount) == "13.12345678"
 
@@ -291,14 +295,16 @@ def test_the_rounded_amount_is_the_one_to_send() -> None:
         ("100", "internal", False),
     ],
 )
-def test_a_close_balance_is_a_warning(amount: str, transaction_type: str, warned: bool) -> None:
+def test_balance_that_may_not_cover_the_fee_is_a_warning(
+    amount: str, transaction_type: str, warned: bool
+) -> None:
     result = check(amount=Decimal(amount), transaction_type=transaction_type)
 
     assert result.ok
     assert [warning.code for warning in result.warnings] == ["fee_side_undocumented"] * warned
 
 
-def test_a_request_does_not_show_a_whole_address() -> None:
+def test_preflight_request_shortens_the_address_in_its_repr() -> None:
     assert "TFak…keFa" in repr(attrs.evolve(REQUEST, address=TRON.withdraw_address))
     assert TRON.withdraw_address not in repr(attrs.evolve(REQUEST, address=TRON.withdraw_address))
     assert "address=None" in repr(REQUEST)
@@ -319,7 +325,9 @@ def test_truncation_is_exact(amount: Decimal, places: int) -> None:
     fee=st.decimals(0, 5, places=8),
     round_down=st.booleans(),
 )
-def test_what_passes_can_be_paid(amount: Decimal, balance: Decimal, fee: Decimal, round_down: bool) -> None:
+def test_amount_that_passes_is_covered_by_the_balance(
+    amount: Decimal, balance: Decimal, fee: Decimal, round_down: bool
+) -> None:
     result = check(amount=amount, round_down=round_down, chance=limits(balance=str(balance), fee=str(fee)))
 
     assert result.amount <= amount

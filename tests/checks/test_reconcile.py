@@ -1,3 +1,5 @@
+"""Matching of a lost withdrawal with Upbit's list."""
+
 from __future__ import annotations
 
 import datetime as dt
@@ -59,7 +61,7 @@ def matched(*rows: Withdrawal, known: tuple[str, ...] = (), intent: Intent = INT
         {"amount": Decimal(14)},
     ],
 )
-def test_what_may_be_it_matches(changes: dict[str, Any]) -> None:
+def test_withdrawal_that_may_be_the_lost_one_matches(changes: dict[str, Any]) -> None:
     assert matched(row(**changes)) == ["9f43"]
 
 
@@ -76,17 +78,17 @@ def test_what_may_be_it_matches(changes: dict[str, Any]) -> None:
         {"amount": Decimal(26)},
     ],
 )
-def test_what_can_not_be_it_does_not(changes: dict[str, Any]) -> None:
+def test_withdrawal_that_differs_from_the_intent_does_not_match(changes: dict[str, Any]) -> None:
     assert matched(row(**changes)) == []
 
 
-def test_known_withdrawals_are_left_out_in_any_case() -> None:
+def test_known_withdrawals_are_excluded_ignoring_case() -> None:
     assert matched(ROW, row(uuid="aaaa"), known=("9F43",)) == ["aaaa"]
 
 
 @pytest.mark.parametrize("uuid", ["9f43", "9F43"])
 @pytest.mark.parametrize("final_first", [True, False])
-def test_of_a_withdrawal_that_is_listed_twice_the_final_record_counts(uuid: str, final_first: bool) -> None:
+def test_withdrawal_listed_twice_is_reported_in_its_final_state(uuid: str, final_first: bool) -> None:
     rows = [row(), row(uuid=uuid, state=WithdrawalState.DONE)]
     found = matches(
         INTENT, rows[::-1] if final_first else rows, known_uuids=(), slack=dt.timedelta(seconds=30)
@@ -95,11 +97,11 @@ def test_of_a_withdrawal_that_is_listed_twice_the_final_record_counts(uuid: str,
     assert conclude(INTENT, found).status == "found"
 
 
-def test_a_withdrawal_that_is_listed_twice_counts_once() -> None:
+def test_withdrawal_listed_twice_counts_once() -> None:
     assert matched(ROW, row(uuid="9F43")) == ["9F43"]
 
 
-def test_the_very_amount_outdoes_one_that_differs_by_the_fee() -> None:
+def test_exact_amount_is_preferred_to_one_that_differs_by_the_fee() -> None:
     assert matched(row(uuid="net", amount=Decimal(12)), ROW, row(uuid="gross", amount=Decimal(14))) == [
         "9f43"
     ]
@@ -109,7 +111,7 @@ def test_the_very_amount_outdoes_one_that_differs_by_the_fee() -> None:
     ]
 
 
-def test_a_type_that_was_not_sent_is_the_default() -> None:
+def test_missing_transaction_type_matches_default_only() -> None:
     untyped = attrs.evolve(
         INTENT, members={name: text for name, text in MEMBERS.items() if name != "transaction_type"}
     )
@@ -117,14 +119,14 @@ def test_a_type_that_was_not_sent_is_the_default() -> None:
     assert matched(ROW, row(uuid="b", transaction_type=TransactionType.INTERNAL), intent=untyped) == ["9f43"]
 
 
-def test_what_is_no_withdrawal_can_not_be_looked_for() -> None:
+def test_intent_of_another_endpoint_is_refused() -> None:
     verification = attrs.evolve(INTENT, endpoint="POST /v1/travel_rule/deposit/uuid", members={})
 
     with pytest.raises(ValueError, match="no withdrawal"):
         matched(intent=verification)
 
 
-def test_conclusions() -> None:
+def test_conclusion_is_not_found_found_or_ambiguous() -> None:
     nothing, one, two = conclude(INTENT, ()), conclude(INTENT, (ROW,)), conclude(INTENT, (ROW, row(uuid="b")))
 
     assert (nothing.status, nothing.withdrawal, nothing.candidates) == ("not_found", None, ())
@@ -133,7 +135,7 @@ def test_conclusions() -> None:
 
 
 @pytest.mark.parametrize("amount", [12, 14])
-def test_one_that_differs_by_the_fee_is_never_found(amount: int) -> None:
+def test_amount_that_differs_by_the_fee_is_ambiguous_at_most(amount: int) -> None:
     near = row(amount=Decimal(amount))
     result = conclude(INTENT, (near,))
 
@@ -152,7 +154,7 @@ def test_one_that_differs_by_the_fee_is_never_found(amount: int) -> None:
         )
     )
 )
-def test_nothing_that_is_known_or_foreign_is_ever_found(rows: list[Withdrawal]) -> None:
+def test_matches_are_never_known_or_of_another_currency(rows: list[Withdrawal]) -> None:
     found = matches(INTENT, rows, known_uuids={"A"}, slack=dt.timedelta(0))
 
     assert len({each.uuid.casefold() for each in found}) == len(found)

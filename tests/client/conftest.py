@@ -1,11 +1,11 @@
-"""A sandbox, and an environment that says nothing."""
+"""A sandbox, its client, and an environment without the library's variables."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
+from environment import clear_environment
 
 from upbit_async.sandbox import Sandbox, Transitions
 
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _silent_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in os.environ if each.startswith("UPBIT_")]:
-        monkeypatch.delenv(name)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear_environment(monkeypatch)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
-"""How an `UpbitClient` comes to its region, keys, server and options."""
+"""Construction of an `UpbitClient`: region, keys, server and options."""
 
 from __future__ import annotations
 
-import functools
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from upbit_async import Credentials, NoLimiter, Region, UpbitClient
 from upbit_async.errors import AuthenticationError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
 
     from upbit_async.sandbox import Sandbox
 
@@ -24,13 +23,13 @@ PREFIXES = ("UPBIT_SG", "UPBIT", "UPBIT_OPEN_API")
 # -- regions ---------------------------------------------------------------------------------------
 
 
-def test_there_is_no_default_region() -> None:
+def test_client_requires_a_region() -> None:
     with pytest.raises(TypeError, match="region"):
         UpbitClient()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.parametrize("region", [None, "", " ", "us", "sg ", "sgd", 5, True, b"sg", ["sg"]])
-def test_a_region_must_be_one(region: Any) -> None:
+def test_unknown_region_is_refused(region: Any) -> None:
     with pytest.raises(ValueError, match="region must be one of sg, id, th, kr"):
         UpbitClient(region)
 
@@ -59,29 +58,29 @@ def set_keys(monkeypatch: pytest.MonkeyPatch, prefix: str, keys: Credentials) ->
 
 
 @pytest.fixture
-async def made(sandbox: Sandbox) -> AsyncGenerator[Callable[..., UpbitClient]]:
-    """Return what makes clients of the sandbox that look for their keys by themselves."""
-    async with httpx.AsyncClient(transport=sandbox.transport(), trust_env=False) as http:
-        yield functools.partial(UpbitClient, "sg", base_url=sandbox.base_url, http=http)
+async def http(sandbox: Sandbox) -> AsyncGenerator[httpx.AsyncClient]:
+    """An HTTP client that reaches the sandbox."""
+    async with httpx.AsyncClient(transport=sandbox.transport(), trust_env=False) as made:
+        yield made
 
 
 @pytest.mark.parametrize("first", range(3))
-async def test_keys_are_looked_for_in_order(
-    sandbox: Sandbox, made: Callable[..., UpbitClient], monkeypatch: pytest.MonkeyPatch, first: int
+async def test_credentials_are_read_in_order_of_precedence(
+    sandbox: Sandbox, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
     keys = [sandbox.issue_key() for _ in PREFIXES[first:]]
     for prefix, key in zip(PREFIXES[first:], keys, strict=True):
         set_keys(monkeypatch, prefix, key)
     set_keys(monkeypatch, "UPBIT_TH", KEYS)
-    await made().status.wallets()
+    await UpbitClient("sg", base_url=sandbox.base_url, http=http).status.wallets()
     assert sandbox.requests[-1].access_key == keys[0].access_key.reveal()
     given = sandbox.issue_key()
-    await made(credentials=given).status.wallets()
+    await UpbitClient("sg", base_url=sandbox.base_url, http=http, credentials=given).status.wallets()
     assert sandbox.requests[-1].access_key == given.access_key.reveal()
 
 
-async def test_without_keys_nothing_is_sent(sandbox: Sandbox, made: Callable[..., UpbitClient]) -> None:
-    client = made()
+async def test_without_keys_nothing_is_sent(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    client = UpbitClient("sg", base_url=sandbox.base_url, http=http)
     for call in (
         client.status.wallets,
         client.withdraws.addresses,
@@ -103,7 +102,7 @@ async def test_without_keys_nothing_is_sent(sandbox: Sandbox, made: Callable[...
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("half", ["ACCESS", "SECRET"])
-def test_half_a_pair_of_keys_is_a_mistake(monkeypatch: pytest.MonkeyPatch, prefix: str, half: str) -> None:
+def test_half_a_key_pair_is_an_error(monkeypatch: pytest.MonkeyPatch, prefix: str, half: str) -> None:
     monkeypatch.setenv(f"{prefix}_{half}_KEY", "half")
     missing = "SECRET" if half == "ACCESS" else "ACCESS"
     with pytest.raises(ConfigurationError, match=f"{prefix}_{missing}_KEY is not set") as caught:
@@ -111,7 +110,7 @@ def test_half_a_pair_of_keys_is_a_mistake(monkeypatch: pytest.MonkeyPatch, prefi
     assert "half" not in str(caught.value).replace("other half", "")
 
 
-def test_an_empty_variable_takes_no_other_accounts_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_is_not_replaced_by_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     set_keys(monkeypatch, "UPBIT", KEYS)
     monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "")
     monkeypatch.setenv("UPBIT_SG_SECRET_KEY", "")
@@ -121,13 +120,13 @@ def test_an_empty_variable_takes_no_other_accounts_keys(monkeypatch: pytest.Monk
     assert UpbitClient("sg", credentials=KEYS).host == "sg-api.upbit.com"
 
 
-def test_no_key_shows() -> None:
+def test_repr_shows_no_key() -> None:
     client = UpbitClient("sg", credentials=KEYS)
     for text in (repr(client), str(vars(client)), repr(client.withdraws), repr(client.with_options())):
         assert "made-up" not in text
 
 
-async def test_both_algorithms_are_spoken(sandbox: Sandbox) -> None:
+async def test_client_signs_with_hs256_or_hs512(sandbox: Sandbox) -> None:
     sandbox.knobs.algorithms = frozenset({"HS512"})
     client = sandbox.client(algorithm="HS512")
     await client.status.wallets()
@@ -149,7 +148,9 @@ async def test_both_algorithms_are_spoken(sandbox: Sandbox) -> None:
         ("http://[::1]:8787", "[::1]:8787"),
     ],
 )
-def test_another_server_may_be_named(monkeypatch: pytest.MonkeyPatch, url: str, host: str) -> None:
+def test_base_url_may_be_given_or_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, url: str, host: str
+) -> None:
     assert UpbitClient("sg", credentials=KEYS, base_url=url).host == host
     monkeypatch.setenv("UPBIT_OPEN_API_SERVER_URL", url)
     assert UpbitClient("sg", credentials=KEYS).host == host
@@ -184,9 +185,7 @@ def test_another_server_may_be_named(monkeypatch: pytest.MonkeyPatch, url: str, 
         *("https://upbit.example:0", "https://up bit.example", "https://[::1", "//upbit.example"),
     ],
 )
-def test_keys_do_not_travel_in_the_open_or_to_a_strange_url(
-    monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
+def test_unencrypted_or_malformed_base_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     with pytest.raises(ConfigurationError, match="base URL") as caught:
         UpbitClient("sg", credentials=KEYS, base_url=url)
     assert "secret" not in str(caught.value)
@@ -196,7 +195,9 @@ def test_keys_do_not_travel_in_the_open_or_to_a_strange_url(
             UpbitClient("sg", credentials=KEYS)
 
 
-def test_a_real_key_goes_to_no_sandbox_that_is_named_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_of_a_region_is_not_sent_to_a_server_named_for_all_regions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     set_keys(monkeypatch, "UPBIT_SG", KEYS)
     set_keys(monkeypatch, "UPBIT", Credentials("a" * 40, "s" * 40))
     monkeypatch.setenv("UPBIT_BASE_URL", "http://127.0.0.1:8787")
@@ -209,7 +210,7 @@ def test_a_real_key_goes_to_no_sandbox_that_is_named_for_all(monkeypatch: pytest
     assert UpbitClient("th").host == "127.0.0.1:8787"
 
 
-def test_an_empty_base_url_is_not_the_real_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_base_url_does_not_mean_the_real_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPBIT_BASE_URL", "")
     with pytest.raises(ConfigurationError, match="UPBIT_BASE_URL is set but empty"):
         UpbitClient("sg", credentials=KEYS)
@@ -230,7 +231,7 @@ WRONG = [(name, value) for name, values in ODD.items() for value in values]
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=lambda value: repr(value)[:20])
-def test_an_option_of_a_wrong_type_is_refused(name: str, value: Any) -> None:
+def test_option_of_a_wrong_type_is_refused(name: str, value: Any) -> None:
     options: dict[str, Any] = {"credentials": KEYS, name: value}
     with pytest.raises(TypeError, match=name):
         UpbitClient("sg", **options)
@@ -241,24 +242,24 @@ def test_an_option_of_a_wrong_type_is_refused(name: str, value: Any) -> None:
     [pair for pair in WRONG if pair[0] in {"retry", "timeouts", "poll", "observer"}],
     ids=lambda value: repr(value)[:20],
 )
-def test_a_siblings_option_of_a_wrong_type_is_refused(name: str, value: Any) -> None:
+def test_sibling_option_of_a_wrong_type_is_refused(name: str, value: Any) -> None:
     with pytest.raises(TypeError, match=name):
         UpbitClient("sg", credentials=KEYS).with_options(**{name: value})
 
 
 @pytest.mark.parametrize("algorithm", ["none", "", "HS384", "hs256", None, 256])
-def test_an_algorithm_must_be_one(algorithm: Any) -> None:
+def test_unknown_algorithm_is_refused(algorithm: Any) -> None:
     with pytest.raises(ValueError, match="HS256 or HS512"):
         UpbitClient("sg", credentials=KEYS, algorithm=algorithm)
 
 
-def test_all_options_are_keyword_only() -> None:
+def test_client_options_are_keyword_only() -> None:
     with pytest.raises(TypeError):
         UpbitClient("sg", KEYS)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
-def test_a_client_may_be_made_while_a_module_is_imported() -> None:
-    # In a process of its own: without a loop, and with threads and sockets forbidden.
+def test_client_can_be_built_without_event_loop_threads_or_sockets() -> None:
+    # In another process: without an event loop, and with threads and sockets forbidden.
     code = """
 import sys
 sys.addaudithook(lambda event, _: sys.exit(event) if event.startswith(("socket.", "_thread.start")) else None)
@@ -271,7 +272,7 @@ print(client.with_options().host, "asyncio" in sys.modules)
     assert done.stdout.startswith("sg-api.upbit.com")
 
 
-async def test_another_limiter_may_be_given(sandbox: Sandbox) -> None:
+async def test_client_uses_the_given_limiter(sandbox: Sandbox) -> None:
     client = sandbox.client(limiter=NoLimiter())
     for _ in range(29):
         await client.status.wallets()

@@ -1,4 +1,4 @@
-"""How an `UpbitClient` lives: siblings, closing, event loops, and other people's HTTP clients."""
+"""Lifetime of an `UpbitClient`: siblings, closing, event loops and injected HTTP clients."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import anyio
 import httpx
 import httpx2
 import pytest
+from clients import WITHDRAWAL
+from internals import client_state
 
 from upbit_async import NoLimiter, PollSchedule, RetryPolicy, Timeouts, UpbitClient
 from upbit_async.errors import ConfigurationError, NotSent, OutcomeUnknown, ServerError, TransportError
@@ -20,12 +22,6 @@ if TYPE_CHECKING:
     from upbit_async.events import Event
     from upbit_async.transport.limiter import Ticket
 
-TRON: dict[str, Any] = {
-    "currency": "USDT",
-    "net_type": "TRX",
-    "amount": "13",
-    "address": "TFakeTronWithdrawAddressFakeFakeFa",
-}
 
 # -- siblings --------------------------------------------------------------------------------------
 
@@ -47,11 +43,11 @@ async def test_siblings_share_connections_and_limits(sandbox: Sandbox) -> None:
     await client.status.wallets()
     await sibling.status.wallets()
     assert limiter.acquired == 2
-    assert sibling._transport.shared is client._transport.shared  # pyright: ignore[reportPrivateUsage]
+    assert client_state(sibling) is client_state(client)
     assert (sibling.region, sibling.host, repr(sibling)) == (client.region, client.host, repr(client))
 
 
-async def test_a_sibling_keeps_what_is_not_given(sandbox: Sandbox) -> None:
+async def test_sibling_keeps_options_that_are_not_given(sandbox: Sandbox) -> None:
     events: list[Event] = []
     more: list[Event] = []
     client = sandbox.client(retry=RetryPolicy(attempts=2, base=0), observer=events.append)
@@ -65,32 +61,32 @@ async def test_a_sibling_keeps_what_is_not_given(sandbox: Sandbox) -> None:
     assert len([event for event in more if isinstance(event, RetryPlanned)]) == 1
 
 
-async def test_a_sibling_may_wait_by_another_schedule(sandbox: Sandbox) -> None:
+async def test_sibling_can_have_its_own_poll_schedule(sandbox: Sandbox) -> None:
     client = sandbox.client(poll=PollSchedule(first=1, longest=1, jitter=0))
     slow = client.with_options(poll=PollSchedule(first=50, longest=50, jitter=0))
     same = slow.with_options()
     uuid = "00000000-0000-4000-8000-000000000006"
-    looks: list[int] = []
+    polls: list[int] = []
     for each in (client, slow, same):
         sandbox.requests.clear()
         with anyio.move_on_after(99):
             await each.withdraws.wait(uuid)
-        looks.append(len(sandbox.requests))
-    assert looks[0] > 90
-    assert looks[1:] == [2, 2]
+        polls.append(len(sandbox.requests))
+    assert polls[0] > 90
+    assert polls[1:] == [2, 2]
 
 
-async def test_siblings_know_each_others_withdrawals(sandbox: Sandbox) -> None:
+async def test_siblings_exclude_each_others_withdrawals_in_reconcile(sandbox: Sandbox) -> None:
     client = sandbox.client()
     sibling = client.with_options()
     sandbox.faults.add(Fault.reset_before("POST"))
     with pytest.raises(OutcomeUnknown) as caught:
-        await client.withdraws.create(**TRON)
-    await sibling.withdraws.create(**TRON)
+        await client.withdraws.create(**WITHDRAWAL)
+    await sibling.withdraws.create(**WITHDRAWAL)
     assert (await client.withdraws.reconcile(caught.value, timeout=0)).status == "not_found"
 
 
-async def test_closing_a_sibling_closes_nothing_and_closing_the_original_all(sandbox: Sandbox) -> None:
+async def test_closing_the_original_closes_all_and_closing_a_sibling_nothing(sandbox: Sandbox) -> None:
     client = sandbox.client()
     sibling = client.with_options()
     async with client.with_options() as another:
@@ -105,7 +101,7 @@ async def test_closing_a_sibling_closes_nothing_and_closing_the_original_all(san
         with pytest.raises(ConfigurationError, match="closed"):
             await each.status.wallets()
         with pytest.raises(ConfigurationError, match="closed"):
-            await each.withdraws.create(**TRON)
+            await each.withdraws.create(**WITHDRAWAL)
         with pytest.raises(ConfigurationError, match="closed"):
             await each.request("GET", "/v1/accounts")
         with pytest.raises(ConfigurationError, match="closed"):
@@ -113,14 +109,14 @@ async def test_closing_a_sibling_closes_nothing_and_closing_the_original_all(san
     assert len(sandbox.requests) == 0
 
 
-async def test_leaving_the_context_closes(sandbox: Sandbox) -> None:
+async def test_leaving_the_context_closes_the_client(sandbox: Sandbox) -> None:
     async with sandbox.client() as client:
         assert await client.status.wallets()
     with pytest.raises(ConfigurationError, match="closed"):
         await client.status.wallets()
 
 
-async def test_an_error_in_the_context_closes_and_goes_on(sandbox: Sandbox) -> None:
+async def test_error_in_the_context_closes_the_client_and_is_raised(sandbox: Sandbox) -> None:
     client = sandbox.client()
     with pytest.raises(KeyError):
         async with client:
@@ -129,11 +125,11 @@ async def test_an_error_in_the_context_closes_and_goes_on(sandbox: Sandbox) -> N
         await client.status.wallets()
 
 
-# -- other people's HTTP clients -------------------------------------------------------------------
+# -- injected HTTP clients -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
-async def test_an_injected_client_is_used_and_not_closed(sandbox: Sandbox, library: Any) -> None:
+async def test_injected_http_client_is_used_and_not_closed(sandbox: Sandbox, library: Any) -> None:
     own = {"Authorization": "Bearer not.this.one", "Accept-Encoding": "gzip", "X-Own": "1"}
     async with library.AsyncClient(
         transport=library.ASGITransport(app=sandbox.app),
@@ -144,7 +140,7 @@ async def test_an_injected_client_is_used_and_not_closed(sandbox: Sandbox, libra
         async with UpbitClient(
             "sg", credentials=sandbox.credentials, base_url=sandbox.base_url, http=http
         ) as client:
-            poller = await client.withdraws.send(**TRON)
+            poller = await client.withdraws.send(**WITHDRAWAL)
             assert poller.uuid in sandbox.withdrawals
             assert len(await client.withdraws.list(uuids=[poller.uuid, "a b"])) == 1
             sandbox.withdrawals.set_state(poller.uuid, "DONE")
@@ -154,11 +150,11 @@ async def test_an_injected_client_is_used_and_not_closed(sandbox: Sandbox, libra
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
-async def test_an_injected_client_that_was_closed_sends_nothing(sandbox: Sandbox, library: Any) -> None:
+async def test_closed_injected_http_client_sends_nothing(sandbox: Sandbox, library: Any) -> None:
     http = library.AsyncClient(transport=library.ASGITransport(app=sandbox.app), trust_env=False)
     client = UpbitClient("sg", credentials=sandbox.credentials, base_url=sandbox.base_url, http=http)
     await http.aclose()
-    for call in (client.status.wallets(), client.withdraws.create(**TRON)):
+    for call in (client.status.wallets(), client.withdraws.create(**WITHDRAWAL)):
         with pytest.raises(NotSent):
             await call
     assert len(sandbox.requests) == 0
@@ -167,14 +163,14 @@ async def test_an_injected_client_that_was_closed_sends_nothing(sandbox: Sandbox
 # -- over a socket, in real time -------------------------------------------------------------------
 
 
-# A loop that has ended takes its open connections with it, as those of any HTTP client.
+# As with any HTTP client, connections of an event loop that has ended are left open.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("backends", [("asyncio", "asyncio"), ("asyncio", "trio"), ("trio", "asyncio")])
-def test_a_client_is_used_in_one_event_loop_after_another(backends: tuple[str, str]) -> None:
+def test_client_can_be_used_in_successive_event_loops(backends: tuple[str, str]) -> None:
     sandbox = Sandbox("sg")
     with sandbox.serve() as url:
         uuids = _use_in_each(backends, UpbitClient("sg", credentials=sandbox.credentials, base_url=url))
-        gc.collect()  # what the first loop left behind is ignored by this test, not by the next
+        gc.collect()  # this test ignores the warnings about them, the next one would not
     assert len(set(uuids)) == 2
     assert {line.status for line in sandbox.requests} == {200, 201}
 
@@ -185,7 +181,7 @@ def _use_in_each(backends: tuple[str, str], client: UpbitClient) -> list[str]:
     async def use(*, last: bool) -> None:
         assert await client.status.wallets()
         assert (await client.withdraws.wait("00000000-0000-4000-8000-000000000001")).state == "DONE"
-        uuids.append((await client.withdraws.create(**TRON)).uuid)
+        uuids.append((await client.withdraws.create(**WITHDRAWAL)).uuid)
         async with anyio.create_task_group() as tasks:
             for _ in range(12):
                 tasks.start_soon(client.withdraws.list)
@@ -199,7 +195,7 @@ def _use_in_each(backends: tuple[str, str], client: UpbitClient) -> list[str]:
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_an_injected_client_loses_an_answer_once(library: Any, backend: str) -> None:
+def test_injected_http_client_reports_lost_answers_like_the_own_one(library: Any, backend: str) -> None:
     sandbox = Sandbox("sg")
 
     async def use(url: str) -> None:
@@ -209,7 +205,7 @@ def test_an_injected_client_loses_an_answer_once(library: Any, backend: str) -> 
                 sandbox.requests.clear()
                 sandbox.faults.add(fault)
                 with pytest.raises(OutcomeUnknown) as caught:
-                    await client.withdraws.create(**TRON)
+                    await client.withdraws.create(**WITHDRAWAL)
                 assert len(sandbox.requests) == 1
                 seen = list(sandbox.withdrawals)
                 found = await client.withdraws.reconcile(caught.value, known_uuids=seen[:-1])
@@ -224,7 +220,7 @@ def test_an_injected_client_loses_an_answer_once(library: Any, backend: str) -> 
         anyio.run(use, url, backend=backend)
 
 
-def test_a_server_that_is_gone_gets_nothing() -> None:
+def test_unreachable_server_means_not_sent() -> None:
     sandbox = Sandbox("sg")
     with sandbox.serve() as url:
         pass
@@ -233,7 +229,7 @@ def test_a_server_that_is_gone_gets_nothing() -> None:
     async def use() -> None:
         async with client:
             with pytest.raises(NotSent) as caught:
-                await client.withdraws.create(**TRON)
+                await client.withdraws.create(**WITHDRAWAL)
             assert not caught.value.may_have_executed
 
     anyio.run(use)

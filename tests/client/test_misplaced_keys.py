@@ -1,4 +1,4 @@
-"""Keys that are handed in the wrong way stay out of messages and of our frames' locals."""
+"""Keys in the wrong argument: they appear in no message and in no local of the library's frames."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MISUSES: dict[str, Callable[[], object]] = {
 }
 
 
-def _locals_of_ours(error: BaseException) -> Iterator[object]:
+def _library_locals(error: BaseException) -> Iterator[object]:
     seen: list[BaseException | None] = [error]
     for one in seen:
         if one is None:
@@ -56,13 +56,15 @@ def _locals_of_ours(error: BaseException) -> Iterator[object]:
 
 
 @pytest.mark.parametrize("misuse", MISUSES.values(), ids=MISUSES)
-def test_a_misplaced_key_shows_nowhere(misuse: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misplaced_key_appears_in_no_error_and_no_frame(
+    misuse: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("UPBIT_BASE_URL", raising=False)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - each has its own kind
         misuse()
     error = caught.value
     # Half-made clients are among the locals; to show them must not fail.
-    shown = [str(error), repr(error.args), *map(repr, _locals_of_ours(error))]
+    shown = [str(error), repr(error.args), *map(repr, _library_locals(error))]
     assert [text for text in shown if "CANARY" in text] == []
     assert error.__context__ is None
 
@@ -86,16 +88,16 @@ def test_a_misplaced_key_shows_nowhere(misuse: Callable[[], object], monkeypatch
         ("a key as an index", KeyError, "region must be one of"),
     ],
 )
-def test_the_message_says_what_is_needed(misuse: str, kind: type[Exception], text: str) -> None:
+def test_error_says_which_type_is_needed(misuse: str, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         MISUSES[misuse]()
 
 
-def test_a_region_that_is_mistyped_is_shown() -> None:
+def test_misspelled_region_is_quoted() -> None:
     with pytest.raises(ValueError, match="got 'us'"):
         UpbitClient("us")
 
 
-def test_half_made_clients_can_be_shown() -> None:
+def test_partly_built_clients_have_a_repr() -> None:
     assert repr(object.__new__(UpbitClient)) == "<UpbitClient (not initialized)>"
     assert repr(object.__new__(UpbitRegions)) == "<UpbitRegions (not initialized)>"

@@ -1,4 +1,4 @@
-"""`client.request`: anything, signed."""
+"""`client.request`: signed requests to any endpoint."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients import CREATE_PATH, WITHDRAWAL
 
 from upbit_async import Safety
 from upbit_async.errors import (
@@ -24,19 +25,13 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
-COIN = "/v1/withdraws/coin"
+
 WAITING = "00000000-0000-4000-8000-000000000006"
-TRON: dict[str, Any] = {
-    "currency": "USDT",
-    "net_type": "TRX",
-    "amount": "13",
-    "address": "TFakeTronWithdrawAddressFakeFakeFa",
-}
 
 # -- what goes out, and what comes back ------------------------------------------------------------
 
 
-async def test_a_query_is_signed_with_its_arrays(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_query_with_arrays_is_signed(client: UpbitClient, sandbox: Sandbox) -> None:
     rows = await client.request(
         "get", "/v1/withdraws", params={"uuids": [WAITING, "a b"], "limit": 2, "state": None}
     )
@@ -45,28 +40,30 @@ async def test_a_query_is_signed_with_its_arrays(client: UpbitClient, sandbox: S
     assert sandbox.requests[-1].query == f"uuids[]={WAITING}&uuids[]=a%20b&limit=2"
 
 
-async def test_a_body_is_signed_with_its_members(client: UpbitClient, sandbox: Sandbox) -> None:
-    record = await client.request("POST", COIN, json={**TRON, "amount": Decimal("1.3E+1"), "x": None})
+async def test_body_members_are_signed(client: UpbitClient, sandbox: Sandbox) -> None:
+    record = await client.request(
+        "POST", CREATE_PATH, json={**WITHDRAWAL, "amount": Decimal("1.3E+1"), "x": None}
+    )
     assert record["uuid"] in sandbox.withdrawals
     assert sandbox.requests[-1].body == (
         '{"currency":"USDT","net_type":"TRX","amount":"13","address":"TFakeTronWithdrawAddressFakeFakeFa"}'
     )
 
 
-async def test_a_deletion_has_its_parameters_in_the_query(client: UpbitClient, sandbox: Sandbox) -> None:
-    record = await client.request("DELETE", COIN, params={"uuid": WAITING})
+async def test_delete_sends_its_parameters_in_the_query(client: UpbitClient, sandbox: Sandbox) -> None:
+    record = await client.request("DELETE", CREATE_PATH, params={"uuid": WAITING})
     assert record["state"] == "CANCELLED"
     assert (sandbox.requests[-1].query, sandbox.requests[-1].body) == (f"uuid={WAITING}", "")
 
 
-async def test_endpoints_that_this_library_does_not_know_can_be_called(client: UpbitClient) -> None:
+async def test_unknown_endpoints_can_be_called(client: UpbitClient) -> None:
     accounts = await client.request("GET", "/v1/accounts")
     assert {account["currency"] for account in accounts} >= {"BTC", "SGD"}
     with pytest.raises(NotFound):
         await client.request("GET", "/v1/brand_new")
 
 
-async def test_numbers_keep_their_digits(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_numbers_keep_all_their_digits(client: UpbitClient, sandbox: Sandbox) -> None:
     body = b'{"a":0.123456789012345678901,"b":1e-8,"c":12345678901234567890123,"d":[1.0,-0.5],"e":"1.50"}'
     sandbox.faults.add(Fault.status(200, body=body))
     answer = await client.request("GET", "/v1/x")
@@ -81,18 +78,9 @@ async def test_numbers_keep_their_digits(client: UpbitClient, sandbox: Sandbox) 
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT", "PATCH"])
-async def test_no_content_is_none(client: UpbitClient, sandbox: Sandbox, method: str) -> None:
+async def test_response_without_content_is_none(client: UpbitClient, sandbox: Sandbox, method: str) -> None:
     sandbox.faults.add(Fault.status(204, method, body="empty"))
     assert await client.request(method, "/v1/x") is None
-
-
-async def test_an_answer_that_lacks_the_id_of_a_withdrawal_is_unknown(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
-    for body in (b"{}", b""):
-        sandbox.faults.add(Fault.garbage("POST", "/v1/withdraws/coin", body=body))
-        with pytest.raises(OutcomeUnknown):
-            await client.request("POST", "/v1/withdraws/coin", json={"currency": "BTC"})
 
 
 # -- what may be repeated --------------------------------------------------------------------------
@@ -111,7 +99,7 @@ async def test_an_answer_that_lacks_the_id_of_a_withdrawal_is_unknown(
         ("DELETE", Safety.REPEATABLE, TransportError, 3),
     ],
 )
-async def test_only_reading_is_repeated_unless_the_user_knows_better(
+async def test_only_get_is_repeated_unless_the_caller_says_otherwise(
     client: UpbitClient,
     sandbox: Sandbox,
     method: str,
@@ -127,14 +115,20 @@ async def test_only_reading_is_repeated_unless_the_user_knows_better(
 
 @pytest.mark.parametrize("safety", [None, Safety.READ, Safety.REPEATABLE])
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", COIN), ("post", COIN), ("POST", f"{COIN}/"), ("POST", COIN.title())]
+    ("method", "path"),
+    [
+        ("POST", CREATE_PATH),
+        ("post", CREATE_PATH),
+        ("POST", f"{CREATE_PATH}/"),
+        ("POST", CREATE_PATH.title()),
+    ],
 )
-async def test_a_withdrawal_stays_one_whatever_is_said_of_it(
+async def test_withdrawal_is_never_repeated_whatever_safety_is_given(
     client: UpbitClient, sandbox: Sandbox, method: str, path: str, safety: Safety | None
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("POST"))
     with pytest.raises(OutcomeUnknown) as caught:
-        await client.request(method, path, json=TRON, safety=safety)
+        await client.request(method, path, json=WITHDRAWAL, safety=safety)
     assert len(sandbox.requests) == 1
     found = await client.withdraws.reconcile(caught.value)
     assert found.withdrawal is not None
@@ -142,32 +136,30 @@ async def test_a_withdrawal_stays_one_whatever_is_said_of_it(
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"result":"ok"}', b"[]", b"OK"])
-async def test_a_withdrawal_whose_answer_has_no_uuid_is_unknown(
+async def test_withdrawal_answer_without_a_uuid_keeps_its_raw_text(
     client: UpbitClient, sandbox: Sandbox, body: bytes
 ) -> None:
     for status in (200, 201, 204):
         sandbox.requests.clear()
         sandbox.faults.add(Fault.status(status, "POST", before=False, body=body))
         with pytest.raises(OutcomeUnknown) as caught:
-            await client.request("POST", COIN, json=TRON)
+            await client.request("POST", CREATE_PATH, json=WITHDRAWAL)
         assert caught.value.raw == (body.decode() if status != HTTPStatus.NO_CONTENT else "")
         assert len(sandbox.requests) == 1
 
 
-async def test_a_known_cancellation_is_repeated_and_a_known_read_too(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_known_endpoints_keep_their_own_safety_class(client: UpbitClient, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault.reset_before("DELETE"))
-    record = await client.request("DELETE", COIN, params={"uuid": WAITING}, safety=Safety.ONCE)
+    record = await client.request("DELETE", CREATE_PATH, params={"uuid": WAITING}, safety=Safety.ONCE)
     assert record["state"] == "CANCELLED"
     sandbox.faults.add(Fault.status(503, "GET", times=2))
     await client.request("GET", "/v1/withdraws/", safety=Safety.ONCE)
     assert [line.path for line in sandbox.requests.of("GET")] == ["/v1/withdraws"] * 3
 
 
-async def test_what_is_refused_is_no_unknown_outcome(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_refusals_are_not_unknown_outcomes(client: UpbitClient, sandbox: Sandbox) -> None:
     with pytest.raises(ValidationError, match="withdraw_address_not_registered"):
-        await client.request("POST", COIN, json={**TRON, "address": "TAnother"})
+        await client.request("POST", CREATE_PATH, json={**WITHDRAWAL, "address": "TAnother"})
     sandbox.faults.add(Fault.status(500, "GET", times=3))
     with pytest.raises(ServerError):
         await client.request("GET", "/v1/x")
@@ -182,7 +174,7 @@ async def test_what_is_refused_is_no_unknown_outcome(client: UpbitClient, sandbo
 @pytest.mark.parametrize(
     "method", ["", "FETCH", "HEAD", "OPTIONS", "GET ", "GET\r\n", None, 5, b"GET", ["GET"]]
 )
-async def test_a_method_must_be_one(client: UpbitClient, sandbox: Sandbox, method: Any) -> None:
+async def test_unknown_method_is_refused(client: UpbitClient, sandbox: Sandbox, method: Any) -> None:
     with pytest.raises(ValueError, match="method must be one of DELETE, GET"):
         await client.request(method, "/v1/x")
     assert len(sandbox.requests) == 0
@@ -206,7 +198,7 @@ async def test_a_method_must_be_one(client: UpbitClient, sandbox: Sandbox, metho
         *(None, 5, b"/v1/x", ["/v1/x"]),
     ],
 )
-async def test_a_path_must_be_plain(client: UpbitClient, sandbox: Sandbox, path: Any) -> None:
+async def test_path_that_is_not_plain_is_refused(client: UpbitClient, sandbox: Sandbox, path: Any) -> None:
     for method, safety in (("GET", None), ("POST", Safety.READ)):
         with pytest.raises(ValueError, match="path must look like /v1/accounts"):
             await client.request(method, path, safety=safety)
@@ -214,7 +206,7 @@ async def test_a_path_must_be_plain(client: UpbitClient, sandbox: Sandbox, path:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT", "PATCH"])
-async def test_parameters_must_stand_where_they_belong(
+async def test_misplaced_or_malformed_parameters_are_refused(
     client: UpbitClient, sandbox: Sandbox, method: str
 ) -> None:
     right, wrong = ("params", "json") if method in {"GET", "DELETE"} else ("json", "params")
@@ -242,7 +234,7 @@ async def test_parameters_must_stand_where_they_belong(
     assert len(sandbox.requests) == 0
 
 
-async def test_a_safety_must_be_one(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_safety_of_a_wrong_type_is_refused(client: UpbitClient, sandbox: Sandbox) -> None:
     for odd in ("read", 1, True):
         with pytest.raises(TypeError, match="safety must be a Safety, got "):
             await client.request("GET", "/v1/x", safety=odd)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

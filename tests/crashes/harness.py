@@ -93,7 +93,7 @@ async def perform(schedule: Schedule, cast: Cast, folder: Path) -> Trial:
     """
     harness = _Harness(schedule, cast, folder)
     with (
-        mock.patch.object(harness.sandbox._dispatcher, "serve", harness.gate.serve),
+        mock.patch.object(harness.dispatcher, "serve", harness.gate.serve),
         harness.sandbox.serve() as url,
     ):
         async with anyio.create_task_group() as tasks:
@@ -193,7 +193,8 @@ class _Harness:
             limits=schedule.limits,
             seed=schedule.seed,
         )
-        self.gate = _Gate(self.sandbox._dispatcher.serve)
+        self.dispatcher = self.sandbox._dispatcher  # noqa: SLF001 - every request passes here
+        self.gate = _Gate(self.dispatcher.serve)
         self.trial = Trial(schedule=schedule, folder=folder)
         self._schedule = schedule
         self._cast = cast

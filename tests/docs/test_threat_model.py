@@ -50,7 +50,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*CERTIFICATES, *PROXIES, "NO_PROXY", "SSLKEYLOGFILE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr(http_port, "_tls_context", functools.cache(http_port._tls_context.__wrapped__))
+    monkeypatch.setattr(http_port, "_tls_context", functools.cache(http_port._tls_context.__wrapped__))  # noqa: SLF001 - without its cache
 
 
 async def _answers(connection: Connection, request: bytes) -> None:

@@ -34,13 +34,13 @@ def shown_loop() -> Any:
 def test_the_clock_stands_still_while_a_worker_thread_works(loop_factory: LoopFactory) -> None:
     loop = loop_factory()
     selected = threading.Semaphore(0)
-    select = loop._selector.select
+    select = loop._selector.select  # noqa: SLF001 - asyncio's
 
     def counted(timeout: float | None = None) -> Any:
         selected.release()
         return select(timeout)
 
-    loop._selector.select = counted
+    loop._selector.select = counted  # noqa: SLF001
 
     def work() -> None:
         for _ in range(SELECTS):

@@ -1,4 +1,4 @@
-"""The models themselves, and what a request meant to do."""
+"""The models, and the intent of a request."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _intent(**members: str) -> Intent:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_model_is_frozen_takes_names_only_and_says_what_each_field_is(kind: type) -> None:
+def test_every_model_is_keyword_only_and_documents_each_field(kind: type) -> None:
     assert all(field.kw_only for field in attrs.fields(kind))
     assert not hasattr(kind, "__dict__") or "__slots__" in kind.__dict__
     text = inspect.getdoc(kind) or ""
     assert [field.name for field in attrs.fields(kind) if f"{field.name}: " not in text] == []
 
 
-def test_a_model_can_be_neither_changed_nor_extended() -> None:
+def test_models_cannot_be_changed_or_extended() -> None:
     record = _withdrawal()
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         record.amount = Decimal(2)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
@@ -65,7 +65,7 @@ def test_models_can_be_hashed_copied_and_pickled() -> None:
         assert not twin.state.known
 
 
-def test_times_without_a_zone_are_utc_and_others_stay_as_they_are() -> None:
+def test_times_without_a_zone_are_read_as_utc() -> None:
     korea = dt.timezone(dt.timedelta(hours=9))
     record = _withdrawal(created_at=dt.datetime(2026, 1, 1), done_at=dt.datetime(2026, 1, 1, 9, tzinfo=korea))  # noqa: DTZ001
     assert record.created_at == WHEN
@@ -81,18 +81,18 @@ def test_times_without_a_zone_are_utc_and_others_stay_as_they_are() -> None:
     assert wallet.block_updated_at == WHEN
 
 
-def test_a_withdrawal_has_an_id() -> None:
+def test_withdrawal_without_a_uuid_is_refused() -> None:
     with pytest.raises(ValueError, match="without a uuid"):
         _withdrawal(uuid="")
 
 
-def test_an_amount_is_a_decimal_for_whoever_asks() -> None:
+def test_amount_type_is_a_decimal_at_run_time() -> None:
     assert isinstance(Decimal(1), Amount)
     assert not isinstance("1", Amount)
     assert not isinstance(1.0, Amount)
 
 
-def test_an_intent_reads_its_members() -> None:
+def test_intent_reads_its_members() -> None:
     intent = _intent(
         currency="USDT",
         net_type="TRX",
@@ -107,7 +107,7 @@ def test_an_intent_reads_its_members() -> None:
     assert str(intent) == "withdrawal of 13.0 USDT on TRX to TFak…keFa"
 
 
-def test_an_intent_shows_no_whole_address() -> None:
+def test_intent_shows_no_whole_address() -> None:
     intent = _intent(
         currency="USDT", net_type="TRX", amount="13", address=ADDRESS, secondary_address="CANARY"
     )
@@ -116,21 +116,21 @@ def test_an_intent_shows_no_whole_address() -> None:
         assert "CANARY" not in shown
 
 
-def test_an_intent_without_an_amount_is_told_by_its_endpoint() -> None:
+def test_intent_without_an_amount_is_described_by_its_endpoint() -> None:
     intent = _intent(deposit_uuid="u")
     absent = (intent.currency, intent.net_type, intent.amount, intent.address, intent.secondary_address)
     assert (*absent, intent.transaction_type) == (None,) * 6
     assert str(intent) == "POST /v1/withdraws/coin"
 
 
-def test_an_intent_with_an_amount_and_nothing_else_can_be_shown() -> None:
+def test_intent_with_only_an_amount_has_a_description() -> None:
     assert str(_intent(amount="1")) == "withdrawal of 1 None on None to "
 
 
 @given(
     text=st.text() | st.sampled_from(["NaN", "sNaN", "-Infinity", "1,000", "", " ", "1e9999999999999999999"])
 )
-def test_whatever_was_sent_as_an_amount_an_intent_can_be_shown(text: str) -> None:
+def test_intent_with_any_text_as_its_amount_has_a_description(text: str) -> None:
     intent = _intent(amount=text, currency="X")
     assert intent.amount is None or intent.amount.is_finite()
     assert str(intent)
@@ -144,10 +144,10 @@ def test_only_long_addresses_are_shortened(address: str, shown: str) -> None:
     assert shortened(address) == shown
 
 
-def test_an_intent_can_be_pickled_whole() -> None:
+def test_intent_can_be_pickled() -> None:
     intent = _intent(currency="USDT", address=ADDRESS)
     assert pickle.loads(pickle.dumps(intent)) == intent  # noqa: S301
 
 
-def test_a_reason_is_a_code_and_a_sentence() -> None:
+def test_reason_has_a_code_and_a_text() -> None:
     assert attrs.astuple(Reason("code", "text")) == ("code", "text")

@@ -1,4 +1,4 @@
-"""Open enums: words that are younger than the library are values like the others."""
+"""Open enums: values that are newer than the library work like the known ones."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def _all_members() -> list[OpenEnum]:
         ),
     ],
 )
-def test_the_words_are_upbits_own(kind: type[OpenEnum], words: set[str]) -> None:
+def test_state_values_are_those_of_upbit(kind: type[OpenEnum], words: set[str]) -> None:
     assert {member.value for member in kind} == words
     assert all(member.name == member.value.upper() for member in kind)
 
 
 @pytest.mark.parametrize("member", _all_members(), ids=repr)
-def test_a_known_word_in_any_case_is_the_member_itself(member: OpenEnum) -> None:
+def test_known_value_in_any_case_is_the_member_itself(member: OpenEnum) -> None:
     kind = type(member)
     assert member.known
     for word in (member.value, member.value.lower(), member.value.upper(), member.value.title()):
@@ -80,11 +80,11 @@ def test_a_known_word_in_any_case_is_the_member_itself(member: OpenEnum) -> None
         ("cancelled", WithdrawalState.CANCELLED),
     ],
 )
-def test_old_words_for_a_withdrawal_mean_todays_states(word: str, state: WithdrawalState) -> None:
+def test_former_withdrawal_states_map_to_current_ones(word: str, state: WithdrawalState) -> None:
     assert WithdrawalState(word) is state
 
 
-def test_an_accepted_deposit_is_final_though_an_accepted_withdrawal_was_not() -> None:
+def test_accepted_is_final_for_deposits_but_not_for_withdrawals() -> None:
     assert DepositState("accepted") is DepositState.ACCEPTED
     assert DepositState("accepted").is_final
     assert not WithdrawalState("accepted").is_final
@@ -92,7 +92,7 @@ def test_an_accepted_deposit_is_final_though_an_accepted_withdrawal_was_not() ->
 
 
 @pytest.mark.parametrize("kind", [WithdrawalState, DepositState])
-def test_the_final_states_are_those_after_which_nothing_happens(
+def test_final_states_are_exactly_the_terminal_ones(
     kind: type[WithdrawalState | DepositState],
 ) -> None:
     assert {member.value for member in kind if member.is_final} == FINAL[kind]
@@ -100,7 +100,7 @@ def test_the_final_states_are_those_after_which_nothing_happens(
     assert not kind("").is_final
 
 
-def test_a_wallet_moves_money_only_in_the_states_that_say_so() -> None:
+def test_wallet_can_transfer_only_in_the_states_that_say_so() -> None:
     assert {state.value for state in WalletState if state.can_withdraw} == {"working", "withdraw_only"}
     assert {state.value for state in WalletState if state.can_deposit} == {"working", "deposit_only"}
     assert not WalletState("half_open").can_withdraw
@@ -108,39 +108,39 @@ def test_a_wallet_moves_money_only_in_the_states_that_say_so() -> None:
 
 
 @given(kind=st.sampled_from(ENUMS), word=st.text(st.characters(codec="utf-8")))
-def test_an_unknown_word_is_a_value_that_equals_its_text(kind: type[OpenEnum], word: str) -> None:
+def test_unknown_value_behaves_like_its_text(kind: type[OpenEnum], word: str) -> None:
     folded = word.casefold()
     assume(folded not in {member.value.casefold() for member in kind} | set(kind.spellings()))
-    stranger = kind(word)
+    unknown = kind(word)
 
-    assert isinstance(stranger, kind)
-    assert (stranger.known, stranger.value, stranger.name) == (False, word, word)
-    assert (str(stranger), f"{stranger}", stranger + "") == (word, word, word)
-    assert stranger == word
-    assert hash(stranger) == hash(word)
-    assert stranger == kind(word)
-    assert {stranger: 1}[word] == 1  # type: ignore[index]
-    assert all(stranger != member for member in kind)
-    assert word in repr(stranger) or repr(word)[1:-1] in repr(stranger)
-    for twin in (pickle.loads(pickle.dumps(stranger)), copy.copy(stranger), copy.deepcopy(stranger)):  # noqa: S301
+    assert isinstance(unknown, kind)
+    assert (unknown.known, unknown.value, unknown.name) == (False, word, word)
+    assert (str(unknown), f"{unknown}", unknown + "") == (word, word, word)
+    assert unknown == word
+    assert hash(unknown) == hash(word)
+    assert unknown == kind(word)
+    assert {unknown: 1}[word] == 1  # type: ignore[index]
+    assert all(unknown != member for member in kind)
+    assert word in repr(unknown) or repr(word)[1:-1] in repr(unknown)
+    for twin in (pickle.loads(pickle.dumps(unknown)), copy.copy(unknown), copy.deepcopy(unknown)):  # noqa: S301
         assert (twin, type(twin), twin.known) == (word, kind, False)
 
 
 @pytest.mark.parametrize("kind", ENUMS)
-def test_a_stranger_leaves_no_trace_in_the_enum(kind: type[OpenEnum]) -> None:
+def test_unknown_value_does_not_join_the_enum(kind: type[OpenEnum]) -> None:
     before = list(kind)
-    kind("stranger")
+    kind("unknown")
     assert list(kind) == before
-    assert "stranger" not in kind.__members__
+    assert "unknown" not in kind.__members__
 
 
-def test_a_pickle_names_the_word_and_so_survives_an_update() -> None:
+def test_pickle_contains_the_value_and_survives_an_update() -> None:
     text = pickletools.genops(pickle.dumps(WithdrawalState("ON_HOLD")))
     assert "ON_HOLD" in {argument for _, argument, _ in text}
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, b"DONE", ["DONE"], object()])
-def test_what_is_no_text_is_no_state(value: Any) -> None:
+def test_value_that_is_not_text_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="is not a valid WithdrawalState"):
         WithdrawalState(value)
 
@@ -161,10 +161,10 @@ def _matched(state: WithdrawalState) -> str:
     ("word", "found"),
     [("DONE", "done"), ("done", "done"), ("REJECTED", "lost"), ("ON_HOLD", "held"), ("WAITING", "other")],
 )
-def test_states_can_be_matched(word: str, found: str) -> None:
+def test_states_work_in_match_statements(word: str, found: str) -> None:
     assert _matched(WithdrawalState(word)) == found
 
 
-def test_only_states_that_have_old_words_say_so() -> None:
+def test_spellings_are_empty_without_former_values() -> None:
     assert OpenEnum.spellings() == {}
     assert WalletState.spellings() == {}

@@ -1,11 +1,11 @@
-"""Three sandboxes, and an environment that says nothing."""
+"""Sandboxes of three regions, and an environment without the library's variables."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
+from environment import clear_environment
 
 from upbit_async import Region, UpbitRegions
 from upbit_async.sandbox import Sandbox, Transitions
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _silent_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in os.environ if each.startswith("UPBIT_")]:
-        monkeypatch.delenv(name)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear_environment(monkeypatch)
 
 
 @pytest.fixture

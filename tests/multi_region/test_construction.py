@@ -1,4 +1,4 @@
-"""How `UpbitRegions` come to their clients, and how they close them."""
+"""Construction and closing of `UpbitRegions`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
+from internals import poll_schedule_of, transport_of
 
 from upbit_async import Credentials, PollSchedule, Region, RetryPolicy, Timeouts, UpbitClient, UpbitRegions
 from upbit_async.errors import ConfigurationError, ServerError
@@ -32,7 +33,7 @@ def set_keys(monkeypatch: pytest.MonkeyPatch, prefix: str, keys: Credentials = S
 # -- a mapping -------------------------------------------------------------------------------------
 
 
-def test_it_is_a_mapping_in_the_order_in_which_regions_were_named() -> None:
+def test_regions_are_a_mapping_in_the_order_given() -> None:
     regions = UpbitRegions({"TH": TH, Region.SG: SG})
     assert list(regions) == [Region.TH, Region.SG]
     assert len(regions) == 2
@@ -41,7 +42,7 @@ def test_it_is_a_mapping_in_the_order_in_which_regions_were_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["sg", "SG", Region.SG])
-def test_a_client_is_found_by_any_name_of_its_region(name: str) -> None:
+def test_client_is_found_by_any_spelling_of_its_region(name: str) -> None:
     regions = UpbitRegions({"sg": SG})
     assert name in regions
     assert regions[name] is regions["sg"]
@@ -49,7 +50,7 @@ def test_a_client_is_found_by_any_name_of_its_region(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["th", "us", "", None, 5, ["sg"]])
-def test_there_is_nothing_else_in_it(name: Any) -> None:
+def test_other_keys_are_not_in_the_mapping(name: Any) -> None:
     regions = UpbitRegions({"sg": SG})
     assert name not in regions
     assert regions.get(name) is None
@@ -57,7 +58,7 @@ def test_there_is_nothing_else_in_it(name: Any) -> None:
         regions[name]
 
 
-def test_there_must_be_a_region() -> None:
+def test_at_least_one_region_is_required() -> None:
     makers: list[Callable[[], UpbitRegions]] = [
         lambda: UpbitRegions({}),
         UpbitRegions.from_env,
@@ -68,18 +69,18 @@ def test_there_must_be_a_region() -> None:
             make()
 
 
-def test_a_region_comes_once() -> None:
+def test_duplicate_region_is_refused() -> None:
     with pytest.raises(ValueError, match="regions must be unique, got sg twice"):
         UpbitRegions({"sg": SG, "SG": TH})
 
 
-def test_a_region_must_be_one() -> None:
+def test_unknown_region_is_refused() -> None:
     with pytest.raises(ValueError, match="region must be one of"):
         UpbitRegions({"us": SG})
 
 
 @pytest.mark.parametrize("keys", [None, "key", ("a", "b")])
-def test_keys_are_credentials(monkeypatch: pytest.MonkeyPatch, keys: Any) -> None:
+def test_keys_of_a_wrong_type_are_refused(monkeypatch: pytest.MonkeyPatch, keys: Any) -> None:
     set_keys(monkeypatch, "UPBIT")
     with pytest.raises(TypeError, match="the value for th must be of type Credentials"):
         UpbitRegions({"sg": SG, "th": keys})
@@ -100,10 +101,10 @@ async def test_options_are_the_same_for_all_clients(sandboxes: dict[Region, Sand
         algorithm="HS512",
     )
     for client in regions.values():
-        transport = client._transport  # pyright: ignore[reportPrivateUsage]
+        transport = transport_of(client)
         assert (transport.retry.attempts, transport.timeouts.total) == (1, 3)
         assert transport.observer == events.append
-        assert client._poll.first == 7  # pyright: ignore[reportPrivateUsage]
+        assert poll_schedule_of(client).first == 7
         assert jwt.get_unverified_header(transport.shared.token("nonce", None))["alg"] == "HS512"
     siblings = [
         each.client(retry=RetryPolicy(attempts=1), observer=events.append) for each in sandboxes.values()
@@ -114,7 +115,7 @@ async def test_options_are_the_same_for_all_clients(sandboxes: dict[Region, Sand
 
 
 @pytest.mark.parametrize("make", [UpbitRegions, UpbitRegions.from_env])
-def test_one_base_url_for_all_is_no_option(monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
+def test_base_url_for_all_regions_is_refused(monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
     set_keys(monkeypatch, "UPBIT_SG")
     with pytest.raises(TypeError, match="base_url"):
         make({"sg": SG} if make is UpbitRegions else "sg", base_url="https://one.example")
@@ -123,20 +124,20 @@ def test_one_base_url_for_all_is_no_option(monkeypatch: pytest.MonkeyPatch, make
 # -- the environment -------------------------------------------------------------------------------
 
 
-def test_each_region_reads_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_env_reads_the_variables_of_each_region(monkeypatch: pytest.MonkeyPatch) -> None:
     set_keys(monkeypatch, "UPBIT_TH", TH)
     set_keys(monkeypatch, "UPBIT_SG")
     regions = UpbitRegions.from_env("th", Region.SG, "TH", timeouts=Timeouts(total=3))
     assert list(regions) == [Region.TH, Region.SG]
-    limiters = [client._transport.shared.limiter for client in regions.values()]  # pyright: ignore[reportPrivateUsage]
+    limiters = [client.limiter for client in regions.values()]
     own = [UpbitClient("th", credentials=TH), UpbitClient("sg", credentials=SG)]
-    # a limiter is shared by those who use one key at one host
-    assert limiters == [client._transport.shared.limiter for client in own]  # pyright: ignore[reportPrivateUsage]
-    assert regions["th"]._transport.timeouts.total == 3  # pyright: ignore[reportPrivateUsage]
+    # Clients with one key at one host share a limiter.
+    assert limiters == [client.limiter for client in own]
+    assert transport_of(regions["th"]).timeouts.total == 3
 
 
 @pytest.mark.parametrize("prefix", ["UPBIT", "UPBIT_OPEN_API"])
-def test_a_key_without_a_region_goes_nowhere(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+def test_key_without_a_region_is_not_used(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     set_keys(monkeypatch, prefix)
     set_keys(monkeypatch, "UPBIT_SG")
     with pytest.raises(ConfigurationError) as caught:
@@ -147,7 +148,7 @@ def test_a_key_without_a_region_goes_nowhere(monkeypatch: pytest.MonkeyPatch, pr
     )
 
 
-def test_an_empty_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_key_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     set_keys(monkeypatch, "UPBIT_SG")
     monkeypatch.setenv("UPBIT_ID_ACCESS_KEY", "")
     with pytest.raises(ConfigurationError, match="UPBIT_ID_ACCESS_KEY is set but empty"):
@@ -161,7 +162,7 @@ def test_variables_without_a_region_are_not_read(monkeypatch: pytest.MonkeyPatch
     assert UpbitRegions.from_env("sg")["sg"].host == "sg-api.upbit.com"
 
 
-def test_half_a_pair_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_key_pair_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPBIT_ID_ACCESS_KEY", "half")
     with pytest.raises(ConfigurationError, match="UPBIT_ID_SECRET_KEY is not set"):
         UpbitRegions.from_env("id")
@@ -171,9 +172,7 @@ def test_half_a_pair_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL"])
-def test_the_environments_server_is_neither_followed_nor_passed_over(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_server_named_for_all_regions_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "https://one.example")
     for region, keys in (("sg", SG), ("th", TH)):
         set_keys(monkeypatch, f"UPBIT_{region}".upper(), keys)
@@ -190,7 +189,7 @@ def test_the_environments_server_is_neither_followed_nor_passed_over(
         assert [client.host for client in regions.values()] == ["sg.example", "th.example"]
 
 
-def test_the_environment_may_name_a_regions_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_named_for_all_regions_may_be_the_only_regions_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPBIT_BASE_URL", "https://sg-api.upbit.com/")
     assert UpbitRegions({"sg": SG})["sg"].host == "sg-api.upbit.com"
     with pytest.raises(ConfigurationError, match="for th too"):
@@ -198,7 +197,7 @@ def test_the_environment_may_name_a_regions_own_server(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", ["UPBIT_BASE_URL", "UPBIT_OPEN_API_SERVER_URL", "UPBIT_SG_BASE_URL"])
-def test_an_empty_server_is_not_the_real_exchange(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_empty_base_url_does_not_mean_the_real_exchange(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     set_keys(monkeypatch, "UPBIT_SG")
     monkeypatch.setenv(name, "")
     with pytest.raises(ConfigurationError, match=f"{name} is set but empty"):
@@ -208,7 +207,7 @@ def test_an_empty_server_is_not_the_real_exchange(monkeypatch: pytest.MonkeyPatc
     assert UpbitRegions({"sg": SG}, base_urls={"sg": "https://sg.example"})["sg"].host == "sg.example"
 
 
-def test_each_region_has_its_own_server_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_url_of_each_region_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     set_keys(monkeypatch, "UPBIT_SG")
     set_keys(monkeypatch, "UPBIT_TH", TH)
     monkeypatch.setenv("UPBIT_SG_BASE_URL", "http://127.0.0.1:1")
@@ -218,12 +217,12 @@ def test_each_region_has_its_own_server_in_the_environment(monkeypatch: pytest.M
         assert [client.host for client in regions.values()] == ["127.0.0.1:1", "127.0.0.1:2"]
 
 
-def test_some_regions_may_be_elsewhere() -> None:
+def test_base_urls_may_cover_some_regions_only() -> None:
     regions = UpbitRegions({"sg": SG, "th": TH}, base_urls={Region.TH: "https://th.example"})
     assert [client.host for client in regions.values()] == ["sg-api.upbit.com", "th.example"]
 
 
-def test_servers_belong_to_regions_with_keys() -> None:
+def test_base_urls_of_regions_without_keys_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"base_urls must only have regions with keys \(sg\), got sg, id, th"
     ):
@@ -237,13 +236,13 @@ def test_servers_belong_to_regions_with_keys() -> None:
 # -- ready-made clients ----------------------------------------------------------------------------
 
 
-def test_ready_made_clients_are_put_side_by_side() -> None:
+def test_of_holds_the_given_clients() -> None:
     clients = UpbitClient("th", credentials=TH), UpbitClient("sg", credentials=SG)
     regions = UpbitRegions.of(*clients)
     assert (*regions.values(),) == clients
 
 
-async def test_ready_made_clients_are_of_different_regions(sandboxes: dict[Region, Sandbox]) -> None:
+async def test_of_refuses_two_clients_of_one_region(sandboxes: dict[Region, Sandbox]) -> None:
     with pytest.raises(ValueError, match="regions must be unique, got sg twice"):
         UpbitRegions.of(sandboxes[Region.SG].client(), UpbitClient("sg", credentials=SG))
     with pytest.raises(TypeError, match="the value for sg must be of type UpbitClient, got Sandbox"):
@@ -253,7 +252,7 @@ async def test_ready_made_clients_are_of_different_regions(sandboxes: dict[Regio
 # -- closing ---------------------------------------------------------------------------------------
 
 
-async def test_leaving_the_context_closes_all(regions: UpbitRegions) -> None:
+async def test_leaving_the_context_closes_every_client(regions: UpbitRegions) -> None:
     async with regions as entered:
         assert entered is regions
         assert (await regions.map(lambda client: client.status.wallets())).unwrap()
@@ -262,7 +261,7 @@ async def test_leaving_the_context_closes_all(regions: UpbitRegions) -> None:
     assert all("closed" in str(error) for error in outcomes.errors.values())
 
 
-async def test_one_that_cannot_be_closed_leaves_none_open(
+async def test_client_that_fails_to_close_leaves_none_open(
     regions: UpbitRegions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> None:
@@ -277,7 +276,7 @@ async def test_one_that_cannot_be_closed_leaves_none_open(
     assert all(isinstance(error, ConfigurationError) for error in outcomes.errors.values())
 
 
-async def test_closing_happens_whatever_was_raised(
+async def test_error_in_the_context_closes_every_client(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     sandboxes[Region.TH].faults.add(Fault.status(503, times=None))

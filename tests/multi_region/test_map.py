@@ -28,7 +28,7 @@ async def late(client: UpbitClient) -> str:
     return client.host
 
 
-async def test_all_regions_are_asked_at_once_and_told_in_order(regions: UpbitRegions) -> None:
+async def test_map_runs_concurrently_and_keeps_the_order(regions: UpbitRegions) -> None:
     began = anyio.current_time()
     outcomes = await regions.map(late)
     assert anyio.current_time() - began == pytest.approx(3)
@@ -39,7 +39,7 @@ async def test_all_regions_are_asked_at_once_and_told_in_order(regions: UpbitReg
 
 
 @pytest.mark.parametrize("troubled", Region.__members__.values())
-async def test_one_region_in_trouble_does_not_disturb_the_others(
+async def test_failing_region_does_not_affect_the_others(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox], troubled: Region
 ) -> None:
     if troubled in sandboxes:
@@ -51,7 +51,7 @@ async def test_one_region_in_trouble_does_not_disturb_the_others(
     assert all(isinstance(error, ServerError) for error in outcomes.errors.values())
 
 
-async def test_bad_keys_are_one_regions_trouble(sandboxes: dict[Region, Sandbox]) -> None:
+async def test_rejected_keys_fail_only_their_region(sandboxes: dict[Region, Sandbox]) -> None:
     strange = Credentials("strange", "keys")
     clients = [
         each.client(credentials=strange if each.region == "id" else each.credentials)
@@ -62,7 +62,7 @@ async def test_bad_keys_are_one_regions_trouble(sandboxes: dict[Region, Sandbox]
     assert isinstance(outcomes.errors[Region.ID], AuthenticationError)
 
 
-async def test_unwrapping_raises_all_errors_in_order(regions: UpbitRegions) -> None:
+async def test_unwrap_raises_all_errors_in_order(regions: UpbitRegions) -> None:
     async def fail(client: UpbitClient) -> str:
         host = await late(client)
         if client.region == "id":
@@ -76,7 +76,7 @@ async def test_unwrapping_raises_all_errors_in_order(regions: UpbitRegions) -> N
     assert caught.value.exceptions == (outcomes.errors[Region.SG], outcomes.errors[Region.TH])
 
 
-async def test_a_mistake_is_raised_as_it_is_and_cancels_the_others(regions: UpbitRegions) -> None:
+async def test_programming_error_is_raised_and_cancels_the_other_regions(regions: UpbitRegions) -> None:
     cancelled: list[Region] = []
 
     async def mistake(client: UpbitClient) -> None:
@@ -96,7 +96,7 @@ async def test_a_mistake_is_raised_as_it_is_and_cancels_the_others(regions: Upbi
     assert sorted(cancelled) == ["sg", "th"]
 
 
-async def test_mistakes_of_several_regions_are_raised_together(regions: UpbitRegions) -> None:
+async def test_programming_errors_of_several_regions_are_grouped(regions: UpbitRegions) -> None:
     async def mistake(client: UpbitClient) -> None:
         try:
             await anyio.sleep(0 if client.region == "id" else 100)
@@ -108,7 +108,7 @@ async def test_mistakes_of_several_regions_are_raised_together(regions: UpbitReg
     assert sorted(str(error) for error in caught.value.exceptions) == ["id", "sg", "th"]
 
 
-async def test_cancelling_cancels_all(regions: UpbitRegions) -> None:
+async def test_cancel_scope_cancels_every_region(regions: UpbitRegions) -> None:
     ended: list[Region] = []
 
     async def for_ever(client: UpbitClient) -> None:
@@ -123,7 +123,7 @@ async def test_cancelling_cancels_all(regions: UpbitRegions) -> None:
     assert sorted(ended) == ["id", "sg", "th"]
 
 
-async def test_types_go_through(regions: UpbitRegions) -> None:
+async def test_map_keeps_the_result_type(regions: UpbitRegions) -> None:
     counts: Mapping[Region, int] = (await regions.map(_count)).unwrap()
     assert all(counts.values())
 
@@ -132,11 +132,11 @@ async def _count(client: UpbitClient) -> int:
     return len(await client.status.wallets())
 
 
-# -- every region is in one of the two ---------------------------------------------------------------
+# -- every region has a result or an error -----------------------------------------------------------
 
 
 async def cancelled_by_something_else() -> None:
-    """End in a cancellation that nobody has asked of the caller."""
+    """End in a cancellation that was not requested of the caller."""
     forgotten: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     forgotten.cancel()
     await forgotten
@@ -144,7 +144,7 @@ async def cancelled_by_something_else() -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
 @pytest.mark.parametrize("delay", [0.0, 5.0])
-async def test_a_call_that_ends_in_a_cancellation_of_its_own_drops_no_other(
+async def test_call_cancelled_by_something_else_is_its_regions_error(
     regions: UpbitRegions, delay: float
 ) -> None:
     async def call(client: UpbitClient) -> str:
@@ -165,7 +165,7 @@ async def test_a_call_that_ends_in_a_cancellation_of_its_own_drops_no_other(
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
-async def test_calls_that_all_end_in_cancellations_of_their_own_are_all_errors(regions: UpbitRegions) -> None:
+async def test_calls_all_cancelled_by_something_else_are_all_errors(regions: UpbitRegions) -> None:
     async def call(client: UpbitClient) -> None:
         if client.region == "id":
             task = asyncio.current_task()
@@ -178,11 +178,11 @@ async def test_calls_that_all_end_in_cancellations_of_their_own_are_all_errors(r
 
     assert not outcomes.ok
     assert list(outcomes.errors) == ["sg", "id", "th"]
-    await anyio.lowlevel.checkpoint()  # and nothing of it reaches the caller
+    await anyio.lowlevel.checkpoint()  # the caller itself is not cancelled
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
-async def test_cancelling_the_callers_task_cancels_all(regions: UpbitRegions) -> None:
+async def test_cancelling_the_callers_task_cancels_every_region(regions: UpbitRegions) -> None:
     ended: list[Region] = []
 
     async def for_ever(client: UpbitClient) -> None:
@@ -200,7 +200,7 @@ async def test_cancelling_the_callers_task_cancels_all(regions: UpbitRegions) ->
 
 
 @pytest.mark.parametrize("ticks", range(6))
-async def test_a_cancellation_that_meets_the_last_answer_is_not_swallowed(
+async def test_cancellation_during_the_last_answer_is_not_swallowed(
     regions: UpbitRegions, ticks: int
 ) -> None:
     outcomes: RegionOutcomes[str] | None = None
@@ -219,7 +219,7 @@ async def test_a_cancellation_that_meets_the_last_answer_is_not_swallowed(
     assert scope.cancelled_caught
 
 
-async def test_a_group_of_errors_is_its_regions_error(regions: UpbitRegions) -> None:
+async def test_error_group_is_its_regions_error(regions: UpbitRegions) -> None:
     lost, gone = TransportError("no answer", may_have_executed=True), NotFound("none", status=404)
 
     async def call(client: UpbitClient) -> str:
@@ -244,7 +244,7 @@ async def test_a_group_of_errors_is_its_regions_error(regions: UpbitRegions) -> 
         assert [type(each) for each in twin.exceptions] == [TransportError, ExceptionGroup]
 
 
-async def test_tasks_of_a_call_may_fail_together(
+async def test_failed_task_group_is_its_regions_error(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     sandboxes[Region.TH].faults.add(Fault.status(503, times=None))
@@ -263,7 +263,7 @@ async def test_tasks_of_a_call_may_fail_together(
     assert all(isinstance(each, ServerError) for each in error.exceptions)
 
 
-async def test_a_group_with_a_mistake_is_raised(regions: UpbitRegions) -> None:
+async def test_group_with_a_programming_error_is_raised(regions: UpbitRegions) -> None:
     async def call(client: UpbitClient) -> str:
         if client.region == "id":
             raise ExceptionGroup("several", [NotFound("none", status=404), ZeroDivisionError()])
@@ -276,7 +276,7 @@ async def test_a_group_with_a_mistake_is_raised(regions: UpbitRegions) -> None:
 # -- a time limit ------------------------------------------------------------------------------------
 
 
-async def test_a_region_that_is_late_is_an_error_and_the_others_stay(regions: UpbitRegions) -> None:
+async def test_late_region_is_an_error_and_the_others_keep_their_results(regions: UpbitRegions) -> None:
     began = anyio.current_time()
     outcomes = await regions.map(late, timeout=2.5)
     assert anyio.current_time() - began == pytest.approx(2.5)
@@ -287,19 +287,21 @@ async def test_a_region_that_is_late_is_an_error_and_the_others_stay(regions: Up
     assert "sg did not finish within 2.5 s" in str(error)
 
 
-async def test_what_is_told_in_time_counts_and_no_time_at_all_is_an_error(regions: UpbitRegions) -> None:
+async def test_timeout_keeps_answers_in_time_and_zero_fails_all(regions: UpbitRegions) -> None:
     assert (await regions.map(late, timeout=4)).unwrap()
     assert (await regions.map(late, timeout=float("inf"))).unwrap()
     assert list((await regions.map(late, timeout=0)).errors) == ["sg", "id", "th"]
 
 
 @pytest.mark.parametrize(("given", "kind"), [("1", TypeError), (True, TypeError), (-1, ValueError)])
-async def test_a_time_limit_is_a_number(regions: UpbitRegions, given: Any, kind: type[Exception]) -> None:
+async def test_timeout_that_is_not_a_number_is_refused(
+    regions: UpbitRegions, given: Any, kind: type[Exception]
+) -> None:
     with pytest.raises(kind, match="timeout"):
         await regions.map(late, timeout=given)
 
 
-async def test_a_withdrawal_on_the_wire_is_finished_although_its_time_is_over(
+async def test_timeout_does_not_interrupt_a_withdrawal_that_was_sent(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox], caplog: pytest.LogCaptureFixture
 ) -> None:
     sandboxes[Region.ID].faults.add(Fault.slow(5, "POST", "/v1/withdraws/coin"))

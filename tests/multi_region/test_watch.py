@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
-import anyio.lowlevel
 import pytest
+from region_pollers import begun, begun_everywhere, watched
 
 from upbit_async import (
     Credentials,
@@ -18,7 +18,6 @@ from upbit_async import (
     Region,
     RetryPolicy,
     StateChange,
-    UpbitClient,
     UpbitRegions,
     WithdrawalPoller,
 )
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
     from upbit_async.events import Event
     from upbit_async.polling import RegionChanges
 
-Told: TypeAlias = list[tuple[Region, StateChange[Withdrawal]]]
+Changes: TypeAlias = list[tuple[Region, StateChange[Withdrawal]]]
 
 DONE = "00000000-0000-4000-8000-000000000001"
-"""A withdrawal of every sandbox, from before."""
-WAYS = {
+"""A withdrawal that every sandbox starts with."""
+TRANSITIONS = {
     Region.SG: Transitions.after_seconds(3),
     Region.ID: Transitions.after_seconds(5, states=("PROCESSING", "FAILED")),
     Region.TH: Transitions.after_seconds(4, states=("CANCELLED",)),
@@ -44,61 +43,46 @@ WAYS = {
 STATES = ["WAITING", "PROCESSING", "DONE"]
 
 
-async def begun(client: UpbitClient) -> WithdrawalPoller:
-    """Begin a withdrawal, and return a poller that knows nothing of it yet."""
-    (address, *_) = await client.withdraws.addresses(currency="USDT", net_type="TRX")
-    record = await client.withdraws.create(
-        currency="USDT", net_type="TRX", amount="13", address=address.withdraw_address
-    )
-    return client.withdraws.poller(record.uuid)
-
-
-async def begun_everywhere(regions: UpbitRegions) -> list[WithdrawalPoller]:
-    return list((await regions.map(begun)).unwrap().values())
-
-
-def watched(regions: UpbitRegions) -> int:
-    """Count what is under watch, as the clients see it."""
-    return sum(client.withdraws._watcher.watched for client in regions.values())  # pyright: ignore[reportPrivateUsage]
-
-
-async def told_into(told: Told, changes: RegionChanges[Withdrawal]) -> None:
+async def collect(into: Changes, changes: RegionChanges[Withdrawal]) -> None:
     async for pair in changes:
-        told.append(pair)
+        into.append(pair)
 
 
-def by_transfer(told: Told) -> dict[str, list[tuple[str | None, str]]]:
-    ways: dict[str, list[tuple[str | None, str]]] = defaultdict(list)
-    for _, change in told:
+def by_transfer(yielded: Changes) -> dict[str, list[tuple[str | None, str]]]:
+    paths: dict[str, list[tuple[str | None, str]]] = defaultdict(list)
+    for _, change in yielded:
         previous = None if change.previous is None else change.previous.value
-        ways[change.record.uuid].append((previous, change.state.value))
-    return ways
+        paths[change.record.uuid].append((previous, change.state.value))
+    return paths
 
 
-# -- what is told ----------------------------------------------------------------------------------
+# -- what is yielded -------------------------------------------------------------------------------
 
 
-async def test_changes_come_with_their_region_until_all_have_ended(
+async def test_watch_yields_changes_with_their_region_until_all_are_final(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
-    for region, plan in WAYS.items():
+    for region, plan in TRANSITIONS.items():
         sandboxes[region].withdrawals.transitions = plan
     pollers = await begun_everywhere(regions)
-    told = [(region, change) async for region, change in regions.watch(pollers)]
+    yielded = [(region, change) async for region, change in regions.watch(pollers)]
     for region, poller in zip(regions, pollers, strict=True):
-        changes = [change for where, change in told if where is region]
-        assert [change.state for change in changes] == ["WAITING", *(s.state for s in WAYS[region].sequence)]
+        changes = [change for where, change in yielded if where is region]
+        assert [change.state for change in changes] == [
+            "WAITING",
+            *(s.state for s in TRANSITIONS[region].sequence),
+        ]
         assert [change.previous for change in changes] == [None, *(each.state for each in changes[:-1])]
         assert poller.last is changes[-1].record
     assert watched(regions) == 0
 
 
-async def test_nothing_to_watch_ends_at_once(regions: UpbitRegions) -> None:
+async def test_watch_of_nothing_ends_at_once(regions: UpbitRegions) -> None:
     nothing: list[WithdrawalPoller] = []
     assert [change async for change in regions.watch(nothing)] == []
 
 
-async def test_what_is_known_comes_at_once_and_costs_nothing(
+async def test_known_states_are_yielded_at_once_without_requests(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     pollers = await begun_everywhere(regions)
@@ -109,8 +93,8 @@ async def test_what_is_known_comes_at_once_and_costs_nothing(
         sandbox.requests.clear()
     changes = regions.watch(iter(pollers))
     began = anyio.current_time()
-    told = [await anext(changes) for _ in pollers]
-    assert [(region, change.state.value) for region, change in told] == [
+    yielded = [await anext(changes) for _ in pollers]
+    assert [(region, change.state.value) for region, change in yielded] == [
         ("sg", "DONE"),
         ("id", "WAITING"),
         ("th", "WAITING"),
@@ -125,21 +109,23 @@ async def _seen(poller: WithdrawalPoller) -> None:
         await anext(changes)
 
 
-async def test_equal_pollers_are_watched_once(
+async def test_equal_pollers_yield_each_change_once(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     sandboxes[Region.SG].withdrawals.transitions = Transitions.after_seconds()
     poller = await begun(regions["sg"])
     twin = regions["sg"].withdraws.poller(poller.uuid.upper())
-    told = [change.state async for _, change in regions.watch([poller, twin])]
-    assert told == STATES
+    yielded = [change.state async for _, change in regions.watch([poller, twin])]
+    assert yielded == STATES
 
 
-async def test_others_may_wait_for_the_same(regions: UpbitRegions, sandboxes: dict[Region, Sandbox]) -> None:
+async def test_several_watchers_of_one_transfer_see_the_same_changes(
+    regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
+) -> None:
     for sandbox in sandboxes.values():
         sandbox.withdrawals.transitions = Transitions.after_seconds(10)
     pollers = await begun_everywhere(regions)
-    results: dict[str, Told] = {}
+    results: dict[str, Changes] = {}
 
     async def watch(name: str) -> None:
         results[name] = [pair async for pair in regions.watch(pollers)]
@@ -152,7 +138,7 @@ async def test_others_may_wait_for_the_same(regions: UpbitRegions, sandboxes: di
     assert Counter(region for region, _ in results["one"]) == dict.fromkeys(regions, 3)
 
 
-async def test_one_look_serves_all_of_a_region(
+async def test_one_poll_serves_all_transfers_of_a_region(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     pollers = [await begun(regions["sg"]) for _ in range(20)]
@@ -163,12 +149,12 @@ async def test_one_look_serves_all_of_a_region(
     assert len(sandboxes[Region.SG].requests) == 1
 
 
-# -- once and in order, whatever happens -----------------------------------------------------------
+# -- once and in order -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_every_change_is_told_once_and_in_order(sandboxes: dict[Region, Sandbox], seed: int) -> None:
-    """The observer sees what the clients see: the same must be told, though steps are cancelled and rests taken."""
+async def test_every_change_is_yielded_once_and_in_order(sandboxes: dict[Region, Sandbox], seed: int) -> None:
+    """The iteration yields what the observer reports, although steps are cancelled and pauses made."""
     dice = random.Random(seed)
     seen: dict[str, list[tuple[str | None, str]]] = defaultdict(list)
 
@@ -199,41 +185,41 @@ async def test_every_change_is_told_once_and_in_order(sandboxes: dict[Region, Sa
                 )
             )
     dice.shuffle(pollers)
-    told: Told = []
+    yielded: Changes = []
     ended = False
     changes = regions.watch(pollers)
     while not ended:
         with anyio.move_on_after(dice.choice([0.0, 0.01, 0.3, 2, 60])):
             try:
-                told.append(await anext(changes))
+                yielded.append(await anext(changes))
             except StopAsyncIteration:
                 ended = True
         await anyio.sleep(dice.choice([0, 0, 0.3, 3]))
-    assert by_transfer(told) == seen
+    assert by_transfer(yielded) == seen
     assert {poller.uuid for poller in pollers} == seen.keys()
     assert all(poller.last is not None and poller.last.state.is_final for poller in pollers)
     assert watched(regions) == 0
     homes = {
         poller.uuid: client.region for client in clients for poller in pollers if client.host in repr(poller)
     }
-    assert all(homes[change.record.uuid] is region for region, change in told)
+    assert all(homes[change.record.uuid] is region for region, change in yielded)
 
 
-async def test_what_is_seen_between_two_steps_is_told_by_the_next(
+async def test_changes_between_two_steps_are_yielded_by_the_next(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     sandboxes[Region.SG].withdrawals.transitions = Transitions.after_seconds(4)
     poller = await begun(regions["sg"])
     changes = regions.watch([poller])
     assert (await anext(changes))[1].state == "WAITING"
-    await regions["sg"].withdraws.wait(poller.uuid)  # this one looks, and the others learn of it
+    await regions["sg"].withdraws.wait(poller.uuid)  # polls, and so updates the other waiters
     sandboxes[Region.SG].requests.clear()
     assert [change.state async for _, change in changes] == ["PROCESSING", "DONE"]
     assert len(sandboxes[Region.SG].requests) == 0
 
 
 @pytest.mark.parametrize("patience", [region_changes.POLL_GRACE, 0.0])
-async def test_a_slow_region_gets_its_turn_beside_a_busy_one(
+async def test_slow_region_is_not_starved_by_a_busy_one(
     sandboxes: dict[Region, Sandbox], monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
     monkeypatch.setattr(region_changes, "POLL_GRACE", patience)
@@ -249,18 +235,18 @@ async def test_a_slow_region_gets_its_turn_beside_a_busy_one(
             await anyio.sleep(0.2)
             sandboxes[Region.SG].withdrawals.set_state(poller.uuid, "DONE")
 
-    told: Told = []
+    yielded: Changes = []
     async with anyio.create_task_group() as group:
         group.start_soon(be_busy)
-        await told_into(told, regions.watch([slow, *busy]))
-    place = [region for region, _ in told].index(Region.TH)
-    assert place < 40 if patience else place == len(told) - 1
+        await collect(yielded, regions.watch([slow, *busy]))
+    place = [region for region, _ in yielded].index(Region.TH)
+    assert place < 40 if patience else place == len(yielded) - 1
 
 
 # -- trouble ---------------------------------------------------------------------------------------
 
 
-async def test_one_region_in_trouble_does_not_disturb_the_others(sandboxes: dict[Region, Sandbox]) -> None:
+async def test_failing_region_does_not_affect_the_others(sandboxes: dict[Region, Sandbox]) -> None:
     events: list[Event] = []
     retry = RetryPolicy(attempts=1)
     regions = UpbitRegions.of(
@@ -271,18 +257,18 @@ async def test_one_region_in_trouble_does_not_disturb_the_others(sandboxes: dict
     pollers = await begun_everywhere(regions)
     sandboxes[Region.ID].faults.add(Fault.status(503, times=None))
     began = last = anyio.current_time()
-    told: Told = []
+    yielded: Changes = []
     with anyio.move_on_after(3600):
         async for pair in regions.watch(pollers):
-            told.append(pair)
+            yielded.append(pair)
             last = anyio.current_time()
-    assert Counter(region for region, _ in told) == {Region.SG: 3, Region.TH: 3}
+    assert Counter(region for region, _ in yielded) == {Region.SG: 3, Region.TH: 3}
     assert last - began < 15
     assert anyio.current_time() - began == pytest.approx(3600)
     assert {event.host for event in events if isinstance(event, PollFailed)} == {regions["id"].host}
 
 
-async def test_errors_that_end_waits_come_at_the_end_and_can_be_resumed(
+async def test_permanent_errors_are_raised_at_the_end_with_resume_tokens(
     sandboxes: dict[Region, Sandbox],
 ) -> None:
     strange = Credentials("strange", "keys")
@@ -295,16 +281,16 @@ async def test_errors_that_end_waits_come_at_the_end_and_can_be_resumed(
     )
     nowhere = locked_out["sg"].withdraws.poller("nowhere")
     pollers = [locked_out["id"].withdraws.resume(pollers[1].resume_token), nowhere, pollers[2], pollers[0]]
-    told: Told = []
+    yielded: Changes = []
     changes = locked_out.watch(pollers)
     with pytest.raises(ExceptionGroup, match="can be resumed") as caught:
-        await told_into(told, changes)
+        await collect(yielded, changes)
     tokens: list[str | None] = []
     for error, kind in zip(caught.value.exceptions, (AuthenticationError, NotFound), strict=True):
         assert isinstance(error, kind)
         tokens.append(error.resume_token)
     assert tokens == [pollers[0].resume_token, nowhere.resume_token]
-    assert Counter(region for region, _ in told) == {Region.SG: 3, Region.TH: 3}
+    assert Counter(region for region, _ in yielded) == {Region.SG: 3, Region.TH: 3}
     assert watched(locked_out) == 0
     with pytest.raises(StopAsyncIteration):
         await anext(changes)
@@ -312,19 +298,21 @@ async def test_errors_that_end_waits_come_at_the_end_and_can_be_resumed(
     assert (await regions["id"].withdraws.resume(tokens[0]).result()) is not None
 
 
-async def test_a_mistake_is_raised_as_it_is(regions: UpbitRegions, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_programming_error_is_raised_unchanged(
+    regions: UpbitRegions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def mistake(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
     pollers = await begun_everywhere(regions)
     monkeypatch.setattr(regions["id"].transport, "call", mistake)
     with pytest.raises(ZeroDivisionError):
-        await told_into([], regions.watch(pollers))
+        await collect([], regions.watch(pollers))
     gc.collect()  # the error's frames
     assert watched(regions) == 0
 
 
-async def test_pollers_are_those_of_the_clients(
+async def test_pollers_of_other_clients_are_refused(
     regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
 ) -> None:
     uuid = "00000000-0000-4000-8000-000000000006"
@@ -336,68 +324,3 @@ async def test_pollers_are_those_of_the_clients(
         regions.watch([uuid])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     sibling = regions["th"].with_options(poll=PollSchedule(first=2))
     assert [region async for region, _ in regions.watch([sibling.withdraws.poller(DONE)])] == ["th"]
-
-
-# -- leaving early ---------------------------------------------------------------------------------
-
-
-async def test_breaking_out_leaves_nothing_behind(
-    regions: UpbitRegions, sandboxes: dict[Region, Sandbox]
-) -> None:
-    pollers = await begun_everywhere(regions)
-    for sandbox in sandboxes.values():
-        sandbox.requests.clear()
-    async for _ in regions.watch(pollers):
-        assert watched(regions) == 3
-        break
-    assert watched(regions) == 0
-    looks = [len(sandbox.requests) for sandbox in sandboxes.values()]
-    assert max(looks) == 1
-    await anyio.sleep(3600)
-    assert [len(sandbox.requests) for sandbox in sandboxes.values()] == looks
-
-
-async def test_closing_ends_it(regions: UpbitRegions) -> None:
-    pollers = await begun_everywhere(regions)
-    async with contextlib.aclosing(regions.watch(pollers)) as changes:
-        async for _ in changes:
-            break
-        assert watched(regions) == 3
-    assert watched(regions) == 0
-    assert [change async for change in changes] == []
-    unused = regions.watch(pollers)
-    await unused.aclose()
-    await unused.aclose()
-    assert [change async for change in unused] == []
-
-
-async def test_cancelling_a_loop_leaves_nothing_behind(regions: UpbitRegions) -> None:
-    pollers = await begun_everywhere(regions)
-
-    async def watch() -> None:
-        async for _ in regions.watch(pollers):
-            pass
-
-    with anyio.move_on_after(100) as scope:
-        await watch()
-    assert scope.cancelled_caught
-    await anyio.lowlevel.checkpoint()  # asyncio lets go of the cancelled task
-    assert watched(regions) == 0
-
-
-async def test_a_step_is_taken_by_one_task_at_a_time(regions: UpbitRegions) -> None:
-    changes = regions.watch(await begun_everywhere(regions))
-    for _ in range(3):
-        await anext(changes)
-
-    async def step(changes: RegionChanges[Withdrawal]) -> None:
-        await anext(changes)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(step, changes)
-        await anyio.sleep(1)
-        with pytest.raises(anyio.BusyResourceError):
-            await anext(changes)
-        with pytest.raises(anyio.BusyResourceError):
-            await changes.aclose()
-        group.cancel_scope.cancel()

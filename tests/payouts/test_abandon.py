@@ -1,4 +1,4 @@
-"""What was given up after a copy had left is looked at for seven days."""
+"""Abandoned payouts whose copy may have left: they are searched for seven days."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from clients import CREATE, LIST
+from internals import repository_of
 from journals import InlineJournal
 
 from upbit_async.payouts import Payouts, PayoutState
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
-POST = ("POST", "/v1/withdraws/coin")
-LIST = ("GET", "/v1/withdraws")
-
 
 @pytest.fixture
 async def payouts(client: UpbitClient, path: Path) -> AsyncGenerator[Payouts]:
@@ -29,10 +28,10 @@ async def payouts(client: UpbitClient, path: Path) -> AsyncGenerator[Payouts]:
         yield made
 
 
-async def _given_up(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> str:
-    """Give up a payout that was carried out, because the list lags by more than the settling time."""
+async def _abandoned(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> str:
+    """Abandon a payout that was executed, because the list lags by more than the settling time."""
     sandbox.knobs.list_delay = 6
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     with pytest.raises(ValueError, match="less than an hour ago"):
         await payouts.abandon("k")
@@ -46,10 +45,10 @@ async def _pending(payouts: Payouts) -> list[str]:
     return [each.key async for each in payouts.pending()]
 
 
-async def test_what_was_given_up_and_carried_out_is_open_with_its_candidates(
+async def test_abandoned_payout_that_was_executed_is_open_with_candidates(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    uuid = await _given_up(payouts, sandbox, tron)
+    uuid = await _abandoned(payouts, sandbox, tron)
     assert await _pending(payouts) == []
     await anyio.sleep(6)
     (payout,) = await payouts.recover()
@@ -64,14 +63,14 @@ async def test_what_was_given_up_and_carried_out_is_open_with_its_candidates(
     assert (payout.state, payout.uuid) == (PayoutState.DONE, uuid)
     assert await _pending(payouts) == []
     assert await payouts.recover() == []
-    assert len(sandbox.requests.of(*POST)) == 1
+    assert len(sandbox.requests.of(*CREATE)) == 1
 
 
 @pytest.mark.parametrize("by", ["acknowledge", "resolve"])
-async def test_the_doubt_ends_by_a_manual_decision(
+async def test_doubt_ends_by_a_manual_decision(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], by: str
 ) -> None:
-    uuid = await _given_up(payouts, sandbox, tron)
+    uuid = await _abandoned(payouts, sandbox, tron)
     await anyio.sleep(6)
     await payouts.recover()
     if by == "acknowledge":
@@ -85,41 +84,41 @@ async def test_the_doubt_ends_by_a_manual_decision(
     assert await payouts.recover() == []
 
 
-async def test_what_turns_up_after_not_sent_takes_a_manual_decision(
+async def test_withdrawal_that_appears_after_not_sent_needs_review(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     await anyio.sleep(3 * 86400)
     sandbox.account.allow_address("USDT", "TRX", "another customer's address")
-    stranger = sandbox.withdrawals.create_on_website(
+    unowned = sandbox.withdrawals.create_on_website(
         "USDT", "TRX", 13, address="another customer's address"
     ).uuid
     await anyio.sleep(600)
     for _ in range(3):
         (payout,) = await payouts.recover()
         assert (payout.state, payout.uuid) == (PayoutState.NEEDS_REVIEW, None)
-        assert payout.candidates == (stranger,)
-    await payouts.acknowledge(stranger)
+        assert payout.candidates == (unowned,)
+    await payouts.acknowledge(unowned)
     (payout,) = await payouts.recover()
     assert (payout.state, payout.candidates) == (PayoutState.NOT_SENT, ())
 
 
-async def test_its_late_copy_is_not_taken_for_an_equal_payout(
+async def test_late_copy_is_not_adopted_by_an_equal_payout(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    late = await _given_up(payouts, sandbox, tron)
-    sandbox.faults.add(Fault.reset_before(*POST))
+    late = await _abandoned(payouts, sandbox, tron)
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     assert (await payouts.send("alike", **tron, wait=False)).state is PayoutState.UNKNOWN
     await anyio.sleep(6)  # the list shows the late copy, which is new since the baseline of both
     payout = await payouts.wait("alike")
     assert (payout.state, payout.candidates) == (PayoutState.NEEDS_REVIEW, (late,))
 
 
-async def test_an_equal_payout_is_not_held_up_by_a_late_doubt(
+async def test_late_doubt_does_not_block_an_equal_payout(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    late = await _given_up(payouts, sandbox, tron)
+    late = await _abandoned(payouts, sandbox, tron)
     await anyio.sleep(6)
     (payout,) = await payouts.recover()
     assert payout.candidates == (late,)
@@ -128,11 +127,11 @@ async def test_an_equal_payout_is_not_held_up_by_a_late_doubt(
 
 
 @pytest.mark.parametrize("abandons", [True, False])
-async def test_the_next_equal_payout_finds_what_was_held_for_not_sent(
+async def test_next_equal_payout_reveals_a_late_copy(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], *, abandons: bool
 ) -> None:
     sandbox.knobs.list_delay = 6
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     if abandons:
         await payouts.abandon("k", force=True)
@@ -146,19 +145,19 @@ async def test_the_next_equal_payout_finds_what_was_held_for_not_sent(
     assert [step.state for step in payout.history][:4] == ["planned", "sending", "unknown", "not_sent"]
 
 
-async def test_after_seven_days_nobody_looks(
+async def test_late_copies_are_searched_for_seven_days(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     await payouts.abandon("k", force=True)
     assert await payouts.recover() == []
     now = sandbox.now
-    payouts._repository.clock = lambda: now + dt.timedelta(days=7.1)
-    looks = len(sandbox.requests.of(*LIST))
+    repository_of(payouts).clock = lambda: now + dt.timedelta(days=7.1)
+    polls = len(sandbox.requests.of(*LIST))
     assert await payouts.recover() == []
-    assert len(sandbox.requests.of(*LIST)) > looks  # a wrong time of day does not shorten it
+    assert len(sandbox.requests.of(*LIST)) > polls  # a wrong time of day does not shorten the seven days
     await anyio.sleep(7.1 * 86400)
-    looks = len(sandbox.requests.of(*LIST))
+    polls = len(sandbox.requests.of(*LIST))
     assert await payouts.recover() == []
-    assert len(sandbox.requests.of(*LIST)) == looks
+    assert len(sandbox.requests.of(*LIST)) == polls

@@ -1,8 +1,9 @@
-"""What is new since the baseline, in whatever order Upbit lists it; and when nothing follows from the list."""
+"""Withdrawals that are new since the baseline, in any order, and lists that prove nothing."""
 
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,17 +11,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async import errors
+from upbit_async.models import TransactionType, Withdrawal, WithdrawalState
 from upbit_async.payouts.baseline import back_to_mark, since_baseline
 from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from upbit_async.models import Withdrawal
 
 PAGE = 100
 WHEN = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 LATER = WHEN + dt.timedelta(days=1)
+
+
+def row(uuid: str = "w-1", **changes: Any) -> Withdrawal:
+    """Return a withdrawal as Upbit shows it."""
+    known: dict[str, Any] = {
+        "uuid": uuid,
+        "currency": "USDT",
+        "net_type": "TRX",
+        "state": WithdrawalState.WAITING,
+        "amount": Decimal(13),
+        "fee": Decimal(1),
+        "transaction_type": TransactionType.DEFAULT,
+        "created_at": WHEN,
+    }
+    return Withdrawal(**(known | changes))
 
 
 class Unreadable:
@@ -31,7 +47,7 @@ class Unreadable:
 
 
 class Listed:
-    """Stands for `client.caller`: a list, newest first, and how its cursor behaves."""
+    """A transport that returns pages of a list, newest first."""
 
     def __init__(
         self, rows: Sequence[Withdrawal | Unreadable], *, inclusive: bool = False, stuck: bool = False
@@ -68,9 +84,7 @@ async def _new(listed: Listed, baseline: tuple[str, ...]) -> list[str]:
     ("old", "new"),
     [(0, 0), (0, 3), (5, 0), (5, 3), (29, 1), (30, 1), (250, 3), (5, 250), (250, 250), (0, 250)],
 )
-async def test_all_that_is_new_is_found(
-    row: Callable[..., Withdrawal], old: int, new: int, inclusive: bool
-) -> None:
+async def test_new_withdrawals_are_found(old: int, new: int, inclusive: bool) -> None:
     before = [row(f"old-{n}") for n in range(old)]
     after = [row(f"NEW-{n}") for n in range(new)]
     baseline = (await back_to_mark(Listed(before), "USDT", None, LATER)).uuids  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -82,18 +96,14 @@ async def test_all_that_is_new_is_found(
 
 @pytest.mark.parametrize("old", [1, 5, 29, 30, 60])
 @pytest.mark.parametrize("place", [0, 1, 3, 29])
-async def test_one_that_stands_behind_old_ones_of_the_same_second_is_found(
-    row: Callable[..., Withdrawal], old: int, place: int
-) -> None:
+async def test_new_withdrawal_among_old_ones_of_one_second_is_found(old: int, place: int) -> None:
     before = [row(f"old-{n}") for n in range(old)]
     mixed = [*before[:place], row("new"), *before[place:]]
     assert await _new(Listed(mixed), tuple(uuids(before))) == ["new"]
 
 
 @pytest.mark.parametrize("missing", [0, 2, 4])
-async def test_a_list_that_lacks_what_it_has_shown_proves_nothing(
-    row: Callable[..., Withdrawal], missing: int
-) -> None:
+async def test_list_that_lacks_known_withdrawals_proves_nothing(missing: int) -> None:
     before = [row(f"old-{n}") for n in range(5)]
     baseline = tuple(uuids(before))
     del before[missing]
@@ -103,23 +113,19 @@ async def test_a_list_that_lacks_what_it_has_shown_proves_nothing(
         await _new(Listed([]), baseline)
 
 
-async def test_a_cursor_that_stands_still_proves_nothing(row: Callable[..., Withdrawal]) -> None:
+async def test_cursor_that_does_not_advance_proves_nothing() -> None:
     with pytest.raises(errors.DecodeError, match="nothing follows"):
         await _new(Listed([row(f"new-{n}") for n in range(150)], stuck=True), ())
     assert await _new(Listed([row("new")], stuck=True), ()) == ["new"]
 
 
-async def test_other_currencies_are_left_out_if_upbit_should_tell_them(
-    row: Callable[..., Withdrawal],
-) -> None:
+async def test_other_currencies_are_ignored() -> None:
     mixed = [row("a"), row("b", currency="BTC"), row("c", currency="usdt")]
     assert await _new(Listed(mixed), ()) == ["a", "c"]
 
 
 @given(st.lists(st.booleans(), max_size=60))
-async def test_in_whatever_order_they_stand_the_new_ones_are_found(order: list[bool]) -> None:
-    from upbit_async.models import Withdrawal, WithdrawalState  # noqa: PLC0415 - no fixture within hypothesis
-
+async def test_new_withdrawals_are_found_in_any_order(order: list[bool]) -> None:
     def made(uuid: str) -> Withdrawal:
         return Withdrawal(uuid=uuid, currency="USDT", state=WithdrawalState.DONE, amount=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -135,9 +141,7 @@ async def _listing(rows: list[Any], baseline: tuple[str, ...] = (), *, confirm: 
 @pytest.mark.parametrize(
     ("seconds", "is_sound"), [(-60, True), (0, True), (2, True), (3, False), (None, False)]
 )
-async def test_a_list_that_is_not_newest_first_has_a_gap(
-    row: Callable[..., Withdrawal], seconds: int | None, is_sound: bool
-) -> None:
+async def test_list_that_is_not_newest_first_has_a_gap(seconds: int | None, is_sound: bool) -> None:
     below = None if seconds is None else WHEN + dt.timedelta(seconds=seconds)
     found = await _listing([row("a"), row("b", created_at=below)])
     assert (found.gap == "") is is_sound
@@ -146,12 +150,12 @@ async def test_a_list_that_is_not_newest_first_has_a_gap(
         assert "withdrawal b" in found.gap
 
 
-async def test_a_list_that_rises_little_by_little_has_a_gap(row: Callable[..., Withdrawal]) -> None:
+async def test_list_that_rises_gradually_has_a_gap() -> None:
     rows = [row(f"w{n}", created_at=WHEN + dt.timedelta(seconds=2 * n)) for n in range(3)]
     assert "withdrawal w2" in (await _listing(rows)).gap
 
 
-async def test_a_list_with_a_gap_is_read_to_its_end(row: Callable[..., Withdrawal]) -> None:
+async def test_list_with_a_gap_is_read_to_its_end() -> None:
     before = [row(f"old-{n}", created_at=WHEN - dt.timedelta(seconds=n)) for n in range(250)]
     hidden = [*before, row("new", created_at=WHEN + dt.timedelta(hours=1))]
     baseline = tuple(uuids(before[:PAGE]))
@@ -162,7 +166,7 @@ async def test_a_list_with_a_gap_is_read_to_its_end(row: Callable[..., Withdrawa
     assert "new" in (await _listing(at_the_top, baseline)).uuids
 
 
-async def test_it_is_read_back_to_the_mark_or_else_to_a_time(row: Callable[..., Withdrawal]) -> None:
+async def test_list_is_read_back_to_the_mark_or_a_time() -> None:
     rows = [row(f"W-{n}", created_at=WHEN - dt.timedelta(hours=n)) for n in range(450)]
 
     async def back(mark: str | None, oldest: dt.datetime) -> tuple[int, int]:
@@ -183,9 +187,7 @@ async def test_it_is_read_back_to_the_mark_or_else_to_a_time(row: Callable[..., 
 # -- rows that can't be read -----------------------------------------------------------------------
 
 
-async def test_a_row_that_cannot_be_read_is_reported_and_costs_no_other(
-    row: Callable[..., Withdrawal], caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unreadable_row_is_reported_and_affects_no_other(caplog: pytest.LogCaptureFixture) -> None:
     found = await _listing([row("new"), Unreadable("ODD"), Unreadable(None), row("old")], ("old",))
     assert uuids(found.rows) == ["new"]
     assert [each.uuid for each in found.unreadable] == ["ODD", None]
@@ -194,17 +196,13 @@ async def test_a_row_that_cannot_be_read_is_reported_and_costs_no_other(
     assert "2 rows that can't be read" in caplog.text
 
 
-async def test_a_row_of_the_baseline_that_cannot_be_read_any_more_is_not_new(
-    row: Callable[..., Withdrawal],
-) -> None:
+async def test_unreadable_row_of_the_baseline_is_not_new() -> None:
     found = await _listing([row("new"), Unreadable("old"), row("older")], ("old", "older"))
     assert (uuids(found.rows), found.unreadable) == (["new"], ())
 
 
 @pytest.mark.parametrize("mark", [None, "w-150", "odd"])
-async def test_rows_that_cannot_be_read_do_not_end_the_list(
-    row: Callable[..., Withdrawal], mark: str | None
-) -> None:
+async def test_unreadable_rows_do_not_end_the_list(mark: str | None) -> None:
     rows: list[Withdrawal | Unreadable] = [row(f"w-{n}") for n in range(200)]
     rows[10] = Unreadable("x")
     rows[160] = Unreadable("odd")
@@ -212,6 +210,6 @@ async def test_rows_that_cannot_be_read_do_not_end_the_list(
     assert (len(found.rows), found.uuids[-2:]) == (198, ("x", "odd"))
 
 
-async def test_a_page_of_which_nothing_can_be_read_proves_nothing() -> None:
+async def test_wholly_unreadable_page_proves_nothing() -> None:
     with pytest.raises(errors.DecodeError, match="nothing follows"):
         await _listing([Unreadable(f"w-{n}") for n in range(150)], ())

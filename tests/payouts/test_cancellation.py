@@ -1,4 +1,4 @@
-"""A caller may be cancelled at any step: nothing is paid twice, and what has left is noted down."""
+"""Cancellation at any step: nothing is paid twice, and what has left is stored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 import pytest
+from clients import CREATE
 
 from upbit_async import UpbitClient
 from upbit_async.payouts import Payouts, PayoutState, SqliteJournal
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.thorough
 
-POST = ("POST", "/v1/withdraws/coin")
 STEPS = range(0, 160, 4)
 
 
@@ -59,15 +59,15 @@ async def _insisting(call: Callable[[], Awaitable[Any]], steps: int) -> None:
     "fault",
     [
         None,
-        Fault.lose_answer(*POST, times=None),
-        Fault.reset_before(*POST, times=None),
-        Fault.slow(2, *POST, times=None),
+        Fault.lose_answer(*CREATE, times=None),
+        Fault.reset_before(*CREATE, times=None),
+        Fault.slow(2, *CREATE, times=None),
     ],
     ids=["well", "lost", "not arrived", "slow"],
 )
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("way", [_by_scope, _natively, _insisting])
-async def test_a_call_may_be_cancelled_at_every_step(
+async def test_send_can_be_cancelled_at_every_step(
     payouts: Payouts,
     sandbox: Sandbox,
     tron: dict[str, Any],
@@ -108,7 +108,7 @@ async def test_a_call_may_be_cancelled_at_every_step(
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
-async def test_it_holds_with_real_threads_and_sockets_too(path: Path, tron: dict[str, Any]) -> None:
+async def test_send_can_be_cancelled_with_real_threads_and_sockets(path: Path, tron: dict[str, Any]) -> None:
     sandbox = Sandbox("sg", transitions=Transitions.immediate(), limits=False)
     sandbox.account.fund("USDT", 1_000_000)
     with sandbox.serve() as url:

@@ -37,7 +37,7 @@ async def test_a_future_cancelled_inside_a_send_is_an_error_that_says_what_to_do
     await anyio.lowlevel.checkpoint()  # the caller itself is not cancelled
 
 
-async def test_an_observer_with_a_cancelled_future_of_its_own_loses_no_payout(
+async def test_observer_that_raises_cancelled_error_loses_no_payout(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     def observer(_event: object) -> None:

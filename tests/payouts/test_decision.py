@@ -1,4 +1,4 @@
-"""What Upbit's list says of a payout: the narrowest match, the widest absence, and a person between."""
+"""Decisions about a lost payout: adopt the narrowest match, declare the widest absence, else review."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def verdict(
         row(fee=None),
     ],
 )
-def test_the_only_one_that_fits_is_it(only: Withdrawal) -> None:
+def test_only_match_is_adopted(only: Withdrawal) -> None:
     assert verdict([row("x", "500"), only]) == Adopt(only)
 
 
 @pytest.mark.parametrize(
-    "stranger",
+    "unowned",
     [
         row(amount="13.0001"),
         row(amount="12"),
@@ -83,22 +83,22 @@ def test_the_only_one_that_fits_is_it(only: Withdrawal) -> None:
         row(amount="500"),
     ],
 )
-def test_any_other_in_the_currency_forbids_to_say_not_sent(stranger: Withdrawal) -> None:
-    assert isinstance(verdict([stranger]), RequireReview)
+def test_any_unexplained_withdrawal_forbids_not_sent(unowned: Withdrawal) -> None:
+    assert isinstance(verdict([unowned]), RequireReview)
 
 
-def test_nothing_new_is_not_sent() -> None:
+def test_nothing_new_means_not_sent() -> None:
     assert verdict([]) == DeclareNotSent()
 
 
-def test_two_that_fit_are_a_persons_matter() -> None:
+def test_two_matches_need_review() -> None:
     found = verdict([row("a"), row("b")])
     assert isinstance(found, RequireReview)
     assert [each.uuid for each in found.candidates] == ["a", "b"]
     assert "a of 13 USDT" in found.why
 
 
-def test_what_is_certainly_anothers_is_not_counted() -> None:
+def test_withdrawals_of_other_payouts_are_excluded() -> None:
     others = [other("a", "13", PayoutState.DONE, uuid="A"), other("b", "20", PayoutState.ACCEPTED, uuid="b")]
     rows = [row("a"), row("b", "20"), row("c")]
     assert verdict(rows, others=others) == Adopt(rows[2])
@@ -106,19 +106,19 @@ def test_what_is_certainly_anothers_is_not_counted() -> None:
     assert verdict(rows, others=others, excluded={"c"}) == DeclareNotSent()
 
 
-def test_what_the_same_client_has_made_is_not_it_but_who_else_is_to_know_that() -> None:
+def test_withdrawal_made_without_a_payout_is_no_match_but_forbids_not_sent() -> None:
     assert verdict([row("c"), row("d")], made_without_payout={"c"}) == Adopt(row("d"))
     doubt = verdict([row("c")], made_without_payout={"c"})
     assert isinstance(doubt, RequireReview)
     assert (doubt.candidates, doubt.uuids) == ((), ["c"])
 
 
-def test_net_of_no_fee_an_amount_is_as_asked_for() -> None:
+def test_amount_net_of_a_zero_fee_matches() -> None:
     assert verdict([row(fee="0")], fee_convention=FeeConvention.NET) == Adopt(row(fee="0"))
     assert isinstance(verdict([row(fee=None)], fee_convention=FeeConvention.NET), RequireReview)
 
 
-def test_what_was_only_found_for_another_excuses_nothing_if_it_may_be_ours() -> None:
+def test_match_of_another_payout_excludes_nothing_that_may_be_ours() -> None:
     found_for = other("a", "12", PayoutState.DONE, uuid="a", evidence=Evidence.MATCH)
     assert isinstance(verdict([row("a", "12")], others=[found_for]), RequireReview)
     assert (
@@ -129,7 +129,7 @@ def test_what_was_only_found_for_another_excuses_nothing_if_it_may_be_ours() -> 
     assert verdict([row("b", "500")], others=[far]) == DeclareNotSent()
 
 
-def test_a_request_that_has_arrived_is_never_not_sent() -> None:
+def test_request_that_has_arrived_is_never_not_sent() -> None:
     arrived = transitions.lost(UNKNOWN, ARRIVED, owner="x", now=WHEN)
     assert arrived is not None
     assert isinstance(verdict([], payout=arrived), RequireReview)
@@ -137,7 +137,7 @@ def test_a_request_that_has_arrived_is_never_not_sent() -> None:
 
 
 @pytest.mark.parametrize("state", [PayoutState.SENDING, PayoutState.UNKNOWN])
-def test_one_that_may_be_another_payouts_is_nobodys_until_that_is_settled(state: PayoutState) -> None:
+def test_shared_match_waits_until_the_other_payout_settles(state: PayoutState) -> None:
     rival = other("rival", "14", state)  # which shows as 13 if the fee is taken out
     assert verdict([row()], others=[rival]) == WaitFor(("rival",))
     found = verdict([row()], others=[rival], waiting_for_this=["rival"])
@@ -150,7 +150,7 @@ def test_one_that_may_be_another_payouts_is_nobodys_until_that_is_settled(state:
     "state",
     [PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED],
 )
-def test_one_that_may_be_a_settled_payouts_that_has_none_is_a_persons_matter(state: PayoutState) -> None:
+def test_match_shared_with_a_settled_payout_needs_review(state: PayoutState) -> None:
     rival = other("rival", "14", state, sent_request=UNKNOWN.sent_request)
     assert isinstance(verdict([row()], others=[rival]), RequireReview)
     assert verdict([row()], others=[other("rival", "14", PayoutState.DECLINED)]) == Adopt(row())
@@ -161,14 +161,14 @@ def test_one_that_may_be_a_settled_payouts_that_has_none_is_a_persons_matter(sta
     assert verdict([row()], others=[compared]) == Adopt(row())
 
 
-def test_what_was_there_before_another_left_can_not_be_its() -> None:
+def test_withdrawal_older_than_another_payout_cannot_be_its() -> None:
     assert UNKNOWN.sent_request is not None
     later = attrs.evolve(UNKNOWN.sent_request, baseline=("w", "old"))
     rival = other("rival", "14", PayoutState.UNKNOWN, sent_request=later)
     assert verdict([row()], others=[rival]) == Adopt(row())
 
 
-def test_if_only_the_plain_reading_explains_everything_it_holds() -> None:
+def test_amounts_explained_only_as_gross_are_read_as_gross() -> None:
     rivals = [other(f"r{n}", str(n), PayoutState.UNKNOWN) for n in (14, 15, 16)]
     rows = [row(f"w{n}", str(n)) for n in (13, 14, 15, 16)]
     assert verdict(rows, others=rivals) == Adopt(rows[0])
@@ -176,7 +176,7 @@ def test_if_only_the_plain_reading_explains_everything_it_holds() -> None:
     assert verdict(rows[:3], others=rivals) == WaitFor(("r14",))
 
 
-def test_what_another_that_is_under_way_may_explain_is_waited_for() -> None:
+def test_withdrawal_an_unsettled_payout_may_explain_is_waited_for() -> None:
     under_way = other("r", "500", PayoutState.UNKNOWN)
     assert verdict([row("x", "500")], others=[under_way]) == WaitFor(("r",))
     assert isinstance(verdict([row("x", "500")], others=[under_way], waiting_for_this=["r"]), RequireReview)
@@ -186,7 +186,7 @@ def test_what_another_that_is_under_way_may_explain_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("fee_convention", "amount"), [(FeeConvention.GROSS, "13"), (FeeConvention.NET, "12")]
 )
-def test_amounts_are_read_as_answers_have_shown(fee_convention: FeeConvention, amount: str) -> None:
+def test_fee_convention_is_learned_from_answers(fee_convention: FeeConvention, amount: str) -> None:
     known = [(INTENT, row(amount=amount)), (INTENT, row(amount="13", fee="0"))]
     assert fee_convention_of(known) is fee_convention
     assert verdict([row(amount=amount)], fee_convention=fee_convention) == Adopt(row(amount=amount))
@@ -198,11 +198,11 @@ def test_amounts_are_read_as_answers_have_shown(fee_convention: FeeConvention, a
 @pytest.mark.parametrize(
     "odd", [row(amount="11"), row(currency="BTC"), row(net_type="ETH"), row(amount="12", fee="0")]
 )
-def test_an_answer_about_something_else_contradicts(odd: Withdrawal) -> None:
+def test_answer_about_something_else_contradicts(odd: Withdrawal) -> None:
     assert f"{odd.amount:f} {odd.currency}" in contradictions(INTENT, odd)
 
 
-def test_an_intent_without_an_amount_fits_nothing() -> None:
+def test_intent_without_an_amount_matches_nothing() -> None:
     bare = Intent(endpoint="x", host="h", members={}, started_at=INTENT.started_at)
     assert not fits(bare, row(), FeeConvention.GROSS)
     assert contradictions(bare, row())
@@ -223,7 +223,7 @@ open_ones = st.lists(amounts, max_size=2)
 
 
 @given(rows_of, owned, open_ones, st.sampled_from([None, *FeeConvention]))
-def test_the_verdict_never_takes_what_is_anothers_and_never_overlooks_what_may_be_ours(
+def test_decision_never_adopts_anothers_nor_overlooks_a_match(
     rows: list[Withdrawal], owners: Any, unsettled: list[str], fee_convention: FeeConvention | None
 ) -> None:
     others = [other(f"o{n}", amount, PayoutState.DONE, uuid=f"w{n}", evidence=ev) for n, amount, ev in owners]
@@ -245,16 +245,14 @@ def test_the_verdict_never_takes_what_is_anothers_and_never_overlooks_what_may_b
 
 
 @pytest.mark.parametrize("state", [PayoutState.SENDING, PayoutState.UNKNOWN])
-def test_a_persons_word_holds_only_until_one_more_copy_has_left(state: PayoutState) -> None:
+def test_manual_decision_ends_when_another_copy_leaves(state: PayoutState) -> None:
     again = other("rival", "14", state, evidence=Evidence.MANUAL)
     assert verdict([row()], others=[again]) == WaitFor(("rival",))
 
 
 @pytest.mark.parametrize("evidence", [Evidence.MATCH, Evidence.MANUAL, None])
 @pytest.mark.parametrize("state", [PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED])
-def test_a_copy_that_left_within_seven_days_may_turn_up_whatever_was_concluded(
-    state: PayoutState, evidence: Evidence | None
-) -> None:
+def test_copy_sent_within_seven_days_stays_a_claimant(state: PayoutState, evidence: Evidence | None) -> None:
     week = 7 * 24 * 3600
     rival = attrs.evolve(NOT_SENT, key="rival", state=state, evidence=evidence)
     assert other_claimants([rival], "k", at(week - 1)) == [rival]
@@ -265,13 +263,13 @@ def test_a_copy_that_left_within_seven_days_may_turn_up_whatever_was_concluded(
 
 
 @pytest.mark.parametrize(("utc", "journal"), [(0, 30), (30, 0)])
-def test_a_clock_that_is_set_does_not_end_the_seven_days(utc: int, journal: int) -> None:
+def test_clock_change_does_not_end_the_seven_days(utc: int, journal: int) -> None:
     day = 24 * 3600
     now = attrs.evolve(at(utc * day), journal=at(journal * day).journal)
     assert other_claimants([attrs.evolve(NOT_SENT, key="rival")], "k", now) != []
 
 
-def test_a_list_that_may_lack_something_never_says_not_sent() -> None:
+def test_list_with_a_gap_never_means_not_sent() -> None:
     found = verdict([], gap="Upbit's list is not newest first")
     assert isinstance(found, RequireReview)
     assert "not newest first" in found.why

@@ -1,4 +1,4 @@
-"""No error of payouts keeps a foreign exception: it may hold a row, a journal key or a file's content."""
+"""Foreign exceptions, which may hold a row, a journal key or a file's content, are kept in no error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from clients import CREATE
+from internals import repository_of
 from journals import InlineJournal
 
 from upbit_async import errors
@@ -24,19 +26,18 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
-POST = ("POST", "/v1/withdraws/coin")
-SECRET = "a journal key that nobody may read"
+SECRET = "a journal key that must appear nowhere"
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and all that it keeps."""
+    """Yield an error and its chain of causes and contexts."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def assert_no_foreign(error: BaseException) -> None:
-    """Check that all that an error keeps are errors of this library."""
+    """Check that the chain of an error contains errors of this library only."""
     foreign = [each for each in list(chain(error))[1:] if not type(each).__module__.startswith("upbit_async")]
     assert foreign == []
 
@@ -51,16 +52,16 @@ def change(path: Path, statement: str, *values: Any) -> None:
 # -- sqlite/store ----------------------------------------------------------------------------------
 
 
-async def test_what_is_taken_keeps_no_error_of_sqlites(
+async def test_conflict_drops_the_sqlite_exception(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron, wait=False)
     first = await payouts.get("k")
     other = await elsewhere.send("other", **dict(tron, amount="40"))
     assert first is not None
     with pytest.raises(ConflictingPayout) as caught:
-        await payouts._repository.journal.compare_and_swap(first, attrs.evolve(first, uuid=other.uuid))
+        await repository_of(payouts).journal.compare_and_swap(first, attrs.evolve(first, uuid=other.uuid))
     assert caught.value.by_key == "other"
     assert caught.value.__cause__ is caught.value.__context__ is None
 
@@ -99,7 +100,7 @@ DAMAGES: list[tuple[str, Callable[[str], Any]]] = [
 
 
 @pytest.mark.parametrize(("column", "damage"), DAMAGES)
-async def test_a_damaged_row_is_a_journal_error_and_keeps_no_other(
+async def test_damaged_row_is_a_journal_error_without_a_cause(
     payouts: Payouts, path: Path, tron: dict[str, Any], column: str, damage: Callable[[str], Any]
 ) -> None:
     await payouts.send("k", **tron)
@@ -116,7 +117,7 @@ async def test_a_damaged_row_is_a_journal_error_and_keeps_no_other(
     ("column", "value"),
     [("at", "yesterday"), ("at", b"\xff"), ("state", "lost"), ("note", b"\xff"), ("actor", b"\xff")],
 )
-async def test_a_damaged_history_is_a_journal_error_and_keeps_no_other(
+async def test_damaged_history_is_a_journal_error_without_a_cause(
     payouts: Payouts, path: Path, tron: dict[str, Any], column: str, value: Any
 ) -> None:
     await payouts.send("k", **tron)
@@ -127,7 +128,7 @@ async def test_a_damaged_history_is_a_journal_error_and_keeps_no_other(
 
 
 @pytest.mark.parametrize("damage", ["{", b"\xff", None])
-async def test_a_damaged_unowned_withdrawal_keeps_no_error_of_the_decoder(
+async def test_damaged_unowned_withdrawal_drops_the_decoder_exception(
     payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any], damage: object
 ) -> None:
     sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
@@ -142,15 +143,13 @@ async def test_a_damaged_unowned_withdrawal_keeps_no_error_of_the_decoder(
 # -- sqlite/file, sqlite/trust and sqlite/schema ---------------------------------------------------
 
 
-async def test_a_missing_folder_keeps_no_error_of_the_operating_system(
-    client: UpbitClient, path: Path
-) -> None:
+async def test_missing_folder_drops_the_os_exception(client: UpbitClient, path: Path) -> None:
     with pytest.raises(errors.JournalError) as caught:
         await Payouts(client, SqliteJournal(path / "missing" / "payouts.db")).get("k")
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
-async def test_another_schema_keeps_no_error_of_sqlites(client: UpbitClient, path: Path) -> None:
+async def test_changed_schema_drops_the_sqlite_exception(client: UpbitClient, path: Path) -> None:
     journal = InlineJournal(path)
     async with Payouts(client, journal=journal):
         pass
@@ -161,7 +160,7 @@ async def test_another_schema_keeps_no_error_of_sqlites(client: UpbitClient, pat
     await journal.aclose()
 
 
-# -- books -----------------------------------------------------------------------------------------
+# -- repository -----------------------------------------------------------------------------------------
 
 
 class EngineError(Exception):
@@ -169,7 +168,7 @@ class EngineError(Exception):
 
 
 def fails(error: Callable[[], Exception]) -> Callable[[str], None]:
-    """Return what lets every change but the first fail, with a foreign exception as its cause."""
+    """Return a hook that fails every change but the first, with a foreign exception as the cause."""
     swaps = 0
 
     def before(work: str) -> None:
@@ -184,7 +183,7 @@ def fails(error: Callable[[], Exception]) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("error", [lambda: errors.JournalError("full"), lambda: RuntimeError("full")])
-async def test_what_could_not_be_written_keeps_no_error_of_the_journals_engine(
+async def test_failed_write_drops_the_engine_exception(
     client: UpbitClient,
     path: Path,
     tron: dict[str, Any],
@@ -205,7 +204,7 @@ async def test_what_could_not_be_written_keeps_no_error_of_the_journals_engine(
     assert not any("EngineError" in str(line.exc_info) for line in caplog.records)
 
 
-async def test_what_a_journal_raises_is_escaped_in_the_log(
+async def test_journal_errors_are_escaped_in_the_log(
     client: UpbitClient, path: Path, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = InlineJournal(path)
@@ -219,9 +218,7 @@ async def test_what_a_journal_raises_is_escaped_in_the_log(
 
 
 @pytest.mark.parametrize("value", [SECRET[:15], SECRET + "\udcff"])
-def test_a_journal_key_of_the_environment_that_is_refused_is_kept_nowhere(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_refused_journal_key_is_kept_nowhere(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("UPBIT_PAYOUTS_KEY", value)
     with pytest.raises(errors.ConfigurationError, match="UPBIT_PAYOUTS_KEY") as caught:
         given_keys(())
@@ -237,28 +234,28 @@ def test_a_journal_key_of_the_environment_that_is_refused_is_kept_nowhere(
 # -- resolving -------------------------------------------------------------------------------------
 
 
-async def test_a_conflict_of_decisions_keeps_no_other_error(
+async def test_conflict_of_decisions_has_no_cause(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     paid = await payouts.send("paid", **tron)
     with pytest.raises(errors.PayoutConflict) as caught:
         await payouts.acknowledge(str(paid.uuid))
     assert caught.value.__cause__ is caught.value.__context__ is None
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     before = await payouts.send("k", **tron)
     await elsewhere.retry("k")
     with pytest.raises(errors.PayoutConflict, match="changed just now") as caught:
-        await resolving.retry(payouts._repository, before, ManualDecision(), new_nonce=False)
+        await resolving.retry(repository_of(payouts), before, ManualDecision(), new_nonce=False)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 # -- sending ---------------------------------------------------------------------------------------
 
 
-async def test_a_payout_that_is_blocked_keeps_errors_of_this_library_only(
+async def test_blocked_payout_keeps_library_errors_only(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron, wait=False)
     sandbox.faults.add(Fault.lose_answer("GET", "/v1/withdraws", times=None, skip=1))  # after the baseline
     with pytest.raises(errors.PayoutBlocked) as caught:

@@ -1,4 +1,4 @@
-"""A journal that fails lets nothing leave; and what has left is not forgotten because of it."""
+"""A failing journal: nothing is sent, and what was sent is not forgotten."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from clients import CREATE
+from internals import client_of, repository_of
 from journals import InlineJournal
 from payout_samples import record
 
@@ -22,25 +24,24 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
-POST = ("POST", "/v1/withdraws/coin")
 FULL = errors.JournalError("the disk is full")
 
 
 def fails_from(number: int, error: Exception = FULL) -> Callable[[str], None]:
-    """Return what lets changes fail from the n-th on."""
+    """Return a hook that fails changes from the n-th on."""
     swaps = 0
 
-    def strike(work: str) -> None:
+    def fail_late(work: str) -> None:
         nonlocal swaps
         swaps += work == "compare_and_swap"
         if work == "compare_and_swap" and swaps >= number:
             raise error
 
-    return strike
+    return fail_late
 
 
 @pytest.mark.parametrize("work", ["bind", "get", "add", "compare_and_swap"])
-async def test_what_can_not_be_noted_does_not_leave(
+async def test_payout_that_cannot_be_stored_is_not_sent(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], work: str
 ) -> None:
     journal = InlineJournal(path)
@@ -53,14 +54,14 @@ async def test_what_can_not_be_noted_does_not_leave(
     journal.before = fail
     with pytest.raises(errors.JournalError):
         await payouts.send("k", **tron)
-    assert sandbox.requests.of(*POST) == ()
+    assert sandbox.requests.of(*CREATE) == ()
     journal.before = None
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
     await payouts.aclose()
 
 
 @pytest.mark.parametrize("error", [FULL, RuntimeError("can't start new thread")], ids=["full", "odd"])
-async def test_an_answer_that_can_not_be_noted_is_told_and_noted_later(
+async def test_answer_that_cannot_be_stored_is_returned_and_stored_later(
     client: UpbitClient,
     sandbox: Sandbox,
     path: Path,
@@ -93,7 +94,7 @@ async def test_an_answer_that_can_not_be_noted_is_told_and_noted_later(
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_an_answer_that_was_never_noted_is_found_by_the_same_client(
+async def test_answer_never_stored_is_found_by_the_same_client(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = InlineJournal(path)
@@ -109,15 +110,15 @@ async def test_an_answer_that_was_never_noted_is_found_by_the_same_client(
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_withdrawal_that_turns_up_while_its_like_is_under_way_stops_the_second_copy(
+async def test_withdrawal_found_while_an_equal_one_is_sent_stops_the_retry(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 100
-    sandbox.knobs.nonce_memory = 0.0  # so nothing but the list protects
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.knobs.nonce_memory = 0.0  # so only the list protects
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("x", **tron)).state is PayoutState.NOT_SENT
     await payouts.retry("x")
-    sandbox.faults.add(Fault.slow(8, *POST))
+    sandbox.faults.add(Fault.slow(8, *CREATE))
     found: dict[str, Any] = {}
 
     async def send(by: Payouts, key: str) -> None:
@@ -128,61 +129,63 @@ async def test_a_withdrawal_that_turns_up_while_its_like_is_under_way_stops_the_
         await anyio.sleep(1)
         tasks.start_soon(lambda: send(payouts, "x"))
         await anyio.sleep(1)
-        sandbox.knobs.list_delay = 0  # x has looked by then, and waits for y
+        sandbox.knobs.list_delay = 0  # x has read the list by then, and waits for y
     assert found["y"].state is PayoutState.DONE
     assert found["x"].state is PayoutState.NEEDS_REVIEW
     assert len(sandbox.ledger.created) == 2
 
 
-async def test_an_answer_that_denies_anothers_match_is_kept_whoever_stands_in_the_way(
-    payouts: Payouts, tron: dict[str, Any]
-) -> None:
+async def test_answer_that_disproves_anothers_match_is_stored(payouts: Payouts, tron: dict[str, Any]) -> None:
     for key in ("x", "y", "z"):
-        await payouts._repository.add(transitions.planned(key, await _intent(payouts, tron)))
-    books = payouts._repository
-    now = await books.now()
-    x = await books.compare_and_swap(await books.read("x"), _departing(await books.read("x"), now))
+        await repository_of(payouts).add(transitions.planned(key, await _intent(payouts, tron)))
+    repository = repository_of(payouts)
+    now = await repository.now()
+    x = await repository.compare_and_swap(
+        await repository.read("x"), _departing(await repository.read("x"), now)
+    )
     lost = transitions.lost(x, errors.UpbitError("lost"), owner="me", now=now)
     assert lost is not None
-    x = await books.compare_and_swap(x, lost)
-    x = await books.compare_and_swap(x, transitions.not_found(x, now))
-    y = await books.compare_and_swap(await books.read("y"), _departing(await books.read("y"), now))
+    x = await repository.compare_and_swap(x, lost)
+    x = await repository.compare_and_swap(x, transitions.not_found(x, now))
+    y = await repository.compare_and_swap(
+        await repository.read("y"), _departing(await repository.read("y"), now)
+    )
     lost = transitions.lost(y, errors.UpbitError("lost"), owner="me", now=now)
     assert lost is not None
-    y = await books.compare_and_swap(y, lost)
-    await books.compare_and_swap(y, transitions.adopted(y, record("u"), now))
-    await books.compare_and_swap(await books.read("z"), _departing(await books.read("z"), now))
-    concluded = await books.conclude(x, lambda payout, now: transitions.answered(payout, record("u"), now))
+    y = await repository.compare_and_swap(y, lost)
+    await repository.compare_and_swap(y, transitions.adopted(y, record("u"), now))
+    await repository.compare_and_swap(await repository.read("z"), _departing(await repository.read("z"), now))
+    concluded = await repository.conclude(
+        x, lambda payout, now: transitions.answered(payout, record("u"), now)
+    )
     assert (concluded.state, concluded.uuid) == (PayoutState.ACCEPTED, "u")
-    assert (await books.read("y")).state is PayoutState.NEEDS_REVIEW
-    assert (await books.read("y")).uuid is None
+    assert (await repository.read("y")).state is PayoutState.NEEDS_REVIEW
+    assert (await repository.read("y")).uuid is None
 
 
-async def test_two_answers_that_name_one_withdrawal_are_a_persons_matter(
-    payouts: Payouts, tron: dict[str, Any]
-) -> None:
-    books = payouts._repository
-    now = await books.now()
+async def test_two_answers_with_one_uuid_need_review(payouts: Payouts, tron: dict[str, Any]) -> None:
+    repository = repository_of(payouts)
+    now = await repository.now()
     intents = {"a": tron, "b": dict(tron, amount="14")}
     for key, asked in intents.items():
-        planned = await books.add(transitions.planned(key, await _intent(payouts, asked)))
-        await books.compare_and_swap(planned, _departing(planned, now))
+        planned = await repository.add(transitions.planned(key, await _intent(payouts, asked)))
+        await repository.compare_and_swap(planned, _departing(planned, now))
     for key, amount in (("a", "13"), ("b", "14")):
-        told = functools.partial(_answered, record("u", amount=amount))
-        await books.conclude(await books.read(key), told)
-    assert (await books.read("a")).state is PayoutState.ACCEPTED
-    clash = await books.read("b")
+        answer = functools.partial(_answered, record("u", amount=amount))
+        await repository.conclude(await repository.read(key), answer)
+    assert (await repository.read("a")).state is PayoutState.ACCEPTED
+    clash = await repository.read("b")
     assert clash.state is PayoutState.NEEDS_REVIEW
     assert "u" in clash.history[-1].note
 
 
-def _answered(told: Any, payout: Any, now: Any) -> Any:
-    return transitions.answered(payout, told, now)
+def _answered(answer: Any, payout: Any, now: Any) -> Any:
+    return transitions.answered(payout, answer, now)
 
 
 async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
 
-    return arguments.intent_for(tron, host=payouts._client.host, now=payouts._repository.clock())
+    return arguments.intent_for(tron, host=client_of(payouts).host, now=repository_of(payouts).clock())
 
 
 def _departing(payout: Any, now: Any) -> Any:

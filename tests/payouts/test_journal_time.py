@@ -1,4 +1,4 @@
-"""The time that leases and settling count by, and how far two readings can be compared."""
+"""Journal time, by which leases and settling count, and which readings can be compared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print(time.seconds, time.epoch)
 
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
-    """Return what looks like /proc."""
+    """A copy of the files of /proc that the epoch is read from."""
     proc = tmp_path / "proc"
     (proc / "sys/kernel/random").mkdir(parents=True)
     (proc / "self/ns").mkdir(parents=True)
@@ -65,7 +65,7 @@ def has_no_namespaces(proc: Path) -> None:
 # The real clock
 
 
-def test_time_goes_on() -> None:
+def test_journal_time_advances() -> None:
     first = second = now()
     while second.seconds == first.seconds:
         second = now()
@@ -74,7 +74,7 @@ def test_time_goes_on() -> None:
 
 
 @LINUX
-def test_two_processes_of_a_machine_share_it() -> None:
+def test_journal_time_is_shared_by_processes_of_a_machine() -> None:
     before = now()
     ran = subprocess.run([sys.executable, "-c", PRINTING], capture_output=True, text=True, check=True)
     seconds, tag = ran.stdout.split()
@@ -84,7 +84,7 @@ def test_two_processes_of_a_machine_share_it() -> None:
 
 
 @LINUX
-def test_it_counts_while_the_machine_sleeps() -> None:
+def test_journal_time_includes_sleep_of_the_machine() -> None:
     assert abs(now().seconds - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
 
 
@@ -110,7 +110,7 @@ def test_each_system_has_its_clock(
 
 
 @LINUX
-def test_another_time_namespace_is_another_epoch() -> None:
+def test_time_namespace_changes_the_epoch() -> None:
     unshare = shutil.which("unshare")
     if unshare is None:
         pytest.skip("there is no unshare")
@@ -130,7 +130,7 @@ def test_another_time_namespace_is_another_epoch() -> None:
 # Epochs
 
 
-def test_an_epoch_says_which_boot_and_which_namespace(proc: Path) -> None:
+def test_epoch_contains_boot_and_namespace(proc: Path) -> None:
     tag = epoch(proc)
     assert BOOT in tag
     assert "4026531834" in tag
@@ -139,14 +139,14 @@ def test_an_epoch_says_which_boot_and_which_namespace(proc: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [change_boot, change_namespace, change_offset, has_no_namespaces])
-def test_another_boot_or_namespace_is_another_epoch(proc: Path, change: Callable[[Path], None]) -> None:
+def test_boot_or_namespace_changes_the_epoch(proc: Path, change: Callable[[Path], None]) -> None:
     before = epoch(proc)
     change(proc)
     after = epoch(proc)
     assert after not in {"", before}
 
 
-def test_a_kernel_without_time_namespaces_has_an_epoch_for_each_boot(proc: Path) -> None:
+def test_kernel_without_time_namespaces_has_an_epoch_per_boot(proc: Path) -> None:
     has_no_namespaces(proc)
     before = epoch(proc)
     change_boot(proc)
@@ -157,7 +157,7 @@ def test_a_kernel_without_time_namespaces_has_an_epoch_for_each_boot(proc: Path)
     "missing",
     ["sys/kernel/random/boot_id", "self/timens_offsets", "self/ns", "sys", "self", "."],
 )
-def test_what_can_not_be_read_leaves_it_empty(proc: Path, missing: str) -> None:
+def test_unreadable_file_leaves_the_epoch_empty(proc: Path, missing: str) -> None:
     target = proc / missing
     target.unlink() if target.is_file() else shutil.rmtree(target)
     assert epoch(proc) == ""
@@ -166,13 +166,13 @@ def test_what_can_not_be_read_leaves_it_empty(proc: Path, missing: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"\xff\xfe", b"not a boot id", b"x" * 5000, f"{BOOT}\nx".encode()]
 )
-def test_an_odd_boot_id_leaves_it_empty(proc: Path, content: bytes) -> None:
+def test_invalid_boot_id_leaves_the_epoch_empty(proc: Path, content: bytes) -> None:
     (proc / "sys/kernel/random/boot_id").write_bytes(content)
     assert epoch(proc) == ""
 
 
 @pytest.mark.parametrize("target", ["", "time", "time:[x]", "pid:[4026531834]", "/somewhere"])
-def test_an_odd_namespace_leaves_it_empty(proc: Path, target: str) -> None:
+def test_invalid_namespace_leaves_the_epoch_empty(proc: Path, target: str) -> None:
     (proc / "self/ns/time").unlink()
     if target:
         (proc / "self/ns/time").symlink_to(target)
@@ -182,12 +182,12 @@ def test_an_odd_namespace_leaves_it_empty(proc: Path, target: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"boottime", b"monotonic 0 0\nboottime x 0\n", b"\xff"])
-def test_odd_offsets_leave_it_empty(proc: Path, content: bytes) -> None:
+def test_invalid_offsets_leave_the_epoch_empty(proc: Path, content: bytes) -> None:
     (proc / "self/timens_offsets").write_bytes(content)
     assert epoch(proc) == ""
 
 
-def test_a_system_without_proc_has_no_epoch(tmp_path: Path) -> None:
+def test_system_without_proc_has_no_epoch(tmp_path: Path) -> None:
     assert epoch(tmp_path / "none") == ""
 
 
@@ -220,10 +220,10 @@ def test_only_times_of_one_epoch_are_compared(one: float, other: float, first: s
         ((1.0, b"a"), TypeError),
     ],
 )
-def test_a_time_is_a_finite_number_and_a_text(arguments: tuple[Any, Any], kind: type[Exception]) -> None:
+def test_invalid_journal_time_is_refused(arguments: tuple[Any, Any], kind: type[Exception]) -> None:
     with pytest.raises(kind, match="must be"):
         JournalTime(*arguments)
 
 
-def test_a_whole_number_is_a_time_too() -> None:
+def test_whole_number_is_a_journal_time() -> None:
     assert JournalTime(7, "a") == JournalTime(7.0, "a")

@@ -1,4 +1,4 @@
-"""What becomes of a payout whose answer was lost, and what may leave after that."""
+"""Payouts whose answer was lost: matches, second copies and unowned withdrawals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from clients import CREATE, LIST
 from journals import InlineJournal
 
 from upbit_async import errors
@@ -19,17 +20,15 @@ if TYPE_CHECKING:
     from upbit_async.payouts import Payout
     from upbit_async.sandbox import Sandbox
 
-POST = ("POST", "/v1/withdraws/coin")
-LIST = ("GET", "/v1/withdraws")
 LOST = [
-    Fault.lose_answer(*POST, how="reset"),
-    Fault.lose_answer(*POST, how="close"),
-    Fault.lose_answer(*POST, how="cut"),
-    Fault.lose_answer(*POST, how="hang"),
-    Fault.status(503, *POST, before=False),
-    Fault.status(429, *POST, before=False, body="empty"),
-    Fault.garbage(*POST, body="html"),
-    Fault.garbage(*POST, body="empty"),
+    Fault.lose_answer(*CREATE, how="reset"),
+    Fault.lose_answer(*CREATE, how="close"),
+    Fault.lose_answer(*CREATE, how="cut"),
+    Fault.lose_answer(*CREATE, how="hang"),
+    Fault.status(503, *CREATE, before=False),
+    Fault.status(429, *CREATE, before=False, body="empty"),
+    Fault.garbage(*CREATE, body="html"),
+    Fault.garbage(*CREATE, body="empty"),
 ]
 every_loss = pytest.mark.parametrize("fault", LOST, ids=lambda fault: f"{fault.ending} {fault.delay}")
 
@@ -39,7 +38,7 @@ def states(payout: Payout) -> list[str]:
 
 
 @every_loss
-async def test_a_payout_whose_answer_is_lost_is_found(
+async def test_lost_answer_is_found_by_match(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], fault: Fault
 ) -> None:
     sandbox.faults.add(fault)
@@ -51,23 +50,23 @@ async def test_a_payout_whose_answer_is_lost_is_found(
 
 
 @pytest.mark.parametrize("amounts", ["normalised", "as sent"])
-@pytest.mark.parametrize("told", [True, False])
-async def test_what_upbit_leaves_out_or_writes_otherwise_excludes_nothing(
-    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], amounts: Any, told: bool
+@pytest.mark.parametrize("lists_network", [True, False])
+async def test_omitted_or_reformatted_fields_exclude_no_match(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], amounts: Any, lists_network: bool
 ) -> None:
-    sandbox.knobs.amounts, sandbox.knobs.list_net_type = amounts, told
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.knobs.amounts, sandbox.knobs.list_net_type = amounts, lists_network
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     payout = await payouts.send("k", **dict(tron, amount="13.500"))
     assert payout.state is PayoutState.DONE
 
 
-async def test_a_network_that_the_list_leaves_out_is_asked_for(
+async def test_network_missing_from_the_list_is_looked_up(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_net_type = False
     ethereum = dict(tron, net_type="ETH", address="0xFakeEthereumAddress")
     sandbox.account.allow_address("USDT", "ETH", ethereum["address"])
-    sandbox.faults.add(Fault.lose_answer(*POST, times=2))
+    sandbox.faults.add(Fault.lose_answer(*CREATE, times=2))
     for key, asked in (("tron", tron), ("ethereum", ethereum)):
         await payouts.send(key, **asked, wait=False)
     for key, asked in (("tron", tron), ("ethereum", ethereum)):
@@ -76,11 +75,11 @@ async def test_a_network_that_the_list_leaves_out_is_asked_for(
         assert sandbox.withdrawals[payout.uuid or ""].address == asked["address"]
 
 
-async def test_nothing_is_decided_before_the_settling_time_is_over(
+async def test_nothing_is_decided_before_the_settling_time(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     payout = await payouts.send("k", **tron, wait=False)
     assert payout.state is PayoutState.UNKNOWN
     assert isinstance(payout.error, errors.OutcomeUnknown)
@@ -95,35 +94,33 @@ async def test_nothing_is_decided_before_the_settling_time_is_over(
     assert anyio.current_time() - lost_at < 40
 
 
-async def test_a_list_that_lags_behind_is_waited_for(
-    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
-) -> None:
+async def test_lagging_list_is_waited_for(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
     sandbox.knobs.list_delay = 25
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
 
 
-async def test_a_request_that_did_not_arrive_was_not_sent_and_can_be_sent_again(
+async def test_request_that_did_not_arrive_can_be_sent_again(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     payout = await payouts.send("k", **tron)
     assert (payout.state, payout.evidence, payout.uuid) == (PayoutState.NOT_SENT, Evidence.MATCH, None)
     assert [each.key async for each in payouts.pending()] == ["k"]
     assert await payouts.send("k", **tron) == payout
-    assert len(sandbox.requests.of(*POST)) == 1
+    assert len(sandbox.requests.of(*CREATE)) == 1
     await payouts.retry("k")
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
-    first, second = sandbox.requests.of(*POST)
+    first, second = sandbox.requests.of(*CREATE)
     assert (first.nonce, first.body, first.access_key) == (second.nonce, second.body, second.access_key)
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_copy_that_comes_second_is_refused_by_its_nonce_and_the_first_is_found(
+async def test_second_copy_is_refused_by_its_nonce_and_the_first_found(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.knobs.list_delay = 100  # so the first seems not to be there
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.knobs.list_delay = 100  # so the list does not show the first
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     await payouts.retry("k")
     payout = await payouts.send("k", **tron, wait=False)
@@ -136,11 +133,11 @@ async def test_a_copy_that_comes_second_is_refused_by_its_nonce_and_the_first_is
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_arrived_does_not_mean_carried_out(
+async def test_arrived_does_not_mean_executed(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 1000
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("k", **tron)
     await payouts.retry("k")
     payout = await payouts.send("k", **tron)
@@ -149,26 +146,26 @@ async def test_arrived_does_not_mean_carried_out(
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_before_a_copy_is_sent_the_list_is_read_once_more(
+async def test_list_is_read_again_before_a_second_copy(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 100
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("k", **tron)
     await anyio.sleep(100)
     await payouts.retry("k")
     payout = await payouts.send("k", **tron)
     assert payout.state is PayoutState.NEEDS_REVIEW
-    assert len(sandbox.requests.of(*POST)) == 1
+    assert len(sandbox.requests.of(*CREATE)) == 1
     (entry,) = sandbox.ledger.created
     assert entry.uuid in payout.history[-1].note
     assert (await payouts.resolve("k", uuid=entry.uuid)).state is PayoutState.DONE
 
 
-async def test_what_refuses_a_second_copy_says_nothing_of_the_first(
+async def test_refusal_of_a_second_copy_says_nothing_about_the_first(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     sandbox.account.fund("USDT", -sandbox.account.balance("USDT").available)
     await payouts.retry("k")
@@ -176,25 +173,27 @@ async def test_what_refuses_a_second_copy_says_nothing_of_the_first(
     assert states(payout)[-3:] == ["sending", "unknown", "not_sent"]
 
 
-async def test_a_copy_that_did_not_leave_leaves_things_as_they_were(
+async def test_unsent_second_copy_changes_nothing(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST), Fault.status(429, *POST, times=None))
+    sandbox.faults.add(Fault.reset_before(*CREATE), Fault.status(429, *CREATE, times=None))
     before = await payouts.send("k", **tron)
     await payouts.retry("k")
     payout = await payouts.send("k", **tron)
-    assert isinstance(payout.error, errors.RateLimited)  # told and not raised: the first copy may have left
+    assert isinstance(
+        payout.error, errors.RateLimited
+    )  # returned and not raised: the first copy may have left
     assert (payout.state, payout.evidence) == (PayoutState.QUEUED, None)
     assert payout.sent_request is not None
     assert before.sent_request is not None
     assert (payout.sent_request.copies, payout.sent_request.signing) == (1, before.sent_request.signing)
 
 
-async def test_a_copy_signed_with_another_key_never_leaves(
+async def test_second_copy_is_never_signed_with_another_key(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     keys = [b"0123456789abcdef"]
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     async with Payouts(client, journal=InlineJournal(path), journal_keys=keys) as payouts:
         await payouts.send("k", **tron)
     other = sandbox.client(credentials=sandbox.issue_key())
@@ -204,13 +203,13 @@ async def test_a_copy_signed_with_another_key_never_leaves(
         assert payout.state is PayoutState.QUEUED
         assert isinstance(payout.error, errors.ConfigurationError)
         assert "former key" in str(payout.error)
-    assert len(sandbox.requests.of(*POST)) == 1
+    assert len(sandbox.requests.of(*CREATE)) == 1
 
 
-async def test_a_copy_is_signed_as_the_first_was(
+async def test_second_copy_is_signed_like_the_first(
     payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     sandbox.knobs.algorithms = frozenset({"HS256"})
     async with Payouts(sandbox.client(algorithm="HS512"), journal=InlineJournal(path)) as others:
@@ -222,13 +221,13 @@ async def test_a_copy_is_signed_as_the_first_was(
     assert payout.sent_request.signing.algorithm == "HS256"
 
 
-# What others do meanwhile
+# Withdrawals of others
 
 
-async def test_a_stranger_of_the_same_amount_makes_it_a_persons_matter(
+async def test_unowned_withdrawal_of_the_same_amount_needs_review(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("k", **tron, wait=False)
     sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
     payout = await payouts.wait("k")
@@ -240,21 +239,21 @@ async def test_a_stranger_of_the_same_amount_makes_it_a_persons_matter(
     assert (await payouts.send("k3", **dict(tron, amount="14"))).state is PayoutState.DONE
 
 
-async def test_a_stranger_in_the_same_currency_forbids_to_say_not_sent(
+async def test_unowned_withdrawal_in_the_currency_forbids_not_sent(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron, wait=False)
-    stranger = sandbox.withdrawals.create_on_website("USDT", "TRX", "500", address=tron["address"])
+    unowned = sandbox.withdrawals.create_on_website("USDT", "TRX", "500", address=tron["address"])
     payout = await payouts.wait("k")
     assert payout.state is PayoutState.NEEDS_REVIEW
-    assert stranger.uuid in payout.history[-1].note
+    assert unowned.uuid in payout.history[-1].note
 
 
 async def test_other_currencies_do_not_matter(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron, wait=False)
     xrp = "rFakeXrpWithdrawAddressFakeFakeFak"
     sandbox.withdrawals.create_on_website("XRP", "XRP", "20", address=xrp, secondary_address="123456789")
@@ -262,33 +261,33 @@ async def test_other_currencies_do_not_matter(
 
 
 @pytest.mark.parametrize("amount", ["13", "20"])
-async def test_what_the_same_client_has_made_beside_it_is_not_taken_for_it_and_excuses_nothing(
+async def test_withdrawal_made_by_the_same_client_needs_review(
     payouts: Payouts, client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], amount: str
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron, wait=False)
     made = await client.withdraws.create(**dict(tron, amount=amount))
     payout = await payouts.wait("k")
     assert (payout.state, payout.candidates) == (PayoutState.NEEDS_REVIEW, (made.uuid,))
 
 
-async def test_other_payouts_are_known_from_the_journal(
+async def test_withdrawals_of_other_payouts_are_excluded(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron, wait=False)
     await elsewhere.send("other", **dict(tron, amount="20"), wait=False)
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
-async def test_while_one_settles_its_like_waits_and_then_is_paid(
+async def test_equal_payout_waits_for_settling_and_is_then_paid(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     first = await payouts.send("k1", **tron, wait=False)
     assert first.state is PayoutState.UNKNOWN
     began = anyio.current_time()
-    second = await elsewhere.send("k2", **tron)  # which settles the first, since nobody else does
+    second = await elsewhere.send("k2", **tron)  # which settles the first
     assert anyio.current_time() - began >= 30
     assert second.state is PayoutState.DONE
     known = await payouts.send("k1", **tron)
@@ -301,20 +300,20 @@ async def test_amounts_net_of_the_fee_are_learned_from_answers(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.amounts = "net of fee"
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     first = await payouts.send("before", **tron)
-    assert first.state is PayoutState.NEEDS_REVIEW  # 12 may be anybody's
+    assert first.state is PayoutState.NEEDS_REVIEW  # 12 may be of another payout
     await payouts.send("answered", **dict(tron, amount="50"))
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     second = await payouts.send("after", **dict(tron, amount="20"))
     assert (second.state, second.evidence) == (PayoutState.DONE, Evidence.MATCH)
 
 
-async def test_two_that_differ_by_the_fee_are_not_taken_for_each_other(
+async def test_payouts_that_differ_by_the_fee_are_not_confused(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.amounts = "net of fee"
-    sandbox.faults.add(Fault.reset_before(*POST), Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE), Fault.lose_answer(*CREATE))
     await elsewhere.send("thirteen", **tron, wait=False)  # never arrived
     await payouts.send("fourteen", **dict(tron, amount="14"), wait=False)  # shows as 13
     found: dict[str, Payout] = {}
@@ -331,10 +330,10 @@ async def test_two_that_differ_by_the_fee_are_not_taken_for_each_other(
 # A list that can't be read
 
 
-async def test_a_list_that_fails_decides_nothing_and_is_told(
+async def test_failed_list_decides_nothing_and_is_reported(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST), Fault.status(503, *LIST, skip=1, times=None))
+    sandbox.faults.add(Fault.reset_before(*CREATE), Fault.status(503, *LIST, skip=1, times=None))
     payout = await payouts.send("k", **tron)
     assert payout.state is PayoutState.UNKNOWN
     assert isinstance(payout.error, errors.ServerError)
@@ -342,19 +341,17 @@ async def test_a_list_that_fails_decides_nothing_and_is_told(
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
-async def test_waiting_goes_on_through_failures_that_pass(
+async def test_waiting_continues_through_temporary_failures(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.lose_answer(*POST), Fault.status(503, *LIST, skip=1, times=9))
+    sandbox.faults.add(Fault.lose_answer(*CREATE), Fault.status(503, *LIST, skip=1, times=9))
     await payouts.send("k", **tron, wait=False)
     assert (await payouts.wait("k")).state is PayoutState.DONE
 
 
-async def test_waiting_ends_when_looking_is_hopeless(
-    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
-) -> None:
+async def test_permanent_error_ends_waiting(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
     hopeless = Fault.status(401, *LIST, name="expired_access_key", skip=1, times=None)
-    sandbox.faults.add(Fault.lose_answer(*POST), hopeless)
+    sandbox.faults.add(Fault.lose_answer(*CREATE), hopeless)
     payout = await payouts.send("k", **tron)
     assert payout.state is PayoutState.UNKNOWN
     assert isinstance(payout.error, errors.AuthenticationError)
@@ -362,11 +359,11 @@ async def test_waiting_ends_when_looking_is_hopeless(
         await payouts.wait("k")
 
 
-async def test_a_list_that_does_not_reach_back_proves_nothing(
+async def test_list_that_does_not_reach_back_proves_nothing(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await payouts.send("before", **tron)
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron, wait=False)
     sandbox.faults.add(Fault.status(200, *LIST, body=b"[]", times=None))
     with pytest.raises(errors.PollTimeout):
@@ -378,13 +375,13 @@ async def test_a_list_that_does_not_reach_back_proves_nothing(
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
-async def test_a_long_list_is_read_back_to_the_baseline(
+async def test_long_list_is_read_back_to_the_baseline(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.immediate()
     for _ in range(40):
         sandbox.withdrawals.create_on_website("USDT", "TRX", "77", address=tron["address"])
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("k", **tron, wait=False)
     for _ in range(250):
         sandbox.withdrawals.create_on_website("USDT", "TRX", "77", address=tron["address"])

@@ -1,4 +1,4 @@
-"""A new nonce counts as a first send: it takes a finding before, and the unowned guard is asked again."""
+"""A new nonce counts as a first send: it needs a finding, and the unowned guard checks again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from clients import CREATE, LIST
 from journals import InlineJournal
 
 from upbit_async import errors
@@ -20,26 +21,23 @@ if TYPE_CHECKING:
     from upbit_async.payouts import Payout
     from upbit_async.sandbox import Sandbox
 
-POST = ("POST", "/v1/withdraws/coin")
-LIST = ("GET", "/v1/withdraws")
-
 
 def nonces(sandbox: Sandbox) -> list[str | None]:
-    return [request.nonce for request in sandbox.requests.of(*POST)]
+    return [request.nonce for request in sandbox.requests.of(*CREATE)]
 
 
 async def lose_unsent(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> Payout:
-    """Lose a request before it arrives, and return the payout when it is known that nothing was sent."""
-    sandbox.faults.add(Fault.reset_before(*POST))
+    """Lose a request before it arrives; return the payout when it is not_sent."""
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     payout = await payouts.send("k", **tron)
     assert (payout.state, payout.evidence) == (PayoutState.NOT_SENT, Evidence.MATCH)
     return payout
 
 
 async def lose_a_refusal(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> Payout:
-    """Lose a refusal, which has used up the nonce, and send again, so that Upbit says so."""
+    """Lose a refusal, which has used up the nonce, and send again, so that Upbit reports it."""
     sandbox.account.lock()
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     sandbox.account.unlock()
     await payouts.retry("k")
@@ -49,10 +47,10 @@ async def lose_a_refusal(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any
     return payout
 
 
-# -- the finding before it -------------------------------------------------------------------------
+# -- the finding that it needs ---------------------------------------------------------------------
 
 
-async def test_a_list_that_shows_nothing_is_no_finding(
+async def test_empty_list_does_not_allow_a_new_nonce(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     before = await lose_unsent(payouts, sandbox, tron)
@@ -67,7 +65,7 @@ async def test_a_list_that_shows_nothing_is_no_finding(
 
 
 @pytest.mark.parametrize("new_nonce", [True, False])
-async def test_each_further_loss_takes_a_finding_of_its_own(
+async def test_each_loss_needs_its_own_finding(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], new_nonce: bool
 ) -> None:
     await lose_unsent(payouts, sandbox, tron)
@@ -82,13 +80,13 @@ async def test_each_further_loss_takes_a_finding_of_its_own(
     assert (first == second, second == third) == (not new_nonce, True)
 
 
-async def test_a_copy_whose_owner_has_died_takes_a_finding_of_its_own(
+async def test_copy_of_a_crashed_owner_needs_its_own_finding(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     await lose_unsent(payouts, sandbox, tron)
     await payouts.resolve("k", not_sent=True)
     await payouts.retry("k")
-    sandbox.faults.add(Fault.lose_answer(*POST, how="hang"))
+    sandbox.faults.add(Fault.lose_answer(*CREATE, how="hang"))
     dying = InlineJournal(path)
     dying.before = dies_when(lambda: len(nonces(sandbox)) > 1)
     sandbox.knobs.list_delay = 1000
@@ -103,7 +101,7 @@ async def test_a_copy_whose_owner_has_died_takes_a_finding_of_its_own(
 
 
 @pytest.mark.parametrize("how", ["its answer is lost", "its owner dies"])
-async def test_a_new_nonce_that_is_lost_is_the_one_that_is_sent_again_automatically(
+async def test_automatic_resend_uses_the_newest_nonce(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], how: str
 ) -> None:
     journal = InlineJournal(path)
@@ -111,7 +109,7 @@ async def test_a_new_nonce_that_is_lost_is_the_one_that_is_sent_again_automatica
         await lose_unsent(payouts, sandbox, tron)
         await payouts.resolve("k", not_sent=True)
         await payouts.retry("k", new_nonce=True)
-        sandbox.faults.add(Fault.reset_before(*POST))
+        sandbox.faults.add(Fault.reset_before(*CREATE))
         if how == "its owner dies":
             journal.before = dies_when(lambda: len(nonces(sandbox)) == 2)
         assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
@@ -125,7 +123,7 @@ async def test_a_new_nonce_that_is_lost_is_the_one_that_is_sent_again_automatica
 
 
 def dies_when(is_over: Callable[[], bool]) -> Callable[[str], None]:
-    """Return what a journal calls before its work, and what writes nothing from some moment on."""
+    """Return a hook that fails every change of the journal once a condition holds."""
 
     def before(work: str) -> None:
         if work == "compare_and_swap" and is_over():
@@ -134,7 +132,7 @@ def dies_when(is_over: Callable[[], bool]) -> Callable[[str], None]:
     return before
 
 
-async def test_what_was_declined_needs_no_finding(
+async def test_declined_payout_needs_no_finding(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.account.lock()
@@ -145,7 +143,7 @@ async def test_what_was_declined_needs_no_finding(
     assert len(set(nonces(sandbox))) == 2
 
 
-async def test_a_nonce_that_upbit_has_seen_is_not_sent_again_but_replaced(
+async def test_used_nonce_is_replaced_on_retry(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await lose_a_refusal(payouts, sandbox, tron)
@@ -159,7 +157,7 @@ async def test_a_nonce_that_upbit_has_seen_is_not_sent_again_but_replaced(
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_of_a_new_nonce_that_is_lost_nothing_is_known_to_have_arrived(
+async def test_lost_new_nonce_is_not_known_to_have_arrived(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await lose_a_refusal(payouts, sandbox, tron)
@@ -171,7 +169,7 @@ async def test_of_a_new_nonce_that_is_lost_nothing_is_known_to_have_arrived(
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_nonce_that_upbit_has_seen_is_not_sent_again_automatically(
+async def test_used_nonce_is_not_resent_automatically(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     async with Payouts(client, journal=InlineJournal(path), resend="automatic") as payouts:
@@ -187,7 +185,7 @@ async def test_a_nonce_that_upbit_has_seen_is_not_sent_again_automatically(
 
 async def lose_a_refusal_automatically(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
     sandbox.account.lock()
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     sandbox.account.unlock()
     (payout,) = await payouts.recover()
@@ -198,16 +196,16 @@ async def lose_a_refusal_automatically(payouts: Payouts, sandbox: Sandbox, tron:
 # -- as a first send -------------------------------------------------------------------------------
 
 
-async def test_the_unowned_guard_is_asked_before_a_new_nonce(
+async def test_unowned_guard_checks_before_a_new_nonce(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
-    """A withdrawal that shows up after the last look at the list, and before the baseline is taken, blocks it."""
+    """A withdrawal that shows up after the list was last read, and before the baseline is taken, blocks it."""
     journal = InlineJournal(path)
-    strangers: list[str] = []
+    theirs: list[str] = []
 
     def withdraw(name: str) -> None:
-        if name == "related" and not strangers:
-            strangers.append(
+        if name == "related" and not theirs:
+            theirs.append(
                 sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"]).uuid
             )
 
@@ -218,11 +216,11 @@ async def test_the_unowned_guard_is_asked_before_a_new_nonce(
         journal.after = withdraw
         payout = await payouts.send("k", **tron)
         assert isinstance(payout.error, errors.PayoutBlocked)
-        assert (payout.state, payout.candidates) == (PayoutState.QUEUED, tuple(strangers))
+        assert (payout.state, payout.candidates) == (PayoutState.QUEUED, tuple(theirs))
         assert len(nonces(sandbox)) == 1
 
 
-async def test_a_list_that_lacks_the_mark_lets_no_new_nonce_leave(
+async def test_list_without_the_mark_prevents_a_new_nonce(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await lose_unsent(payouts, sandbox, tron)  # its baseline is empty, so any list reaches back to it
@@ -239,7 +237,7 @@ async def test_a_list_that_lacks_the_mark_lets_no_new_nonce_leave(
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
 
 
-async def test_the_first_baseline_is_kept(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
+async def test_first_baseline_is_kept(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
     await payouts.send("before", **dict(tron, amount="40"))
     first = await lose_unsent(payouts, sandbox, tron)
     await payouts.send("between", **dict(tron, amount="41"))
@@ -252,16 +250,16 @@ async def test_the_first_baseline_is_kept(payouts: Payouts, sandbox: Sandbox, tr
     assert second.required_request.signing != first.required_request.signing
 
 
-async def test_a_late_first_copy_is_adopted_after_a_new_nonce_was_lost(
+async def test_late_first_copy_is_adopted_after_a_lost_new_nonce(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     """With a baseline of its own, the second copy would have hidden the withdrawal of the first."""
     sandbox.knobs.list_delay = 100
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     await payouts.resolve("k", not_sent=True)  # which is wrong
     await payouts.retry("k", new_nonce=True)
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
     await anyio.sleep(100)
     payout = await payouts.wait("k")
@@ -269,19 +267,19 @@ async def test_a_late_first_copy_is_adopted_after_a_new_nonce_was_lost(
     assert (payout.state, payout.uuid) == (PayoutState.DONE, entry.uuid)
 
 
-async def test_what_was_turned_away_unread_gets_one_more_nonce(
+async def test_rejected_unprocessed_request_gets_another_nonce(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await lose_unsent(payouts, sandbox, tron)
     await payouts.resolve("k", not_sent=True)
     await payouts.retry("k", new_nonce=True)
-    sandbox.faults.add(Fault.status(429, *POST))
+    sandbox.faults.add(Fault.status(429, *CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
     assert len(set(nonces(sandbox))) == len(nonces(sandbox)) == 3
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_a_key_that_was_replaced_signs_the_new_nonce(
+async def test_new_nonce_is_signed_with_the_current_key(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     keys = [b"0123456789abcdef"]
@@ -294,5 +292,5 @@ async def test_a_key_that_was_replaced_signs_the_new_nonce(
         payout = await payouts.send("k", **tron)
     assert payout.state is PayoutState.DONE
     assert payout.required_request.signed_by == other.transport.key_digest
-    first, second = sandbox.requests.of(*POST)
+    first, second = sandbox.requests.of(*CREATE)
     assert first.access_key != second.access_key

@@ -1,4 +1,4 @@
-"""Answers that were not noted down excuse nothing."""
+"""An answer that was not stored does not exclude its withdrawal."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from upbit_async.sandbox import Sandbox
 
 
-class Torn(BaseException):
-    """Tears a task apart in the middle, as KeyboardInterrupt may."""
+class Interrupted(BaseException):
+    """Interrupts a task at any point, as KeyboardInterrupt may."""
 
 
-async def test_an_answer_that_was_heard_and_not_noted_does_not_hide_the_withdrawal(
+async def test_answer_received_but_not_stored_does_not_hide_the_withdrawal(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     journal = InlineJournal(path)
     swaps = 0
 
-    def tear(work: str) -> None:
+    def interrupt(work: str) -> None:
         nonlocal swaps
         swaps += work == "compare_and_swap"
-        if swaps == 2:  # the one that notes the answer
+        if swaps == 2:  # the one that stores the answer
             swaps += 1
-            raise Torn
+            raise Interrupted
 
-    journal.before = tear
+    journal.before = interrupt
     async with Payouts(client, journal=journal) as payouts:
         with pytest.raises(BaseException) as caught:  # noqa: PT011 - alone, or in a group
             await payouts.send("k", **tron)
-        assert isinstance(caught.value, Torn) or caught.group_contains(Torn)
+        assert isinstance(caught.value, Interrupted) or caught.group_contains(Interrupted)
         await anyio.sleep(100)
         (payout,) = await payouts.recover()
     assert payout.state is PayoutState.DONE

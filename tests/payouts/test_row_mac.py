@@ -1,4 +1,4 @@
-"""The codes by which rows show that a key's holder wrote them."""
+"""Message authentication codes of rows."""
 
 from __future__ import annotations
 
@@ -64,44 +64,44 @@ def changed(row: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def written(row: dict[str, Any]) -> list[object]:
-    """Return all that a row says, so that two can be compared with the order of their members."""
+    """Return all fields of a row, with its members in order, so that two rows can be compared."""
     return [
         (name, list(value.items()) if name == "members" else value) for name, value in sorted(row.items())
     ]
 
 
-# What is signed verifies, and nothing else does
+# Signing and verifying
 
 
 @given(key_sets, requests)
-def test_what_was_signed_verifies(keys: list[bytes], row: dict[str, Any]) -> None:
+def test_signed_request_verifies(keys: list[bytes], row: dict[str, Any]) -> None:
     mac = sign_request(JournalKeys(keys), **row)
     assert verifies_request(JournalKeys(keys), mac, **row)
     assert verifies_request(JournalKeys([b"x" * 16, *keys]), mac, **row)
 
 
 @given(key_sets, departures)
-def test_a_departure_that_was_signed_verifies(keys: list[bytes], row: dict[str, Any]) -> None:
+def test_signed_departure_verifies(keys: list[bytes], row: dict[str, Any]) -> None:
     mac = sign_departure(JournalKeys(keys), **row)
     assert verifies_departure(JournalKeys(keys), mac, **row)
     assert verifies_departure(JournalKeys([b"x" * 16, *keys]), mac, **row)
 
 
 @given(requests, requests)
-def test_two_requests_have_two_codes(row: dict[str, Any], other: dict[str, Any]) -> None:
+def test_different_requests_have_different_macs(row: dict[str, Any], other: dict[str, Any]) -> None:
     assume(written(row) != written(other))
     assert sign_request(KEYS, **row) != sign_request(KEYS, **other)
     assert not verifies_request(KEYS, sign_request(KEYS, **row), **other)
 
 
 @given(departures, departures)
-def test_two_departures_have_two_codes(row: dict[str, Any], other: dict[str, Any]) -> None:
+def test_different_departures_have_different_macs(row: dict[str, Any], other: dict[str, Any]) -> None:
     assume(written(row) != written(other))
     assert not verifies_departure(KEYS, sign_departure(KEYS, **row), **other)
 
 
 @given(departures, st.data())
-def test_any_one_change_is_noticed(row: dict[str, Any], data: st.DataObject) -> None:
+def test_any_single_change_is_detected(row: dict[str, Any], data: st.DataObject) -> None:
     mac = sign_departure(KEYS, **row)
     name = data.draw(st.sampled_from(sorted(row)))
     other = changed(row, **{name: data.draw(bodies if name == "members" else texts)})
@@ -110,7 +110,7 @@ def test_any_one_change_is_noticed(row: dict[str, Any], data: st.DataObject) -> 
 
 
 @given(departures, st.data())
-def test_text_that_moves_between_fields_is_noticed(row: dict[str, Any], data: st.DataObject) -> None:
+def test_text_moved_between_fields_is_detected(row: dict[str, Any], data: st.DataObject) -> None:
     mac = sign_departure(KEYS, **row)
     names = ["account", "algorithm", "host", "key", "nonce", "signed_by"]
     giver, taker = data.draw(st.permutations(names))[:2]
@@ -123,14 +123,14 @@ def test_text_that_moves_between_fields_is_noticed(row: dict[str, Any], data: st
 
 
 @given(bodies, st.data())
-def test_the_order_of_members_is_signed(body: dict[str, str], data: st.DataObject) -> None:
+def test_order_of_members_is_signed(body: dict[str, str], data: st.DataObject) -> None:
     other = dict(data.draw(st.permutations(list(body.items()))))
     mac = sign_request(KEYS, **changed(REQUEST, members=body))
     assert verifies_request(KEYS, mac, **changed(REQUEST, members=other)) is (list(other) == list(body))
 
 
 @given(st.lists(texts, min_size=2, max_size=6, unique=True), st.data())
-def test_members_and_the_fields_around_them_have_borders(words: list[str], data: st.DataObject) -> None:
+def test_members_and_fields_are_delimited(words: list[str], data: st.DataObject) -> None:
     """The same words, cut into members in two ways, have two codes."""
     pairs = [(words[at], words[at + 1]) for at in range(0, len(words) - 1, 2)]
     fewer = data.draw(st.integers(0, len(pairs) - 1))
@@ -163,13 +163,13 @@ def test_another_body_does_not_verify(
 
 
 @given(departures)
-def test_a_code_of_one_kind_is_none_of_the_other(row: dict[str, Any]) -> None:
+def test_request_mac_and_departure_mac_are_not_interchangeable(row: dict[str, Any]) -> None:
     request = {name: row[name] for name in REQUEST}
     assert not verifies_departure(KEYS, sign_request(KEYS, **request), **row)
     assert not verifies_request(KEYS, sign_departure(KEYS, **row), **request)
 
 
-def test_a_departure_without_its_own_fields_is_no_request() -> None:
+def test_departure_with_empty_fields_is_no_request() -> None:
     empty = changed(REQUEST, nonce="", algorithm="", signed_by="")
     assert not verifies_request(KEYS, sign_departure(KEYS, **empty), **REQUEST)
     assert not verifies_departure(KEYS, sign_request(KEYS, **REQUEST), **empty)
@@ -179,7 +179,7 @@ def test_a_departure_without_its_own_fields_is_no_request() -> None:
 
 
 @pytest.mark.parametrize(("sign", "verifies", "row"), KINDS)
-def test_no_code_and_a_damaged_one_never_verify(
+def test_missing_or_damaged_mac_never_verifies(
     sign: Callable[..., str], verifies: Callable[..., bool], row: dict[str, Any]
 ) -> None:
     mac = sign(KEYS, **row)
@@ -213,12 +213,12 @@ def test_no_code_and_a_damaged_one_never_verify(
 @given(
     st.one_of(st.none(), st.text(), st.text("0123456789abcdef", min_size=64, max_size=64).map("1:".__add__))
 )
-def test_a_guess_does_not_verify(guess: str | None) -> None:
+def test_guessed_mac_does_not_verify(guess: str | None) -> None:
     assert not verifies_request(KEYS, guess, **REQUEST)
 
 
 @pytest.mark.parametrize(("sign", "verifies", "row"), KINDS)
-def test_what_is_no_text_is_not_signed_and_never_verifies(
+def test_fields_that_are_not_text_are_refused(
     sign: Callable[..., str], verifies: Callable[..., bool], row: dict[str, Any]
 ) -> None:
     mac = sign(KEYS, **row)
@@ -238,7 +238,7 @@ def test_what_is_no_text_is_not_signed_and_never_verifies(
 
 
 @pytest.mark.parametrize(("sign", "verifies", "row"), KINDS)
-def test_the_first_key_signs_and_all_verify(
+def test_first_key_signs_and_all_keys_verify(
     sign: Callable[..., str], verifies: Callable[..., bool], row: dict[str, Any]
 ) -> None:
     former, rotated = JournalKeys([FIRST]), JournalKeys([SECOND, FIRST])
@@ -275,12 +275,12 @@ def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
         (7, TypeError, "a sequence of keys"),
     ],
 )
-def test_keys_are_long_enough(keys: Any, kind: type[Exception], words: str) -> None:
+def test_short_keys_are_refused(keys: Any, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         JournalKeys(keys)
 
 
-def test_keys_show_up_nowhere() -> None:
+def test_keys_appear_in_no_representation() -> None:
     keys = JournalKeys([FIRST, SECOND])
     for text in (
         repr(keys),
@@ -300,7 +300,7 @@ def test_keys_show_up_nowhere() -> None:
 @pytest.mark.parametrize(
     "keys", [[b"hidden"], [b"hidden key 16 by", "hidden"], b"hidden", [FIRST, b"hidden"]]
 )
-def test_a_traceback_with_locals_shows_no_keys(keys: Any) -> None:
+def test_traceback_locals_contain_no_keys(keys: Any) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
         JournalKeys(keys)
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
@@ -317,10 +317,10 @@ def test_keys_of_one_value_are_equal() -> None:
     assert JournalKeys([FIRST]) != FIRST
 
 
-# What is written down must be the same in every version
+# Stored codes are the same in every version
 
 
-def test_the_form_is_fixed() -> None:
+def test_mac_format_is_stable() -> None:
     def field(text: str) -> bytes:
         return len(text.encode()).to_bytes(8, "big") + text.encode()
 

@@ -1,4 +1,4 @@
-"""A nonce is used up for one key only, so payouts know their key by its whole digest."""
+"""A nonce is used up for one key only, so payouts identify their key by its whole digest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TWINS = ("UpbitTestKey0000000000000000000000030720", "UpbitTestKey0000000000000000000000031321")
 
 
-async def test_a_key_with_the_same_fingerprint_is_another_key(
+async def test_key_with_the_same_fingerprint_is_another_key(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     for key in TWINS:

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, no key is paid twice, forgotten, or told to be what it is not."""
+"""Random sequences of events: no key is paid twice, forgotten or given a wrong state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from clients import CREATE, LIST
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,24 +24,22 @@ from upbit_async.sandbox import Fault, Knobs
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-POST = ("POST", "/v1/withdraws/coin")
-LIST = ("GET", "/v1/withdraws")
 
 LOSSES = [
-    *(Fault.lose_answer(*POST, how=how) for how in ("reset", "close", "cut", "hang")),
-    Fault.reset_before(*POST),
-    *(Fault.status(status, *POST, before=before) for status in (408, 500, 503) for before in (True, False)),
-    Fault.status(307, *POST, before=False),
-    Fault.garbage(*POST, body="html"),
-    Fault.garbage(*POST, body="empty"),
-    Fault.garbage(*POST, body="wrong json"),
-    Fault.status(429, *POST, body="empty"),
-    Fault.status(429, *POST),
-    Fault.status(429, *POST, times=3),
-    Fault.status(400, *POST, name="request_fail"),
-    Fault.slow(2, *POST),
-    Fault.slow(20, *POST),
-    Fault.status(418, *POST),
+    *(Fault.lose_answer(*CREATE, how=how) for how in ("reset", "close", "cut", "hang")),
+    Fault.reset_before(*CREATE),
+    *(Fault.status(status, *CREATE, before=before) for status in (408, 500, 503) for before in (True, False)),
+    Fault.status(307, *CREATE, before=False),
+    Fault.garbage(*CREATE, body="html"),
+    Fault.garbage(*CREATE, body="empty"),
+    Fault.garbage(*CREATE, body="wrong json"),
+    Fault.status(429, *CREATE, body="empty"),
+    Fault.status(429, *CREATE),
+    Fault.status(429, *CREATE, times=3),
+    Fault.status(400, *CREATE, name="request_fail"),
+    Fault.slow(2, *CREATE),
+    Fault.slow(20, *CREATE),
+    Fault.status(418, *CREATE),
 ]
 LIE = Fault.status(200, *LIST, body=b"[]", before=False)
 BLINDNESS = [
@@ -76,7 +75,7 @@ class PayoutMachine(RuleBasedStateMachine):
 
     @initialize(
         amounts=st.sampled_from(["normalised", "as sent", "net of fee"]),
-        told=st.booleans(),
+        lists_network=st.booleans(),
         delay=st.sampled_from([0.0, 5.0, 25.0, 90.0]),
         time_format=st.sampled_from(["naive", "Z", "offset"]),
         top=st.booleans(),
@@ -87,7 +86,7 @@ class PayoutMachine(RuleBasedStateMachine):
     def begin(
         self,
         amounts: Any,
-        told: bool,
+        lists_network: bool,
         delay: float,
         time_format: Any,
         top: bool,
@@ -97,7 +96,7 @@ class PayoutMachine(RuleBasedStateMachine):
     ) -> None:
         knobs = Knobs(
             amounts=amounts,
-            list_net_type=told,
+            list_net_type=lists_network,
             list_delay=delay,
             time_format=time_format,
             fee_on_top=top,
@@ -198,7 +197,7 @@ class PayoutMachine(RuleBasedStateMachine):
         """Refuse them from now on; a refusal that is lost has used up its nonce, and made no withdrawal."""
         self.known.sandbox.account.lock()
         if is_lost:
-            self.known.sandbox.faults.add(Fault.lose_answer(*POST))
+            self.known.sandbox.faults.add(Fault.lose_answer(*CREATE))
 
     @rule()
     def accept_withdrawals(self) -> None:

@@ -1,4 +1,4 @@
-"""How a payout moves: along the edges that are drawn, and never back over what is known."""
+"""Transitions of a payout: only along the edges, and never back over what is known."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ HAPPENINGS: dict[str, Callable[[Payout], Payout | None]] = {
 }
 
 
-def test_the_picture_and_the_table_name_the_same_states() -> None:
+def test_drawing_and_edges_name_the_same_states() -> None:
     drawn = set(re.findall(r"[a-z_]+", (payout.__doc__ or "").split("`EDGES`")[0]))
     assert {state.value for state in PayoutState} <= drawn
     assert set(EDGES) == set(PayoutState)
 
 
-def test_a_final_state_is_left_on_request_only_or_when_it_proves_wrong() -> None:
+def test_final_states_never_lead_back_to_sending() -> None:
     for state in PayoutState:
         if state.is_final:
             assert PayoutState.SENDING not in EDGES[state]
@@ -68,15 +68,13 @@ def test_a_final_state_is_left_on_request_only_or_when_it_proves_wrong() -> None
 
 
 @given(st.sampled_from(sorted(EVERY)), st.lists(st.sampled_from(sorted(HAPPENINGS)), max_size=8))
-def test_whatever_happens_in_whatever_order_no_edge_is_left_and_no_answer_is_forgotten(
-    start: str, happenings: list[str]
-) -> None:
+def test_any_sequence_of_events_keeps_to_the_edges_and_the_answer(start: str, happenings: list[str]) -> None:
     now: Any = EVERY[start]
     for name in happenings:
         try:
             after = HAPPENINGS[name](now)
         except ValueError:
-            assert now.sent_request is None  # nothing has left that could be heard of
+            assert now.sent_request is None  # nothing was sent that could be answered
             continue
         if after is None:
             continue
@@ -95,14 +93,14 @@ def test_whatever_happens_in_whatever_order_no_edge_is_left_and_no_answer_is_for
         now = after
 
 
-def test_an_edge_that_is_not_drawn_can_not_be_taken() -> None:
+def test_missing_edge_cannot_be_taken() -> None:
     with pytest.raises(ValueError, match="is planned and can't become not_sent"):
         transitions.not_found(PLANNED, WHEN)
     with pytest.raises(ValueError, match="without a request"):
         transitions.departing_again(PLANNED, transitions.Lease("me", LEASE), WHEN)
 
 
-def test_only_the_owner_takes_his_request_back() -> None:
+def test_only_the_owner_can_take_a_request_back() -> None:
     assert transitions.reverted(SENDING, owner="you", why="x", now=WHEN) is None
     back = transitions.reverted(SENDING, owner="me", why=errors.NotSent("down"), now=WHEN)
     assert back is not None
@@ -128,9 +126,7 @@ def test_only_the_owner_takes_his_request_back() -> None:
         (-86400, False),
     ],
 )
-def test_a_lease_is_over_at_its_end_and_does_not_hold_long_before_its_beginning(
-    seconds: float, holds: bool
-) -> None:
+def test_lease_ends_at_its_end_and_not_before_its_start(seconds: float, holds: bool) -> None:
     over = transitions.expired(SENDING, at(seconds))
     assert (over is None) is holds
     if over is not None:
@@ -140,14 +136,14 @@ def test_a_lease_is_over_at_its_end_and_does_not_hold_long_before_its_beginning(
 
 
 @pytest.mark.parametrize("days", [-400, -1, 1, 400])
-def test_the_time_of_day_ends_no_lease(days: int) -> None:
+def test_time_of_day_ends_no_lease(days: int) -> None:
     wrong = attrs.evolve(at(1), utc=at(days * 86400).utc)
     assert transitions.expired(SENDING, wrong) is None
     late = attrs.evolve(wrong, journal=LATER.journal)
     assert transitions.expired(SENDING, late) is not None
 
 
-def test_another_boot_ends_a_lease_and_another_epoch_counts_it_from_first_sight() -> None:
+def test_reboot_ends_a_lease_and_a_new_epoch_restarts_it() -> None:
     booted = transitions.expired(SENDING, Now(WHEN.utc, JournalTime(5.0, "next boot/clock")))
     assert booted is not None
     assert booted.sent_request is not None
@@ -162,7 +158,7 @@ def test_another_boot_ends_a_lease_and_another_epoch_counts_it_from_first_sight(
     assert over.state is PayoutState.UNKNOWN
 
 
-def test_what_was_found_is_confirmed_by_the_answer_or_denied() -> None:
+def test_answer_confirms_or_disproves_a_match() -> None:
     same = transitions.answered(FOUND, record("W-1"), WHEN)
     assert same is not None
     assert (same.state, same.evidence) == (PayoutState.ACCEPTED, Evidence.ANSWER)
@@ -175,7 +171,7 @@ def test_what_was_found_is_confirmed_by_the_answer_or_denied() -> None:
     assert (taken.state, taken.uuid, taken.record) == (PayoutState.NEEDS_REVIEW, None, None)
 
 
-def test_an_answer_ends_every_doubt_but_its_own() -> None:
+def test_answer_ends_every_doubt_unless_it_contradicts() -> None:
     for before in (SENDING, UNKNOWN, NOT_SENT, AGAIN, IN_DOUBT):
         after = transitions.answered(before, record(), WHEN)
         assert after is not None
@@ -187,7 +183,7 @@ def test_an_answer_ends_every_doubt_but_its_own() -> None:
         assert (odd.state, odd.uuid) == (PayoutState.NEEDS_REVIEW, "w-1")
 
 
-def test_an_answer_that_nobody_waits_for_goes_to_a_person() -> None:
+def test_unexpected_answer_needs_review() -> None:
     declined: Any = EVERY["declined"]
     for before in (PLANNED, declined):
         after = transitions.answered(before, record(), WHEN)
@@ -195,7 +191,7 @@ def test_an_answer_that_nobody_waits_for_goes_to_a_person() -> None:
         assert (after.state, after.uuid) == (PayoutState.NEEDS_REVIEW, "w-1")
 
 
-def test_a_late_refusal_of_the_only_copy_is_certain_and_of_one_of_two_is_not() -> None:
+def test_late_refusal_is_certain_for_a_single_copy_only() -> None:
     for before in (SENDING, UNKNOWN, NOT_SENT, IN_DOUBT):
         after = transitions.declined(before, REFUSED, owner="me", now=WHEN)
         assert after is not None
@@ -206,11 +202,11 @@ def test_a_late_refusal_of_the_only_copy_is_certain_and_of_one_of_two_is_not() -
     assert transitions.declined(FOUND, REFUSED, owner="me", now=WHEN) is None
 
 
-def test_that_a_copy_has_arrived_is_remembered_whoever_hears_it() -> None:
-    heard = transitions.lost(AGAIN, ARRIVED, owner="you", now=WHEN)
-    assert heard is not None
-    assert heard.sent_request is not None
-    assert (heard.state, heard.sent_request.arrived) == (PayoutState.SENDING, True)
+def test_arrival_of_a_copy_is_recorded_by_any_owner() -> None:
+    arrived = transitions.lost(AGAIN, ARRIVED, owner="you", now=WHEN)
+    assert arrived is not None
+    assert arrived.sent_request is not None
+    assert (arrived.state, arrived.sent_request.arrived) == (PayoutState.SENDING, True)
     late = transitions.lost(NOT_SENT, ARRIVED, owner="me", now=WHEN)
     assert late is not None
     assert late.state is PayoutState.UNKNOWN
@@ -222,7 +218,7 @@ def test_that_a_copy_has_arrived_is_remembered_whoever_hears_it() -> None:
         assert (again.state, again.sent_request.lost_at) == (PayoutState.UNKNOWN, Moment.at(LATER.journal))
 
 
-def test_the_same_record_again_changes_nothing() -> None:
+def test_same_record_again_changes_nothing() -> None:
     assert transitions.followed(FOUND, record(), WHEN) is None
     further = transitions.followed(FOUND, record(state="PROCESSING"), WHEN)
     assert further is not None
@@ -230,21 +226,21 @@ def test_the_same_record_again_changes_nothing() -> None:
     assert transitions.followed(NOT_SENT, record(), WHEN) is None
 
 
-def test_a_payout_is_frozen_and_shows_no_whole_address() -> None:
+def test_payout_is_frozen_and_shows_no_whole_address() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         PLANNED.state = PayoutState.DONE  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     for each in EVERY.values():
         assert "CANARY" not in f"{each} {each!r}"
 
 
-def test_a_copy_whose_owner_has_died_rests_on_nothing() -> None:
+def test_copy_of_a_crashed_owner_has_no_evidence() -> None:
     again = transitions.departing_again(NOT_SENT, transitions.Lease("me", LEASE), WHEN)
     over = transitions.expired(again, LATER)
     assert over is not None
     assert over.evidence is None
 
 
-def test_a_loss_after_a_lease_that_was_held_to_be_over_settles_from_then_on() -> None:
+def test_loss_after_an_expired_lease_settles_from_then_on() -> None:
     over = transitions.expired(SENDING, LATER)
     assert over is not None
     much_later = at(LEASE + 10)
@@ -259,24 +255,22 @@ def test_a_loss_after_a_lease_that_was_held_to_be_over_settles_from_then_on() ->
 
 @pytest.mark.parametrize("error", [LOST, ARRIVED], ids=["lost", "arrived"])
 @pytest.mark.parametrize("name", ["given up unsent", "done", "said by a person"])
-def test_a_loss_that_is_recorded_late_is_in_the_history_and_reopens_the_question(
-    name: str, error: errors.UpbitError
-) -> None:
+def test_late_loss_is_recorded_and_reopens_the_question(name: str, error: errors.UpbitError) -> None:
     before: Any = EVERY[name]
-    told = transitions.lost(before, error, owner="me", now=LATER)
-    assert told is not None
-    assert told.sent_request is not None
-    assert (told.state, told.uuid, told.evidence) == (before.state, before.uuid, before.evidence)
-    assert len(told.history) == len(before.history) + 1
-    assert told.reason.startswith(f"recorded late, when it was {before.state}: ")
-    assert told.sent_request.reopened
-    assert told.sent_request.lost_at == Moment.at(LATER.journal)
-    assert told.sent_request.arrived is (error is ARRIVED)
-    assert told.may_be_unseen
-    assert told.is_open is (before.is_open or before.state is PayoutState.ABANDONED)
+    recorded = transitions.lost(before, error, owner="me", now=LATER)
+    assert recorded is not None
+    assert recorded.sent_request is not None
+    assert (recorded.state, recorded.uuid, recorded.evidence) == (before.state, before.uuid, before.evidence)
+    assert len(recorded.history) == len(before.history) + 1
+    assert recorded.reason.startswith(f"recorded late, when it was {before.state}: ")
+    assert recorded.sent_request.reopened
+    assert recorded.sent_request.lost_at == Moment.at(LATER.journal)
+    assert recorded.sent_request.arrived is (error is ARRIVED)
+    assert recorded.may_be_unseen
+    assert recorded.is_open is (before.is_open or before.state is PayoutState.ABANDONED)
 
 
-def test_an_abandoned_payout_is_in_doubt_and_stays_abandoned() -> None:
+def test_abandoned_payout_in_doubt_stays_abandoned() -> None:
     given_up: Any = EVERY["given up unsent"]
     assert not given_up.is_open
     doubt = transitions.doubtful(given_up, "w-8 has turned up", ["w-8"], LATER)
@@ -289,7 +283,7 @@ def test_an_abandoned_payout_is_in_doubt_and_stays_abandoned() -> None:
     assert (settled.state, settled.candidates, settled.is_open) == (PayoutState.ABANDONED, (), False)
 
 
-def test_what_upbit_has_answered_can_be_resolved_even_if_nothing_was_known_to_have_left() -> None:
+def test_unexpected_answer_can_be_resolved() -> None:
     from upbit_async.payouts.resolving import raise_if_settled  # noqa: PLC0415
 
     answered = transitions.answered(PLANNED, record(), WHEN)

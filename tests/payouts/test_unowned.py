@@ -1,4 +1,4 @@
-"""Withdrawals that belong to no payout block an equal payout, because the journal may have been lost."""
+"""Withdrawals without a payout block an equal payout, because the journal may have been lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from clients import CREATE
+from internals import repository_of
 from journals import InlineJournal
 
 from upbit_async import errors
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
-
-POST = ("POST", "/v1/withdraws/coin")
-LIST = ("GET", "/v1/withdraws")
 
 
 def website(sandbox: Sandbox, tron: dict[str, Any], amount: str = "13") -> str:
@@ -35,7 +34,7 @@ def lose_journal(path: Path) -> None:
 
 
 def put_back(path: Path) -> None:
-    """Make all payouts look as if nothing had left, as a person with a shell could."""
+    """Set all payouts back to planned, as anyone with access to the file could."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(
         "UPDATE payouts SET state = 'planned', is_open = 1, holds_up_equals = 0, may_be_unseen = 0, uuid = NULL, "
@@ -44,7 +43,7 @@ def put_back(path: Path) -> None:
     connection.close()
 
 
-async def test_a_journal_that_is_lost_between_two_sends_blocks_an_equal_payout(
+async def test_journal_lost_between_two_sends_blocks_an_equal_payout(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     async with Payouts(client, journal=InlineJournal(path)) as payouts:
@@ -68,7 +67,7 @@ async def test_a_journal_that_is_lost_between_two_sends_blocks_an_equal_payout(
     assert len(sandbox.ledger.created) == 2
 
 
-async def test_a_row_that_is_put_back_to_planned_is_not_paid_again(
+async def test_row_set_back_to_planned_is_not_paid_again(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     async with Payouts(client, journal=InlineJournal(path)) as payouts:
@@ -85,10 +84,10 @@ async def test_a_row_that_is_put_back_to_planned_is_not_paid_again(
         resolved = await payouts.resolve("k", uuid=fresh.uuid)
         assert (resolved.state, resolved.uuid) == (PayoutState.DONE, fresh.uuid)
         assert await payouts.send("k", **tron) == resolved
-    assert len(sandbox.requests.of(*POST)) == len(sandbox.ledger.created) == 1
+    assert len(sandbox.requests.of(*CREATE)) == len(sandbox.ledger.created) == 1
 
 
-async def test_acknowledge_lifts_the_block_of_one_withdrawal_only(
+async def test_acknowledge_lifts_the_block_of_one_withdrawal(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     first, second = website(sandbox, tron), website(sandbox, tron)
@@ -103,11 +102,13 @@ async def test_acknowledge_lifts_the_block_of_one_withdrawal_only(
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
 
 
-async def test_not_sent_lifts_the_block(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
-    strangers = {website(sandbox, tron), website(sandbox, tron)}
+async def test_resolve_not_sent_lifts_the_block(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    theirs = {website(sandbox, tron), website(sandbox, tron)}
     with pytest.raises(errors.PayoutBlocked) as caught:
         await payouts.send("k", **tron)
-    assert set(caught.value.uuids) == strangers
+    assert set(caught.value.uuids) == theirs
     payout = await payouts.resolve("k", not_sent=True, note="two other invoices")
     assert payout.state is PayoutState.PLANNED
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
@@ -115,9 +116,7 @@ async def test_not_sent_lifts_the_block(payouts: Payouts, sandbox: Sandbox, tron
     assert len(sandbox.ledger.created) == 4
 
 
-async def test_the_withdrawal_of_a_payout_can_not_be_acknowledged(
-    payouts: Payouts, tron: dict[str, Any]
-) -> None:
+async def test_withdrawal_of_a_payout_cannot_be_acknowledged(payouts: Payouts, tron: dict[str, Any]) -> None:
     paid = await payouts.send("k", **tron)
     with pytest.raises(errors.PayoutConflict, match="belongs to payout 'k'"):
         await payouts.acknowledge(paid.uuid or "")
@@ -125,18 +124,18 @@ async def test_the_withdrawal_of_a_payout_can_not_be_acknowledged(
         await payouts.acknowledge("00000000-0000-4000-8000-999999999999")
 
 
-async def test_it_blocks_what_is_sent_anew_with_another_nonce(
+async def test_unowned_withdrawal_blocks_a_new_nonce(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     await payouts.resolve("k", not_sent=True)
     await payouts.retry("k", new_nonce=True)
-    stranger = website(sandbox, tron)
+    other = website(sandbox, tron)
     payout = await payouts.send("k", **tron)
-    assert stranger in payout.candidates
+    assert other in payout.candidates
     assert payout.state in {PayoutState.QUEUED, PayoutState.NEEDS_REVIEW}
-    assert len(sandbox.requests.of(*POST)) == 1
+    assert len(sandbox.requests.of(*CREATE)) == 1
 
 
 @pytest.mark.parametrize("amount", ["20", "13.5", "11"])
@@ -148,7 +147,7 @@ async def test_another_amount_is_not_blocked(
     assert len(sandbox.ledger.created) == 2
 
 
-async def test_an_amount_that_differs_by_the_fee_is_blocked_until_answers_show_how_amounts_are_written(
+async def test_amount_that_differs_by_the_fee_is_blocked_at_first(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     website(sandbox, tron)
@@ -161,46 +160,46 @@ async def test_an_amount_that_differs_by_the_fee_is_blocked_until_answers_show_h
 
 
 @pytest.mark.parametrize("end", ["FAILED", "CANCELLED", "REJECTED"])
-async def test_what_ended_without_payment_does_not_block(
+async def test_failed_unowned_withdrawal_does_not_block(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], end: str
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(1, states=["PROCESSING", end])
-    stranger = website(sandbox, tron)
+    other = website(sandbox, tron)
     await anyio.sleep(10)
-    assert sandbox.withdrawals[stranger].state == end
+    assert sandbox.withdrawals[other].state == end
     sandbox.withdrawals.transitions = Transitions.after_seconds(1)
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
 
 
 @pytest.mark.parametrize(("days", "blocks"), [(6.9, True), (7.1, False)])
-async def test_without_a_mark_seven_days_count(
+async def test_unowned_withdrawals_block_for_seven_days_without_a_mark(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], days: float, blocks: bool
 ) -> None:
-    stranger = website(sandbox, tron)
+    other = website(sandbox, tron)
     now = sandbox.now
-    payouts._repository.clock = lambda: now + dt.timedelta(days=days)
+    repository_of(payouts).clock = lambda: now + dt.timedelta(days=days)
     if blocks:
         with pytest.raises(errors.PayoutBlocked) as caught:
             await payouts.send("k", **tron)
-        assert caught.value.uuids == (stranger,)
+        assert caught.value.uuids == (other,)
     else:
         assert (await payouts.send("k", **tron)).state is PayoutState.DONE
 
 
-async def test_a_block_that_was_seen_outlasts_the_seven_days(
+async def test_recorded_block_outlasts_the_seven_days(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    stranger = website(sandbox, tron)
+    other = website(sandbox, tron)
     with pytest.raises(errors.PayoutBlocked):
         await payouts.send("k", **tron)
     now = sandbox.now
-    elsewhere._repository.clock = lambda: now + dt.timedelta(days=30)
+    repository_of(elsewhere).clock = lambda: now + dt.timedelta(days=30)
     with pytest.raises(errors.PayoutBlocked) as caught:
         await elsewhere.send("k", **tron)
-    assert caught.value.uuids == (stranger,)
+    assert caught.value.uuids == (other,)
 
 
-async def test_it_is_allowed_on_request(
+async def test_on_unowned_allow_sends_anyway(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     website(sandbox, tron)
@@ -209,10 +208,10 @@ async def test_it_is_allowed_on_request(
     assert len(sandbox.ledger.created) == 2
 
 
-async def test_a_withdrawal_that_an_open_payout_may_own_is_waited_for(
+async def test_withdrawal_an_open_payout_may_own_is_waited_for(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("lost", **tron, wait=False)
     assert (await elsewhere.send("alike", **tron)).state is PayoutState.DONE
     lost = await elsewhere.get("lost")

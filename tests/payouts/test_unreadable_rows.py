@@ -1,4 +1,4 @@
-"""A row of Upbit's list that can't be read forbids ``not_sent``, is reported, and holds up nothing else."""
+"""Unreadable rows of Upbit's list forbid ``not_sent``, are reported, and delay nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients import CREATE, LIST
 from journals import InlineJournal
 
 from upbit_async.errors import PollTimeout
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from upbit_async.client import UpbitClient
 
-POST = ("POST", "/v1/withdraws/coin")
-LIST = ("GET", "/v1/withdraws")
 ODD = {"uuid": "0dd-R0W", "currency": "USDT", "amount": "a lot", "state": "DONE"}
 
 
@@ -41,13 +40,13 @@ async def _lose(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], key: s
     assert lost.state is PayoutState.UNKNOWN
 
 
-async def test_what_is_not_listed_may_be_the_row_that_cannot_be_read(
+async def test_unreadable_row_forbids_not_sent(
     payouts: Payouts,
     sandbox: Sandbox,
     tron: dict[str, Any],
     list_with_odd_row: Callable[[], Awaitable[None]],
 ) -> None:
-    await _lose(payouts, sandbox, tron, "k", Fault.reset_before(*POST))
+    await _lose(payouts, sandbox, tron, "k", Fault.reset_before(*CREATE))
     await list_with_odd_row()
     payout = await payouts.wait("k")
     assert payout.state is PayoutState.NEEDS_REVIEW
@@ -56,19 +55,19 @@ async def test_what_is_not_listed_may_be_the_row_that_cannot_be_read(
     assert payout.candidates == ("0dd-r0w",)
     assert (await payouts.resolve("k", not_sent=True)).state is PayoutState.NOT_SENT
 
-    await _lose(payouts, sandbox, {**tron, "amount": "20"}, "next", Fault.reset_before(*POST))
-    assert (await payouts.wait("next")).state is PayoutState.NOT_SENT  # the row is acknowledged by now
+    await _lose(payouts, sandbox, {**tron, "amount": "20"}, "next", Fault.reset_before(*CREATE))
+    assert (await payouts.wait("next")).state is PayoutState.NOT_SENT  # the row is acknowledged
 
 
-async def test_what_fits_is_adopted_beside_a_row_that_cannot_be_read(
+async def test_match_is_adopted_beside_an_unreadable_row(
     payouts: Payouts,
     sandbox: Sandbox,
     tron: dict[str, Any],
     list_with_odd_row: Callable[[], Awaitable[None]],
 ) -> None:
-    await _lose(payouts, sandbox, tron, "k", Fault.lose_answer(*POST))
+    await _lose(payouts, sandbox, tron, "k", Fault.lose_answer(*CREATE))
     await list_with_odd_row()
-    with pytest.raises(PollTimeout):  # the list stands still, so it never ends
+    with pytest.raises(PollTimeout):  # the list no longer changes, so the payout never ends
         await payouts.wait("k", timeout=40)
     payout = await payouts.get("k")
     assert payout is not None
@@ -76,7 +75,7 @@ async def test_what_fits_is_adopted_beside_a_row_that_cannot_be_read(
     assert payout.uuid == sandbox.ledger.created[0].uuid
 
 
-async def test_a_row_that_cannot_be_read_holds_up_no_payment_and_the_mark(
+async def test_unreadable_row_delays_the_mark_but_no_payment(
     payouts: Payouts,
     sandbox: Sandbox,
     path: Path,
@@ -92,14 +91,14 @@ async def test_a_row_that_cannot_be_read_holds_up_no_payment_and_the_mark(
     await journal.aclose()
 
 
-async def test_an_unproven_answer_that_names_another_payouts_withdrawal_is_lost(
+async def test_unproven_answer_with_anothers_uuid_is_lost(
     payouts: Payouts, sandbox: Sandbox, client: UpbitClient, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 600  # so that no baseline shows the first
     first = await payouts.send("first", **tron)
     assert first.uuid is not None
     answer = await client.request("GET", "/v1/withdraw", params={"uuid": first.uuid})
-    sandbox.faults.add(Fault.garbage(*POST, body=json.dumps(answer).encode()))
+    sandbox.faults.add(Fault.garbage(*CREATE, body=json.dumps(answer).encode()))
     client.known_withdrawals.accept(first.intent, first.record, is_guarded=True, is_fresh=False)
     second = await payouts.send("second", **tron, wait=False)
     assert second.state is PayoutState.UNKNOWN

@@ -1,4 +1,4 @@
-"""Waiting for payouts, and taking them up."""
+"""`Payouts.wait` and `Payouts.recover`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from clients import CREATE, LIST
 from journals import InlineJournal
 
 from upbit_async import Timeouts, errors
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
 
     from upbit_async.sandbox import Sandbox
 
-POST = ("POST", "/v1/withdraws/coin")
-LIST = ("GET", "/v1/withdraws")
 
-
-async def test_waiting_ends_with_its_time_and_carries_the_record(
+async def test_wait_timeout_carries_the_record(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(100)
@@ -36,10 +34,10 @@ async def test_waiting_ends_with_its_time_and_carries_the_record(
     assert (await payouts.wait("k")).state is PayoutState.DONE
 
 
-async def test_waiting_for_what_is_settling_ends_with_its_time(
+async def test_wait_timeout_applies_while_settling(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("k", **tron, wait=False)
     began = anyio.current_time()
     with pytest.raises(errors.PollTimeout, match="is unknown after 5 s"):
@@ -48,7 +46,7 @@ async def test_waiting_for_what_is_settling_ends_with_its_time(
     assert (await payouts.wait("k")).state is PayoutState.DONE
 
 
-async def test_who_waits_for_a_planned_payout_sees_it_paid_by_another(
+async def test_wait_sees_a_planned_payout_paid_by_another_process(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.status(503, *LIST, times=3))
@@ -68,13 +66,13 @@ async def test_who_waits_for_a_planned_payout_sees_it_paid_by_another(
 
 
 @pytest.mark.parametrize("call", ["wait", "resolve"])
-async def test_a_key_that_nobody_knows_is_a_mistake(payouts: Payouts, call: str) -> None:
+async def test_unknown_key_is_refused(payouts: Payouts, call: str) -> None:
     assert await payouts.get("nobody's") is None
     with pytest.raises(ValueError, match="there is no payout"):
         await (payouts.wait("nobody's") if call == "wait" else payouts.resolve("nobody's", not_sent=True))
 
 
-async def test_an_error_of_waiting_is_told_by_send_and_raised_by_wait(
+async def test_polling_error_is_returned_by_send_and_raised_by_wait(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.status(401, *LIST, name="expired_access_key", skip=1, times=None))
@@ -90,15 +88,15 @@ async def test_an_error_of_waiting_is_told_by_send_and_raised_by_wait(
 
 
 @pytest.mark.timeout(60)  # 152 payouts
-async def test_recover_takes_up_everything_at_once(
+async def test_recover_continues_all_open_payouts(
     payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(20)
     for number in range(150):
         await payouts.send(f"accepted {number}", **dict(tron, amount=100 + number), wait=False)
-    sandbox.faults.add(Fault.lose_answer(*POST))
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("lost", **tron, wait=False)
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("not sent", **dict(tron, amount="50"), wait=False)
     sandbox.requests.clear()
     async with Payouts(sandbox.client(), journal=InlineJournal(path), resend="automatic") as others:
@@ -110,7 +108,7 @@ async def test_recover_takes_up_everything_at_once(
         assert await others.recover() == []
 
 
-async def test_recover_returns_when_its_time_is_over(
+async def test_recover_returns_when_its_timeout_is_over(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
@@ -121,11 +119,11 @@ async def test_recover_returns_when_its_time_is_over(
     assert anyio.current_time() - began == pytest.approx(10, abs=1)
 
 
-async def test_recover_waits_no_longer_for_leases_and_settling_times(
+async def test_recover_timeout_applies_to_leases_and_settling(
     payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     await payouts.send("before", **tron)
-    sandbox.faults.add(Fault.reset_before(*POST), Fault.slow(600, *POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE), Fault.slow(600, *CREATE))
     await payouts.send("b", **tron, wait=False)
     patient = sandbox.client(timeouts=Timeouts(read=90, total=90))
     async with Payouts(patient, journal=InlineJournal(path)) as other, anyio.create_task_group() as tasks:
@@ -140,21 +138,21 @@ async def test_recover_waits_no_longer_for_leases_and_settling_times(
         tasks.cancel_scope.cancel()
 
 
-async def test_recover_without_time_sends_what_is_queued(
+async def test_recover_with_timeout_zero_sends_what_is_queued(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     await payouts.retry("k")
     (payout,) = await payouts.recover(timeout=0)
     assert payout.state is PayoutState.ACCEPTED
 
 
-async def test_recover_does_not_send_by_itself(
+async def test_recover_does_not_resend_by_default(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.reset_before(*POST))
+    sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     (payout,) = await payouts.recover()
     assert payout.state is PayoutState.NOT_SENT
-    assert len(sandbox.requests.of(*POST)) == 1
+    assert len(sandbox.requests.of(*CREATE)) == 1

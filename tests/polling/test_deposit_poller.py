@@ -1,4 +1,4 @@
-"""Handles for deposits: by uuid and by transaction."""
+"""Pollers for deposits, by uuid and by transaction."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def deposit(uuid: str, state: str, **members: Any) -> Deposit:
 
 
 class Arrivals:
-    """Upbit's list of deposits, of which each look sees the next state."""
+    """A fake of Upbit's list of deposits, of which each poll returns the next state."""
 
-    def __init__(self, schedule: PollSchedule, by: IdName, *looks: Deposit | None) -> None:
-        self.looks = list(looks)
+    def __init__(self, schedule: PollSchedule, by: IdName, *answers: Deposit | None) -> None:
+        self.answers = list(answers)
         self.asked: list[tuple[str, ...]] = []
         self.events: list[Event] = []
         self._by: IdName = by
@@ -45,7 +45,7 @@ class Arrivals:
     async def _fetch(self, ids: Sequence[str]) -> list[Deposit]:
         self.asked.append(tuple(ids))
         await anyio.lowlevel.checkpoint()
-        seen = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        seen = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [] if seen is None else [seen]
 
     def poller(self, id_: str) -> DepositPoller:
@@ -56,18 +56,18 @@ async def states(poller: DepositPoller) -> list[tuple[str, bool]]:
     return [(change.state.value, change.skipped) async for change in poller.changes()]
 
 
-async def test_a_deposit_is_followed_until_it_is_credited(plain: PollSchedule) -> None:
-    desk = Arrivals(plain, "uuid", None, deposit("d", "PROCESSING"), deposit("d", "ACCEPTED"))
-    poller = desk.poller("d")
+async def test_deposit_is_polled_until_it_is_credited(plain: PollSchedule) -> None:
+    transfers = Arrivals(plain, "uuid", None, deposit("d", "PROCESSING"), deposit("d", "ACCEPTED"))
+    poller = transfers.poller("d")
     assert await states(poller) == [("PROCESSING", False), ("ACCEPTED", False)]
     assert (await poller.result()).state is DepositState.ACCEPTED
-    assert desk.asked == [("d",)] * 3
+    assert transfers.asked == [("d",)] * 3
 
 
-async def test_a_refund_goes_over_the_travel_rule(plain: PollSchedule) -> None:
+async def test_refund_passes_through_the_travel_rule_states(plain: PollSchedule) -> None:
     path = ("PROCESSING", "TRAVEL_RULE_SUSPECTED", "REFUNDING", "REFUNDED")
-    desk = Arrivals(plain, "uuid", *(deposit("d", state) for state in path))
-    assert await states(desk.poller("d")) == [(state, False) for state in path]
+    transfers = Arrivals(plain, "uuid", *(deposit("d", state) for state in path))
+    assert await states(transfers.poller("d")) == [(state, False) for state in path]
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ async def test_a_refund_goes_over_the_travel_rule(plain: PollSchedule) -> None:
         (("PROCESSING", "WARNING", "CANCELLED"), False),
     ],
 )
-async def test_what_lies_between_two_states_is_told_as_skipped(
+async def test_change_that_skips_states_is_marked(
     plain: PollSchedule, path: tuple[str, ...], *, skipped: bool
 ) -> None:
-    desk = Arrivals(plain, "uuid", *(deposit("d", state) for state in path))
-    changes = await states(desk.poller("d"))
+    transfers = Arrivals(plain, "uuid", *(deposit("d", state) for state in path))
+    changes = await states(transfers.poller("d"))
     assert [state for state, _ in changes] == list(path)
     assert changes[-1][1] is skipped
 
 
 @pytest.mark.parametrize("end", ["CANCELLED", "REJECTED", "REFUNDED"])
-async def test_a_result_is_credited_or_an_error_with_the_record(plain: PollSchedule, end: str) -> None:
+async def test_result_raises_unless_the_deposit_is_credited(plain: PollSchedule, end: str) -> None:
     poller = Arrivals(plain, "uuid", deposit("d", end)).poller("d")
     with pytest.raises(
         errors.DepositNotAccepted, match=f"35.7 USDT ended as {end}; it was not credited"
@@ -101,7 +101,7 @@ async def test_a_result_is_credited_or_an_error_with_the_record(plain: PollSched
     assert error.value.resume_token == poller.resume_token
 
 
-async def test_who_waits_for_a_suspected_deposit_is_sent_to_the_travel_rule(plain: PollSchedule) -> None:
+async def test_timeout_on_a_suspected_deposit_names_the_travel_rule(plain: PollSchedule) -> None:
     poller = Arrivals(plain, "uuid", deposit("d", "TRAVEL_RULE_SUSPECTED")).poller("d")
     with pytest.raises(errors.PollTimeout, match=r"is TRAVEL_RULE_SUSPECTED.*client\.travel_rule"):
         await poller.wait(timeout=100)
@@ -110,20 +110,20 @@ async def test_who_waits_for_a_suspected_deposit_is_sent_to_the_travel_rule(plai
 # -- by transaction --------------------------------------------------------------------------------
 
 
-async def test_a_transaction_is_waited_for_until_it_shows_as_a_deposit(plain: PollSchedule) -> None:
+async def test_transaction_is_polled_until_its_deposit_appears(plain: PollSchedule) -> None:
     seen = deposit("d", "ACCEPTED", txid="tx")
-    desk = Arrivals(plain, "txid", None, None, seen)
-    poller = desk.poller("TX")
+    transfers = Arrivals(plain, "txid", None, None, seen)
+    poller = transfers.poller("TX")
     known = [poller.uuid]
     assert await poller.wait() == seen
     assert [*known, poller.uuid] == [None, "d"]
-    assert desk.asked == [("TX",)] * 3
-    assert [event.uuid for event in desk.events if isinstance(event, StateChanged)] == ["d"]
+    assert transfers.asked == [("TX",)] * 3
+    assert [event.uuid for event in transfers.events if isinstance(event, StateChanged)] == ["d"]
 
 
-async def test_the_token_holds_the_transaction_until_the_deposit_is_known(plain: PollSchedule) -> None:
-    desk = Arrivals(plain, "txid", None, deposit("d", "PROCESSING", txid="tx"))
-    poller = desk.poller("tx")
+async def test_resume_token_holds_the_transaction_until_the_uuid_is_known(plain: PollSchedule) -> None:
+    transfers = Arrivals(plain, "txid", None, deposit("d", "PROCESSING", txid="tx"))
+    poller = transfers.poller("tx")
     assert json.loads(poller.resume_token)["txid"] == "tx"
     point = read_token(poller.resume_token, kind="deposit", region=Region.SG, host=HOST)
     assert (point.by, point.id) == ("txid", "tx")
@@ -135,38 +135,38 @@ async def test_the_token_holds_the_transaction_until_the_deposit_is_known(plain:
     assert (point.by, point.id) == ("uuid", "d")
 
 
-def test_a_withdrawals_token_has_no_transaction() -> None:
+def test_withdrawal_token_with_a_transaction_is_refused() -> None:
     token = '{"v":1,"kind":"withdrawal","region":"sg","host":"sg-api.upbit.com","txid":"tx"}'
     with pytest.raises(ValueError, match="its uuid is missing"):
         read_token(token, kind="withdrawal", region=Region.SG, host=HOST)
 
 
-async def test_a_transaction_that_never_shows_is_not_found_after_the_grace(plain: PollSchedule) -> None:
+async def test_transaction_that_never_appears_is_not_found_after_the_grace(plain: PollSchedule) -> None:
     poller = Arrivals(plain, "txid", None).poller("tx")
     with pytest.raises(errors.NotFound, match=r"deposit tx was not found within 3\d s") as error:
         await poller.wait()
     assert error.value.resume_token == poller.resume_token
 
 
-async def test_deposits_of_several_regions_are_told_side_by_side(plain: PollSchedule) -> None:
+async def test_deposits_of_several_regions_are_merged(plain: PollSchedule) -> None:
     sides: list[tuple[IdName, str]] = [("uuid", "a"), ("txid", "b")]
-    desks = [
+    lists = [
         Arrivals(plain, by, deposit(name, "PROCESSING", txid=name), deposit(name, "ACCEPTED", txid=name))
         for by, name in sides
     ]
-    changes = RegionChanges([desk.poller(name) for desk, name in zip(desks, "ab", strict=True)])
+    changes = RegionChanges([transfers.poller(name) for transfers, name in zip(lists, "ab", strict=True)])
     seen = sorted([(change.record.uuid, change.state.value) async for _, change in changes])
     assert seen == [("a", "ACCEPTED"), ("a", "PROCESSING"), ("b", "ACCEPTED"), ("b", "PROCESSING")]
 
 
 @pytest.mark.parametrize(("id_", "error"), [("", ValueError), (7, TypeError), ("x" * 257, ValueError)])
-def test_a_poller_takes_a_usable_id(plain: PollSchedule, id_: Any, error: type[Exception]) -> None:
+def test_unusable_transaction_id_is_refused(plain: PollSchedule, id_: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="txid"):
         Arrivals(plain, "txid", None).poller(id_)
 
 
-def test_pollers_are_equal_if_they_stand_for_the_same(plain: PollSchedule) -> None:
-    desk, other = Arrivals(plain, "uuid", None), Arrivals(plain, "txid", None)
-    assert desk.poller("d") == desk.poller("D")
-    assert desk.poller("d") != other.poller("d")
+def test_pollers_of_one_deposit_are_equal(plain: PollSchedule) -> None:
+    transfers, other = Arrivals(plain, "uuid", None), Arrivals(plain, "txid", None)
+    assert transfers.poller("d") == transfers.poller("D")
+    assert transfers.poller("d") != other.poller("d")
     assert repr(other.poller("tx")) == f"<DepositPoller tx at {HOST}: not seen yet>"

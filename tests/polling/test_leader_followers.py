@@ -1,3 +1,5 @@
+"""The leader/followers scheduler: no wake-up is lost, even if tasks are cancelled."""
+
 from __future__ import annotations
 
 import asyncio
@@ -13,7 +15,7 @@ import pytest
 from upbit_async.polling.leader_followers import LeaderFollowers, Poll
 
 
-class Guest:
+class Waiter:
     def __init__(self) -> None:
         self.is_ready = False
 
@@ -23,86 +25,86 @@ async def ticks(count: int) -> None:
         await anyio.lowlevel.checkpoint()
 
 
-class Kitchen:
-    """Serves its guests in the order of their coming, with as many cooks as there are places."""
+class Workload:
+    """Serves its waiters in the order of their coming, with as many cooks as there are max_polls."""
 
-    def __init__(self, places: int = 1) -> None:
-        self.circle = LeaderFollowers(self.find, max_polls=places)
-        self.guests: list[Guest] = []
-        self.cooked_for: list[Guest] = []
-        self.places = places
+    def __init__(self, max_polls: int = 1) -> None:
+        self.followers = LeaderFollowers(self.find, max_polls=max_polls)
+        self.waiters: list[Waiter] = []
+        self.in_progress: list[Waiter] = []
+        self.max_polls = max_polls
         self.most = 0
 
     def find(self) -> Poll | float:
-        for guest in self.guests:
-            if not guest.is_ready and guest not in self.cooked_for:
-                return functools.partial(self.cook, guest)
+        for waiter in self.waiters:
+            if not waiter.is_ready and waiter not in self.in_progress:
+                return functools.partial(self.work_for, waiter)
         return math.inf
 
-    async def cook(self, guest: Guest) -> None:
-        self.cooked_for.append(guest)
-        self.most = max(self.most, len(self.cooked_for))
+    async def work_for(self, waiter: Waiter) -> None:
+        self.in_progress.append(waiter)
+        self.most = max(self.most, len(self.in_progress))
         try:
             await anyio.sleep(1)
         finally:
-            self.cooked_for.remove(guest)
-            self.circle.notify_due(-math.inf)
-        guest.is_ready = True
-        self.circle.wake(guest)
+            self.in_progress.remove(waiter)
+            self.followers.notify_due(-math.inf)
+        waiter.is_ready = True
+        self.followers.wake(waiter)
 
-    async def eat(self, guest: Guest) -> None:
-        self.guests.append(guest)
-        self.circle.notify_due(-math.inf)
+    async def run(self, waiter: Waiter) -> None:
+        self.waiters.append(waiter)
+        self.followers.notify_due(-math.inf)
         try:
-            await self.circle.wait(guest)
+            await self.followers.wait(waiter)
         finally:
-            self.guests.remove(guest)
+            self.waiters.remove(waiter)
 
 
-async def eat_in(scope: anyio.CancelScope, kitchen: Kitchen, guest: Guest) -> None:
+async def run_in(scope: anyio.CancelScope, workload: Workload, waiter: Waiter) -> None:
     with scope:
-        await kitchen.eat(guest)
+        await workload.run(waiter)
 
 
-@pytest.mark.parametrize("places", [1, 2, 3])
+@pytest.mark.parametrize("max_polls", [1, 2, 3])
 @pytest.mark.parametrize("victims", [{0}, {1}, {2}, {0, 1}, {1, 3}, {0, 1, 2}, {0, 3}])
 @pytest.mark.parametrize("moment", [0.0, 0.5, 1.0, 2.0])
-async def test_whoever_leaves_at_whatever_tick_the_others_are_served(
-    moment: float, victims: set[int], places: int
+async def test_waiter_cancelled_at_any_tick_does_not_delay_the_others(
+    moment: float, victims: set[int], max_polls: int
 ) -> None:
     for late in range(9):
-        kitchen = Kitchen(places)
-        guests = [Guest() for _ in range(4)]
-        scopes = [anyio.CancelScope() for _ in guests]
+        workload = Workload(max_polls)
+        waiters = [Waiter() for _ in range(4)]
+        scopes = [anyio.CancelScope() for _ in waiters]
 
         with anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
-                for scope, guest in zip(scopes, guests, strict=True):
-                    tasks.start_soon(eat_in, scope, kitchen, guest)
+                for scope, waiter in zip(scopes, waiters, strict=True):
+                    tasks.start_soon(run_in, scope, workload, waiter)
                 await anyio.sleep(moment)
                 await ticks(late)
                 for index in victims:
                     scopes[index].cancel()
 
-        assert all(guest.is_ready for index, guest in enumerate(guests) if index not in victims)
-        assert not kitchen.guests
-        assert kitchen.most <= places
+        assert all(waiter.is_ready for index, waiter in enumerate(waiters) if index not in victims)
+        assert not workload.waiters
+        assert workload.most <= max_polls
 
 
-@pytest.mark.parametrize("places", [1, 3])
+@pytest.mark.parametrize("max_polls", [1, 3])
 @pytest.mark.parametrize("seed", range(4))
-async def test_hundreds_come_and_go_at_random_and_nobody_is_forgotten(places: int, seed: int) -> None:
+async def test_hundreds_of_random_waiters_are_all_served(max_polls: int, seed: int) -> None:
     dice = random.Random(seed)
-    kitchen = Kitchen(places)
-    eaten: list[float] = []
+    workload = Workload(max_polls)
+    served_at: list[float] = []
 
     async def visit(patience: float) -> None:
-        guest = Guest()
+        waiter = Waiter()
         with anyio.move_on_after(patience):
-            await kitchen.eat(guest)
+            await workload.run(waiter)
         if patience == math.inf:
-            assert guest.is_ready
-            eaten.append(anyio.current_time())
+            assert waiter.is_ready
+            served_at.append(anyio.current_time())
 
     with anyio.fail_after(1000):
         async with anyio.create_task_group() as tasks:
@@ -110,71 +112,73 @@ async def test_hundreds_come_and_go_at_random_and_nobody_is_forgotten(places: in
                 tasks.start_soon(visit, dice.choice([math.inf, 0, dice.uniform(0, 3), dice.uniform(0, 200)]))
                 await anyio.sleep(dice.choice([0, 0, 0.1, 1.5]))
 
-    assert eaten
-    assert not kitchen.guests
-    assert kitchen.most == places
+    assert served_at
+    assert not workload.waiters
+    assert workload.most == max_polls
 
 
-async def test_slow_work_holds_up_nobody_else_as_long_as_there_are_places() -> None:
-    kitchen = Kitchen(3)
+async def test_slow_work_runs_beside_other_work_up_to_max_polls() -> None:
+    workload = Workload(3)
     began = anyio.current_time()
     ends: list[float] = []
 
-    async def eat() -> None:
-        await kitchen.eat(Guest())
+    async def run() -> None:
+        await workload.run(Waiter())
         ends.append(anyio.current_time() - began)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(7):
-            tasks.start_soon(eat)
+            tasks.start_soon(run)
 
     assert ends == [1, 1, 1, 2, 2, 2, 3]
 
 
-async def test_who_is_served_while_leading_leaves_at_once() -> None:
-    circle = LeaderFollowers(lambda: math.inf, max_polls=1)
-    guest = Guest()
+async def test_leader_that_is_served_returns_at_once() -> None:
+    followers = LeaderFollowers(lambda: math.inf, max_polls=1)
+    waiter = Waiter()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(circle.wait, guest)
+        tasks.start_soon(followers.wait, waiter)
         await anyio.sleep(1)
-        guest.is_ready = True
-        circle.wake(guest)
+        waiter.is_ready = True
+        followers.wake(waiter)
         with anyio.fail_after(1):
             await ticks(5)
-            await circle.wait(guest)
+            await followers.wait(waiter)
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("places", [1, 2])
+@pytest.mark.parametrize("max_polls", [1, 2])
 @pytest.mark.parametrize("victims", [[0], [1], [0, 1], [1, 0], [0, 1, 2]])
-async def test_native_cancellation_loses_no_wake_up(victims: list[int], places: int) -> None:
+async def test_native_cancellation_loses_no_wake_up(victims: list[int], max_polls: int) -> None:
     for late in range(14):
-        guests = [Guest() for _ in range(4)]
+        waiters = [Waiter() for _ in range(4)]
         done = [False] * 4
-        busy: list[Guest] = []
+        busy: list[Waiter] = []
 
-        async def work(circle: LeaderFollowers, guest: Guest, busy: list[Guest]) -> None:
-            busy.append(guest)
+        async def work(followers: LeaderFollowers, waiter: Waiter, busy: list[Waiter]) -> None:
+            busy.append(waiter)
             try:
                 for _ in range(3):
                     await asyncio.sleep(0)
             finally:
-                busy.remove(guest)
-                circle.notify_due(-math.inf)
-            guest.is_ready = True
-            circle.wake(guest)
+                busy.remove(waiter)
+                followers.notify_due(-math.inf)
+            waiter.is_ready = True
+            followers.wake(waiter)
 
-        def find(guests: list[Guest], busy: list[Guest], circles: list[LeaderFollowers]) -> Poll | float:
-            idle = [guest for guest in guests if not guest.is_ready and guest not in busy]
-            return functools.partial(work, circles[0], idle[0], busy) if idle else math.inf
+        def find(waiters: list[Waiter], busy: list[Waiter], made: list[LeaderFollowers]) -> Poll | float:
+            idle = [waiter for waiter in waiters if not waiter.is_ready and waiter not in busy]
+            return functools.partial(work, made[0], idle[0], busy) if idle else math.inf
 
-        async def wait(index: int, circle: LeaderFollowers, guests: list[Guest], done: list[bool]) -> None:
-            await circle.wait(guests[index])
+        async def wait(
+            index: int, followers: LeaderFollowers, waiters: list[Waiter], done: list[bool]
+        ) -> None:
+            await followers.wait(waiters[index])
             done[index] = True
 
-        circles: list[LeaderFollowers] = []
-        circles.append(LeaderFollowers(functools.partial(find, guests, busy, circles), max_polls=places))
-        tasks = [asyncio.create_task(wait(index, circles[0], guests, done)) for index in range(4)]
+        made: list[LeaderFollowers] = []
+        made.append(LeaderFollowers(functools.partial(find, waiters, busy, made), max_polls=max_polls))
+        tasks = [asyncio.create_task(wait(index, made[0], waiters, done)) for index in range(4)]
         for _ in range(late):
             await asyncio.sleep(0)
         for index in victims:
@@ -185,23 +189,23 @@ async def test_native_cancellation_loses_no_wake_up(victims: list[int], places: 
         assert all(done[index] for index in range(4) if index not in victims)
 
 
-async def test_an_error_of_the_work_ends_its_worker_alone() -> None:
+async def test_error_in_the_work_ends_its_worker_only() -> None:
     outcomes: list[str] = []
     broken = [True]
-    kitchen = Kitchen()
-    cook = kitchen.cook
+    workload = Workload()
+    work_for = workload.work_for
 
-    async def spoil(guest: Guest) -> None:
+    async def spoil(waiter: Waiter) -> None:
         if broken:
             broken.pop()
             raise LookupError("a slip")
-        await cook(guest)
+        await work_for(waiter)
 
-    kitchen.cook = spoil  # type: ignore[method-assign]
+    workload.work_for = spoil  # type: ignore[method-assign]
 
-    async def eat() -> None:
+    async def run() -> None:
         try:
-            await kitchen.eat(Guest())
+            await workload.run(Waiter())
         except LookupError:
             outcomes.append("slipped")
         else:
@@ -209,46 +213,46 @@ async def test_an_error_of_the_work_ends_its_worker_alone() -> None:
 
     async with anyio.create_task_group() as tasks:
         for _ in range(3):
-            tasks.start_soon(eat)
+            tasks.start_soon(run)
 
     assert sorted(outcomes) == ["served", "served", "slipped"]
 
 
-async def test_a_rest_ends_at_its_time_or_earlier_if_roused_for_something_earlier() -> None:
+async def test_leader_sleeps_until_due_or_roused_for_earlier_work() -> None:
     began = anyio.current_time()
     asked: list[float] = []
-    guest = Guest()
+    waiter = Waiter()
 
     def find() -> float:
         asked.append(anyio.current_time() - began)
-        guest.is_ready = len(asked) == 3
+        waiter.is_ready = len(asked) == 3
         return anyio.current_time() + 10
 
-    circle = LeaderFollowers(find, max_polls=1)
+    followers = LeaderFollowers(find, max_polls=1)
 
     async def rouse_at(moment: float, when: float) -> None:
         await anyio.sleep(moment)
-        circle.notify_due(began + when)
+        followers.notify_due(began + when)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(rouse_at, 1, 20)
         tasks.start_soon(rouse_at, 2, 5)
-        await circle.wait(guest)
+        await followers.wait(waiter)
 
     assert asked == pytest.approx([0, 2, 12])
-    circle.notify_due(-math.inf)
+    followers.notify_due(-math.inf)
 
 
-async def test_who_has_rested_and_goes_to_work_leaves_the_lead_to_a_sleeper() -> None:
+async def test_leader_that_starts_work_hands_over_the_lead() -> None:
     began = anyio.current_time()
     asked: list[float] = []
-    guests = [Guest(), Guest()]
+    waiters = [Waiter(), Waiter()]
 
     async def work() -> None:
         await anyio.sleep(10)
-        for guest in guests:
-            guest.is_ready = True
-            circle.wake(guest)
+        for waiter in waiters:
+            waiter.is_ready = True
+            followers.wake(waiter)
 
     found: list[Poll | float] = [began + 5, work, math.inf]
 
@@ -256,33 +260,33 @@ async def test_who_has_rested_and_goes_to_work_leaves_the_lead_to_a_sleeper() ->
         asked.append(anyio.current_time() - began)
         return found.pop(0)
 
-    circle = LeaderFollowers(find, max_polls=2)
+    followers = LeaderFollowers(find, max_polls=2)
     async with anyio.create_task_group() as tasks:
-        for guest in guests:
-            tasks.start_soon(circle.wait, guest)
+        for waiter in waiters:
+            tasks.start_soon(followers.wait, waiter)
             await anyio.sleep(1)
 
     assert asked == [0, 5, 5]
 
 
-@pytest.mark.parametrize("places", [1, 2])
+@pytest.mark.parametrize("max_polls", [1, 2])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_who_outlives_the_loop_wakes_nobody(order: tuple[int, ...], places: int) -> None:
+def test_waiter_that_outlives_its_loop_wakes_nobody(order: tuple[int, ...], max_polls: int) -> None:
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)
     works = [True]
 
-    async def work(circle: LeaderFollowers) -> None:
+    async def work(followers: LeaderFollowers) -> None:
         try:
             await asyncio.sleep(100)
         finally:
-            circle.notify_due(-math.inf)
+            followers.notify_due(-math.inf)
 
     async def begin() -> list[asyncio.Task[None]]:
-        circle = LeaderFollowers(
-            lambda: functools.partial(work, circle) if works and works.pop() else 1e9, max_polls=places
+        followers = LeaderFollowers(
+            lambda: functools.partial(work, followers) if works and works.pop() else 1e9, max_polls=max_polls
         )
-        tasks = [asyncio.ensure_future(circle.wait(Guest())) for _ in range(3)]
+        tasks = [asyncio.ensure_future(followers.wait(Waiter())) for _ in range(3)]
         for _ in range(10):
             await asyncio.sleep(0)
         return tasks  # one works, one sleeps, or rests if there is a place, and one sleeps
@@ -293,5 +297,5 @@ def test_who_outlives_the_loop_wakes_nobody(order: tuple[int, ...], places: int)
     for index in order:
         coroutine = tasks[index].get_coro()
         assert coroutine is not None
-        with contextlib.suppress(RuntimeError) if (index, places) == (1, 2) else contextlib.nullcontext():
-            coroutine.close()  # whoever rests has a scope of anyio's, which minds that its loop has gone
+        with contextlib.suppress(RuntimeError) if (index, max_polls) == (1, 2) else contextlib.nullcontext():
+            coroutine.close()  # its cancel scope raises: the event loop has ended

@@ -1,70 +1,59 @@
-"""Many transfers followed as one."""
+"""The merged changes of many pollers."""
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import pytest
+from transfer_list import FakeTransferList, living_tasks, withdrawal
 
 from upbit_async.policy import PollSchedule
 from upbit_async.polling import RegionChanges
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from tests.polling.conftest import FakeTransferList
-    from upbit_async.models import Withdrawal
-
-
-async def test_a_thousand_need_a_few_tasks_and_ten_requests_a_sweep(
-    desk: FakeTransferList, alive: Callable[[], tuple[int, int]]
+async def test_a_thousand_merged_pollers_need_three_tasks_and_ten_requests_a_sweep(
+    transfers: FakeTransferList,
 ) -> None:
-    desk.latency = 0.05
+    transfers.latency = 0.05
     tasks: list[int] = []
-    desk.fault = lambda _uuids: tasks.append(alive()[0])
-    pollers = [desk.open(f"u{number}", (0, "WAITING"), (100, "DONE")) for number in range(1000)]
-    before = alive()
+    transfers.fault = lambda _uuids: tasks.append(living_tasks()[0])
+    pollers = [transfers.open(f"u{number}", (0, "WAITING"), (100, "DONE")) for number in range(1000)]
+    before = living_tasks()
 
-    told = [change.state.value async for _, change in RegionChanges(pollers)]
+    yielded = [change.state.value async for _, change in RegionChanges(pollers)]
 
-    assert Counter(told) == {"WAITING": 1000, "DONE": 1000}
+    assert Counter(yielded) == {"WAITING": 1000, "DONE": 1000}
     assert max(tasks) == before[0] + 3
-    assert len(desk.requests) <= 10 * 11
-    assert desk.most_under_way == 3
-    assert alive() == before
-    assert desk.watcher.watched == 0
+    assert len(transfers.requests) <= 10 * 11
+    assert transfers.most_under_way == 3
+    assert living_tasks() == before
+    assert transfers.watcher.watched == 0
 
 
-async def test_what_is_known_is_told_first_and_costs_nothing(
-    desk: FakeTransferList, make: Callable[..., Withdrawal]
-) -> None:
-    desk.open("u", (0, "WAITING"))
+async def test_known_record_is_yielded_first_without_a_request(transfers: FakeTransferList) -> None:
+    transfers.open("u", (0, "WAITING"))
 
-    _, change = await anext(RegionChanges([desk.poller("u", make("u", "WAITING"))]))
+    _, change = await anext(RegionChanges([transfers.poller("u", withdrawal("u", "WAITING"))]))
 
     assert change.state == "WAITING"
-    assert not desk.requests
+    assert not transfers.requests
 
 
-async def test_a_change_is_told_at_once_if_nobody_looks_elsewhere(
-    desk_for: type[FakeTransferList], plain: PollSchedule
-) -> None:
-    one, other = desk_for(plain), desk_for(PollSchedule(first=0.7))
+async def test_change_is_yielded_as_soon_as_it_is_polled(plain: PollSchedule) -> None:
+    one, other = FakeTransferList(plain), FakeTransferList(PollSchedule(first=0.7))
     pollers = [one.open("u", (0, "WAITING"), (50, "DONE")), other.open("v", (0, "WAITING"), (900, "DONE"))]
 
     async for _, change in RegionChanges(pollers):
         if change.state == "DONE":
-            looks_at = one if change.record.uuid == "u" else other
-            assert anyio.current_time() == looks_at.times()[-1]
+            polled_list = one if change.record.uuid == "u" else other
+            assert anyio.current_time() == polled_list.times()[-1]
 
 
-async def test_even_a_slow_look_comes_to_its_end_beside_a_busy_watcher(
-    desk_for: type[FakeTransferList], plain: PollSchedule
-) -> None:
-    slow, busy = desk_for(plain), desk_for(plain)
+async def test_slow_poll_finishes_beside_a_busy_watcher(plain: PollSchedule) -> None:
+    slow, busy = FakeTransferList(plain), FakeTransferList(plain)
     slow.latency = 5
     pollers = [
         slow.open("slow", (0, "DONE")),
@@ -80,29 +69,33 @@ async def test_even_a_slow_look_comes_to_its_end_beside_a_busy_watcher(
     assert len(slow.requests) <= 4
 
 
-async def test_what_is_served_while_nobody_steps_is_told_by_the_next_step(desk: FakeTransferList) -> None:
-    changes = RegionChanges([desk.open(name, (0, "WAITING"), (5, "DONE")) for name in "ab"])
-    told = [(await anext(changes))[1].state.value for _ in "ab"]
-    await desk.outcomes(desk.poller("a"), desk.poller("b"))
-    desk.requests.clear()
+async def test_change_between_two_steps_is_yielded_by_the_next(
+    transfers: FakeTransferList,
+) -> None:
+    changes = RegionChanges([transfers.open(name, (0, "WAITING"), (5, "DONE")) for name in "ab"])
+    yielded = [(await anext(changes))[1].state.value for _ in "ab"]
+    await transfers.outcomes(transfers.poller("a"), transfers.poller("b"))
+    transfers.requests.clear()
 
-    told += [change.state.value async for _, change in changes]
+    yielded += [change.state.value async for _, change in changes]
 
-    assert told == ["WAITING", "WAITING", "DONE", "DONE"]
-    assert not desk.requests
+    assert yielded == ["WAITING", "WAITING", "DONE", "DONE"]
+    assert not transfers.requests
 
 
-async def test_what_is_dropped_is_forgotten(desk: FakeTransferList) -> None:
-    changes = RegionChanges([desk.open(f"u{number}", (0, "WAITING"), (5, "DONE")) for number in range(3)])
+async def test_dropped_iteration_stops_watching(transfers: FakeTransferList) -> None:
+    changes = RegionChanges(
+        [transfers.open(f"u{number}", (0, "WAITING"), (5, "DONE")) for number in range(3)]
+    )
     await anext(changes)
-    assert desk.watcher.watched == 3
+    assert transfers.watcher.watched == 3
 
     del changes
 
-    assert desk.watcher.watched == 0
+    assert transfers.watcher.watched == 0
 
 
-def test_what_are_no_pollers_are_refused_cleanly() -> None:
+def test_merging_something_else_than_pollers_is_refused() -> None:
     nothing: Any = None
     with pytest.raises(TypeError):
         RegionChanges(nothing)

@@ -1,18 +1,18 @@
+"""Changes of state as a pure function of the records seen."""
+
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transfer_list import withdrawal
 
 from upbit_async.models import DepositState, Withdrawal, WithdrawalState
 from upbit_async.polling.progress import Progress, StateChange, goes_back
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NOW = dt.datetime(2025, 7, 4, tzinfo=dt.UTC)
 
@@ -33,10 +33,10 @@ def states(*words: str, kind: Any = WithdrawalState) -> list[str]:
     return [change.state.value for change in run(*words, kind=kind)]
 
 
-def test_a_change_says_everything(make: Callable[..., Withdrawal]) -> None:
+def test_change_contains_previous_state_record_and_time() -> None:
     progress = Progress[Withdrawal]()
-    first = make("u", "WAITING")
-    second = make("u", "PROCESSING")
+    first = withdrawal("u", "WAITING")
+    second = withdrawal("u", "PROCESSING")
     progress.feed(first, NOW)
 
     change = progress.feed(second, NOW + dt.timedelta(seconds=1))
@@ -50,7 +50,7 @@ def test_a_change_says_everything(make: Callable[..., Withdrawal]) -> None:
     )
 
 
-def test_each_state_is_told_once_and_in_order() -> None:
+def test_each_state_is_reported_once_and_in_order() -> None:
     words = ["WAITING", "WAITING", "PROCESSING", "PROCESSING", "DONE", "DONE"]
 
     changes = run(*words)
@@ -74,18 +74,18 @@ def test_each_state_is_told_once_and_in_order() -> None:
         (["PROCESSING", "PAUSED_BY_MOON", "DONE"], False),
     ],
 )
-def test_states_that_were_jumped_over_are_told_as_such(words: list[str], skipped: bool) -> None:
+def test_skipped_states_are_marked(words: list[str], skipped: bool) -> None:
     assert run(*words)[-1].skipped is skipped
 
 
-def test_a_state_that_goes_back_is_told() -> None:
+def test_backward_state_is_reported() -> None:
     changes = run("WAITING", "PROCESSING", "WAITING", "PROCESSING", "DONE")
 
     assert [change.state for change in changes] == ["WAITING", "PROCESSING", "WAITING", "PROCESSING", "DONE"]
     assert [goes_back(change) for change in changes] == [False, False, True, False, False]
 
 
-def test_an_unknown_state_is_told_and_is_not_final() -> None:
+def test_unknown_state_is_reported_and_not_final() -> None:
     changes = run("WAITING", "PAUSED_BY_MOON", "PROCESSING")
 
     assert [change.state.known for change in changes] == [True, False, True]
@@ -93,11 +93,11 @@ def test_an_unknown_state_is_told_and_is_not_final() -> None:
     assert not changes[1].state.is_final
 
 
-def test_after_a_final_state_nothing_is_told() -> None:
+def test_no_change_is_reported_after_a_final_state() -> None:
     assert states("DONE", "WAITING", "FAILED") == ["DONE"]
 
 
-def test_deposits_have_side_roads() -> None:
+def test_deposit_through_the_travel_rule_skips_nothing() -> None:
     words = ["PROCESSING", "TRAVEL_RULE_SUSPECTED", "PROCESSING", "ACCEPTED"]
 
     changes = run(*words, kind=DepositState)
@@ -107,7 +107,7 @@ def test_deposits_have_side_roads() -> None:
 
 
 @given(st.lists(st.sampled_from([*WithdrawalState.__members__, "NEW_WORD", "OTHER_WORD"]), max_size=20))
-def test_whatever_comes_the_telling_is_consistent(words: list[str]) -> None:
+def test_changes_are_consistent_for_any_sequence(words: list[str]) -> None:
     changes = run(*words)
 
     final = [change.state.is_final for change in changes]

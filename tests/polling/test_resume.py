@@ -1,3 +1,5 @@
+"""Resume tokens: what they contain, and which are refused."""
+
 from __future__ import annotations
 
 import json
@@ -18,14 +20,14 @@ def read(token: Any) -> ResumePoint:
     return read_token(token, kind="withdrawal", region=Region.SG, host=HOST)
 
 
-def test_a_token_is_versioned_json_text() -> None:
+def test_resume_token_is_versioned_json() -> None:
     token = write_token(kind="withdrawal", region=Region.SG, host=HOST, id="9f43")
 
     assert json.loads(token) == TOKEN
 
 
 @given(st.text(min_size=1, max_size=100))
-def test_what_was_written_is_read(uuid: str) -> None:
+def test_resume_token_is_read_back(uuid: str) -> None:
     token = write_token(kind="withdrawal", region=Region.SG, host=HOST, id=uuid)
 
     assert read(token) == ResumePoint(kind="withdrawal", region="sg", host=HOST, id=uuid)
@@ -46,7 +48,7 @@ def test_what_was_written_is_read(uuid: str) -> None:
         ({"host": None}, "its host is missing"),
     ],
 )
-def test_a_token_for_something_else_says_what_to_do(change: dict[str, Any], says: str) -> None:
+def test_resume_token_of_another_kind_names_the_remedy(change: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         read(json.dumps(TOKEN | change))
 
@@ -63,18 +65,18 @@ def test_a_token_for_something_else_says_what_to_do(change: dict[str, Any], says
         (json.dumps(TOKEN | {"uuid": "\ud800"}), "resume token: uuid must be Unicode text"),
     ],
 )
-def test_other_text_is_refused(token: str, says: str) -> None:
+def test_other_text_is_refused_as_a_resume_token(token: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         read(token)
 
 
 @pytest.mark.parametrize("token", [None, b"{}", 1])
-def test_what_is_no_text_is_refused(token: object) -> None:
+def test_resume_token_that_is_not_text_is_refused(token: object) -> None:
     with pytest.raises(TypeError):
         read(token)
 
 
 @given(st.text(max_size=200) | st.recursive(st.integers() | st.text(), st.lists).map(json.dumps))
-def test_junk_raises_nothing_but_value_errors(text: str) -> None:
+def test_any_other_text_raises_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="resume token"):
         read(text)

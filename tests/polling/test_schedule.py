@@ -1,3 +1,5 @@
+"""The poll schedule as arithmetic."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,7 +20,7 @@ seconds = st.floats(0, 1e9)
 rands = st.floats(0, 1, exclude_max=True)
 
 
-def test_punctual_looks_are_spaced_by_powers_of_the_factor_up_to_the_longest() -> None:
+def test_waits_grow_by_the_factor_up_to_the_longest() -> None:
     schedule = PollSchedule(first=1, factor=1.5, longest=30, jitter=0)
     now, waits = 0.0, list[float]()
     for _ in range(12):
@@ -29,12 +31,12 @@ def test_punctual_looks_are_spaced_by_powers_of_the_factor_up_to_the_longest() -
 
 
 @given(schedules, seconds)
-def test_a_wait_lies_between_the_first_and_the_longest(schedule: PollSchedule, quiet: float) -> None:
+def test_wait_is_between_first_and_longest(schedule: PollSchedule, quiet: float) -> None:
     assert schedule.first <= wait_after(schedule, quiet) <= schedule.longest
 
 
 @given(schedules, rands)
-def test_the_stretch_stays_within_the_jitter(schedule: PollSchedule, rand: float) -> None:
+def test_stretch_stays_within_the_jitter(schedule: PollSchedule, rand: float) -> None:
     factor = draw_jitter_factor(schedule, lambda: rand)
 
     assert factor > 0
@@ -42,19 +44,19 @@ def test_the_stretch_stays_within_the_jitter(schedule: PollSchedule, rand: float
 
 
 @given(schedules, st.floats(0, 1e6), st.floats(0, 1e6), rands)
-def test_a_look_comes_along_only_when_it_is_almost_due(
+def test_poll_joins_a_batch_only_when_almost_due(
     schedule: PollSchedule, began: float, quiet: float, rand: float
 ) -> None:
     now = began + quiet
-    look = next_poll(
+    poll = next_poll(
         schedule, now=now, quiet_since=began, jitter_factor=draw_jitter_factor(schedule, lambda: rand)
     )
 
-    assert now <= look.earliest <= look.due
-    assert look.due <= now + schedule.longest * (1 + schedule.jitter) + 1e-6
+    assert now <= poll.earliest <= poll.due
+    assert poll.due <= now + schedule.longest * (1 + schedule.jitter) + 1e-6
 
 
-def test_after_a_change_looks_are_fast_again() -> None:
+def test_polls_are_fast_again_after_a_change() -> None:
     schedule = PollSchedule(first=2, jitter=0)
 
     assert next_poll(schedule, now=1000, quiet_since=1000, jitter_factor=1).due == 1002

@@ -1,4 +1,4 @@
-"""ReadableRows that do not decode, among many that do."""
+"""Rows that do not decode, among many that do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from internals import single_polls
+from transfer_list import FakeTransferList
 from trio.testing import MockClock
 
 from upbit_async import errors
@@ -25,7 +27,6 @@ from upbit_async.protocol.rows import ReadableRows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.polling.conftest import FakeTransferList
     from upbit_async.models import Withdrawal
     from upbit_async.polling import WithdrawalPoller
 
@@ -34,15 +35,17 @@ REFUSAL = errors.ValidationError("no such id", status=400, name="validation_erro
 RATE = 29
 
 
-def poison(desk: FakeTransferList, names: Sequence[str], error: Exception = ODD_ROW) -> set[str]:
-    """Let a request fail as long as it asks for one of the names that are in the set that is returned."""
-    poisoned = set(names)
-    desk.fault = lambda uuids: error if poisoned.intersection(uuids) else None
-    return poisoned
+def fail_requests_for(
+    transfers: FakeTransferList, names: Sequence[str], error: Exception = ODD_ROW
+) -> set[str]:
+    """Let each request fail that asks for one of the names; returns the set of them, which may be changed."""
+    failing = set(names)
+    transfers.fault = lambda uuids: error if failing.intersection(uuids) else None
+    return failing
 
 
-def limited(desk: FakeTransferList) -> None:
-    """Let 29 requests begin in a second, and take 50 ms each."""
+def limited(transfers: FakeTransferList) -> None:
+    """Allow 29 requests a second, of 50 ms each."""
     free = -math.inf
 
     def lag() -> float:
@@ -50,24 +53,24 @@ def limited(desk: FakeTransferList) -> None:
         free = max(free + 1 / RATE, anyio.current_time())
         return free - anyio.current_time() + 0.05
 
-    desk.lag = lag
+    transfers.lag = lag
 
 
-class Crowd:
-    """Waits for many at once, and when each was told its end."""
+class ManyWaits:
+    """Waits for many transfers at once, with the time at which each wait ended."""
 
-    def __init__(self, desk: FakeTransferList, poisoned: int, count: int, *, ends: float) -> None:
+    def __init__(self, transfers: FakeTransferList, failing: int, count: int, *, ends: float) -> None:
         self.names = [f"u{number}" for number in range(count)]
-        random.Random(count + poisoned).shuffle(self.names)
-        self.good, self.bad = self.names[poisoned:], self.names[:poisoned]
-        self.told: dict[str, float] = {}
+        random.Random(count + failing).shuffle(self.names)
+        self.good, self.bad = self.names[failing:], self.names[:failing]
+        self.ended_at: dict[str, float] = {}
         self.pollers = {
-            name: desk.open(name, (0, "PROCESSING"), (ends, "DONE")) for name in sorted(self.names)
+            name: transfers.open(name, (0, "PROCESSING"), (ends, "DONE")) for name in sorted(self.names)
         }
 
     async def wait(self, poller: WithdrawalPoller) -> None:
         await poller.wait()
-        self.told[poller.uuid] = anyio.current_time()
+        self.ended_at[poller.uuid] = anyio.current_time()
 
     async def run(self, seconds: float) -> None:
         async with anyio.create_task_group() as tasks:
@@ -77,158 +80,156 @@ class Crowd:
             tasks.cancel_scope.cancel()
 
 
-async def test_a_hundred_odd_rows_among_a_thousand_hold_up_nobody(desk_for: type[FakeTransferList]) -> None:
-    desk = desk_for(PollSchedule())
-    limited(desk)
-    crowd = Crowd(desk, 100, 1000, ends=100)
-    poison(desk, crowd.bad)
+async def test_a_hundred_undecodable_rows_do_not_delay_nine_hundred_others() -> None:
+    transfers = FakeTransferList(PollSchedule())
+    limited(transfers)
+    waits = ManyWaits(transfers, 100, 1000, ends=100)
+    fail_requests_for(transfers, waits.bad)
     began = anyio.current_time()
 
-    await crowd.run(150)
+    await waits.run(150)
 
-    assert sorted(crowd.told) == sorted(crowd.good)
+    assert sorted(waits.ended_at) == sorted(waits.good)
     step = wait_after(PollSchedule(), 100) * 1.2
-    assert max(crowd.told.values()) - began <= 100 + step + 1
-    later = [(at, uuids) for at, uuids in desk.requests if at > began + 40]
-    assert all(len(uuids) == 1 or not set(crowd.bad).intersection(uuids) for _, uuids in later)
-    alone = [at for at, uuids in later if set(crowd.bad).intersection(uuids)]
+    assert max(waits.ended_at.values()) - began <= 100 + step + 1
+    later = [(at, uuids) for at, uuids in transfers.requests if at > began + 40]
+    assert all(len(uuids) == 1 or not set(waits.bad).intersection(uuids) for _, uuids in later)
+    alone = [at for at, uuids in later if set(waits.bad).intersection(uuids)]
     assert alone
     assert all(after - before >= SINGLE_POLL_SPACING - 1e-6 for before, after in itertools.pairwise(alone))
 
 
-async def test_a_search_among_a_thousand_is_over_in_twenty_three_seconds(
-    desk_for: type[FakeTransferList],
-) -> None:
-    desk = desk_for(PollSchedule())
-    limited(desk)
-    crowd = Crowd(desk, 100, 1000, ends=0)
-    poison(desk, crowd.bad)
+async def test_splitting_a_thousand_ids_takes_at_most_23_seconds() -> None:
+    transfers = FakeTransferList(PollSchedule())
+    limited(transfers)
+    waits = ManyWaits(transfers, 100, 1000, ends=0)
+    fail_requests_for(transfers, waits.bad)
 
-    await crowd.run(23)
+    await waits.run(23)
 
-    assert sorted(crowd.told) == sorted(crowd.good)
+    assert sorted(waits.ended_at) == sorted(waits.good)
 
 
-async def test_rows_that_say_whose_they_are_cost_nothing(desk_for: type[FakeTransferList]) -> None:
-    desk = desk_for(PollSchedule())
-    limited(desk)
-    crowd = Crowd(desk, 100, 1000, ends=0)
-    bad = set(crowd.bad)
-    read = desk.fetch
+async def test_undecodable_rows_with_an_id_need_no_splitting() -> None:
+    transfers = FakeTransferList(PollSchedule())
+    limited(transfers)
+    waits = ManyWaits(transfers, 100, 1000, ends=0)
+    bad = set(waits.bad)
+    read = transfers.fetch
 
     async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
         rows = await read(uuids)
         odd = tuple(errors.DecodeError("odd", uuid=row.uuid.upper()) for row in rows if row.uuid in bad)
         return ReadableRows(rows=[row for row in rows if row.uuid not in bad], unreadable=odd)
 
-    desk.watcher.fetch = fetch
+    transfers.watcher.fetch = fetch
     began = anyio.current_time()
-    await crowd.run(0.9)
+    await waits.run(0.9)
 
-    assert sorted(crowd.told) == sorted(crowd.good)
-    assert len(desk.requests) == 10
-    assert max(crowd.told.values()) - began < 0.5
-    failed = [event for event in desk.events if isinstance(event, PollFailed)]
-    assert sorted(uuid for event in failed for uuid in event.uuids) == sorted(crowd.bad)
+    assert sorted(waits.ended_at) == sorted(waits.good)
+    assert len(transfers.requests) == 10
+    assert max(waits.ended_at.values()) - began < 0.5
+    failed = [event for event in transfers.events if isinstance(event, PollFailed)]
+    assert sorted(uuid for event in failed for uuid in event.uuids) == sorted(waits.bad)
 
 
 @pytest.mark.parametrize("absent", [0, 1, 30])
-async def test_a_row_that_does_not_say_whose_it_is_is_found_out_once(
-    desk: FakeTransferList, absent: int
+async def test_undecodable_row_without_an_id_is_identified_once(
+    transfers: FakeTransferList, absent: int
 ) -> None:
-    read = desk.fetch
+    read = transfers.fetch
 
     async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
         rows = await read(uuids)
         odd = tuple(ODD_ROW for row in rows if row.uuid == "odd")
         return ReadableRows(rows=[row for row in rows if row.uuid != "odd"], unreadable=odd)
 
-    desk.watcher.fetch = fetch
-    ghosts = [desk.open(f"ghost{number}") for number in range(absent)]
-    good = [desk.open(f"u{number}", (0, "PROCESSING"), (60, "DONE")) for number in range(40)]
+    transfers.watcher.fetch = fetch
+    absent_pollers = [transfers.open(f"absent{number}") for number in range(absent)]
+    good = [transfers.open(f"u{number}", (0, "PROCESSING"), (60, "DONE")) for number in range(40)]
     ended: list[str] = []
 
     async def run() -> None:
-        ended.extend(await desk.outcomes(*ghosts, *good))
+        ended.extend(await transfers.outcomes(*absent_pollers, *good))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(desk.open("odd", (0, "PROCESSING")).wait)
+        tasks.start_soon(transfers.open("odd", (0, "PROCESSING")).wait)
         tasks.start_soon(run)
         await anyio.sleep(100)
         tasks.cancel_scope.cancel()
 
     assert Counter(ended) == Counter({"DONE": 40, "NotFound": absent})
-    failed = [event for event in desk.events if isinstance(event, PollFailed)]
+    failed = [event for event in transfers.events if isinstance(event, PollFailed)]
     assert {event.uuids for event in failed} == {("odd",)}
-    assert len(desk.requests) < 60
+    assert len(transfers.requests) < 60
 
 
-async def test_a_format_that_nobody_can_read_costs_no_search(desk: FakeTransferList) -> None:
-    read = desk.fetch
+async def test_wholly_undecodable_answer_is_not_split(transfers: FakeTransferList) -> None:
+    read = transfers.fetch
 
     async def fetch(uuids: Sequence[str]) -> ReadableRows[Withdrawal]:
         return ReadableRows(rows=[], unreadable=(ODD_ROW,) * len(await read(uuids)))
 
-    desk.watcher.fetch = fetch
+    transfers.watcher.fetch = fetch
     with anyio.move_on_after(0.5):
-        await desk.outcomes(*(desk.open(f"u{number}", (0, "PROCESSING")) for number in range(300)))
-    assert len(desk.requests) == 3
+        await transfers.outcomes(*(transfers.open(f"u{number}", (0, "PROCESSING")) for number in range(300)))
+    assert len(transfers.requests) == 3
 
 
-async def test_whose_row_is_mended_is_told_and_polled_with_others_again(desk: FakeTransferList) -> None:
+async def test_row_that_decodes_again_rejoins_the_batch(transfers: FakeTransferList) -> None:
     names = ["odd", "a", "b"]
-    pollers = [desk.open(name, (0, "PROCESSING"), (500, "DONE")) for name in names]
-    poisoned = poison(desk, ["odd"])
+    pollers = [transfers.open(name, (0, "PROCESSING"), (500, "DONE")) for name in names]
+    failing = fail_requests_for(transfers, ["odd"])
 
     async def mend() -> None:
         await anyio.sleep(200)
-        poisoned.clear()
+        failing.clear()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(mend)
-        assert await desk.outcomes(*pollers) == ["DONE"] * 3
+        assert await transfers.outcomes(*pollers) == ["DONE"] * 3
 
-    mended = next(at for at, _ in desk.requests) + 200
-    before = [uuids for at, uuids in desk.requests[3:] if at < mended]
+    mended = next(at for at, _ in transfers.requests) + 200
+    before = [uuids for at, uuids in transfers.requests[3:] if at < mended]
     assert ("odd",) in before
     assert all(uuids == ("odd",) or "odd" not in uuids for uuids in before)
-    after = [uuids for at, uuids in desk.requests if at > mended + 60]
+    after = [uuids for at, uuids in transfers.requests if at > mended + 60]
     assert any(len(uuids) == 3 for uuids in after)
 
 
-async def test_alone_it_is_polled_ever_less_often(desk: FakeTransferList) -> None:
-    desk.open("odd", (0, "PROCESSING"))
-    poison(desk, ["odd"])
+async def test_id_polled_alone_backs_off(transfers: FakeTransferList) -> None:
+    transfers.open("odd", (0, "PROCESSING"))
+    fail_requests_for(transfers, ["odd"])
     with anyio.move_on_after(200):
-        await desk.poller("odd").wait()
-    gaps = [after - before for before, after in itertools.pairwise(desk.times())]
+        await transfers.poller("odd").wait()
+    gaps = [after - before for before, after in itertools.pairwise(transfers.times())]
     assert gaps[:3] == pytest.approx([1, 1.5, 2.25])
     assert gaps == sorted(gaps)
     assert max(gaps) == pytest.approx(30)
 
 
-async def test_when_all_rows_are_odd_the_account_is_left_its_calls(desk: FakeTransferList) -> None:
-    desk.latency = 0.05
+async def test_undecodable_ids_leave_most_of_the_budget_unused(transfers: FakeTransferList) -> None:
+    transfers.latency = 0.05
     names = [f"u{number}" for number in range(400)]
-    poison(desk, names)
+    fail_requests_for(transfers, names)
     began = anyio.current_time()
     with anyio.move_on_after(160):
-        await desk.outcomes(*(desk.open(name, (0, "PROCESSING")) for name in names))
-    later = [uuids for at, uuids in desk.requests if at > began + 60]
+        await transfers.outcomes(*(transfers.open(name, (0, "PROCESSING")) for name in names))
+    later = [uuids for at, uuids in transfers.requests if at > began + 60]
     assert all(len(uuids) == 1 for uuids in later)
     assert len(later) <= 100 / SINGLE_POLL_SPACING + 1
     assert set(names) == {uuid for (uuid,) in later}, "each has its turn"
 
 
-async def test_a_last_look_waits_for_no_turn(desk: FakeTransferList) -> None:
-    desk.latency = 0.01
+async def test_last_poll_before_a_deadline_is_not_delayed(transfers: FakeTransferList) -> None:
+    transfers.latency = 0.01
     names = [f"u{number}" for number in range(50)]
-    poison(desk, names)
+    fail_requests_for(transfers, names)
     ended: list[float] = []
 
     async def wait(name: str) -> None:
         with pytest.raises(errors.PollTimeout) as caught:
-            await desk.open(name, (0, "PROCESSING")).wait(timeout=20)
+            await transfers.open(name, (0, "PROCESSING")).wait(timeout=20)
         assert isinstance(caught.value.__cause__, errors.DecodeError)
         ended.append(anyio.current_time())
 
@@ -239,21 +240,19 @@ async def test_a_last_look_waits_for_no_turn(desk: FakeTransferList) -> None:
 
     assert len(ended) == 50
     assert max(ended) - began < 21
-    assert desk.watcher.watched == 0
+    assert transfers.watcher.watched == 0
 
 
-async def test_who_is_polled_alone_leaves_nothing_behind(desk: FakeTransferList) -> None:
-    poison(desk, ["odd"])
+async def test_ids_polled_alone_are_dropped_with_their_waiters(transfers: FakeTransferList) -> None:
+    fail_requests_for(transfers, ["odd"])
     for _ in range(3):
         with anyio.move_on_after(10):
-            await desk.outcomes(*(desk.open(name, (0, "PROCESSING")) for name in ("odd", "a")))
-        assert desk.watcher.watched == 0
-    loop_watcher = desk.watcher._loop_watcher
-    assert loop_watcher is not None
-    assert len(loop_watcher.queue.singles) == 0
+            await transfers.outcomes(*(transfers.open(name, (0, "PROCESSING")) for name in ("odd", "a")))
+        assert transfers.watcher.watched == 0
+    assert single_polls(transfers.watcher) == 0
 
 
-# -- whatever the poison ----------------------------------------------------------------------------
+# -- any number of undecodable rows -----------------------------------------------------------------
 
 SOME = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -261,8 +260,7 @@ SOME = settings(max_examples=40, suppress_health_check=[HealthCheck.function_sco
 @SOME
 @given(data=st.data(), count=st.integers(1, 260), refuses=st.booleans(), latency=st.sampled_from([0.0, 0.02]))
 @pytest.mark.parametrize("anyio_backend", ["trio-virtual"], indirect=True)
-def test_splitting_finds_whom_to_blame_and_tells_all_others(
-    desk_for: type[FakeTransferList],
+def test_splitting_identifies_the_bad_ids_and_serves_all_others(
     data: st.DataObject,
     count: int,
     refuses: bool,
@@ -274,10 +272,10 @@ def test_splitting_finds_whom_to_blame_and_tells_all_others(
     asked: Counter[str] = Counter()
 
     async def run() -> None:
-        desk = desk_for(PollSchedule(first=1000, longest=1000, jitter=0))
-        desk.latency = latency
-        poison(desk, sorted(bad), REFUSAL if refuses else ODD_ROW)
-        pollers = [desk.open(name, (0, "DONE")) for name in names]
+        transfers = FakeTransferList(PollSchedule(first=1000, longest=1000, jitter=0))
+        transfers.latency = latency
+        fail_requests_for(transfers, sorted(bad), REFUSAL if refuses else ODD_ROW)
+        pollers = [transfers.open(name, (0, "DONE")) for name in names]
         ended: dict[str, str] = {}
 
         async def wait(poller: WithdrawalPoller) -> None:
@@ -297,13 +295,13 @@ def test_splitting_finds_whom_to_blame_and_tells_all_others(
         )
         assert ended == expected
         batches = math.ceil(count / 100)
-        assert len(desk.requests) <= batches + min(2 * count, 2 * 7 * len(bad))
-        for _, uuids in desk.requests:
+        assert len(transfers.requests) <= batches + min(2 * count, 2 * 7 * len(bad))
+        for _, uuids in transfers.requests:
             asked.update(uuids)
         if refuses:  # a wait ends only by a poll of its own
-            assert {uuids[0] for _, uuids in desk.requests if len(uuids) == 1} >= bad
+            assert {uuids[0] for _, uuids in transfers.requests if len(uuids) == 1} >= bad
         else:
-            failed = [event.uuids for event in desk.events if isinstance(event, PollFailed)]
+            failed = [event.uuids for event in transfers.events if isinstance(event, PollFailed)]
             assert sorted(failed) == sorted((name,) for name in bad)
 
     anyio.run(run, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
@@ -322,7 +320,7 @@ def test_splitting_finds_whom_to_blame_and_tells_all_others(
     ),
     deadlines=st.lists(st.floats(0, 20) | st.just(math.inf), min_size=6, max_size=6),
 )
-def test_turns_are_spaced_and_one_at_a_time_and_never_missed(
+def test_single_polls_are_spaced_one_at_a_time_and_none_is_missed(
     steps: list[tuple[str, int, float]], deadlines: list[float]
 ) -> None:
     entries: list[WatchedTransfer[Withdrawal]] = [
@@ -349,7 +347,7 @@ def test_turns_are_spaced_and_one_at_a_time_and_never_missed(
                 if taken is None:
                     assert what == "last" or promised > now or any(e.deadline <= now for e in entries)
                     continue
-                assert promised <= now, "whoever asks when told misses no turn"
+                assert promised <= now, "asking at the promised time misses no turn"
                 assert taken.single_since is not None
                 assert not taken.in_flight
                 if what == "pick":

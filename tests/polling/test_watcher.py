@@ -1,3 +1,5 @@
+"""The watcher: batches, their schedule, cancelled waits, events and event loops."""
+
 from __future__ import annotations
 
 import asyncio
@@ -7,10 +9,10 @@ import logging
 import math
 import random
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from transfer_list import FakeTransferList, withdrawal
 
 from upbit_async.errors import PollTimeout
 from upbit_async.events import PollFailed, StateChanged
@@ -20,73 +22,69 @@ from upbit_async.polling import Watcher, WithdrawalPoller
 from upbit_async.polling.schedule import wait_after
 from upbit_async.region import Region
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.polling.conftest import FakeTransferList
-
-
 # --- many at once ---
 
 
-async def test_a_sweep_takes_along_what_is_almost_due(desk_for: type[FakeTransferList]) -> None:
-    desk = desk_for(PollSchedule(first=10, factor=1, longest=10, jitter=0.2))
-    early = desk.open("early", (0, "PROCESSING"), (200, "DONE"))
+async def test_sweep_includes_what_is_almost_due() -> None:
+    transfers = FakeTransferList(PollSchedule(first=10, factor=1, longest=10, jitter=0.2))
+    early = transfers.open("early", (0, "PROCESSING"), (200, "DONE"))
 
     async def later() -> None:
         await anyio.sleep(1)
-        await desk.open("later", (0, "PROCESSING"), (199, "DONE")).wait()
+        await transfers.open("later", (0, "PROCESSING"), (199, "DONE")).wait()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(early.wait)
         tasks.start_soon(later)
 
-    assert Counter(len(uuids) for _, uuids in desk.requests)[2] >= 15
+    assert Counter(len(uuids) for _, uuids in transfers.requests)[2] >= 15
 
 
-async def test_the_last_request_of_a_sweep_is_filled(desk: FakeTransferList) -> None:
-    due = [desk.open(f"due{number}", (0, "PROCESSING"), (1000, "DONE")) for number in range(30)]
-    idle = [desk.open(f"idle{number}", (0, "PROCESSING"), (1000, "DONE")) for number in range(150)]
+async def test_last_request_of_a_sweep_is_filled_up(transfers: FakeTransferList) -> None:
+    due = [transfers.open(f"due{number}", (0, "PROCESSING"), (1000, "DONE")) for number in range(30)]
+    idle = [transfers.open(f"idle{number}", (0, "PROCESSING"), (1000, "DONE")) for number in range(150)]
 
     async with anyio.create_task_group() as tasks:
         for poller in idle:
             tasks.start_soon(poller.wait)
         await anyio.sleep(300)
-        seen = len(desk.requests)
+        seen = len(transfers.requests)
         for poller in due:
             tasks.start_soon(poller.wait)
         await anyio.sleep(0.5)
-        assert [len(uuids) for _, uuids in desk.requests[seen:]] == [100]
+        assert [len(uuids) for _, uuids in transfers.requests[seen:]] == [100]
         tasks.cancel_scope.cancel()
 
-    assert desk.watcher.watched == 0
+    assert transfers.watcher.watched == 0
 
 
-async def test_a_sweep_looks_at_nobody_twice_and_not_at_who_has_left(desk: FakeTransferList) -> None:
-    desk.latency = 0.1
+async def test_sweep_polls_each_transfer_once_and_skips_those_that_left(transfers: FakeTransferList) -> None:
+    transfers.latency = 0.1
     began = anyio.current_time()
 
     async def leave() -> None:
         with contextlib.ExitStack() as stack:
             for number in range(300):
-                stack.enter_context(desk.watcher.subscribe(f"leaves{number}", resume_token=""))
+                stack.enter_context(transfers.watcher.subscribe(f"leaves{number}", resume_token=""))
             await anyio.sleep(0.15)
 
     async with anyio.create_task_group() as tasks:
         for number in range(350):
-            tasks.start_soon(desk.open(f"stays{number}", (0, "PROCESSING")).wait)
+            tasks.start_soon(transfers.open(f"stays{number}", (0, "PROCESSING")).wait)
         tasks.start_soon(leave)
         await anyio.sleep(0.9)
         tasks.cancel_scope.cancel()
 
-    asked = [(at - began, uuid) for at, uuids in desk.requests for uuid in uuids]
+    asked = [(at - began, uuid) for at, uuids in transfers.requests for uuid in uuids]
     assert Counter(Counter(uuid for _, uuid in asked if "stays" in uuid).values()) == {1: 350}
     assert all("stays" in uuid for at, uuid in asked if at > 0.15)
 
 
-async def test_a_few_batches_are_under_way_at_once_and_published_as_they_come(desk: FakeTransferList) -> None:
-    desk.latency = 5
-    pollers = [desk.open(f"u{number}", (0, "DONE")) for number in range(750)]
+async def test_three_batches_run_at_once_and_are_published_on_arrival(
+    transfers: FakeTransferList,
+) -> None:
+    transfers.latency = 5
+    pollers = [transfers.open(f"u{number}", (0, "DONE")) for number in range(750)]
     ends: Counter[float] = Counter()
     began = anyio.current_time()
 
@@ -101,61 +99,59 @@ async def test_a_few_batches_are_under_way_at_once_and_published_as_they_come(de
     assert ends == {5: 300, 10: 300, 15: 150}
 
 
-# --- when it is looked ---
+# --- the schedule ---
 
 
-async def test_looks_keep_to_the_schedule_a_fifth_more_or_less_and_are_fast_after_a_change(
-    desk_for: type[FakeTransferList], make: Callable[..., Withdrawal]
-) -> None:
+async def test_polls_keep_to_the_schedule_within_the_jitter() -> None:
     schedule = PollSchedule()
-    desk = desk_for(schedule)
+    transfers = FakeTransferList(schedule)
     began = anyio.current_time()
-    desk.open("u", (0, "WAITING"), (150, "PROCESSING"), (400, "DONE"))
+    transfers.open("u", (0, "WAITING"), (150, "PROCESSING"), (400, "DONE"))
 
-    changes = [change async for change in desk.poller("u", make("u")).changes()]
+    changes = [change async for change in transfers.poller("u", withdrawal("u")).changes()]
 
     assert [change.state.value for change in changes] == ["WAITING", "PROCESSING", "DONE"]
-    seen = next(at for at in desk.times() if at >= began + 150)
+    seen = next(at for at in transfers.times() if at >= began + 150)
     quiet_since, last, varied = began, began, set[float]()
-    for at in desk.times():
+    for at in transfers.times():
         ratio = (at - last) / wait_after(schedule, last - quiet_since)
         assert 0.8 <= round(ratio, 9) <= 1.2
         varied.add(round(ratio, 3))
         last, quiet_since = at, seen if at >= seen else began
     assert len(varied) >= 5
-    assert max(later - at for at, later in itertools.pairwise(desk.times())) > 28
+    assert max(later - at for at, later in itertools.pairwise(transfers.times())) > 28
 
 
-async def test_a_slow_look_holds_up_nobody_else(desk: FakeTransferList) -> None:
-    desk.lag = lambda: 10 if "slow" in desk.requests[-1][1] else 0
-    slow = desk.open("slow", (0, "DONE"))
+async def test_slow_poll_delays_nobody_else(transfers: FakeTransferList) -> None:
+    transfers.lag = lambda: 10 if "slow" in transfers.requests[-1][1] else 0
+    slow = transfers.open("slow", (0, "DONE"))
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(slow.wait)
-        tasks.start_soon(desk.open("patient", (1, "PROCESSING"), (100, "DONE")).wait)
+        tasks.start_soon(transfers.open("patient", (1, "PROCESSING"), (100, "DONE")).wait)
         await anyio.sleep(1)
         for number in range(5):
-            await desk.open(f"u{number}", (0, "DONE")).wait()
+            await transfers.open(f"u{number}", (0, "DONE")).wait()
         assert anyio.current_time() == began + 1
         with pytest.raises(PollTimeout):
-            await desk.open("limited", (0, "PROCESSING")).wait(timeout=4)
-        assert anyio.current_time() == desk.times()[-1] == began + 5
+            await transfers.open("limited", (0, "PROCESSING")).wait(timeout=4)
+        assert anyio.current_time() == transfers.times()[-1] == began + 5
         assert slow.last is None
 
 
-async def test_at_most_three_looks_are_under_way(desk: FakeTransferList) -> None:
-    desk.latency = 10
+async def test_at_most_three_polls_run_at_once(transfers: FakeTransferList) -> None:
+    transfers.latency = 10
     async with anyio.create_task_group() as tasks:
         for number in range(20):
-            tasks.start_soon(desk.open(f"u{number}", (0, "DONE")).wait)
+            tasks.start_soon(transfers.open(f"u{number}", (0, "DONE")).wait)
             await anyio.sleep(0.1)
 
-    assert desk.most_under_way == 3
-    assert len(desk.requests) == 4
+    assert transfers.most_under_way == 3
+    assert len(transfers.requests) == 4
 
 
-async def test_last_looks_go_before_a_crowd(desk: FakeTransferList) -> None:
-    desk.latency = 1
+async def test_last_polls_have_priority(transfers: FakeTransferList) -> None:
+    transfers.latency = 1
     ended: list[float] = []
 
     async def wait(poller: WithdrawalPoller) -> None:
@@ -166,9 +162,9 @@ async def test_last_looks_go_before_a_crowd(desk: FakeTransferList) -> None:
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
         for number in range(1500):
-            tasks.start_soon(desk.open(f"u{number}", (0, "PROCESSING")).wait)
+            tasks.start_soon(transfers.open(f"u{number}", (0, "PROCESSING")).wait)
         await anyio.lowlevel.checkpoint()
-        tasks.start_soon(wait, desk.open("limited", (0, "PROCESSING")))
+        tasks.start_soon(wait, transfers.open("limited", (0, "PROCESSING")))
         await anyio.sleep(5)
         tasks.cancel_scope.cancel()
 
@@ -180,14 +176,14 @@ async def test_last_looks_go_before_a_crowd(desk: FakeTransferList) -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio-virtual"], indirect=True)
 @pytest.mark.parametrize("first", [True, False])
-async def test_a_native_deadline_ends_its_own_wait_only(desk: FakeTransferList, first: bool) -> None:
-    desk.latency = 0.4
-    patient = desk.open("patient", (0, "PROCESSING"), (10, "DONE"))
-    hasty = desk.open("hasty", (0, "PROCESSING"), (10, "DONE"))
+async def test_native_deadline_ends_its_own_wait_only(transfers: FakeTransferList, first: bool) -> None:
+    transfers.latency = 0.4
+    patient = transfers.open("patient", (0, "PROCESSING"), (10, "DONE"))
+    hasty = transfers.open("hasty", (0, "PROCESSING"), (10, "DONE"))
 
     async def hurry() -> None:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1.5):  # in the midst of a look
+            async with asyncio.timeout(1.5):  # during a poll
                 await hasty.wait()
 
     began = anyio.current_time()
@@ -198,26 +194,24 @@ async def test_a_native_deadline_ends_its_own_wait_only(desk: FakeTransferList, 
 
     assert waits.result().state == "DONE"
     assert anyio.current_time() - began < 15
-    assert all(uuids == ("patient",) for at, uuids in desk.requests if at > began + 1.5)
-    assert desk.watcher.watched == 0
+    assert all(uuids == ("patient",) for at, uuids in transfers.requests if at > began + 1.5)
+    assert transfers.watcher.watched == 0
 
 
 async def _nothing() -> None:
     pass
 
 
-async def test_with_comings_and_goings_nobody_is_late_and_nothing_leaks(
-    desk_for: type[FakeTransferList],
-) -> None:
+async def test_random_arrivals_and_departures_delay_nobody() -> None:
     schedule = PollSchedule()
-    desk = desk_for(schedule)
-    desk.latency = 0.05
+    transfers = FakeTransferList(schedule)
+    transfers.latency = 0.05
     chance = random.Random(3)
     late: list[float] = []
 
     async def follow(number: int, start: float, moment: float, patience: float) -> None:
         await anyio.sleep(start)
-        poller = desk.open(f"u{number}", (0, "WAITING"), (moment, "DONE"))
+        poller = transfers.open(f"u{number}", (0, "WAITING"), (moment, "DONE"))
         opened = anyio.current_time()
         with anyio.move_on_after(patience):
             await poller.wait()
@@ -229,28 +223,26 @@ async def test_with_comings_and_goings_nobody_is_late_and_nothing_leaks(
             tasks.start_soon(follow, number, chance.uniform(0, 200), chance.uniform(0, 400), patience)
 
     assert len(late) >= 66
-    assert max(late) <= schedule.longest * (1 + schedule.jitter) + 2 * desk.latency
-    assert desk.watcher.watched == 0
+    assert max(late) <= schedule.longest * (1 + schedule.jitter) + 2 * transfers.latency
+    assert transfers.watcher.watched == 0
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.1, 0.3, 1.0, 1.3, 1.6])
-async def test_whoever_is_cancelled_at_whatever_tick_the_others_go_on(
-    desk_for: type[FakeTransferList], moment: float
-) -> None:
+async def test_wait_cancelled_at_any_tick_does_not_affect_the_others(moment: float) -> None:
     async def wait(poller: WithdrawalPoller, scope: anyio.CancelScope, ended: list[float]) -> None:
         with scope:
             await poller.wait()
             ended.append(anyio.current_time())
 
     for victims, ticks in itertools.product([(0,), (1,), (0, 1), (2, 0)], range(8)):
-        desk = desk_for(PollSchedule(jitter=0))
-        desk.latency = 0.3
+        transfers = FakeTransferList(PollSchedule(jitter=0))
+        transfers.latency = 0.3
         ended: list[float] = []
         scopes = [anyio.CancelScope() for _ in range(4)]
         began = anyio.current_time()
         async with anyio.create_task_group() as tasks:
             for number, scope in enumerate(scopes):
-                poller = desk.open(f"u{number}", (0, "WAITING"), (2, "DONE"))
+                poller = transfers.open(f"u{number}", (0, "WAITING"), (2, "DONE"))
                 tasks.start_soon(wait, poller, scope, ended)
             await anyio.sleep(moment)
             for _ in range(ticks):
@@ -260,66 +252,64 @@ async def test_whoever_is_cancelled_at_whatever_tick_the_others_go_on(
 
         assert len(ended) == 4 - len(victims)
         assert max(ended) - began <= 4.5
-        assert desk.watcher.watched == 0
+        assert transfers.watcher.watched == 0
 
 
-async def test_a_newcomer_makes_the_leader_plan_anew(desk: FakeTransferList) -> None:
+async def test_new_waiter_makes_the_leader_replan(transfers: FakeTransferList) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(desk.open("slow", (0, "PROCESSING"), (900, "DONE")).wait)
+        tasks.start_soon(transfers.open("slow", (0, "PROCESSING"), (900, "DONE")).wait)
         await anyio.sleep(301)
         began = anyio.current_time()
 
-        await desk.open("quick", (0, "DONE")).wait()
+        await transfers.open("quick", (0, "DONE")).wait()
 
         assert anyio.current_time() == began
         tasks.cancel_scope.cancel()
 
 
-async def test_a_second_waiter_for_the_same_withdrawal_is_told_at_once_and_looks_soon(
-    desk: FakeTransferList,
+async def test_second_waiter_gets_the_known_state_at_once(
+    transfers: FakeTransferList,
 ) -> None:
-    poller = desk.open("u", (0, "PROCESSING"), (305, "DONE"))
+    poller = transfers.open("u", (0, "PROCESSING"), (305, "DONE"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(poller.wait)
         await anyio.sleep(300)
-        asked = len(desk.requests)
+        asked = len(transfers.requests)
 
-        changes = desk.poller("U").changes()
+        changes = transfers.poller("U").changes()
         assert (await anext(changes)).state == "PROCESSING"
-        assert len(desk.requests) == asked
+        assert len(transfers.requests) == asked
         await anyio.sleep(1.5)
-        assert len(desk.requests) > asked
+        assert len(transfers.requests) > asked
         await changes.aclose()
-        assert desk.watcher.watched == 1
+        assert transfers.watcher.watched == 1
 
 
-async def test_what_one_waiter_knows_counts_for_the_other(
-    desk_for: type[FakeTransferList], make: Callable[..., Withdrawal]
-) -> None:
-    desk = desk_for(PollSchedule(grace=0, jitter=0))
-    desk.latency = 1
+async def test_record_known_to_one_waiter_counts_for_all() -> None:
+    transfers = FakeTransferList(PollSchedule(grace=0, jitter=0))
+    transfers.latency = 1
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(desk.poller("u").wait)
+        tasks.start_soon(transfers.poller("u").wait)
         await anyio.sleep(0.5)
-        tasks.start_soon(desk.poller("u", make("u")).wait)
+        tasks.start_soon(transfers.poller("u", withdrawal("u")).wait)
         await anyio.sleep(20)
         tasks.cancel_scope.cancel()
 
-    assert any(isinstance(event, PollFailed) for event in desk.events)
+    assert any(isinstance(event, PollFailed) for event in transfers.events)
 
 
 # --- events ---
 
 
-async def test_changes_are_events_and_oddities_are_logged_once(
-    desk: FakeTransferList, caplog: pytest.LogCaptureFixture
+async def test_changes_are_events_and_unusual_states_are_logged_once(
+    transfers: FakeTransferList, caplog: pytest.LogCaptureFixture
 ) -> None:
-    poller = desk.open("u", (0, "PROCESSING"), (5, "WAITING"), (20, "MOONED"), (60, "DONE"))
+    poller = transfers.open("u", (0, "PROCESSING"), (5, "WAITING"), (20, "MOONED"), (60, "DONE"))
 
     with caplog.at_level(logging.WARNING, logger="upbit_async.polling"):
-        await desk.outcomes(poller, desk.poller("u"))
+        await transfers.outcomes(poller, transfers.poller("u"))
 
-    seen = [(event.previous, event.state) for event in desk.events if isinstance(event, StateChanged)]
+    seen = [(event.previous, event.state) for event in transfers.events if isinstance(event, StateChanged)]
     assert seen == [
         (None, "PROCESSING"),
         ("PROCESSING", "WAITING"),
@@ -332,53 +322,51 @@ async def test_changes_are_events_and_oddities_are_logged_once(
     ]
 
 
-async def test_what_is_known_beforehand_is_no_event(
-    desk: FakeTransferList, make: Callable[..., Withdrawal]
-) -> None:
-    desk.open("u", (0, "WAITING"), (5, "DONE"))
+async def test_record_known_beforehand_is_no_event(transfers: FakeTransferList) -> None:
+    transfers.open("u", (0, "WAITING"), (5, "DONE"))
 
-    await desk.poller("u", make("u", "WAITING")).wait()
+    await transfers.poller("u", withdrawal("u", "WAITING")).wait()
 
-    assert [event.state for event in desk.events if isinstance(event, StateChanged)] == ["DONE"]
+    assert [event.state for event in transfers.events if isinstance(event, StateChanged)] == ["DONE"]
 
 
 # --- event loops ---
 
 
-def test_a_loop_that_was_torn_down_does_not_jam_the_next(desk: FakeTransferList) -> None:
+def test_closed_event_loop_does_not_block_the_next(transfers: FakeTransferList) -> None:
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)
 
     async def begin() -> tuple[asyncio.Task[Withdrawal], asyncio.Task[Withdrawal]]:
-        leader = asyncio.ensure_future(desk.open("a", (0, "PROCESSING")).wait())
-        sleeper = asyncio.ensure_future(desk.open("b", (0, "PROCESSING")).wait())
+        leader = asyncio.ensure_future(transfers.open("a", (0, "PROCESSING")).wait())
+        sleeper = asyncio.ensure_future(transfers.open("b", (0, "PROCESSING")).wait())
         for _ in range(10):
             await asyncio.sleep(0)
         return leader, sleeper
 
     abandoned = loop.run_until_complete(begin())
     loop.close()
-    assert desk.watcher.watched == 2
+    assert transfers.watcher.watched == 2
 
     async def again() -> str:
-        return (await desk.open("c", (0, "DONE")).wait()).state
+        return (await transfers.open("c", (0, "DONE")).wait()).state
 
     assert asyncio.run(again()) == "DONE"
-    assert desk.watcher.watched == 0
+    assert transfers.watcher.watched == 0
     for task in abandoned:
         coroutine = task.get_coro()
         assert coroutine is not None
-        with contextlib.suppress(RuntimeError):  # anyio's own scopes mind that their loop has gone
+        with contextlib.suppress(RuntimeError):  # anyio's cancel scopes raise if their event loop has ended
             coroutine.close()
 
 
-def test_a_watcher_can_be_made_outside_a_loop(desk: FakeTransferList) -> None:
-    watcher = Watcher[Withdrawal](desk.fetch, PollSchedule(), kind="withdrawal", host="sg-api.upbit.com")
+def test_watcher_can_be_built_outside_an_event_loop(transfers: FakeTransferList) -> None:
+    watcher = Watcher[Withdrawal](transfers.fetch, PollSchedule(), kind="withdrawal", host="sg-api.upbit.com")
     poller = WithdrawalPoller("u", watcher=watcher, region=Region.SG, host="sg-api.upbit.com")
     assert watcher.watched == 0
 
     async def wait() -> str:
-        desk.open("u", (0, "DONE"))
+        transfers.open("u", (0, "DONE"))
         return (await poller.wait()).state
 
     assert asyncio.run(wait()) == "DONE"

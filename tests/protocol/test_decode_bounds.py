@@ -1,4 +1,4 @@
-"""A long answer is decoded in steps or refused, and none takes much memory, whatever it holds."""
+"""Bounds of decoding: long answers are decoded in steps or refused, with limited memory."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _is_short(body: bytes) -> bool:
 
 
 @pytest.mark.parametrize(("name", "body"), [pytest.param(*each, id=each[0]) for each in _bodies()])
-def test_a_long_list_is_decoded_in_steps_or_refused(name: str, body: bytes) -> None:
+def test_long_list_is_decoded_in_steps_or_refused(name: str, body: bytes) -> None:
     assert len(body) <= MAX_BODY
     for kind in KINDS:
         pauses = _pauses(kind, body)
@@ -137,13 +137,13 @@ def _rows(kind: Any, body: bytes) -> list[Any]:
     return [*found.rows, *found.unreadable] if hasattr(found, "unreadable") else found
 
 
-def test_no_more_is_read_of_an_answer_than_four_mebibytes() -> None:
+def test_answers_are_limited_to_four_mebibytes() -> None:
     assert MAX_BODY == 4 * 1024 * 1024
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("value", [b"{}", b"[]", b"0.1", b"1"])
-def test_an_answer_of_too_many_values_is_refused_unread(kind: Any, value: bytes) -> None:
+def test_answer_with_too_many_values_is_refused_undecoded(kind: Any, value: bytes) -> None:
     body = _filled(value)
     tracemalloc.start()
     try:
@@ -155,7 +155,7 @@ def test_an_answer_of_too_many_values_is_refused_unread(kind: Any, value: bytes)
 
 
 @pytest.mark.parametrize("size", [3_001, 12_000])
-def test_a_long_good_list_is_read_in_steps(size: int) -> None:
+def test_long_valid_list_is_read_in_steps(size: int) -> None:
     body = _filled(WHOLE, size)
     steps, pauses = decode_in_steps(list[Withdrawal], body, asked=ASKED), 0
     while True:
@@ -170,13 +170,13 @@ def test_a_long_good_list_is_read_in_steps(size: int) -> None:
     assert rows[-1] == decode(Withdrawal, WHOLE, asked=ASKED)
 
 
-def test_a_list_of_usual_length_is_read_in_one_step() -> None:
+def test_list_of_usual_length_is_read_in_one_step() -> None:
     body = _filled(WHOLE, 2_900)
     with pytest.raises(StopIteration):
         next(decode_in_steps(list[Withdrawal], body, asked=ASKED))
 
 
-def test_a_few_odd_rows_in_a_long_list_are_repaired_and_very_many_are_not() -> None:
+def test_few_invalid_rows_are_repaired_and_too_many_refused() -> None:
     odd = WHOLE.replace(b'"txid":"', b'"txid":5,"was":"')
     good = _filled(WHOLE, 3_500)[1:-1]
     assert len(decode(list[Withdrawal], b"[" + good + b"," + odd + b"]", asked=ASKED)) == 3_501

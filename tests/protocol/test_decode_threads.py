@@ -1,4 +1,4 @@
-"""Several threads decode one model for the first time. If that goes wrong the process dies, so it is another one."""
+"""Several threads decode one model for the first time, in another process because a failure ends it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ for _ in range(100):
 """
 
 
-def test_a_model_that_several_threads_decode_first_is_built_once() -> None:
+def test_model_decoded_first_by_several_threads_is_built_once() -> None:
     ran = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -49,7 +49,7 @@ def _samples(endpoint: Endpoint[Any]) -> list[str]:
     return examples_of(endpoint.method, endpoint.path)
 
 
-def test_the_registry_holds_every_constant_under_its_method_and_path() -> None:
+def test_registry_holds_every_constant_by_method_and_path() -> None:
     assert {(each.method, each.path): each for each in CONSTANTS.values()} == ENDPOINTS
     assert len(ENDPOINTS) == len(CONSTANTS)
 
@@ -71,7 +71,7 @@ def test_an_endpoint_has_examples_that_decode(endpoint: Endpoint[Any]) -> None:
         assert isinstance(found, typing.get_origin(endpoint.returns) or endpoint.returns)
 
 
-def test_every_example_is_read() -> None:
+def test_every_example_is_decoded() -> None:
     sampled = {sample for endpoint in ENDPOINTS.values() for sample in _samples(endpoint)}
     asked = {name for name in example_names() if "_request" in name}
     assert example_names() - asked == sampled | set(WITHOUT_ENDPOINT)
@@ -84,7 +84,7 @@ def test_every_example_is_read() -> None:
 
 
 @every_endpoint
-def test_an_endpoint_returns_a_model_or_a_list_of_them(endpoint: Endpoint[Any]) -> None:
+def test_endpoint_returns_a_model_or_a_list_of_models(endpoint: Endpoint[Any]) -> None:
     (model,) = typing.get_args(endpoint.returns) or (endpoint.returns,)
     assert typing.get_origin(endpoint.returns) in {list, None}
     assert attrs.has(model)
@@ -115,6 +115,6 @@ def test_money_leaves_at_most_once() -> None:
     assert {key for key, each in ENDPOINTS.items() if each.safety is Safety.REPEATABLE} == SAFE_TO_REPEAT
 
 
-def test_the_client_offers_the_namespaces_that_use_them() -> None:
+def test_client_has_the_namespaces_of_the_endpoints() -> None:
     client = UpbitClient("sg", credentials=Credentials("a", "b"), base_url="https://nowhere.invalid")
     assert {"status", "withdraws", "deposits", "accounts", "travel_rule"} <= set(vars(client))

@@ -1,4 +1,4 @@
-"""Requests: what goes onto the wire and what is hashed, against a second implementation written here."""
+"""Requests: what is sent and what is hashed, against a second implementation."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def _hash_of_body(message: Message) -> str | None:
 
 
 @given(params=_params, method=st.sampled_from(["GET", "DELETE"]))
-def test_the_hash_of_a_query_is_that_of_what_arrives(params: dict[str, Any], method: str) -> None:
+def test_query_hash_matches_the_query_on_the_wire(params: dict[str, Any], method: str) -> None:
     message = compose(method, PATH, params)
     assert message.query_hash == _hash_of_wire(message)
     assert message.body == b""
 
 
 @given(params=_params)
-def test_the_hash_of_a_body_is_that_of_what_arrives(params: dict[str, Any]) -> None:
+def test_query_hash_matches_the_body_on_the_wire(params: dict[str, Any]) -> None:
     message = compose("POST", PATH, params)
     sent: dict[str, Any] = json.loads(message.body or "{}")
     assert all(isinstance(value, str | list) for value in sent.values()), "every value travels as text"
@@ -82,26 +82,26 @@ def test_the_hash_of_a_body_is_that_of_what_arrives(params: dict[str, Any]) -> N
 
 
 @given(params=_params)
-def test_a_query_is_made_of_unreserved_characters_only(params: dict[str, Any]) -> None:
+def test_query_uses_unreserved_characters_only(params: dict[str, Any]) -> None:
     query = compose("GET", PATH, params).target.removeprefix(PATH)
     assert re.fullmatch(r"(\?([A-Za-z0-9_.~\[\]-]|%[0-9A-F]{2}|[=&])*)?", query)
 
 
 @given(params=_params)
-def test_none_is_dropped_from_what_is_sent_and_from_what_is_hashed(params: dict[str, Any]) -> None:
+def test_none_is_neither_sent_nor_hashed(params: dict[str, Any]) -> None:
     said = {name: value for name, value in params.items() if value is not None}
     for method in ("GET", "POST"):
         assert compose(method, PATH, params) == compose(method, PATH, said)
 
 
 @given(params=_params)
-def test_the_order_of_the_members_is_the_callers(params: dict[str, Any]) -> None:
+def test_members_keep_the_callers_order(params: dict[str, Any]) -> None:
     names = list(dict.fromkeys(name.removesuffix("[]") for name, _ in compose("GET", PATH, params).members))
     assert names == [name for name, value in params.items() if value is not None]
 
 
 @given(params=st.dictionaries(_name, _text | st.lists(_text, min_size=1, max_size=3), min_size=1, max_size=5))
-def test_the_setting_for_spaces_is_the_recipe_of_upbits_reference(params: dict[str, Any]) -> None:
+def test_space_as_plus_follows_upbits_reference(params: dict[str, Any]) -> None:
     wire = {name if isinstance(value, str) else f"{name}[]": value for name, value in params.items()}
     recipe = unquote(urlencode(wire, doseq=True))
 
@@ -112,29 +112,29 @@ def test_the_setting_for_spaces_is_the_recipe_of_upbits_reference(params: dict[s
     assert compose("POST", PATH, params, space_as_plus=True).query_hash == _hash(recipe)
 
 
-def test_a_space_is_percent_encoded_in_a_query_and_hashed_as_a_space() -> None:
+def test_space_in_a_query_is_encoded_but_hashed_as_a_space() -> None:
     message = compose("GET", PATH, {"exchange_name": "A B+C"})
     assert message.target == f"{PATH}?exchange_name=A%20B%2BC"
     assert message.query_hash == _hash("exchange_name=A B+C")
 
 
-def test_a_space_in_a_body_is_raw_in_both() -> None:
+def test_space_in_a_body_is_raw_in_body_and_hash() -> None:
     message = compose("POST", PATH, {"secondary_address": "memo 1"})
     assert message.body == b'{"secondary_address":"memo 1"}'
     assert message.query_hash == _hash("secondary_address=memo 1")
 
 
-def test_brackets_of_array_names_stay_raw_and_those_of_values_do_not() -> None:
+def test_brackets_of_array_names_stay_raw() -> None:
     message = compose("GET", PATH, {"uuids": ["a[1]", "b"], "limit": 2})
     assert message.target == f"{PATH}?uuids[]=a%5B1%5D&uuids[]=b&limit=2"
     assert message.query_hash == _hash("uuids[]=a[1]&uuids[]=b&limit=2")
 
 
-def test_an_array_name_written_with_its_brackets_gets_no_second_pair() -> None:
+def test_array_name_with_brackets_gets_no_second_pair() -> None:
     assert compose("GET", PATH, {"uuids[]": ["a"]}) == compose("GET", PATH, {"uuids": ["a"]})
 
 
-def test_an_array_in_a_body_is_hashed_member_by_member() -> None:
+def test_array_in_a_body_is_hashed_by_item() -> None:
     message = compose("POST", PATH, {"tags": ("a", "b")})
     assert message.body == b'{"tags":["a","b"]}'
     assert message.query_hash == _hash("tags[]=a&tags[]=b")
@@ -142,7 +142,7 @@ def test_an_array_in_a_body_is_hashed_member_by_member() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 @pytest.mark.parametrize("nothing", [None, {}, {"page": None}])
-def test_nothing_to_say_is_neither_sent_nor_hashed(method: str, nothing: dict[str, Any] | None) -> None:
+def test_empty_parameters_are_neither_sent_nor_hashed(method: str, nothing: dict[str, Any] | None) -> None:
     message = compose(method, PATH, nothing)
     assert (message.target, message.body, message.members, message.query_hash) == (PATH, b"", (), None)
 
@@ -193,7 +193,7 @@ def test_each_kind_of_value_has_one_text(value: Any, text: str) -> None:
 
 
 @given(number=st.decimals(allow_nan=False, allow_infinity=False, places=20))
-def test_a_decimal_is_written_without_exponent_and_loses_nothing(number: Decimal) -> None:
+def test_decimal_is_written_exactly_without_exponent(number: Decimal) -> None:
     ((_, text),) = compose("POST", PATH, {"amount": number}).members
     assert re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text)
     assert Decimal(text) == number
@@ -216,47 +216,47 @@ def test_a_decimal_is_written_without_exponent_and_loses_nothing(number: Decimal
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_has_no_certain_text_is_refused(method: str, value: Any) -> None:
+def test_value_without_a_certain_text_is_refused(method: str, value: Any) -> None:
     with pytest.raises(TypeError, match=r"^amount can't be sent as "):
         compose(method, PATH, {"amount": value})
 
 
-def test_the_refusal_of_a_float_says_what_to_write() -> None:
+def test_refusal_of_a_float_says_what_to_use() -> None:
     with pytest.raises(TypeError, match="as text or as a Decimal"):
         compose("POST", PATH, {"amount": cast("Any", 1e-8)})
 
 
 @pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity"])
-def test_a_decimal_that_is_no_number_is_refused(text: str) -> None:
+def test_decimal_that_is_not_finite_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be a finite number"):
         compose("POST", PATH, {"amount": Decimal(text)})
 
 
 @pytest.mark.parametrize("text", ["1E+999999999", "1E-999999999", "9" * 1001])
-def test_a_decimal_that_would_fill_the_memory_is_refused(text: str) -> None:
+def test_huge_decimal_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="at most 1000 digits"):
         compose("POST", PATH, {"amount": Decimal(text)})
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_empty_list_is_refused_since_it_would_choose_everything(method: str) -> None:
+def test_empty_list_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="uuids must not be an empty list"):
         compose(method, PATH, {"uuids": []})
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_text_that_is_no_unicode_is_refused(method: str) -> None:
+def test_text_with_surrogates_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="surrogates"):
         compose(method, PATH, {"x": "\ud800"})
 
 
-def test_a_query_that_no_server_takes_is_refused_and_a_body_as_long_is_not() -> None:
+def test_overlong_query_is_refused_and_a_long_body_is_not() -> None:
     with pytest.raises(ValueError, match="send several requests"):
         compose("GET", PATH, {"x": "x" * 33_000})
     assert len(compose("POST", PATH, {"x": "x" * 33_000}).body) > 33_000
 
 
-def test_a_message_shows_nothing_of_what_it_says() -> None:
+def test_message_repr_hides_its_content() -> None:
     message = compose("GET", PATH, {"address": "CANARY"})
     assert "CANARY" not in repr(message)
     assert message.query_hash is not None

@@ -1,4 +1,4 @@
-"""Rate limits as numbers."""
+"""Rate limits and bans read from headers and texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAY = 24 * 3600.0
 @pytest.mark.parametrize(
     "sample", example("response_headers")["remaining_req"], ids=lambda sample: sample["value"]
 )
-def test_every_observed_remaining_req_is_read(sample: dict[str, str]) -> None:
+def test_observed_remaining_req_headers_are_read(sample: dict[str, str]) -> None:
     found = parse_remaining(sample["value"])
     group, _, sec = (part.split("=")[1] for part in sample["value"].split("; "))
     assert found == Remaining(group, int(sec))
@@ -42,7 +42,7 @@ def test_every_observed_remaining_req_is_read(sample: dict[str, str]) -> None:
         "group=default; min=1800; sec=029",
     ],
 )
-def test_odd_spellings_of_remaining_req_are_read(header: str) -> None:
+def test_unusual_remaining_req_headers_are_read(header: str) -> None:
     assert parse_remaining(header) == Remaining("default", 29)
 
 
@@ -67,7 +67,7 @@ def test_odd_spellings_of_remaining_req_are_read(header: str) -> None:
     ],
     ids=lambda header: repr(header)[:50],
 )
-def test_a_remaining_req_that_says_nothing_certain_is_none(header: str | None) -> None:
+def test_ambiguous_remaining_req_is_none(header: str | None) -> None:
     assert parse_remaining(header) is None
 
 
@@ -118,7 +118,7 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float) -> None:
     ],
     ids=lambda header: repr(header)[:40],
 )
-def test_a_retry_after_that_says_nothing_certain_is_none(header: str | None) -> None:
+def test_ambiguous_retry_after_is_none(header: str | None) -> None:
     assert parse_retry_after(header, NOW) is None
 
 
@@ -172,7 +172,7 @@ def test_durations_in_the_text_of_a_ban_are_added_up(text: str, seconds: float) 
         "1월 2일",
     ],
 )
-def test_without_a_length_a_ban_is_a_minute_doubled_for_each_before(text: str) -> None:
+def test_ban_without_a_length_doubles_from_one_minute(text: str) -> None:
     assert [_ban(text, bans_before=bans) for bans in range(5)] == [60, 120, 240, 480, 960]
 
 
@@ -186,7 +186,7 @@ def test_a_stated_ban_is_never_undercut_and_lasts_a_day_at_most(text: str) -> No
     assert _ban(text, bans_before=10**6) == DAY
 
 
-def test_a_retry_after_counts_for_a_day_at_most() -> None:
+def test_retry_after_counts_for_one_day_at_most() -> None:
     assert _ban(retry_after=DAY - 1) == DAY - 1
     assert _ban(retry_after=1e9) == DAY
 
@@ -204,7 +204,7 @@ def test_the_longer_of_header_and_text_counts() -> None:
     retry_after=st.none() | st.floats(0, 1e9),
     bans=st.integers(0, 10**9),
 )
-def test_a_ban_always_ends_and_never_undercuts_the_header(
+def test_ban_ends_and_is_never_shorter_than_retry_after(
     text: str, retry_after: float | None, bans: int
 ) -> None:
     seconds = _ban(text, retry_after, bans)
@@ -212,7 +212,7 @@ def test_a_ban_always_ends_and_never_undercuts_the_header(
     assert seconds >= min(retry_after or 0.0, DAY)
 
 
-def test_a_hostile_text_is_read_in_one_pass() -> None:
+def test_hostile_ban_text_is_read_in_one_pass() -> None:
     # A pass for each character would run into the suite's time limit.
     for hostile in (
         *("1" * 2_000_000, "1.1" * 500_000, "1 " * 500_000, "9" + " " * 1_000_000, "1s," * 500_000),
@@ -223,5 +223,5 @@ def test_a_hostile_text_is_read_in_one_pass() -> None:
 
 
 @pytest.mark.parametrize(("group", "calls"), [("default", 30), ("order", 8), ("order-test", 8), ("new", 30)])
-def test_each_group_starts_with_its_documented_budget(group: str, calls: int) -> None:
+def test_group_starts_with_its_documented_budget(group: str, calls: int) -> None:
     assert budget(group) == calls

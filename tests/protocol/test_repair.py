@@ -1,4 +1,4 @@
-"""One odd field costs itself and nothing else; only a required one makes its record unreadable."""
+"""Repair of invalid fields: an optional one becomes None, a required one makes its record unreadable."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _fields(*, optional: bool) -> list[Any]:
     ]
 
 
-def test_every_model_of_an_answer_has_a_sample() -> None:
+def test_every_answer_model_has_a_sample() -> None:
     kinds: set[Any] = set()
     for endpoint in ENDPOINTS.values():
         kinds |= set(typing.get_args(endpoint.returns)) or {endpoint.returns}
@@ -95,7 +95,7 @@ def test_null_and_absent_read_alike_in_every_optional_field(kind: Any, name: str
 
 
 @pytest.mark.parametrize(("kind", "name"), _fields(optional=False))
-def test_a_required_field_that_is_null_or_absent_is_named(kind: Any, name: str) -> None:
+def test_required_field_that_is_null_or_absent_is_named(kind: Any, name: str) -> None:
     row = _sample(kind)
     absent = {key: value for key, value in row.items() if key != name}
     for odd in (absent, {**absent, name: None}):
@@ -105,7 +105,7 @@ def test_a_required_field_that_is_null_or_absent_is_named(kind: Any, name: str) 
 
 
 @pytest.mark.parametrize(("kind", "name"), _fields(optional=True))
-def test_an_odd_value_in_an_optional_field_costs_only_itself(kind: Any, name: str) -> None:
+def test_invalid_value_in_an_optional_field_becomes_none(kind: Any, name: str) -> None:
     row = _sample(kind)
     if kind is DepositAddressRequest and name == "currency":
         row = {**row, "success": True}
@@ -125,7 +125,7 @@ def test_an_odd_value_in_an_optional_field_costs_only_itself(kind: Any, name: st
     assert found_odd
 
 
-def test_only_what_would_lose_money_is_never_ignored() -> None:
+def test_only_fields_that_could_lose_money_are_never_ignored() -> None:
     found = {
         (kind, field.name) for kind in SAMPLES for field in attrs.fields(kind) if is_never_ignored(field)
     }
@@ -133,7 +133,7 @@ def test_only_what_would_lose_money_is_never_ignored() -> None:
 
 
 @pytest.mark.parametrize("kind", [WithdrawalAddress, DepositAddress])
-def test_an_address_whose_memo_can_not_be_read_is_not_read_without_it(kind: Any) -> None:
+def test_address_with_an_unreadable_memo_is_refused(kind: Any) -> None:
     row = _sample(kind)
     assert decode(kind, _bytes({**row, "secondary_address": 5}), asked=ASKED).secondary_address == "5"
     assert decode(kind, _bytes({**row, "secondary_address": None}), asked=ASKED).secondary_address is None
@@ -145,7 +145,7 @@ def test_an_address_whose_memo_can_not_be_read_is_not_read_without_it(kind: Any)
     "odd",
     [{"is_cancelable": "maybe"}, {"fee": "abc"}, {"transaction_type": 5}, {"txid": {}}, {"done_at": "?"}],
 )
-def test_the_reported_oddities_cost_no_list(odd: dict[str, Any]) -> None:
+def test_reported_invalid_fields_do_not_fail_the_list(odd: dict[str, Any]) -> None:
     (name,) = odd
     row = _sample(Withdrawal)
     found, ignored = _read(list[Withdrawal], [row, {**row, **odd}])
@@ -154,7 +154,7 @@ def test_the_reported_oddities_cost_no_list(odd: dict[str, Any]) -> None:
     assert ignored == [name]
 
 
-def test_an_odd_field_deep_in_an_answer_is_named_by_its_path() -> None:
+def test_nested_invalid_field_is_reported_with_its_path() -> None:
     chance = _sample(WithdrawalChance)
     chance["withdraw_limit"] |= {"fixed": "many", "minimum": "NaN"}
     chance["member_level"]["fee_level"] = {}
@@ -164,14 +164,14 @@ def test_an_odd_field_deep_in_an_answer_is_named_by_its_path() -> None:
     assert sorted(ignored) == ["member_level.fee_level", "withdraw_limit.fixed", "withdraw_limit.minimum"]
 
 
-def test_what_is_only_written_otherwise_is_not_ignored() -> None:
+def test_reformatted_field_is_not_reported_as_ignored() -> None:
     row = _sample(Withdrawal)
     found, ignored = _read(list[Withdrawal], [{**row, "txid": 5, "transaction_type": "express"}])
     assert (found[0].txid, found[0].transaction_type) == ("5", TransactionType("express"))
     assert ignored == []
 
 
-def test_the_fields_of_a_record_that_can_not_be_read_are_not_reported() -> None:
+def test_fields_of_an_unreadable_record_are_not_reported() -> None:
     ignored: list[str] = []
     with pytest.raises(DecodeError):
         decode(Withdrawal, _bytes({"fee": "abc"}), asked=ASKED, ignored=ignored.append)
@@ -179,17 +179,17 @@ def test_the_fields_of_a_record_that_can_not_be_read_are_not_reported() -> None:
 
 
 @pytest.mark.parametrize("kind", [Withdrawal, Deposit])
-def test_a_type_that_is_null_is_the_usual_one(kind: Any) -> None:
+def test_null_type_is_the_usual_one(kind: Any) -> None:
     row = _sample(kind)
     assert decode(list[kind], _bytes([{**row, "type": None}]), asked=ASKED)[0].type == row["type"]
 
 
-def test_a_wallet_may_lack_its_network() -> None:
+def test_wallet_without_a_network_is_read() -> None:
     row = {key: value for key, value in _sample(WalletStatus).items() if key != "net_type"}
     assert decode(list[WalletStatus], _bytes([row]), asked=ASKED)[0].net_type is None
 
 
-def test_readable_rows_are_told_from_unreadable_ones() -> None:
+def test_readable_and_unreadable_rows_are_separated() -> None:
     row = _sample(Withdrawal)
     answer = [
         row,
@@ -215,13 +215,13 @@ def test_readable_rows_are_told_from_unreadable_ones() -> None:
         assert pickle.loads(pickle.dumps(error)).uuid == error.uuid  # noqa: S301 - our own
 
 
-def test_readable_rows_of_a_good_list_are_all_of_it() -> None:
+def test_valid_list_has_only_readable_rows() -> None:
     rows = [_sample(Withdrawal)] * 3
     found, _ = _read(ReadableRows[Withdrawal], rows)
     assert (found.rows, found.unreadable) == (decode(list[Withdrawal], _bytes(rows), asked=ASKED), ())
 
 
 @pytest.mark.parametrize("body", [b"null", b"{}", b"[{}", b"", b"\xff", b"[" * 100_000])
-def test_what_is_no_list_has_no_readable_rows(body: bytes) -> None:
+def test_answer_that_is_no_list_is_refused(body: bytes) -> None:
     with pytest.raises(DecodeError):
         decode(ReadableRows[Withdrawal], body, asked=ASKED)

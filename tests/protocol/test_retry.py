@@ -1,4 +1,4 @@
-"""When a request is repeated, and what repeating costs."""
+"""The retry decision and the retry budget."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def _wait(situation: Situation, rand: float = 0.5, **policy: Any) -> float | Non
 
 @settings(max_examples=400)
 @given(policy=_policies, situation=_situations, rand=_rands)
-def test_a_wait_is_never_shorter_than_the_hint_nor_longer_than_cap_and_floor(
-    policy: RetryPolicy, situation: Situation, rand: float
-) -> None:
+def test_wait_is_between_the_hint_and_the_cap(policy: RetryPolicy, situation: Situation, rand: float) -> None:
     wait = wait_before_retry(policy, situation, rand=lambda: rand)
     if wait is None:
         return
@@ -51,22 +49,20 @@ def test_a_wait_is_never_shorter_than_the_hint_nor_longer_than_cap_and_floor(
 
 @settings(max_examples=400)
 @given(policy=_policies, situation=_situations, rand=_rands)
-def test_attempts_are_a_limit_for_everything(policy: RetryPolicy, situation: Situation, rand: float) -> None:
+def test_attempts_limit_every_retry(policy: RetryPolicy, situation: Situation, rand: float) -> None:
     if situation.attempt >= policy.attempts:
         assert wait_before_retry(policy, situation, rand=lambda: rand) is None
 
 
 @settings(max_examples=400)
 @given(policy=_policies, situation=_situations)
-def test_what_must_not_happen_twice_is_repeated_only_if_it_did_not_happen(
-    policy: RetryPolicy, situation: Situation
-) -> None:
+def test_once_calls_are_retried_only_if_not_executed(policy: RetryPolicy, situation: Situation) -> None:
     if situation.safety is Safety.ONCE and wait_before_retry(policy, situation, rand=lambda: 0.0) is not None:
         assert situation.fault in {Failure.NOT_SENT, Failure.THROTTLED}
 
 
 @pytest.mark.parametrize("fault", Failure)
-def test_only_a_request_that_must_not_happen_twice_can_be_unknown(fault: Failure) -> None:
+def test_only_once_calls_can_be_unknown(fault: Failure) -> None:
     assert not is_unknown(Safety.READ, fault)
     assert not is_unknown(Safety.REPEATABLE, fault)
     known = {Failure.NOT_SENT, Failure.THROTTLED, Failure.BANNED, Failure.REFUSED}
@@ -74,14 +70,14 @@ def test_only_a_request_that_must_not_happen_twice_can_be_unknown(fault: Failure
 
 
 @pytest.mark.parametrize("safety", [Safety.READ, Safety.REPEATABLE])
-def test_a_used_nonce_is_tried_anew_once_and_at_once(safety: Safety) -> None:
+def test_used_nonce_is_retried_once_at_once(safety: Safety) -> None:
     assert _wait(Situation(safety, Failure.NONCE_USED, 1)) == 0.0
     assert _wait(Situation(safety, Failure.NONCE_USED, 2, nonce_retried=True)) is None
     assert _wait(Situation(safety, Failure.NONCE_USED, 1, hint=3.0)) == 3.0
     assert _wait(Situation(Safety.ONCE, Failure.NONCE_USED, 1)) is None
 
 
-def test_the_ceiling_of_the_jitter_doubles_up_to_the_cap() -> None:
+def test_jitter_ceiling_doubles_up_to_the_cap() -> None:
     waits = [
         _wait(Situation(Safety.READ, Failure.NETWORK, attempt), rand=1.0, attempts=99)
         for attempt in range(1, 12)
@@ -89,7 +85,7 @@ def test_the_ceiling_of_the_jitter_doubles_up_to_the_cap() -> None:
     assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20.0, 20.0]
 
 
-def test_after_429_the_jitter_comes_on_top_of_the_standstill() -> None:
+def test_jitter_after_429_is_added_to_the_pause() -> None:
     waits = [
         _wait(Situation(Safety.READ, Failure.THROTTLED, attempt), rand=1.0, attempts=9)
         for attempt in range(1, 8)
@@ -100,22 +96,22 @@ def test_after_429_the_jitter_comes_on_top_of_the_standstill() -> None:
     assert _wait(Situation(Safety.READ, Failure.THROTTLED, 1, hint=0.2), rand=0.0) == 1.0
 
 
-def test_no_number_of_attempts_overflows() -> None:
+def test_huge_attempt_number_does_not_overflow() -> None:
     assert _wait(Situation(Safety.READ, Failure.NETWORK, 10**9), rand=1.0, attempts=10**9 + 1) == 20.0
 
 
 @pytest.mark.parametrize("safety", Safety)
 @pytest.mark.parametrize("fault", [Failure.BANNED, Failure.REFUSED, Failure.ODD, Failure.UNREADABLE])
-def test_what_is_settled_is_never_repeated(safety: Safety, fault: Failure) -> None:
+def test_settled_outcome_is_never_retried(safety: Safety, fault: Failure) -> None:
     assert _wait(Situation(safety, fault, 1, hint=0.0), attempts=99) is None
 
 
-def test_three_attempts_are_made_by_default() -> None:
+def test_three_attempts_are_the_default() -> None:
     waits = [_wait(Situation(Safety.READ, Failure.UNAVAILABLE, attempt)) is not None for attempt in (1, 2, 3)]
     assert waits == [True, True, False]
 
 
-def test_the_budget_costs_what_awss_does() -> None:
+def test_retry_budget_costs_match_those_of_aws() -> None:
     budget = RetryBudget()
     assert (budget.capacity, budget.tokens) == (500, 500)
     assert (budget.spend(Failure.NETWORK), budget.tokens) == (14, 486)
@@ -129,7 +125,7 @@ def test_the_budget_costs_what_awss_does() -> None:
     assert budget.tokens == 477
 
 
-def test_an_outage_turns_into_quick_failures_after_thirty_five_repetitions() -> None:
+def test_retry_budget_allows_35_retries_in_an_outage() -> None:
     budget = RetryBudget()
     costs = [budget.spend(Failure.UNAVAILABLE) for _ in range(40)]
     assert costs == [14] * 35 + [None] * 5
@@ -138,7 +134,7 @@ def test_an_outage_turns_into_quick_failures_after_thirty_five_repetitions() -> 
 
 
 @given(steps=st.lists(st.sampled_from(Failure) | st.none(), max_size=200))
-def test_a_budget_never_leaves_its_bounds(steps: list[Failure | None]) -> None:
+def test_retry_budget_stays_within_its_bounds(steps: list[Failure | None]) -> None:
     budget, last = RetryBudget(), None
     for fault in steps:
         if fault is None:

@@ -1,4 +1,4 @@
-"""Lists that are read row by row."""
+"""Lists decoded row by row."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def read(rows: Any) -> ReadableRows[Withdrawal]:
     return decode(ReadableRows[Withdrawal], json.dumps(rows).encode(), asked=ASKED)
 
 
-def test_a_list_without_odd_rows_is_read_as_ever() -> None:
+def test_list_without_invalid_rows_is_read_as_usual() -> None:
     rows = [row("a"), row("b", txid=5)]
     assert read(rows).rows == decode(list[Withdrawal], json.dumps(rows).encode(), asked=ASKED)
     assert read(rows).unreadable == ()
     assert read([]) == ReadableRows(rows=[])
 
 
-def test_an_odd_row_costs_no_other_and_says_whose_it_is() -> None:
+def test_invalid_row_is_reported_with_its_uuid() -> None:
     rows = read([row("a"), row("b", amount="SECRET"), row("c"), row(None), row(""), 5, None, []])
     assert [each.uuid for each in rows.rows] == ["a", "c"]
     assert [each.uuid for each in rows.unreadable] == ["b", None, None, None, None, None]
@@ -44,13 +44,13 @@ def test_an_odd_row_costs_no_other_and_says_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize("body", [b"5", b"null", b"{}", b'"text"', b"[", b"\xff", b"", b"[" * 100_000])
-def test_what_is_no_list_is_an_error(body: bytes) -> None:
+def test_answer_that_is_no_list_is_refused(body: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(ReadableRows[Withdrawal], body, asked=ASKED)
     assert not caught.value.path.startswith("$[")
 
 
-def test_a_flood_of_odd_rows_is_refused_as_a_whole() -> None:
+def test_too_many_invalid_rows_are_refused_as_a_whole() -> None:
     assert len(read([{}] * 5_000).unreadable) == 5_000
     with pytest.raises(DecodeError):
         read([{}] * 5_001)
@@ -60,7 +60,7 @@ _CHANGES: list[dict[str, Any]] = [{}, {"amount": "x"}, {"currency": None}, {"sta
 
 
 @given(st.lists(st.sampled_from(_CHANGES), max_size=60))
-def test_every_row_is_in_one_of_the_two_in_order(changes: list[dict[str, Any]]) -> None:
+def test_every_row_is_readable_or_unreadable_in_order(changes: list[dict[str, Any]]) -> None:
     rows = read([row(f"u{number}", **change) for number, change in enumerate(changes)])
     good = [f"u{number}" for number, change in enumerate(changes) if not change]
     bad = [f"u{number}" for number, change in enumerate(changes) if change]

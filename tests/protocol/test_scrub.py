@@ -1,4 +1,4 @@
-"""Keys and tokens are taken out of texts from outside, whole or cut, and nothing else is."""
+"""Scrubbing of keys and tokens from foreign texts, whole or cut."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def keys_in(text: str) -> list[str]:
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
 @pytest.mark.parametrize("around", ["{}", "Bearer {}", "a {} b", '"{}"', "Authorization:{}\n"])
-def test_a_whole_token_goes(around: str, algorithm: Algorithm) -> None:
+def test_whole_token_is_removed(around: str, algorithm: Algorithm) -> None:
     token = SIGNER.token(NONCE, "f" * 128, algorithm)
     assert SIGNER.scrub(around.format(token)) == around.format("***")
 
 
 @pytest.mark.parametrize("length", range(12, len(TOKEN)))
-def test_the_first_part_of_a_token_goes_wherever_it_was_cut(length: int) -> None:
+def test_start_of_a_cut_token_is_removed(length: int) -> None:
     assert SIGNER.scrub(f"Bearer {TOKEN[:length]}").rstrip(".") == "Bearer ***"
 
 
 @pytest.mark.parametrize("around", ["Bearer%20{}%0d%0a", "Bearer\\t{}\\r\\n", "b'{}'"])
 @pytest.mark.parametrize("length", [100, 300, len(TOKEN)])
-def test_a_token_that_was_written_otherwise_goes_too(around: str, length: int) -> None:
+def test_reformatted_token_is_removed(around: str, length: int) -> None:
     scrubbed = SIGNER.scrub(around.format(TOKEN[:length]))
     assert "***" in scrubbed
     assert HEAD not in scrubbed
@@ -49,7 +49,7 @@ def test_a_token_that_was_written_otherwise_goes_too(around: str, length: int) -
 
 
 @pytest.mark.parametrize("start", range(1, len(HEAD) + len(CLAIMS)))
-def test_the_last_part_of_a_token_gives_no_key_away(start: int) -> None:
+def test_end_of_a_token_reveals_no_key(start: int) -> None:
     scrubbed = SIGNER.scrub(f"… {TOKEN[start:]} …")
     assert keys_in(scrubbed) == []
     assert CLAIMS[-20:] not in scrubbed
@@ -58,12 +58,12 @@ def test_the_last_part_of_a_token_gives_no_key_away(start: int) -> None:
 
 @pytest.mark.parametrize("length", range(8, 40))
 @pytest.mark.parametrize("key", [ACCESS, SECRET], ids=["access", "secret"])
-def test_a_key_goes_also_where_a_text_ends_in_the_middle_of_it(key: str, length: int) -> None:
+def test_key_cut_at_the_end_of_the_text_is_removed(key: str, length: int) -> None:
     assert SIGNER.scrub(f"key {key}, key {key[:length]}") == "key ***, key ***"
 
 
 @pytest.mark.parametrize("short", ["a", "key", "4567890"])
-def test_keys_that_could_stand_in_any_word_are_not_searched_for(short: str) -> None:
+def test_short_keys_are_not_searched_for(short: str) -> None:
     text = "a keyed answer: 1234567890, jackal"
     assert scrub(text, access_key=short, secret_key=short) == text
 
@@ -78,7 +78,7 @@ def test_keys_that_could_stand_in_any_word_are_not_searched_for(short: str) -> N
         "0x" + "ab" * 32,
     ],
 )
-def test_other_texts_stay(text: str) -> None:
+def test_other_texts_are_unchanged(text: str) -> None:
     assert SIGNER.scrub(text) == text
 
 
@@ -103,7 +103,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12])
-def test_a_hostile_text_is_scrubbed_in_one_pass(text: str) -> None:
+def test_hostile_text_is_scrubbed_in_one_pass(text: str) -> None:
     # A pass for each character would run into the suite's time limit.
     assert len(SIGNER.scrub(text * 15)) <= 15 * len(text)
 
@@ -111,7 +111,7 @@ def test_a_hostile_text_is_scrubbed_in_one_pass(text: str) -> None:
 # -- whole answers ---------------------------------------------------------------------------------
 
 
-def test_an_answer_that_echoes_a_token_loses_it_and_nothing_else() -> None:
+def test_echoed_token_is_removed_from_an_answer() -> None:
     body = json.dumps(
         {"echo": f"Bearer {TOKEN}", "keys": [ACCESS], "other": "eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.c2ln"}
     )
@@ -122,10 +122,10 @@ def test_an_answer_that_echoes_a_token_loses_it_and_nothing_else() -> None:
 
 
 @given(st.binary())
-def test_any_other_answer_stays_the_very_same(body: bytes) -> None:
+def test_other_answers_are_returned_unchanged(body: bytes) -> None:
     assert SIGNER.without_token(body) is body
 
 
-def test_a_large_answer_is_searched_in_one_pass() -> None:
+def test_large_answer_is_searched_in_one_pass() -> None:
     for body in (b"a" * 4_000_000 + CLAIMS.encode(), CLAIMS.encode() * 10_000, b"eyJ" * 1_300_000):
         assert len(SIGNER.without_token(body)) <= len(body)

@@ -1,4 +1,4 @@
-"""The token, against vectors that were computed from the documented rules."""
+"""The token, against vectors computed from the documented rules."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _message_of(vector: dict[str, Any]) -> Message:
 
 @pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda vector: vector["title"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_documented_vector_holds_byte_for_byte(vector: dict[str, Any], algorithm: Algorithm) -> None:
+def test_documented_vectors_match_byte_for_byte(vector: dict[str, Any], algorithm: Algorithm) -> None:
     message = _message_of(vector)
     hashed = "&".join(f"{name}={text}" for name, text in message.members)
 
@@ -71,7 +71,7 @@ def test_every_documented_vector_holds_byte_for_byte(vector: dict[str, Any], alg
 
 
 @given(secret=st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text: text == text.strip()))
-def test_the_signature_is_the_hmac_of_the_secrets_own_bytes(secret: str) -> None:
+def test_signature_is_the_hmac_of_the_secret(secret: str) -> None:
     for algorithm, digest in (("HS256", hashlib.sha256), ("HS512", hashlib.sha512)):
         try:
             token = Signer(Credentials("A", secret), "HS512" if algorithm == "HS512" else "HS256").token(
@@ -85,13 +85,13 @@ def test_the_signature_is_the_hmac_of_the_secrets_own_bytes(secret: str) -> None
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("length", [1, 31, 40, 63, 64, 65, 200])
-def test_no_key_length_makes_a_warning(algorithm: Algorithm, length: int) -> None:
+def test_no_key_length_emits_a_warning(algorithm: Algorithm, length: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert _signer(secret_key="S" * length, algorithm=algorithm).token(NONCE, None)
 
 
-def test_other_users_of_pyjwt_are_warned_of_short_keys_as_before() -> None:
+def test_warnings_of_pyjwt_for_others_are_unchanged() -> None:
     before = _warnings_of_others()
     _signer(algorithm="HS512").token(NONCE, None)
     assert _warnings_of_others() == before
@@ -107,11 +107,11 @@ def _warnings_of_others() -> list[str]:
     return [str(warning.message) for warning in caught]
 
 
-def test_a_token_without_members_names_no_hash() -> None:
+def test_token_without_members_has_no_query_hash() -> None:
     assert set(json.loads(_part(_signer().token(NONCE, None), 1))) == {"access_key", "nonce"}
 
 
-def test_a_token_never_says_when_it_was_made_or_ends() -> None:
+def test_token_has_no_time_claims() -> None:
     claims = json.loads(_part(_signer().token(NONCE, "ff"), 1))
     assert claims == {"access_key": "A" * 40, "nonce": NONCE, "query_hash": "ff", "query_hash_alg": "SHA512"}
 
@@ -126,7 +126,7 @@ def test_a_token_never_says_when_it_was_made_or_ends() -> None:
         '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}',
     ],
 )
-def test_a_secret_of_another_kind_is_refused_before_anything_is_signed(secret: str) -> None:
+def test_secret_of_another_kind_is_refused(secret: str) -> None:
     with pytest.raises(ConfigurationError, match="secret key is not a text such as Upbit issues") as caught:
         _signer(secret_key=secret)
     assert secret not in str(caught.value)
@@ -134,14 +134,14 @@ def test_a_secret_of_another_kind_is_refused_before_anything_is_signed(secret: s
 
 
 @pytest.mark.parametrize("key", ['a"b', "a\\b", "a\nb", "a\x00b", "a\x7fb", "열쇠", "a\u200bb"])
-def test_an_access_key_that_would_break_the_claims_is_refused(key: str) -> None:
+def test_access_key_that_would_break_the_claims_is_refused(key: str) -> None:
     with pytest.raises(ConfigurationError, match="access key has characters") as caught:
         _signer(access_key=key)
     assert key not in str(caught.value)
 
 
 @pytest.mark.parametrize("bad", [("a" * 20 + '"', SECRET), ("A" * 20, PEM)], ids=["access key", "secret key"])
-def test_no_frame_of_ours_holds_a_key_when_a_signer_refuses_it(bad: tuple[str, str]) -> None:
+def test_refused_key_is_in_no_frame_of_the_traceback(bad: tuple[str, str]) -> None:
     credentials = Credentials(*bad)
     with pytest.raises(ConfigurationError) as caught:
         Signer(credentials)
@@ -157,7 +157,7 @@ def test_no_frame_of_ours_holds_a_key_when_a_signer_refuses_it(bad: tuple[str, s
 
 
 @given(key=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
-def test_whatever_access_key_is_accepted_stands_in_the_claims_unchanged(key: str) -> None:
+def test_accepted_access_key_is_in_the_claims_unchanged(key: str) -> None:
     try:
         token = _signer(access_key=key).token(NONCE, "ff")
     except ConfigurationError:
@@ -167,18 +167,18 @@ def test_whatever_access_key_is_accepted_stands_in_the_claims_unchanged(key: str
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "none", "", "hs256", "RS256"])
-def test_only_the_two_algorithms_are_offered(algorithm: Any) -> None:
+def test_other_algorithms_are_refused(algorithm: Any) -> None:
     with pytest.raises(ValueError, match="HS256 or HS512"):
         Signer(Credentials("a", "b"), algorithm)
 
 
-def test_a_signer_shows_no_key() -> None:
+def test_signer_repr_shows_no_key() -> None:
     signer = _signer("CANARYACCESS", "CANARYSECRET")
     assert "CANARY" not in repr(signer)
     assert not hasattr(signer, "__dict__")
 
 
-def test_scrubbing_takes_out_keys_and_whole_tokens() -> None:
+def test_scrubbing_removes_keys_and_whole_tokens() -> None:
     signer = _signer("CANARYACCESS", "CANARYSECRET")
     token = signer.token(NONCE, "ff")
     text = f"Bearer {token}, CANARYACCESS and CANARYSECRET; xCANARYSECRETx; {token}.{token}"
@@ -186,7 +186,7 @@ def test_scrubbing_takes_out_keys_and_whole_tokens() -> None:
     assert signer.scrub(text) == "Bearer ***, *** and ***; x***x; ***"
 
 
-def test_scrubbing_leaves_ordinary_text_alone() -> None:
+def test_scrubbing_keeps_ordinary_text() -> None:
     text = 'withdraw_address_not_registered: "주소" 10.00 at https://global-docs.upbit.com/reference/auth'
     assert _signer().scrub(text) == text
 

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from examples import example
+from withdrawals import answer_with
 
 from upbit_async.errors import ConfigurationError, NotFound, PermissionDenied
 from upbit_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from upbit_async.client import UpbitClient
 
 
-async def test_balances_are_listed_and_follow_the_money(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_balances_are_listed_and_updated(client: UpbitClient, sandbox: Sandbox) -> None:
     before = {account.currency: account for account in await client.accounts.list()}
     sandbox.account.fund("USDT", "12.5")
     after = await client.accounts.get("USDT")
@@ -27,23 +26,23 @@ async def test_balances_are_listed_and_follow_the_money(client: UpbitClient, san
     assert after.unit_currency == "SGD"
 
 
-async def test_upbits_own_examples_are_read(client: UpbitClient, says: Callable[..., None]) -> None:
+async def test_documented_examples_are_read(client: UpbitClient, sandbox: Sandbox) -> None:
     for name in ("accounts_get", "accounts_get_kr_observed"):
-        says("GET", "/v1/accounts", example(name))
-        told = example(name)
+        answer_with(sandbox, "GET", "/v1/accounts", example(name))
+        documented = example(name)
         found = await client.accounts.list()
-        assert [account.currency for account in found] == [row["currency"] for row in told]
-        assert [account.balance for account in found] == [Decimal(row["balance"]) for row in told]
+        assert [account.currency for account in found] == [row["currency"] for row in documented]
+        assert [account.balance for account in found] == [Decimal(row["balance"]) for row in documented]
 
 
-async def test_a_balance_that_is_not_listed_is_not_found(client: UpbitClient) -> None:
+async def test_unlisted_balance_is_not_found(client: UpbitClient) -> None:
     with pytest.raises(NotFound, match="lists no balance of DOGE"):
         await client.accounts.get("DOGE")
     with pytest.raises(ValueError, match="currency must not be empty"):
         await client.accounts.get("")
 
 
-async def test_a_key_without_the_permission_is_told_so(sandbox: Sandbox) -> None:
+async def test_key_without_the_permission_is_refused(sandbox: Sandbox) -> None:
     client = sandbox.client(credentials=sandbox.issue_key(permissions=["view_withdrawals"]))
     with pytest.raises(PermissionDenied, match="out_of_scope"):
         await client.accounts.list()

@@ -1,10 +1,11 @@
-"""Bad answers to every call: an error of ours, and a client that goes on working."""
+"""Malformed, missing and refusing answers to every call: the error raised, and a client that stays usable."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients import CREATE_PATH, WITHDRAWAL
 
 from upbit_async.errors import (
     APIError,
@@ -27,14 +28,7 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
-COIN = "/v1/withdraws/coin"
 WAITING = "00000000-0000-4000-8000-000000000006"
-TRON: dict[str, Any] = {
-    "currency": "USDT",
-    "net_type": "TRX",
-    "amount": "13",
-    "address": "TFakeTronWithdrawAddressFakeFakeFa",
-}
 
 
 async def _first(client: UpbitClient) -> object:
@@ -51,10 +45,10 @@ READS: dict[str, Call] = {
     "latest": ("GET", "/v1/withdraw", lambda client: client.withdraws.latest()),
     "chance": ("GET", "/v1/withdraws/chance", lambda client: client.withdraws.chance("BTC", "BTC")),
     "addresses": ("GET", "/v1/withdraws/coin_addresses", lambda client: client.withdraws.addresses()),
-    "check": ("GET", "/v1/withdraws/chance", lambda client: client.withdraws.check(**TRON)),
+    "check": ("GET", "/v1/withdraws/chance", lambda client: client.withdraws.check(**WITHDRAWAL)),
 }
-CANCEL: Call = ("DELETE", COIN, lambda client: client.withdraws.cancel(WAITING))
-CREATE: Call = ("POST", COIN, lambda client: client.withdraws.create(**TRON))
+CANCEL: Call = ("DELETE", CREATE_PATH, lambda client: client.withdraws.cancel(WAITING))
+CREATE: Call = ("POST", CREATE_PATH, lambda client: client.withdraws.create(**WITHDRAWAL))
 GARBAGE: tuple[Any, ...] = (
     *("text", "html", "wrong json", "empty", "gzip"),
     *(
@@ -66,6 +60,8 @@ GARBAGE: tuple[Any, ...] = (
         b"[[]]",
         b"[{}]",
         b'{"uuid":5}',
+        b'{"uuid":""}',
+        b'{"uuid":"u","currency":"\xff"}',
         b"[" * 100_000,
         b"\xff\xfe",
     ),
@@ -81,7 +77,7 @@ async def failure(client: UpbitClient, call: Call) -> UpbitError:
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_a_read_answered_with_garbage_is_a_decode_error(
+async def test_read_answered_with_garbage_is_a_decode_error(
     client: UpbitClient, sandbox: Sandbox, name: str
 ) -> None:
     method, path, call = READS[name]
@@ -95,10 +91,10 @@ async def test_a_read_answered_with_garbage_is_a_decode_error(
 
 
 @pytest.mark.parametrize("body", GARBAGE, ids=lambda body: str(body)[:16])
-async def test_a_payment_answered_with_garbage_has_an_unknown_outcome(
+async def test_withdrawal_answered_with_garbage_is_unknown(
     client: UpbitClient, sandbox: Sandbox, body: Any
 ) -> None:
-    sandbox.faults.add(Fault.garbage("POST", COIN, body=body))
+    sandbox.faults.add(Fault.garbage("POST", CREATE_PATH, body=body))
     error = await failure(client, CREATE)
     assert isinstance(error, OutcomeUnknown)
     assert error.may_have_executed
@@ -107,22 +103,22 @@ async def test_a_payment_answered_with_garbage_has_an_unknown_outcome(
 
 
 @pytest.mark.parametrize("body", GARBAGE, ids=lambda body: str(body)[:16])
-async def test_a_cancellation_answered_with_garbage_may_have_happened(
+async def test_cancel_answered_with_garbage_may_have_executed(
     client: UpbitClient, sandbox: Sandbox, body: Any
 ) -> None:
-    sandbox.faults.add(Fault.garbage("DELETE", COIN, body=body))
+    sandbox.faults.add(Fault.garbage("DELETE", CREATE_PATH, body=body))
     error = await failure(client, CANCEL)
     assert isinstance(error, DecodeError)
     assert error.may_have_executed
     assert (await client.withdraws.get(WAITING)).state == "CANCELLED"
 
 
-# httpx's own stream leaves its generator to the garbage collector, about which trio grumbles.
+# httpx's stream leaves its generator to the garbage collector, about which trio warns.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("call", "kind"), [(READS["list"], DecodeError), (CANCEL, DecodeError), (CREATE, OutcomeUnknown)]
 )
-async def test_a_huge_answer_is_not_read_to_its_end(
+async def test_huge_answer_is_refused(
     client: UpbitClient, sandbox: Sandbox, call: Call, kind: type[UpbitError]
 ) -> None:
     sandbox.faults.add(Fault.garbage(call[0], call[1], body="huge"))
@@ -134,7 +130,7 @@ async def test_a_huge_answer_is_not_read_to_its_end(
 
 @pytest.mark.parametrize("how", ["reset", "close", "cut", "hang"])
 @pytest.mark.parametrize("name", READS)
-async def test_a_read_that_is_never_answered_is_a_transport_error_after_three_attempts(
+async def test_unanswered_read_is_a_transport_error_after_three_attempts(
     client: UpbitClient, sandbox: Sandbox, name: str, how: Any
 ) -> None:
     method, path, call = READS[name]
@@ -159,7 +155,7 @@ async def test_a_read_that_is_never_answered_is_a_transport_error_after_three_at
     ],
 )
 @pytest.mark.parametrize("call", [READS["list"], READS["get"], CANCEL], ids=["list", "get", "cancel"])
-async def test_what_upbit_refuses_has_its_class(
+async def test_refusals_have_their_error_class(
     client: UpbitClient, sandbox: Sandbox, call: Call, status: int, name: str, kind: type[APIError]
 ) -> None:
     sandbox.faults.add(Fault.status(status, call[0], call[1], name=name, times=3))

@@ -1,4 +1,4 @@
-"""`client.deposits`: what reads, and what waits."""
+"""`client.deposits`: reads and waits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from examples import example
+from withdrawals import answer_with
 
 from upbit_async import PollSchedule
 from upbit_async.errors import (
@@ -23,8 +24,6 @@ from upbit_async.models import DepositState
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from upbit_async.client import UpbitClient
 
 MANY, ONE = "/v1/deposits", "/v1/deposit"
@@ -38,7 +37,7 @@ def slowly(*path: str) -> Transitions:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-async def test_the_list_knows_every_state(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_list_and_iter_return_every_state(client: UpbitClient, sandbox: Sandbox) -> None:
     records = await client.deposits.list()
     assert {record.state.value for record in records} == STATES
     assert [record.uuid for record in records] == [*sandbox.deposits][::-1]
@@ -47,7 +46,7 @@ async def test_the_list_knows_every_state(client: UpbitClient, sandbox: Sandbox)
     assert [record.uuid async for record in client.deposits.iter()] == [record.uuid for record in records]
 
 
-async def test_a_list_is_asked_for_like_one_of_withdrawals(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_list_sends_its_parameters(client: UpbitClient, sandbox: Sandbox) -> None:
     uuid = next(iter(sandbox.deposits))
     await client.deposits.list(currency="USDT", state=DepositState.ACCEPTED, uuids=[uuid], limit=5, to=uuid)
     assert sandbox.requests[-1].query == (
@@ -58,7 +57,7 @@ async def test_a_list_is_asked_for_like_one_of_withdrawals(client: UpbitClient, 
     assert len(sandbox.requests) == before
 
 
-async def test_one_is_got_by_uuid_or_txid_and_never_without(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_get_takes_a_uuid_or_a_txid(client: UpbitClient, sandbox: Sandbox) -> None:
     made = sandbox.deposits.arrive(
         "USDT", "TRX", "35.72344", txid="ab" * 32, transitions=Transitions.manual()
     )
@@ -72,15 +71,13 @@ async def test_one_is_got_by_uuid_or_txid_and_never_without(client: UpbitClient,
         await client.deposits.get()
 
 
-async def test_an_answer_about_another_deposit_is_refused(
-    client: UpbitClient, says: Callable[..., None]
-) -> None:
-    says("GET", ONE, example("deposit_get"))
+async def test_answer_about_another_deposit_is_refused(client: UpbitClient, sandbox: Sandbox) -> None:
+    answer_with(sandbox, "GET", ONE, example("deposit_get"))
     with pytest.raises(DecodeError, match=r"asked for uuid u, and Upbit answered with another"):
         await client.deposits.get("u")
 
 
-async def test_fiat_has_no_network_and_a_banks_reference(client: UpbitClient) -> None:
+async def test_fiat_deposit_has_no_network(client: UpbitClient) -> None:
     (fiat,) = await client.deposits.list(currency="SGD")
     assert fiat.net_type is None
     assert (fiat.txid or "").startswith("BKD-")
@@ -89,12 +86,10 @@ async def test_fiat_has_no_network_and_a_banks_reference(client: UpbitClient) ->
 @pytest.mark.parametrize(
     "name", ["deposit_get", "deposit_get_travel_rule_suspected", "deposits_get_observed_2024"]
 )
-async def test_upbits_own_examples_are_read(
-    client: UpbitClient, says: Callable[..., None], name: str
-) -> None:
-    told = example(name)
-    rows: list[dict[str, Any]] = [told] if isinstance(told, dict) else told
-    says("GET", MANY, rows)
+async def test_documented_examples_are_read(client: UpbitClient, sandbox: Sandbox, name: str) -> None:
+    documented = example(name)
+    rows: list[dict[str, Any]] = [documented] if isinstance(documented, dict) else documented
+    answer_with(sandbox, "GET", MANY, rows)
     for record, row in zip(await client.deposits.list(), rows, strict=True):
         assert {key: str(getattr(record, key)) for key in ("uuid", "currency", "state", "type")} == {
             key: row[key] for key in ("uuid", "currency", "state", "type")
@@ -105,20 +100,18 @@ async def test_upbits_own_examples_are_read(
         assert record.state.is_final == (row["state"] == "ACCEPTED")
 
 
-async def test_the_chance_names_minimum_and_confirmations(
-    client: UpbitClient, sandbox: Sandbox, says: Callable[..., None]
-) -> None:
+async def test_chance_returns_minimum_and_availability(client: UpbitClient, sandbox: Sandbox) -> None:
     sandbox.wallets["USDT", "TRX"].minimum_deposit = Decimal(5)
     chance = await client.deposits.chance("USDT", "TRX")
     assert chance.is_deposit_possible
     assert chance.minimum_deposit_amount == 5
-    says("GET", "/v1/deposits/chance/coin", example("deposits_chance_coin_get"))
+    answer_with(sandbox, "GET", "/v1/deposits/chance/coin", example("deposits_chance_coin_get"))
     closed = await client.deposits.chance("BTC", "BTC")
     assert not closed.is_deposit_possible
     assert "network upgrade" in (closed.deposit_impossible_reason or "")
     with pytest.raises(ValidationError):
         await client.deposits.chance("NONE", "NONE")
-    says("GET", "/v1/deposits/chance/coin", example("deposits_chance_coin_get"))
+    answer_with(sandbox, "GET", "/v1/deposits/chance/coin", example("deposits_chance_coin_get"))
     with pytest.raises(DecodeError, match="asked for currency ETH"):
         await client.deposits.chance("ETH", "ETH")
 
@@ -126,7 +119,7 @@ async def test_the_chance_names_minimum_and_confirmations(
 # -- waiting ---------------------------------------------------------------------------------------
 
 
-async def test_a_deposit_is_followed_until_it_is_credited(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_changes_end_when_the_deposit_is_credited(client: UpbitClient, sandbox: Sandbox) -> None:
     before = await client.accounts.get("USDT")
     made = sandbox.deposits.arrive("USDT", "TRX", 100, transitions=slowly("ACCEPTED"))
     poller = client.deposits.poller(made.uuid)
@@ -135,7 +128,9 @@ async def test_a_deposit_is_followed_until_it_is_credited(client: UpbitClient, s
     assert (await client.accounts.get("USDT")).balance == before.balance + 100
 
 
-async def test_a_transaction_is_waited_for_before_it_shows(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_wait_by_txid_may_begin_before_the_deposit_appears(
+    client: UpbitClient, sandbox: Sandbox
+) -> None:
     patient = client.with_options(poll=PollSchedule(grace=3600))
 
     async def send_it() -> None:
@@ -150,7 +145,7 @@ async def test_a_transaction_is_waited_for_before_it_shows(client: UpbitClient, 
     assert (record.state, record.txid) == (DepositState.ACCEPTED, "ab" * 32)
 
 
-async def test_many_wait_with_one_request_at_a_time(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_many_waits_share_one_request(client: UpbitClient, sandbox: Sandbox) -> None:
     made = [sandbox.deposits.arrive("USDT", "TRX", 10, transitions=slowly("ACCEPTED")) for _ in range(40)]
     ended: list[str] = []
 
@@ -164,9 +159,7 @@ async def test_many_wait_with_one_request_at_a_time(client: UpbitClient, sandbox
     assert len(sandbox.requests) < 12
 
 
-async def test_of_several_deposits_of_one_transaction_the_oldest_is_meant(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_txid_of_several_deposits_means_the_oldest(client: UpbitClient, sandbox: Sandbox) -> None:
     first = sandbox.deposits.arrive("USDT", "TRX", 1, txid="cd" * 32, transitions=Transitions.manual())
     await anyio.sleep(5)
     second = sandbox.deposits.arrive("USDT", "TRX", 2, txid="cd" * 32, transitions=Transitions.manual())
@@ -179,9 +172,7 @@ async def test_of_several_deposits_of_one_transaction_the_oldest_is_meant(
     assert poller.uuid is None  # it has not looked
 
 
-async def test_the_deposits_of_a_transaction_may_fill_many_pages(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_waits_by_txid_read_all_pages(client: UpbitClient, sandbox: Sandbox) -> None:
     mine = sandbox.deposits.arrive("USDT", "TRX", 1, txid="mine", transitions=Transitions.manual())
     sandbox.deposits.set_state(mine.uuid, "ACCEPTED")
     others = [f"other{number}" for number in range(60)]
@@ -199,22 +190,20 @@ async def test_the_deposits_of_a_transaction_may_fill_many_pages(
     assert ended == {txid: oldest[txid] for txid in ["mine", *others]}
 
 
-async def test_a_wait_sticks_to_the_deposit_that_it_has_seen(
-    client: UpbitClient, says: Callable[..., None]
-) -> None:
-    told = example("deposits_get_observed_2024")[0] | {"txid": "t", "uuid": "b", "state": "PROCESSING"}
-    also = told | {"uuid": "a", "state": "ACCEPTED"}
-    says("GET", MANY, [told])
-    says("GET", MANY, [also, told], times=3)
-    says("GET", MANY, [also, told | {"state": "REJECTED"}])
+async def test_poller_keeps_to_the_deposit_first_seen(client: UpbitClient, sandbox: Sandbox) -> None:
+    seen_first = example("deposits_get_observed_2024")[0] | {"txid": "t", "uuid": "b", "state": "PROCESSING"}
+    also = seen_first | {"uuid": "a", "state": "ACCEPTED"}
+    answer_with(sandbox, "GET", MANY, [seen_first])
+    answer_with(sandbox, "GET", MANY, [also, seen_first], times=3)
+    answer_with(sandbox, "GET", MANY, [also, seen_first | {"state": "REJECTED"}])
     poller = client.deposits.poller(txid="t")
     seen = [(change.record.uuid, change.state.value) async for change in poller.changes()]
     assert seen == [("b", "PROCESSING"), ("b", "REJECTED")]
     assert poller.uuid == "b"
 
 
-async def test_an_error_after_the_first_sight_carries_the_uuid(
-    client: UpbitClient, sandbox: Sandbox, says: Callable[..., None]
+async def test_error_after_the_deposit_was_seen_contains_its_uuid(
+    client: UpbitClient, sandbox: Sandbox
 ) -> None:
     made = sandbox.deposits.arrive("USDT", "TRX", 1, txid="t", transitions=Transitions.manual())
     poller = client.deposits.poller(txid="t")
@@ -226,14 +215,16 @@ async def test_an_error_after_the_first_sight_carries_the_uuid(
     assert made.uuid in (error.value.resume_token or "")
 
 
-async def test_one_transaction_may_be_awaited_in_two_accounts(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_pollers_by_txid_of_two_accounts_differ(client: UpbitClient, sandbox: Sandbox) -> None:
     other = sandbox.client(credentials=sandbox.issue_key())
     assert client.deposits.poller(txid="t") != other.deposits.poller(txid="t")
     assert client.deposits.poller(txid="t") == client.deposits.poller(txid="T")
     assert client.deposits.poller("u") == other.deposits.poller("U")
 
 
-async def test_a_suspected_deposit_goes_on_once_it_is_verified(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_suspected_deposit_is_credited_after_verification(
+    client: UpbitClient, sandbox: Sandbox
+) -> None:
     made = sandbox.deposits.arrive(
         "USDT", "TRX", 50, vasp_name="Example Exchange A", transitions=Transitions.suspected()
     )
@@ -249,7 +240,7 @@ async def test_a_suspected_deposit_goes_on_once_it_is_verified(client: UpbitClie
 
 
 @pytest.mark.parametrize("end", ["CANCELLED", "REJECTED", "REFUNDED"])
-async def test_a_result_that_was_not_credited_is_an_error(
+async def test_result_raises_if_the_deposit_was_not_credited(
     client: UpbitClient, sandbox: Sandbox, end: str
 ) -> None:
     made = sandbox.deposits.arrive("USDT", "TRX", 50, transitions=slowly(end))
@@ -258,16 +249,14 @@ async def test_a_result_that_was_not_credited_is_an_error(
     assert error.value.record.uuid == made.uuid
 
 
-async def test_done_at_does_not_end_a_wait(client: UpbitClient) -> None:
+async def test_done_at_does_not_end_a_wait_for_a_deposit(client: UpbitClient) -> None:
     (suspected,) = await client.deposits.list(state="TRAVEL_RULE_SUSPECTED")
     assert suspected.done_at is not None
     with pytest.raises(PollTimeout, match=r"TRAVEL_RULE_SUSPECTED.*client\.travel_rule"):
         await client.deposits.wait(suspected.uuid, timeout=60)
 
 
-async def test_a_wait_can_be_resumed_elsewhere_by_uuid_and_by_transaction(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_wait_can_be_resumed_by_another_client(client: UpbitClient, sandbox: Sandbox) -> None:
     made = sandbox.deposits.arrive("USDT", "TRX", 50, txid="ef" * 32, transitions=slowly("ACCEPTED"))
     for poller in (client.deposits.poller(made.uuid), client.deposits.poller(txid="ef" * 32)):
         assert client.deposits.resume(poller.resume_token) == poller
@@ -278,7 +267,7 @@ async def test_a_wait_can_be_resumed_elsewhere_by_uuid_and_by_transaction(
         client.withdraws.resume(client.deposits.poller(made.uuid).resume_token)
 
 
-async def test_a_refused_key_ends_the_wait_with_its_token(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_refused_key_ends_the_wait_with_a_resume_token(client: UpbitClient, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault.status(401, "GET", MANY, name="expired_access_key"))
     poller = client.deposits.poller(txid="t")
     with pytest.raises(AuthenticationError) as error:

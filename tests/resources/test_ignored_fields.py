@@ -1,4 +1,4 @@
-"""An odd field is reported once for each client, and a record that can't be read forbids nothing but itself."""
+"""Unreadable optional fields are reported once per client; unreadable records affect only themselves."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from withdrawals import answer_with, withdrawal_row
 
 from upbit_async.errors import DecodeError
 from upbit_async.events import Event, FieldIgnored
 from upbit_async.resources.readable import list_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
@@ -23,20 +22,18 @@ ONE = "/v1/withdraw"
 CANARY = "CANARY\nERROR forged"
 
 
-def _ignored(told: list[Event]) -> list[tuple[str, str, str]]:
-    return [(each.host, each.endpoint, each.field) for each in told if isinstance(each, FieldIgnored)]
+def _ignored(observed: list[Event]) -> list[tuple[str, str, str]]:
+    return [(each.host, each.endpoint, each.field) for each in observed if isinstance(each, FieldIgnored)]
 
 
-async def test_an_odd_field_is_an_event_once_for_each_field_and_client(
+async def test_ignored_field_is_reported_once_per_field_and_client(
     sandbox: Sandbox,
-    says: Callable[..., None],
-    row: Callable[..., dict[str, Any]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told: list[Event] = []
-    client = sandbox.client(observer=told.append)
-    odd = row(fee=CANARY, is_cancelable="maybe", transaction_type=5)
-    says("GET", LIST, [row(), odd, odd], times=None)
+    observed: list[Event] = []
+    client = sandbox.client(observer=observed.append)
+    odd = withdrawal_row(fee=CANARY, is_cancelable="maybe", transaction_type=5)
+    answer_with(sandbox, "GET", LIST, [withdrawal_row(), odd, odd], times=None)
     with caplog.at_level(logging.WARNING, "upbit_async"):
         for _ in range(2):
             await client.withdraws.list()
@@ -44,52 +41,54 @@ async def test_an_odd_field_is_an_event_once_for_each_field_and_client(
     assert [each.fee is None for each in found] == [False, True, True]
     assert [each.is_cancelable for each in found] == [None] * 3
     expected = [(client.host, f"GET {LIST}", field) for field in ("fee", "transaction_type", "is_cancelable")]
-    assert sorted(_ignored(told)) == sorted(expected)
+    assert sorted(_ignored(observed)) == sorted(expected)
     assert len([line for line in caplog.messages if "reads as None" in line]) == 3
     assert "CANARY" not in caplog.text
-    assert "CANARY" not in repr(told)
+    assert "CANARY" not in repr(observed)
 
 
-async def test_another_endpoint_and_another_client_report_for_themselves(
-    sandbox: Sandbox, says: Callable[..., None], row: Callable[..., dict[str, Any]]
-) -> None:
-    told: list[Event] = []
-    for client in (sandbox.client(observer=told.append), sandbox.client(observer=told.append)):
-        says("GET", LIST, [row(fee="abc")])
+async def test_ignored_field_is_reported_per_endpoint_and_client(sandbox: Sandbox) -> None:
+    observed: list[Event] = []
+    for client in (sandbox.client(observer=observed.append), sandbox.client(observer=observed.append)):
+        answer_with(sandbox, "GET", LIST, [withdrawal_row(fee="abc")])
         await client.withdraws.list()
-        says("GET", ONE, row(fee="abc"))
+        answer_with(sandbox, "GET", ONE, withdrawal_row(fee="abc"))
         await client.withdraws.latest()
-    assert [each[1:] for each in _ignored(told)] == [(f"GET {LIST}", "fee"), (f"GET {ONE}", "fee")] * 2
+    assert [each[1:] for each in _ignored(observed)] == [(f"GET {LIST}", "fee"), (f"GET {ONE}", "fee")] * 2
 
 
-async def test_an_odd_field_costs_no_accepted_withdrawal(
-    sandbox: Sandbox, says: Callable[..., None], row: Callable[..., dict[str, Any]], tron: dict[str, Any]
+async def test_ignored_field_does_not_hide_an_accepted_withdrawal(
+    sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    told: list[Event] = []
-    client = sandbox.client(observer=told.append)
-    answer = row("new", currency="USDT", net_type="TRX", amount="13", state="WAITING", is_cancelable="maybe")
-    says("POST", "/v1/withdraws/coin", answer)
+    observed: list[Event] = []
+    client = sandbox.client(observer=observed.append)
+    answer = withdrawal_row(
+        "new", currency="USDT", net_type="TRX", amount="13", state="WAITING", is_cancelable="maybe"
+    )
+    answer_with(sandbox, "POST", "/v1/withdraws/coin", answer)
     assert (await client.withdraws.create(**tron)).uuid == "new"
-    assert [each[2] for each in _ignored(told)] == ["is_cancelable"]
+    assert [each[2] for each in _ignored(observed)] == ["is_cancelable"]
 
 
-async def test_a_row_without_a_required_field_is_named(
-    client: UpbitClient, says: Callable[..., None], row: Callable[..., dict[str, Any]]
-) -> None:
-    says("GET", LIST, [row(), row(amount="abc")])
+async def test_row_without_a_required_field_is_named(client: UpbitClient, sandbox: Sandbox) -> None:
+    answer_with(sandbox, "GET", LIST, [withdrawal_row(), withdrawal_row(amount="abc")])
     with pytest.raises(DecodeError, match=r"\$\[1\]\.amount"):
         await client.withdraws.list()
 
 
-async def test_the_readable_rows_of_a_list_are_told_from_the_others(
+async def test_list_readable_separates_unreadable_rows(
     client: UpbitClient,
     sandbox: Sandbox,
-    says: Callable[..., None],
-    row: Callable[..., dict[str, Any]],
 ) -> None:
     secret = sandbox.credentials.secret_key.reveal()
-    answer = [row("a"), row("b", amount="abc"), row("c", fee="abc"), row(secret, state=None), row("e")]
-    says("GET", LIST, answer)
+    answer = [
+        withdrawal_row("a"),
+        withdrawal_row("b", amount="abc"),
+        withdrawal_row("c", fee="abc"),
+        withdrawal_row(secret, state=None),
+        withdrawal_row("e"),
+    ]
+    answer_with(sandbox, "GET", LIST, answer)
     found = await list_readable(client.transport, currency="XRP", to="z", limit=2)
     assert [each.uuid for each in found.rows] == ["a", "c"]
     assert [(each.path, each.uuid) for each in found.unreadable] == [
@@ -99,25 +98,25 @@ async def test_the_readable_rows_of_a_list_are_told_from_the_others(
     assert sandbox.requests.of("GET")[0].query == "currency=XRP&limit=2&order_by=desc&to=z"
 
 
-async def test_a_good_list_has_no_unreadable_rows(client: UpbitClient, old: list[str]) -> None:
+async def test_valid_list_has_no_unreadable_rows(client: UpbitClient, old: list[str]) -> None:
     found = await list_readable(client.transport, currency="XRP")
     assert found.unreadable == ()
     assert found.rows == await client.withdraws.list(currency="XRP")
 
 
 @pytest.mark.parametrize("answer", [b"{}", b"null", b"[{", b'{"uuid":"u"}'])
-async def test_what_is_no_list_is_refused(
-    client: UpbitClient, says: Callable[..., None], answer: bytes
+async def test_answer_that_is_no_list_is_refused(
+    client: UpbitClient, sandbox: Sandbox, answer: bytes
 ) -> None:
-    says("GET", LIST, answer)
+    answer_with(sandbox, "GET", LIST, answer)
     with pytest.raises(DecodeError):
         await list_readable(client.transport, currency="XRP")
 
 
-async def test_others_run_while_a_long_answer_is_read(
-    client: UpbitClient, says: Callable[..., None], row: Callable[..., dict[str, Any]]
-) -> None:
-    says("GET", "/v1/withdraws/coin_addresses", [{"currency": "XRP", "withdraw_address": "a"}] * 6_000)
+async def test_other_tasks_run_while_a_long_answer_is_decoded(client: UpbitClient, sandbox: Sandbox) -> None:
+    answer_with(
+        sandbox, "GET", "/v1/withdraws/coin_addresses", [{"currency": "XRP", "withdraw_address": "a"}] * 6_000
+    )
     turns = 0
 
     async def count() -> None:

@@ -1,4 +1,4 @@
-"""Bad input to every public method: `TypeError` or `ValueError`, before anything is sent."""
+"""Bad arguments to every public method: `TypeError` or `ValueError`, before anything is sent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AMOUNTS = (
     *(Decimal("1E+999999999999999999"), Decimal("1E-999999999999999999")),
 )
 AMOUNT: Kind = {"bad": AMOUNTS, "required": True}
-WAY: Kind = {"bad": (*EMPTY, *NO_TEXT, "express", "default ", "defаult"), "required": False}
+TRANSACTION_TYPE: Kind = {"bad": (*EMPTY, *NO_TEXT, "express", "default ", "defаult"), "required": False}
 ORDER: Kind = {"bad": (None, "", "DESC", "up", 1, True, b"asc", ["asc"]), "required": False}
 FLAG: Kind = {"bad": (None, 0, 1, "yes", "", b""), "required": False}
 EXTRA: Kind = {
@@ -81,7 +81,7 @@ GOOD = {
 }
 KINDS: dict[str, Kind] = {
     "amount": AMOUNT,
-    "transaction_type": WAY,
+    "transaction_type": TRANSACTION_TYPE,
     "extra": EXTRA,
     "order_by": ORDER,
     "limit": LIMIT,
@@ -129,7 +129,7 @@ async def call(client: UpbitClient, path: str, arguments: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path in METHODS for name in METHODS[path]])
-async def test_a_mistake_is_told_before_anything_is_sent(
+async def test_bad_argument_is_refused_before_sending(
     client: UpbitClient, sandbox: Sandbox, path: str, name: str
 ) -> None:
     kinds = METHODS[path]
@@ -144,7 +144,7 @@ async def test_a_mistake_is_told_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("path", METHODS)
-async def test_what_must_be_given_has_no_default(client: UpbitClient, path: str) -> None:
+async def test_required_arguments_have_no_default(client: UpbitClient, path: str) -> None:
     if any(kind["required"] for kind in METHODS[path].values()):
         with pytest.raises((TypeError, ValueError)):
             await call(client, path, {})
@@ -166,7 +166,7 @@ def test_every_namespace_and_every_kind_of_parameter_is_found() -> None:
 @pytest.mark.parametrize(
     "name", ["Address", "address[]", "ADDRESS[]", "secondary_address[]", "Transaction_Type", "NET_TYPE"]
 )
-def test_extra_can_not_repeat_a_parameter_in_another_spelling(name: str) -> None:
+def test_extra_member_that_repeats_a_parameter_is_refused(name: str) -> None:
     parameter = name.removesuffix("[]").lower()
     known: dict[str, Any] = dict.fromkeys(("net_type", "address", "secondary_address", "transaction_type"))
     with pytest.raises(ValueError, match=rf"extra must not hold .*{parameter} is a parameter already"):
@@ -176,7 +176,7 @@ def test_extra_can_not_repeat_a_parameter_in_another_spelling(name: str) -> None
 @pytest.mark.parametrize(
     "name", ["amount\u200b", "a&address=E", "\u0430ddress", "a b", "a\x1b[31m", "x" * 9999 + "-"]
 )
-def test_the_name_of_an_extra_member_is_plain_and_is_shown_escaped(name: str) -> None:
+def test_extra_member_with_an_odd_name_is_refused_and_escaped(name: str) -> None:
     with pytest.raises(ValueError, match="names in extra must be made of") as caught:
         inputs.added({"address": "x"}, {name: "x"})
     text = str(caught.value)
@@ -185,29 +185,29 @@ def test_the_name_of_an_extra_member_is_plain_and_is_shown_escaped(name: str) ->
     assert len(text) < 300
 
 
-def test_one_field_can_not_stand_in_extra_twice() -> None:
+def test_extra_member_in_two_spellings_is_refused() -> None:
     for twice in ({"note": "1", "Note": "2"}, {"note": "1", "note[]": ["2"]}):
         with pytest.raises(ValueError, match="extra must not hold the same field twice: 'note' and "):
             inputs.added({}, twice)
 
 
-def test_plain_names_pass_as_they_are() -> None:
+def test_extra_members_with_plain_names_are_kept() -> None:
     extra: dict[str, Any] = {"beneficiary_name": "x", "Tag2": "x", "codes[]": ["x"], "_": "x", "0": None}
     assert inputs.added({"address": "y"}, extra) == {"address": "y", **extra}
 
 
 @pytest.mark.parametrize("value", [13.0, 0.1, float("nan")])
-def test_a_float_amount_is_refused_with_the_reason(value: float) -> None:
+def test_float_amount_is_refused_with_the_reason(value: float) -> None:
     with pytest.raises(TypeError, match=r"amount must be .*, got float; write it as text"):
         inputs.decimal_text("amount", value)
 
 
 @pytest.mark.parametrize("value", [True, False, None, b"13", [13]])
-def test_what_is_no_number_is_no_amount(value: Any) -> None:
+def test_amount_that_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="price must be text, a whole number or a Decimal"):
         inputs.decimal_text("price", value)
 
 
 @pytest.mark.parametrize("value", ["ＵＳＤＴ", " leading and trailing ", "ㄱ", "0x\u0000"])
-def test_ids_and_addresses_are_opaque(value: str) -> None:
+def test_ids_and_addresses_are_not_changed(value: str) -> None:
     assert inputs.text("address", value) == value

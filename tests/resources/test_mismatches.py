@@ -1,4 +1,4 @@
-"""Answers about something else than was asked: a withdrawal is then unknown, and a check does not pass."""
+"""Answers about something else: a withdrawal is then unknown, and a check fails."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from clients import CREATE_PATH
+from withdrawals import answer_with
 
 from upbit_async import errors
 from upbit_async.models import Withdrawal
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
-COIN = "/v1/withdraws/coin"
 CHANCE = "/v1/withdraws/chance"
 UUID = "33333333-0000-4000-8000-000000000003"
 USUAL: dict[str, Any] = {
@@ -64,32 +65,31 @@ ALIKE: dict[str, dict[str, Any]] = {
     "an unreadable fee": {"fee": "abc"},
 }
 
-WAYS: dict[str, Callable[[UpbitClient, dict[str, Any]], Awaitable[object]]] = {
+METHODS: dict[str, Callable[[UpbitClient, dict[str, Any]], Awaitable[object]]] = {
     "create": lambda client, asked: client.withdraws.create(**asked),
     "send": lambda client, asked: client.withdraws.send(**asked),
     "check": lambda client, asked: client.withdraws.check(**asked),
     "chance": lambda client, asked: client.withdraws.chance(asked["currency"], asked["net_type"]),
     "request": lambda client, asked: client.request(
-        "POST", COIN, json={**asked, "transaction_type": "default"}
+        "POST", CREATE_PATH, json={**asked, "transaction_type": "default"}
     ),
 }
 
 
 @pytest.mark.parametrize("odd", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("how", ["create", "send", "request"])
-async def test_an_accepted_withdrawal_of_something_else_is_unknown(
+async def test_answer_about_another_withdrawal_is_unknown(
     client: UpbitClient,
     sandbox: Sandbox,
-    says: Callable[..., None],
     tron: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
     how: str,
     odd: dict[str, Any],
 ) -> None:
     body = json.dumps({**USUAL, **odd}).encode()
-    says("POST", COIN, body)
+    answer_with(sandbox, "POST", CREATE_PATH, body)
     with caplog.at_level(logging.ERROR, "upbit_async"), pytest.raises(errors.OutcomeUnknown) as caught:
-        await WAYS[how](client, tron)
+        await METHODS[how](client, tron)
     error = caught.value
     assert (error.uuid, error.raw, error.status) == (UUID, body.decode(), 200)
     assert error.may_have_executed
@@ -100,17 +100,17 @@ async def test_an_accepted_withdrawal_of_something_else_is_unknown(
 
 
 @pytest.mark.parametrize("same", ALIKE.values(), ids=ALIKE)
-async def test_what_can_be_told_apart_by_nothing_is_taken(
-    client: UpbitClient, says: Callable[..., None], tron: dict[str, Any], same: dict[str, Any]
+async def test_equivalent_answer_is_accepted(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], same: dict[str, Any]
 ) -> None:
-    says("POST", COIN, {**USUAL, **same})
+    answer_with(sandbox, "POST", CREATE_PATH, {**USUAL, **same})
     assert (await client.withdraws.create(**tron)).uuid == UUID
 
 
-async def test_an_answer_that_can_not_be_read_tells_its_uuid_if_that_can(
-    client: UpbitClient, says: Callable[..., None], tron: dict[str, Any], caplog: pytest.LogCaptureFixture
+async def test_unreadable_answer_keeps_its_uuid_if_readable(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    says("POST", COIN, {**USUAL, "amount": "NaN"})
+    answer_with(sandbox, "POST", CREATE_PATH, {**USUAL, "amount": "NaN"})
     with caplog.at_level(logging.ERROR, "upbit_async"), pytest.raises(errors.OutcomeUnknown) as caught:
         await client.withdraws.create(**tron)
     assert caught.value.uuid == UUID
@@ -121,26 +121,26 @@ async def test_an_answer_that_can_not_be_read_tells_its_uuid_if_that_can(
         [USUAL],
         b"{",
     ):
-        says("POST", COIN, odd)
+        answer_with(sandbox, "POST", CREATE_PATH, odd)
         with pytest.raises(errors.OutcomeUnknown) as caught:
             await client.withdraws.create(**tron)
         assert caught.value.uuid is None
 
 
-async def test_a_uuid_that_is_no_acceptance_is_not_told(
+async def test_uuid_in_an_error_answer_is_not_reported(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    sandbox.faults.add(Fault.status(502, "POST", COIN, body=json.dumps(USUAL).encode()))
+    sandbox.faults.add(Fault.status(502, "POST", CREATE_PATH, body=json.dumps(USUAL).encode()))
     with pytest.raises(errors.OutcomeUnknown) as caught:
         await client.withdraws.create(**tron)
     assert caught.value.uuid is None
 
 
-async def test_a_mismatch_does_not_claim_the_withdrawal_it_names(
-    client: UpbitClient, sandbox: Sandbox, says: Callable[..., None], tron: dict[str, Any]
+async def test_mismatched_uuid_stays_a_candidate_in_reconcile(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     made = sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
-    says("POST", COIN, {**USUAL, "uuid": made.uuid, "amount": "99"})
+    answer_with(sandbox, "POST", CREATE_PATH, {**USUAL, "uuid": made.uuid, "amount": "99"})
     with pytest.raises(errors.OutcomeUnknown) as caught:
         await client.withdraws.create(**tron)
     assert (await client.withdraws.reconcile(caught.value)).status in {"found", "ambiguous"}
@@ -155,7 +155,7 @@ def test_amounts_are_compared_exactly() -> None:
 
 
 @pytest.mark.parametrize("amount", ["", "x", "NaN", "sNaN", "Infinity"])
-def test_an_amount_that_is_none_agrees_with_nothing(amount: str) -> None:
+def test_invalid_amount_matches_nothing(amount: str) -> None:
     assert mismatch(("amount",), {"amount": amount}, _record())
 
 
@@ -189,10 +189,9 @@ def _about(chance: dict[str, Any], where: str, value: str) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("how", ["chance", "check", "send"])
-async def test_limits_of_something_else_are_refused_and_no_money_moves(
+async def test_limits_of_another_currency_or_network_prevent_sending(
     client: UpbitClient,
     sandbox: Sandbox,
-    says: Callable[..., None],
     tron: dict[str, Any],
     how: str,
     where: str,
@@ -200,27 +199,25 @@ async def test_limits_of_something_else_are_refused_and_no_money_moves(
 ) -> None:
     good = await client.request("GET", CHANCE, params={"currency": "USDT", "net_type": "TRX"})
     good = json.loads(json.dumps(good, default=str))
-    says("GET", CHANCE, _about(good, where, value))
+    answer_with(sandbox, "GET", CHANCE, _about(good, where, value))
     with pytest.raises(errors.DecodeError, match="and Upbit answered with another") as caught:
-        await WAYS[how](client, tron)
+        await METHODS[how](client, tron)
     assert not caught.value.may_have_executed
     assert not sandbox.requests.of("POST")
 
 
-async def test_limits_of_all_of_another_currency_do_not_pass_a_check(
-    client: UpbitClient, sandbox: Sandbox, says: Callable[..., None], tron: dict[str, Any]
+async def test_limits_wholly_of_another_currency_prevent_sending(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     bitcoins = await client.request("GET", CHANCE, params={"currency": "BTC", "net_type": "BTC"})
-    says("GET", CHANCE, json.dumps(bitcoins, default=str).encode())
+    answer_with(sandbox, "GET", CHANCE, json.dumps(bitcoins, default=str).encode())
     with pytest.raises(errors.DecodeError, match="asked for currency USDT"):
         await client.withdraws.send(**tron)
     assert not sandbox.requests.of("POST")
 
 
-async def test_limits_in_another_case_and_with_the_network_are_taken(
-    client: UpbitClient, says: Callable[..., None]
-) -> None:
+async def test_limits_in_another_case_are_accepted(client: UpbitClient, sandbox: Sandbox) -> None:
     good = await client.request("GET", CHANCE, params={"currency": "USDT", "net_type": "TRX"})
     good = json.loads(json.dumps(good, default=str))
-    says("GET", CHANCE, {**_about(good, "currency.code", "usdt"), "net_type": "TRX"})
+    answer_with(sandbox, "GET", CHANCE, {**_about(good, "currency.code", "usdt"), "net_type": "TRX"})
     assert (await client.withdraws.chance("USDT", "TRX")).net_type == "TRX"

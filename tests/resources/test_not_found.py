@@ -33,7 +33,7 @@ CALLS: dict[str, tuple[str, Callable[[UpbitClient], Awaitable[object]]]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_not_found_carries_what_was_asked_for(client: UpbitClient, sandbox: Sandbox, name: str) -> None:
+async def test_not_found_says_what_was_asked_for(client: UpbitClient, sandbox: Sandbox, name: str) -> None:
     wanted, call = CALLS[name]
     if name not in {"wallet", "account"}:
         sandbox.faults.add(Fault.status(404, name="record_not_found"))
@@ -46,16 +46,16 @@ async def test_not_found_carries_what_was_asked_for(client: UpbitClient, sandbox
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500])
-async def test_every_refusal_of_a_single_record_names_it(
-    client: UpbitClient, sandbox: Sandbox, status: int
-) -> None:
+async def test_refusal_about_one_record_names_it(client: UpbitClient, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.add(Fault.status(status, name="odd", times=3))
     with pytest.raises(APIError, match=f"for uuid {NOBODYS}"):
         await client.withdraws.get(NOBODYS)
 
 
 @pytest.mark.parametrize("odd", ["a\nERROR forged", "\x1b[31m", "\u202egnp", "x" * 5000])
-async def test_an_odd_id_is_shown_escaped_and_short(client: UpbitClient, sandbox: Sandbox, odd: str) -> None:
+async def test_unusual_id_is_shown_escaped_and_shortened(
+    client: UpbitClient, sandbox: Sandbox, odd: str
+) -> None:
     sandbox.faults.add(Fault.status(404, name="record_not_found"))
     with pytest.raises(NotFound) as caught:
         await client.withdraws.get(odd)
@@ -63,7 +63,7 @@ async def test_an_odd_id_is_shown_escaped_and_short(client: UpbitClient, sandbox
     assert len(str(caught.value)) < 400
 
 
-async def test_what_concerns_no_single_record_names_none(
+async def test_refusal_about_no_single_record_names_none(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.status(404, name="record_not_found"))

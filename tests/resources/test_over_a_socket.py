@@ -1,4 +1,4 @@
-"""The same over a real socket, on both back ends, by the clock of the machine."""
+"""Withdrawals over a real socket, in real time, on both back ends."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from upbit_async import PollSchedule, RetryPolicy, UpbitClient
-from upbit_async.errors import DecodeError, OutcomeUnknown, TransportError, WithdrawalFailed
+from upbit_async.errors import DecodeError, TransportError, WithdrawalFailed
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-
-COIN = "/v1/withdraws/coin"
+    from collections.abc import AsyncGenerator
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
@@ -37,7 +35,7 @@ async def client(sandbox: Sandbox) -> AsyncGenerator[UpbitClient]:
         yield made
 
 
-async def test_from_the_order_to_its_end(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_withdrawal_is_sent_and_waited_for_over_a_socket(client: UpbitClient, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.after_reads(1)
     poller = await client.withdraws.send(currency="XRP", net_type="XRP", amount="25", exchange_name="binance")
     assert (await poller.result()).state == "DONE"
@@ -48,7 +46,7 @@ async def test_from_the_order_to_its_end(client: UpbitClient, sandbox: Sandbox) 
         await client.withdraws.resume(poller.resume_token).result()
 
 
-async def test_members_that_are_hard_to_write_arrive_as_they_were(
+async def test_members_with_special_characters_arrive_unchanged(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     name = "Siti & Söhne 100%+1 = ?"
@@ -61,28 +59,8 @@ async def test_members_that_are_hard_to_write_arrive_as_they_were(
     )
 
 
-@pytest.mark.parametrize("how", ["reset", "close", "cut"])
-async def test_a_lost_answer_is_one_request_and_found_again(
-    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], how: Any
-) -> None:
-    sandbox.faults.add(Fault.lose_answer("POST", how=how))
-    with pytest.raises(OutcomeUnknown) as caught:
-        await client.withdraws.send(**tron)
-    assert len(sandbox.requests.of("POST")) == 1
-    found = await client.withdraws.reconcile(caught.value)
-    assert found.withdrawal is not None
-    assert found.withdrawal.uuid == list(sandbox.withdrawals)[-1]
-
-
-async def test_a_cancellation_is_settled_by_reading(
-    client: UpbitClient, sandbox: Sandbox, old: list[str]
-) -> None:
-    sandbox.faults.add(Fault.lose_answer("DELETE"))
-    assert (await client.withdraws.cancel(old[5])).state == "CANCELLED"
-
-
 @pytest.mark.parametrize("body", ["html", "gzip", "empty", "wrong json"])
-async def test_garbage_does_not_spoil_the_client(client: UpbitClient, sandbox: Sandbox, body: Any) -> None:
+async def test_client_stays_usable_after_garbage(client: UpbitClient, sandbox: Sandbox, body: Any) -> None:
     sandbox.faults.add(Fault.garbage("GET", body=body))
     with pytest.raises(DecodeError):
         await client.status.wallets()
@@ -90,11 +68,3 @@ async def test_garbage_does_not_spoil_the_client(client: UpbitClient, sandbox: S
     with pytest.raises(TransportError):
         await client.status.wallets()
     assert len(await client.status.wallets()) == len(sandbox.wallets)
-
-
-async def test_a_long_history_is_walked_through_completely(
-    client: UpbitClient, grow: Callable[[int], list[str]]
-) -> None:
-    uuids = grow(251)
-    assert [row.uuid async for row in client.withdraws.iter(order_by="asc")] == uuids
-    assert [row.uuid async for row in client.withdraws.iter()] == uuids[::-1]

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 PATH = "/v1/status/wallet"
 
 
-async def test_wallets_are_chosen_here_because_upbit_always_tells_all(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_wallets_are_filtered_by_the_client(client: UpbitClient, sandbox: Sandbox) -> None:
     assert len(await client.status.wallets()) == len(sandbox.wallets)
     assert [each.net_type for each in await client.status.wallets("USDT")] == ["ETH", "TRX", "APT"]
     assert [each.currency for each in await client.status.wallets(net_type="ETH")] == ["ETH", "USDT"]
@@ -33,7 +31,7 @@ async def test_wallets_are_chosen_here_because_upbit_always_tells_all(
     assert {(line.path, line.query) for line in sandbox.requests} == {(PATH, "")}
 
 
-async def test_the_age_of_a_block_is_a_whole_number_or_unknown(client: UpbitClient) -> None:
+async def test_block_age_is_a_whole_number_or_none(client: UpbitClient) -> None:
     bitcoin = await client.status.wallet("BTC", "BTC")
     assert (bitcoin.block_elapsed_minutes, bitcoin.wallet_state) == (15, WalletState.WORKING)
     assert type(bitcoin.block_elapsed_minutes) is int
@@ -41,20 +39,20 @@ async def test_the_age_of_a_block_is_a_whole_number_or_unknown(client: UpbitClie
     assert (paused.block_elapsed_minutes, paused.block_state, paused.block_height) == (None, None, None)
 
 
-async def test_a_wallet_that_does_not_exist_is_not_found(client: UpbitClient) -> None:
+async def test_missing_wallet_is_not_found(client: UpbitClient) -> None:
     with pytest.raises(NotFound, match="sg has no wallet for BTC on TRX") as caught:
         await client.status.wallet("BTC", "TRX")
     assert caught.value.status == 200
 
 
-def _told(change: WalletChange) -> tuple[Any, Any]:
+def _states(change: WalletChange) -> tuple[Any, Any]:
     return (
         change.previous and change.previous.wallet_state.value,
         change.current and change.current.wallet_state.value,
     )
 
 
-async def test_a_watch_tells_the_first_view_and_then_changes_only(
+async def test_watch_yields_the_first_view_and_then_changes_only(
     client: UpbitClient, sandbox: Sandbox
 ) -> None:
     wallets = sandbox.wallets
@@ -78,7 +76,7 @@ async def test_a_watch_tells_the_first_view_and_then_changes_only(
                 seen.append(change)
                 if len(seen) == 7:
                     break
-    assert [_told(change) for change in seen] == [
+    assert [_states(change) for change in seen] == [
         (None, "working"),
         (None, "working"),
         (None, "working"),
@@ -93,7 +91,7 @@ async def test_a_watch_tells_the_first_view_and_then_changes_only(
     assert {round(later - earlier) for earlier, later in itertools.pairwise(starts)} == {60}
 
 
-async def test_failed_looks_are_told_to_the_observer_and_change_nothing(sandbox: Sandbox) -> None:
+async def test_failed_polls_of_watch_are_events_only(sandbox: Sandbox) -> None:
     events: list[Event] = []
     client = sandbox.client(observer=events.append)
     sandbox.faults.add(
@@ -108,7 +106,7 @@ async def test_failed_looks_are_told_to_the_observer_and_change_nothing(sandbox:
             sandbox.wallets["BTC", "BTC"].wallet_state = "paused"
             if len(seen) == 2:
                 break
-    assert [_told(change) for change in seen] == [(None, "working"), ("working", "paused")]
+    assert [_states(change) for change in seen] == [(None, "working"), ("working", "paused")]
     failures = [event for event in events if isinstance(event, PollFailed)]
     assert [type(event.error).__name__ for event in failures] == [
         "DecodeError",
@@ -119,7 +117,7 @@ async def test_failed_looks_are_told_to_the_observer_and_change_nothing(sandbox:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (418, Banned)])
-async def test_a_watch_ends_where_it_is_hopeless(
+async def test_permanent_error_ends_the_watch(
     client: UpbitClient, sandbox: Sandbox, status: int, kind: type[UpbitError]
 ) -> None:
     sandbox.faults.add(Fault.status(status, "GET", PATH, skip=1))
@@ -129,7 +127,7 @@ async def test_a_watch_ends_where_it_is_hopeless(
     assert len(sandbox.requests) == 2
 
 
-async def test_a_wrong_watch_is_refused_where_it_is_asked_for(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_invalid_watch_interval_is_refused_at_once(client: UpbitClient, sandbox: Sandbox) -> None:
     for interval in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="interval"):
             client.status.watch(interval=interval)

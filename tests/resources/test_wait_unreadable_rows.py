@@ -1,4 +1,4 @@
-"""Waiting through a client for transfers of which Upbit shows some in ways that can't be read."""
+"""Waits for transfers whose list contains unreadable rows."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Exchange:
 
 @pytest.mark.parametrize("kind", LISTS)
 @pytest.mark.parametrize("odd", [{"amount": "thirteen"}, {"currency": None}, {"uuid": None}], ids=str)
-async def test_a_hundred_odd_rows_among_a_thousand_cost_nobody_else_a_second(
+async def test_a_hundred_unreadable_rows_do_not_delay_nine_hundred_others(
     kind: str, odd: dict[str, Any]
 ) -> None:
     names = [f"00000000-0000-4000-8000-{number:012}" for number in range(1000)]
@@ -102,7 +102,7 @@ PASSING: dict[str, Callable[[int], Fault]] = {
 
 
 @pytest.mark.parametrize("what", PASSING)
-async def test_a_passing_failure_ends_no_wait(sandbox: Sandbox, tron: dict[str, Any], what: str) -> None:
+async def test_temporary_failures_end_no_wait(sandbox: Sandbox, tron: dict[str, Any], what: str) -> None:
     sandbox.account.fund("USDT", 10_000)
     sandbox.withdrawals.transitions = Transitions.after_seconds(20)
     events: list[Event] = []
@@ -136,7 +136,7 @@ ENDING: dict[str, tuple[Fault | None, type[UpbitError]]] = {
 
 
 @pytest.mark.parametrize("why", ENDING)
-async def test_every_error_that_ends_a_wait_can_be_resumed(
+async def test_every_error_that_ends_a_wait_has_a_resume_token(
     sandbox: Sandbox, tron: dict[str, Any], why: str
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(20)

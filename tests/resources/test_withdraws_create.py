@@ -1,4 +1,4 @@
-"""`client.withdraws.create` and `cancel`: what goes out, and what comes of it."""
+"""`client.withdraws.create` and `cancel`: requests, outcomes and lost answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients import CREATE_PATH
+from withdrawals import answer_with, withdrawal_row
 
 from upbit_async.errors import (
     APIError,
@@ -22,12 +24,9 @@ from upbit_async.models import TransactionType, WithdrawalState
 from upbit_async.sandbox import Fault, Knobs, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from upbit_async.client import UpbitClient
     from upbit_async.events import Event
 
-COIN = "/v1/withdraws/coin"
 MEMO = "123456789"
 BENEFICIARY = {
     "beneficiary_name": "Siti Nurhaliza & Söhne",
@@ -38,7 +37,7 @@ BENEFICIARY = {
 # -- create ----------------------------------------------------------------------------------------
 
 
-async def test_a_withdrawal_goes_out_with_its_members_in_order_and_no_nulls(
+async def test_create_sends_its_members_in_order_without_nulls(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     record = await client.withdraws.create(**tron)
@@ -51,7 +50,7 @@ async def test_a_withdrawal_goes_out_with_its_members_in_order_and_no_nulls(
     assert sandbox.withdrawals[record.uuid].amount == 13
 
 
-async def test_memo_and_way_are_sent_where_they_are_given(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_create_sends_memo_and_transaction_type(client: UpbitClient, sandbox: Sandbox) -> None:
     record = await client.withdraws.create(
         currency="XRP",
         net_type="XRP",
@@ -83,7 +82,7 @@ async def test_memo_and_way_are_sent_where_they_are_given(client: UpbitClient, s
         (Decimal("12.500"), "12.500"),
     ],
 )
-async def test_amounts_are_written_in_plain_decimals(
+async def test_amounts_are_sent_in_plain_decimals(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], amount: Any, written: str
 ) -> None:
     await client.withdraws.create(**{**tron, "amount": amount})
@@ -91,9 +90,7 @@ async def test_amounts_are_written_in_plain_decimals(
 
 
 @pytest.mark.parametrize("amount", [Decimal("1E-8"), "0.00000001"])
-async def test_the_smallest_amounts_keep_their_digits(
-    client: UpbitClient, sandbox: Sandbox, amount: Any
-) -> None:
+async def test_smallest_amounts_keep_their_digits(client: UpbitClient, sandbox: Sandbox, amount: Any) -> None:
     sandbox.wallets["BTC", "BTC"].minimum = Decimal(0)
     await client.withdraws.create(
         currency="BTC", net_type="BTC", amount=amount, address="1FakeBtcWithdrawAddressFakeFakeFak"
@@ -102,9 +99,7 @@ async def test_the_smallest_amounts_keep_their_digits(
 
 
 @pytest.mark.parametrize("space", ["space", "plus"])
-async def test_indonesias_members_are_signed_and_sent_behind_the_others(
-    tron: dict[str, Any], space: Any
-) -> None:
+async def test_extra_members_are_sent_after_the_others(tron: dict[str, Any], space: Any) -> None:
     knobs = Knobs(beneficiary_required=True, space=space)
     async with Sandbox("id", knobs=knobs) as sandbox:
         client = sandbox.client(hash_space_as_plus=space == "plus")
@@ -118,7 +113,7 @@ async def test_indonesias_members_are_signed_and_sent_behind_the_others(
         assert json.loads(sandbox.requests.of("POST")[-1].body) == sent
 
 
-async def test_further_members_may_be_numbers_and_truths_and_go_out_as_text(
+async def test_extra_members_are_sent_as_text(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await client.withdraws.create(
@@ -136,7 +131,7 @@ async def test_further_members_may_be_numbers_and_truths_and_go_out_as_text(
 
 @pytest.mark.parametrize("name", ["currency", "amount", "address", "secondary_address", "transaction_type"])
 @pytest.mark.parametrize("method", ["create", "send"])
-async def test_a_further_member_may_not_replace_a_parameter(
+async def test_extra_member_cannot_replace_a_parameter(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], method: str, name: str
 ) -> None:
     with pytest.raises(ValueError, match=f"extra must not hold '{name}'"):
@@ -153,7 +148,7 @@ async def test_a_further_member_may_not_replace_a_parameter(
         ({"net_type": "NOPE"}, ValidationError, "invalid_parameter"),
     ],
 )
-async def test_what_upbit_refuses_is_refused_for_sure(
+async def test_named_refusals_are_certain(
     client: UpbitClient,
     sandbox: Sandbox,
     tron: dict[str, Any],
@@ -168,7 +163,7 @@ async def test_what_upbit_refuses_is_refused_for_sure(
 
 
 @pytest.mark.parametrize("how", ["reset", "close", "cut", "hang"])
-async def test_a_lost_answer_is_told_as_such_and_nothing_is_sent_again(
+async def test_lost_answer_is_unknown_and_not_repeated(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], how: Any
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("POST", how=how))
@@ -186,27 +181,25 @@ async def test_a_lost_answer_is_told_as_such_and_nothing_is_sent_again(
     "body", [b"{}", b'{"uuid":""}', b'{"uuid":null,"currency":"USDT","state":"WAITING","amount":"13"}', b"[]"]
 )
 @pytest.mark.parametrize("method", ["create", "send"])
-async def test_an_answer_without_a_uuid_leaves_the_outcome_unknown_and_is_kept(
+async def test_answer_without_a_uuid_is_unknown_and_kept(
     client: UpbitClient,
     sandbox: Sandbox,
-    says: Callable[..., None],
     tron: dict[str, Any],
     method: str,
     body: bytes,
 ) -> None:
-    says("POST", COIN, body)
+    answer_with(sandbox, "POST", CREATE_PATH, body)
     with pytest.raises(OutcomeUnknown) as caught:
         await getattr(client.withdraws, method)(**tron)
     assert caught.value.raw == body.decode()
+    assert caught.value.raw not in str(caught.value)
     assert len(sandbox.requests.of("POST")) == 1
 
 
 # -- cancel ----------------------------------------------------------------------------------------
 
 
-async def test_a_waiting_withdrawal_is_cancelled_by_its_uuid(
-    client: UpbitClient, sandbox: Sandbox, old: list[str]
-) -> None:
+async def test_cancel_sends_the_uuid(client: UpbitClient, sandbox: Sandbox, old: list[str]) -> None:
     record = await client.withdraws.cancel(old[5])
     assert (record.uuid, record.state) == (old[5], WithdrawalState.CANCELLED)
     assert sandbox.requests.of("DELETE")[0].query == f"uuid={old[5]}"
@@ -215,7 +208,7 @@ async def test_a_waiting_withdrawal_is_cancelled_by_its_uuid(
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 4])
-async def test_a_refused_cancellation_is_raised_and_asked_for_once(
+async def test_refused_cancel_is_raised_and_not_repeated(
     client: UpbitClient, sandbox: Sandbox, old: list[str], number: int
 ) -> None:
     with pytest.raises(ValidationError, match="withdraw_not_cancelable") as caught:
@@ -224,12 +217,12 @@ async def test_a_refused_cancellation_is_raised_and_asked_for_once(
     assert len(sandbox.requests) == 1
 
 
-async def test_what_is_unknown_can_not_be_cancelled(client: UpbitClient) -> None:
+async def test_cancel_of_an_unknown_uuid_is_not_found(client: UpbitClient) -> None:
     with pytest.raises(NotFound, match="withdraw_not_found"):
         await client.withdraws.cancel("nobody's")
 
 
-async def test_a_cancellation_whose_answer_was_lost_is_settled_by_reading(
+async def test_cancel_with_a_lost_answer_is_read_back(
     client: UpbitClient, sandbox: Sandbox, old: list[str]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("DELETE"))
@@ -242,7 +235,7 @@ async def test_a_cancellation_whose_answer_was_lost_is_settled_by_reading(
     ]
 
 
-async def test_a_cancellation_that_lost_the_race_is_refused(sandbox: Sandbox, old: list[str]) -> None:
+async def test_cancel_that_came_too_late_is_refused(sandbox: Sandbox, old: list[str]) -> None:
     def observe(event: Event) -> None:
         if isinstance(event, RetryPlanned):
             sandbox.withdrawals.set_state(old[5], "DONE")
@@ -255,7 +248,7 @@ async def test_a_cancellation_that_lost_the_race_is_refused(sandbox: Sandbox, ol
     assert (await client.withdraws.get(old[5])).state == "DONE"
 
 
-async def test_a_refusal_that_can_not_be_settled_by_reading_is_told_as_it_was(
+async def test_refused_cancel_that_cannot_be_read_back_is_raised(
     client: UpbitClient, sandbox: Sandbox, old: list[str]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("DELETE"), Fault.status(503, "GET", times=None))
@@ -265,7 +258,7 @@ async def test_a_refusal_that_can_not_be_settled_by_reading_is_told_as_it_was(
     assert isinstance(caught.value.__cause__, ServerError)
 
 
-async def test_a_cancellation_that_upbit_never_answers_may_have_happened(
+async def test_unanswered_cancel_may_have_executed(
     client: UpbitClient, sandbox: Sandbox, old: list[str]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("DELETE", times=None))
@@ -275,20 +268,19 @@ async def test_a_cancellation_that_upbit_never_answers_may_have_happened(
     assert len(sandbox.requests) == 3
 
 
-async def test_an_outage_that_cancelled_all_the_same_is_a_cancellation(
+async def test_cancel_executed_during_an_outage_is_read_back(
     client: UpbitClient, sandbox: Sandbox, old: list[str]
 ) -> None:
     sandbox.faults.add(Fault.status(502, "DELETE", before=False, body="html", times=None))
     assert (await client.withdraws.cancel(old[5])).state == WithdrawalState.CANCELLED
 
 
-async def test_a_cancellation_answered_with_another_withdrawal_may_have_happened(
+async def test_cancel_answered_with_another_uuid_may_have_executed(
     client: UpbitClient,
-    says: Callable[..., None],
-    row: Callable[..., dict[str, Any]],
+    sandbox: Sandbox,
     old: list[str],
 ) -> None:
-    says("DELETE", COIN, row(old[0], state="CANCELLED"))
+    answer_with(sandbox, "DELETE", CREATE_PATH, withdrawal_row(old[0], state="CANCELLED"))
     with pytest.raises(DecodeError, match=f"asked for uuid {old[5]}") as caught:
         await client.withdraws.cancel(old[5])
     assert caught.value.may_have_executed

@@ -1,18 +1,17 @@
-"""`client.withdraws`: what reads."""
+"""`client.withdraws`: list, get, latest, chance and addresses."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from withdrawals import answer_with, withdrawal_row
 
 from upbit_async.errors import DecodeError, NotFound, ValidationError
 from upbit_async.models import WithdrawalState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
@@ -21,9 +20,7 @@ ONE, MANY = "/v1/withdraw", "/v1/withdraws"
 # -- list ------------------------------------------------------------------------------------------
 
 
-async def test_every_parameter_of_a_list_is_on_the_wire_as_it_was_given(
-    client: UpbitClient, sandbox: Sandbox, old: list[str]
-) -> None:
+async def test_list_sends_every_parameter(client: UpbitClient, sandbox: Sandbox, old: list[str]) -> None:
     await client.withdraws.list(
         currency="XRP",
         state=WithdrawalState.DONE,
@@ -44,7 +41,7 @@ async def test_every_parameter_of_a_list_is_on_the_wire_as_it_was_given(
     )
 
 
-async def test_a_list_is_filtered_and_ordered_by_upbit(client: UpbitClient, old: list[str]) -> None:
+async def test_list_is_filtered_and_ordered_by_upbit(client: UpbitClient, old: list[str]) -> None:
     assert [row.uuid for row in await client.withdraws.list()] == old[::-1]
     assert [row.uuid for row in await client.withdraws.list(order_by="asc", limit=2)] == old[:2]
     assert [row.uuid for row in await client.withdraws.list(order_by="asc", limit=2, page=2)] == old[2:4]
@@ -61,23 +58,19 @@ async def test_a_list_is_filtered_and_ordered_by_upbit(client: UpbitClient, old:
     assert [row.uuid for row in await client.withdraws.list(txids=[done.txid])] == [old[0]]
 
 
-async def test_a_limit_is_a_limit_even_if_upbit_ignores_it(
-    client: UpbitClient, says: Callable[..., None], row: Callable[..., dict[str, Any]]
-) -> None:
-    says("GET", MANY, [row(f"u{number}") for number in range(9)])
+async def test_list_keeps_its_limit_if_upbit_ignores_it(client: UpbitClient, sandbox: Sandbox) -> None:
+    answer_with(sandbox, "GET", MANY, [withdrawal_row(f"u{number}") for number in range(9)])
     assert [each.uuid for each in await client.withdraws.list(limit=5)] == ["u0", "u1", "u2", "u3", "u4"]
 
 
-async def test_no_ids_are_no_withdrawals_and_never_a_request_for_all(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_empty_ids_return_nothing_without_a_request(client: UpbitClient, sandbox: Sandbox) -> None:
     assert await client.withdraws.list(uuids=[]) == []
     assert await client.withdraws.list(txids=()) == []
     assert await client.withdraws.list(uuids=iter(list[str]())) == []  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     assert len(sandbox.requests) == 0
 
 
-async def test_a_hundred_ids_are_asked_for_at_once_and_no_more(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_list_accepts_at_most_a_hundred_ids(client: UpbitClient, sandbox: Sandbox) -> None:
     await client.withdraws.list(uuids=[f"u{number}" for number in range(100)])
     assert sandbox.requests[-1].query.count("uuids[]=") == 100
     sandbox.requests.clear()
@@ -95,7 +88,7 @@ async def test_a_hundred_ids_are_asked_for_at_once_and_no_more(client: UpbitClie
 # -- get and latest --------------------------------------------------------------------------------
 
 
-async def test_a_withdrawal_is_found_by_uuid_or_by_txid(client: UpbitClient, old: list[str]) -> None:
+async def test_get_finds_by_uuid_or_txid(client: UpbitClient, old: list[str]) -> None:
     record = await client.withdraws.get(old[0])
     assert record.uuid == old[0]
     assert await client.withdraws.get(txid=record.txid) == record
@@ -103,9 +96,7 @@ async def test_a_withdrawal_is_found_by_uuid_or_by_txid(client: UpbitClient, old
         await client.withdraws.get("nobody's")
 
 
-async def test_a_single_withdrawal_is_never_asked_for_without_an_id(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_get_requires_exactly_one_id(client: UpbitClient, sandbox: Sandbox) -> None:
     for ids in ({}, {"uuid": None}, {"uuid": ""}, {"uuid": " "}, {"txid": ""}, {"uuid": "u", "txid": "t"}):
         with pytest.raises(ValueError, match=r"uuid|txid"):
             await client.withdraws.get(**ids)
@@ -113,14 +104,13 @@ async def test_a_single_withdrawal_is_never_asked_for_without_an_id(
 
 
 @pytest.mark.parametrize("name", ["uuid", "txid"])
-async def test_an_answer_about_another_withdrawal_is_refused_and_the_client_stays_usable(
+async def test_answer_about_another_withdrawal_is_refused(
     client: UpbitClient,
-    says: Callable[..., None],
-    row: Callable[..., dict[str, Any]],
+    sandbox: Sandbox,
     old: list[str],
     name: str,
 ) -> None:
-    says("GET", ONE, row("another", txid="another"))
+    answer_with(sandbox, "GET", ONE, withdrawal_row("another", txid="another"))
     with pytest.raises(
         DecodeError, match=f"asked for {name} {old[0]}, and Upbit answered with another"
     ) as caught:
@@ -129,27 +119,21 @@ async def test_an_answer_about_another_withdrawal_is_refused_and_the_client_stay
     assert (await client.withdraws.get(old[0])).uuid == old[0]
 
 
-async def test_an_answer_without_the_txid_that_was_asked_for_is_refused(
-    client: UpbitClient, says: Callable[..., None], row: Callable[..., dict[str, Any]]
-) -> None:
-    says("GET", ONE, row(txid=None))
+async def test_answer_without_the_requested_txid_is_refused(client: UpbitClient, sandbox: Sandbox) -> None:
+    answer_with(sandbox, "GET", ONE, withdrawal_row(txid=None))
     with pytest.raises(DecodeError, match="asked for txid wanted, and Upbit answered with another"):
         await client.withdraws.get(txid="wanted")
 
 
-async def test_ids_are_compared_in_any_case(
-    client: UpbitClient, says: Callable[..., None], row: Callable[..., dict[str, Any]]
-) -> None:
-    says("GET", ONE, row("ABC-def", txid="0xAB"), times=2)
+async def test_ids_are_compared_ignoring_case(client: UpbitClient, sandbox: Sandbox) -> None:
+    answer_with(sandbox, "GET", ONE, withdrawal_row("ABC-def", txid="0xAB"), times=2)
     assert (await client.withdraws.get("abc-DEF")).uuid == "ABC-def"
     assert (await client.withdraws.get(txid="0Xab")).txid == "0xAB"
 
 
-async def test_the_latest_withdrawal_may_be_asked_for_by_its_name_only(
+async def test_latest_checks_the_currency_of_the_answer(
     client: UpbitClient,
     sandbox: Sandbox,
-    says: Callable[..., None],
-    row: Callable[..., dict[str, Any]],
     old: list[str],
 ) -> None:
     assert (await client.withdraws.latest()).uuid == old[-1]
@@ -158,12 +142,12 @@ async def test_the_latest_withdrawal_may_be_asked_for_by_its_name_only(
     assert sandbox.requests[-1].query == "currency=XRP"
     with pytest.raises(NotFound):
         await client.withdraws.latest("BTC")
-    says("GET", ONE, row(currency="XRP"))
+    answer_with(sandbox, "GET", ONE, withdrawal_row(currency="XRP"))
     with pytest.raises(DecodeError, match="asked for currency BTC"):
         await client.withdraws.latest("BTC")
 
 
-async def test_neither_done_at_nor_is_cancelable_tells_what_became_of_a_withdrawal(
+async def test_done_at_and_is_cancelable_do_not_decide_the_state(
     client: UpbitClient, sandbox: Sandbox, old: list[str]
 ) -> None:
     failed = await client.withdraws.get(old[1])
@@ -178,9 +162,7 @@ async def test_neither_done_at_nor_is_cancelable_tells_what_became_of_a_withdraw
 # -- limits and addresses --------------------------------------------------------------------------
 
 
-async def test_the_limits_of_a_paused_wallet_show_it_in_its_support_alone(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_chance_of_a_paused_wallet_has_no_support(client: UpbitClient, sandbox: Sandbox) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = "paused"
     chance = await client.withdraws.chance("USDT", "TRX")
     assert sandbox.requests[-1].query == "currency=USDT&net_type=TRX"
@@ -191,14 +173,12 @@ async def test_the_limits_of_a_paused_wallet_show_it_in_its_support_alone(
     assert chance.account.balance == Decimal(10000)
 
 
-async def test_the_limits_of_an_unknown_wallet_are_refused(client: UpbitClient) -> None:
+async def test_chance_of_an_unknown_wallet_is_refused(client: UpbitClient) -> None:
     with pytest.raises(ValidationError, match="invalid_parameter"):
         await client.withdraws.chance("USDTz", "TRX")
 
 
-async def test_addresses_are_chosen_here_because_upbit_always_tells_all(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_addresses_are_filtered_by_the_client(client: UpbitClient, sandbox: Sandbox) -> None:
     everything = await client.withdraws.addresses()
     assert len(everything) == len(sandbox.account.addresses)
     assert [each.net_type for each in await client.withdraws.addresses("USDT")] == ["ETH", "TRX", "APT"]

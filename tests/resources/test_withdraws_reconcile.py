@@ -1,15 +1,16 @@
-"""`client.withdraws.reconcile`: what became of a withdrawal whose answer was lost."""
+"""`client.withdraws.reconcile`: finding a withdrawal whose answer was lost."""
 
 from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import attrs
 import httpx
 import pytest
+from withdrawals import add_withdrawals, answer_with, withdrawal_row
 
 from upbit_async.client import UpbitClient
 from upbit_async.errors import (
@@ -23,9 +24,6 @@ from upbit_async.errors import (
     UpbitError,
 )
 from upbit_async.sandbox import Fault, Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MANY = "/v1/withdraws"
 
@@ -49,11 +47,11 @@ async def blind(client: UpbitClient, unknown: OutcomeUnknown) -> OutcomeUnknown:
 
 
 def other_client(sandbox: Sandbox) -> UpbitClient:
-    """Return a client of another process, of which this one knows nothing."""
+    """Return a client of another process, which shares no records with this one."""
     return sandbox.client(credentials=sandbox.issue_key())
 
 
-async def test_a_withdrawal_that_arrived_is_found_at_the_first_look(
+async def test_arrived_withdrawal_is_found_at_once(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     unknown = await lose(client, sandbox, **tron)
@@ -68,7 +66,7 @@ async def test_a_withdrawal_that_arrived_is_found_at_the_first_look(
     ]
 
 
-async def test_a_withdrawal_that_never_arrived_is_not_found_but_only_at_the_end(
+async def test_missing_withdrawal_is_not_found_only_at_the_end(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     unknown = await lose(client, sandbox, executed=False, **tron)
@@ -76,17 +74,17 @@ async def test_a_withdrawal_that_never_arrived_is_not_found_but_only_at_the_end(
     result = await client.withdraws.reconcile(unknown)
     assert (result.status, result.withdrawal, result.candidates) == ("not_found", None, ())
     assert sandbox.now - started == dt.timedelta(seconds=60)
-    looks = [(line.at - started).total_seconds() for line in sandbox.requests.of("GET", MANY)]
-    assert looks == sorted(looks)
-    assert looks[0] == 0
-    assert looks[-1] == pytest.approx(60)
-    assert len(looks) < 15
+    polls = [(line.at - started).total_seconds() for line in sandbox.requests.of("GET", MANY)]
+    assert polls == sorted(polls)
+    assert polls[0] == 0
+    assert polls[-1] == pytest.approx(60)
+    assert len(polls) < 15
     sandbox.requests.clear()
     assert (await client.withdraws.reconcile(unknown, timeout=0)).status == "not_found"
     assert len(sandbox.requests) == 1
 
 
-async def test_two_that_fit_are_ambiguous_until_one_is_known_to_be_anothers(
+async def test_two_matches_are_ambiguous_until_one_is_excluded(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     theirs = await other_client(sandbox).withdraws.create(**tron)
@@ -101,7 +99,7 @@ async def test_two_that_fit_are_ambiguous_until_one_is_known_to_be_anothers(
         assert (result.status, result.withdrawal.uuid) == ("found", ours)
 
 
-async def test_what_this_client_has_an_answer_for_is_none_of_the_candidates(
+async def test_answered_withdrawals_are_no_candidates(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await client.withdraws.create(**tron)
@@ -110,23 +108,23 @@ async def test_what_this_client_has_an_answer_for_is_none_of_the_candidates(
     assert (await client.withdraws.reconcile(unknown)).status == "not_found"
 
 
-async def test_what_is_acknowledged_while_we_look_is_none_of_the_candidates_either(
+async def test_withdrawal_answered_during_reconcile_is_no_candidate(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     unknown = await lose(client, sandbox, executed=False, **tron)
     results: list[str] = []
 
-    async def look() -> None:
+    async def reconcile() -> None:
         results.append((await client.withdraws.reconcile(unknown)).status)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(look)
+        tasks.start_soon(reconcile)
         await anyio.sleep(5)
         await client.withdraws.create(**tron)
     assert results == ["not_found"]
 
 
-async def test_one_withdrawal_is_never_found_for_two_lost_ones(
+async def test_one_withdrawal_is_found_for_one_lost_answer_only(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     first = await lose(client, sandbox, **tron)
@@ -134,10 +132,10 @@ async def test_one_withdrawal_is_never_found_for_two_lost_ones(
     found = await client.withdraws.reconcile(first)
     assert found.status == "found"
     assert (await client.withdraws.reconcile(second)).status == "not_found"
-    assert await client.withdraws.reconcile(first) == found  # and asking again is answered the same
+    assert await client.withdraws.reconcile(first) == found  # a second call returns the same
 
 
-async def test_a_list_that_lags_behind_is_waited_for(
+async def test_lagging_list_is_waited_for(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 45.0
@@ -154,7 +152,7 @@ async def test_a_list_that_lags_behind_is_waited_for(
         {"transaction_type": "internal"},
     ],
 )
-async def test_withdrawals_of_another_kind_do_not_fit(
+async def test_different_withdrawals_do_not_match(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], change: dict[str, Any]
 ) -> None:
     await other_client(sandbox).withdraws.create(**(tron | change))
@@ -170,7 +168,7 @@ async def test_amounts_are_compared_as_numbers(
     assert (await client.withdraws.reconcile(unknown)).status == "found"
 
 
-async def test_one_that_differs_by_the_fee_is_never_found_and_is_told_at_the_end(
+async def test_amount_that_differs_by_the_fee_is_ambiguous_at_the_end(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     more: dict[str, Any] = tron | {"amount": "14"}
@@ -188,10 +186,10 @@ async def test_one_that_differs_by_the_fee_is_never_found_and_is_told_at_the_end
     assert (result.status, result.withdrawal.uuid) == ("found", list(sandbox.withdrawals)[-1])
 
 
-async def test_only_what_is_younger_than_the_lost_request_is_read(
-    client: UpbitClient, sandbox: Sandbox, grow: Callable[[int], list[str]]
+async def test_only_withdrawals_newer_than_the_request_are_read(
+    client: UpbitClient, sandbox: Sandbox
 ) -> None:
-    grow(150)
+    add_withdrawals(sandbox, 150)
     order = {"currency": "XRP", "net_type": "XRP", "amount": "10", "secondary_address": "123456789"}
     unknown = await lose(
         client, sandbox, executed=False, **order, address="rFakeXrpWithdrawAddressFakeFakeFak"
@@ -200,20 +198,23 @@ async def test_only_what_is_younger_than_the_lost_request_is_read(
     assert len(sandbox.requests.of("GET")) == 1
 
 
-async def test_a_time_that_can_not_be_read_excludes_nothing(
+async def test_unreadable_time_excludes_nothing(
     client: UpbitClient,
     sandbox: Sandbox,
     tron: dict[str, Any],
-    says: Callable[..., None],
-    row: Callable[..., dict[str, Any]],
 ) -> None:
     unknown = await lose(client, sandbox, executed=False, **tron)
-    says("GET", MANY, [row("a", currency="USDT", net_type=None, amount="13", created_at="yesterday")])
-    says("GET", MANY, [])
+    answer_with(
+        sandbox,
+        "GET",
+        MANY,
+        [withdrawal_row("a", currency="USDT", net_type=None, amount="13", created_at="yesterday")],
+    )
+    answer_with(sandbox, "GET", MANY, [])
     assert (await client.withdraws.reconcile(unknown)).status == "found"
 
 
-async def test_failing_looks_are_repeated_and_the_last_one_is_the_answer(
+async def test_failed_polls_are_repeated_until_the_deadline(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     unknown = await lose(client, sandbox, **tron)
@@ -226,16 +227,20 @@ async def test_failing_looks_are_repeated_and_the_last_one_is_the_answer(
     assert (await blind(client, still)).may_have_executed
 
 
-async def test_a_list_that_can_not_be_read_to_its_end_says_nothing(
+async def test_list_that_cannot_be_read_to_its_end_proves_nothing(
     client: UpbitClient,
     sandbox: Sandbox,
     tron: dict[str, Any],
-    says: Callable[..., None],
-    row: Callable[..., dict[str, Any]],
 ) -> None:
     unknown = await lose(client, sandbox, executed=False, **tron)
     now = unknown.intent.started_at.isoformat()
-    says("GET", MANY, [row("a", created_at=now), row("b", created_at=now)], times=None)
+    answer_with(
+        sandbox,
+        "GET",
+        MANY,
+        [withdrawal_row("a", created_at=now), withdrawal_row("b", created_at=now)],
+        times=None,
+    )
     with pytest.raises(OutcomeUnknown, match=r"still unknown.*may be incomplete"):
         await client.withdraws.reconcile(unknown, timeout=5)
 
@@ -244,7 +249,7 @@ async def test_a_list_that_can_not_be_read_to_its_end_says_nothing(
     ("status", "name", "kind"),
     [(401, "expired_access_key", AuthenticationError), (418, "too_many_requests", Banned)],
 )
-async def test_looking_ends_where_it_is_hopeless(
+async def test_permanent_error_ends_reconcile(
     client: UpbitClient,
     sandbox: Sandbox,
     tron: dict[str, Any],
@@ -259,7 +264,7 @@ async def test_looking_ends_where_it_is_hopeless(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_proxys_refusal_is_a_look_that_failed(
+async def test_unnamed_refusal_is_a_failed_poll(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], status: int
 ) -> None:
     unknown = await lose(client, sandbox, **tron)
@@ -269,7 +274,7 @@ async def test_a_proxys_refusal_is_a_look_that_failed(
     assert isinstance((await blind(client, unknown)).__cause__, (AuthenticationError, PermissionDenied))
 
 
-async def test_a_client_that_was_closed_does_not_look_for_a_minute(
+async def test_closed_client_ends_reconcile_at_once(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     unknown = await lose(client, sandbox, **tron)
@@ -279,9 +284,7 @@ async def test_a_client_that_was_closed_does_not_look_for_a_minute(
     assert sandbox.now == started
 
 
-async def test_a_network_that_is_down_does_not_make_the_withdrawal_one_that_never_left(
-    sandbox: Sandbox, tron: dict[str, Any]
-) -> None:
+async def test_network_outage_during_reconcile_stays_unknown(sandbox: Sandbox, tron: dict[str, Any]) -> None:
     down = False
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -304,7 +307,7 @@ async def test_a_network_that_is_down_does_not_make_the_withdrawal_one_that_neve
         assert (await client.withdraws.reconcile(still)).status == "found"
 
 
-async def test_what_is_no_lost_withdrawal_of_this_host_is_a_mistake(
+async def test_intent_of_another_kind_or_host_is_refused(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     unknown = await lose(client, sandbox, **tron)

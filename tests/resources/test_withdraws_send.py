@@ -1,4 +1,4 @@
-"""`client.withdraws.check` and `send`: the tutorial in one call, without its traps."""
+"""`client.withdraws.check` and `send`: reads, preflight and exactly one request."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from upbit_async.errors import OutcomeUnknown, PermissionDenied, PreflightFailed
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from upbit_async.client import UpbitClient
 
 READS = ("/v1/withdraws/coin_addresses", "/v1/status/wallet", "/v1/withdraws/chance")
 
 
 async def codes(client: UpbitClient, **order: Any) -> list[str]:
-    """Return why nothing can be sent, which `check` and `send` must agree about."""
+    """Return the reasons why nothing can be sent, on which `check` and `send` must agree."""
     with pytest.raises(PreflightFailed) as checked:
         await client.withdraws.check(**order)
     with pytest.raises(PreflightFailed) as sent:
@@ -36,10 +34,10 @@ def posted(sandbox: Sandbox) -> list[dict[str, Any]]:
     return [json.loads(line.body) for line in sandbox.requests.of("POST")]
 
 
-# -- what goes well --------------------------------------------------------------------------------
+# -- success ---------------------------------------------------------------------------------------
 
 
-async def test_a_payment_is_read_three_times_and_posted_exactly_once(
+async def test_send_makes_three_reads_and_one_post(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     poller = await client.withdraws.send(**tron)
@@ -50,7 +48,7 @@ async def test_a_payment_is_read_three_times_and_posted_exactly_once(
     assert list(sandbox.withdrawals)[-1] == poller.uuid
 
 
-async def test_the_memo_of_a_registered_address_goes_along(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_send_includes_the_registered_memo(client: UpbitClient, sandbox: Sandbox) -> None:
     poller = await client.withdraws.send(currency="XRP", net_type="XRP", amount=25, exchange_name="binance")
     assert posted(sandbox) == [
         {
@@ -71,7 +69,7 @@ async def test_the_memo_of_a_registered_address_goes_along(client: UpbitClient, 
 
 @pytest.mark.parametrize("state", ["working", "withdraw_only"])
 @pytest.mark.parametrize("name", ["Binance", "BINANCE", "binance"])
-async def test_an_exchange_is_known_in_any_case_and_a_wallet_that_pays_out_will_do(
+async def test_exchange_name_is_matched_ignoring_case(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], name: str, state: str
 ) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = state
@@ -80,7 +78,7 @@ async def test_an_exchange_is_known_in_any_case_and_a_wallet_that_pays_out_will_
     assert posted(sandbox)[0]["address"] == "TFakeTronWithdrawAddressFakeFakeFa"
 
 
-async def test_a_check_tells_all_and_sends_no_money(client: UpbitClient, sandbox: Sandbox) -> None:
+async def test_check_returns_all_details_and_sends_nothing(client: UpbitClient, sandbox: Sandbox) -> None:
     result = await client.withdraws.check(
         currency="XRP", net_type="XRP", amount="12.3456789", exchange_name="Binance", round_down=True
     )
@@ -92,7 +90,7 @@ async def test_a_check_tells_all_and_sends_no_money(client: UpbitClient, sandbox
     assert {line.method for line in sandbox.requests} == {"GET"}
 
 
-async def test_too_many_decimals_are_cut_off_only_if_that_was_asked(
+async def test_extra_decimals_are_cut_only_with_round_down(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     tron["amount"] = "13.12345678"
@@ -102,7 +100,7 @@ async def test_too_many_decimals_are_cut_off_only_if_that_was_asked(
     assert posted(sandbox)[0]["amount"] == "13.123456"
 
 
-async def test_an_amount_goes_out_as_it_was_written_unless_it_is_rounded(
+async def test_amount_is_sent_as_written_unless_rounded(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     tron["amount"] = "13.2410"
@@ -112,7 +110,7 @@ async def test_an_amount_goes_out_as_it_was_written_unless_it_is_rounded(
     assert posted(sandbox)[0]["amount"] == "13.2410"
 
 
-async def test_a_transfer_inside_upbit_has_no_fee(
+async def test_internal_transfer_has_no_fee(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     tron["amount"] = sandbox.account.balance("USDT").available
@@ -124,15 +122,13 @@ async def test_a_transfer_inside_upbit_has_no_fee(
     assert posted(sandbox)[0]["transaction_type"] == "internal"
 
 
-async def test_a_balance_that_only_just_suffices_is_a_warning(
-    client: UpbitClient, tron: dict[str, Any]
-) -> None:
+async def test_close_balance_is_a_warning(client: UpbitClient, tron: dict[str, Any]) -> None:
     tron["amount"] = "9999"
     result = await client.withdraws.check(**tron)
     assert [warning.code for warning in result.warnings] == ["fee_side_undocumented"]
 
 
-async def test_the_only_address_of_a_currency_and_network_needs_no_name(
+async def test_only_registered_address_needs_no_argument(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     address = tron.pop("address")
@@ -140,10 +136,10 @@ async def test_the_only_address_of_a_currency_and_network_needs_no_name(
     assert posted(sandbox)[0]["address"] == address
 
 
-# -- what the tutorial does wrong ------------------------------------------------------------------
+# -- mistakes of Upbit's tutorial ------------------------------------------------------------------
 
 
-async def test_several_addresses_of_an_exchange_are_not_all_paid(
+async def test_several_addresses_of_an_exchange_are_refused(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.account.allow_address("USDT", "TRX", "TSecondTronAddressSecondSecond", exchange_name="BINANCE")
@@ -155,9 +151,7 @@ async def test_several_addresses_of_an_exchange_are_not_all_paid(
     assert [body["address"] for body in posted(sandbox)] == [tron["address"]]
 
 
-async def test_an_address_that_is_registered_with_two_memos_is_not_guessed_at(
-    client: UpbitClient, sandbox: Sandbox
-) -> None:
+async def test_address_registered_with_two_memos_is_refused(client: UpbitClient, sandbox: Sandbox) -> None:
     address = "rFakeXrpWithdrawAddressFakeFakeFak"
     sandbox.account.allow_address("XRP", "XRP", address, secondary_address="2", exchange_name="Binance")
     assert await codes(client, currency="XRP", net_type="XRP", amount=25, address=address) == [
@@ -166,7 +160,7 @@ async def test_an_address_that_is_registered_with_two_memos_is_not_guessed_at(
     assert posted(sandbox) == []
 
 
-async def test_an_address_that_is_registered_twice_is_one_destination(
+async def test_address_registered_twice_is_one_destination(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.account.allow_address("USDT", "TRX", tron["address"], beneficiary_name="Jane")
@@ -177,7 +171,7 @@ async def test_an_address_that_is_registered_twice_is_one_destination(
 # -- every error case of the tutorial --------------------------------------------------------------
 
 
-async def test_without_any_registered_address_the_page_to_register_one_is_named(
+async def test_missing_address_names_the_registration_page(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     for address in sandbox.account.addresses:
@@ -202,7 +196,7 @@ async def test_without_any_registered_address_the_page_to_register_one_is_named(
         ({"amount": "10000"}, ["insufficient_balance"]),
     ],
 )
-async def test_each_thing_that_stands_in_the_way_has_its_reason(
+async def test_each_obstacle_has_its_reason(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], change: dict[str, Any], expected: list[str]
 ) -> None:
     found = await codes(client, **(tron | change))
@@ -211,7 +205,7 @@ async def test_each_thing_that_stands_in_the_way_has_its_reason(
 
 
 @pytest.mark.parametrize("state", ["deposit_only", "paused", "unsupported", "brand_new"])
-async def test_a_wallet_that_does_not_pay_out_is_a_reason_whatever_the_limits_say(
+async def test_wallet_that_cannot_withdraw_is_the_first_reason(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], state: str
 ) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = state
@@ -221,7 +215,7 @@ async def test_a_wallet_that_does_not_pay_out_is_a_reason_whatever_the_limits_sa
     assert posted(sandbox) == []
 
 
-async def test_all_reasons_are_told_at_once(
+async def test_all_reasons_are_reported_at_once(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.wallets["USDT", "TRX"].wallet_state = "paused"
@@ -243,9 +237,7 @@ async def test_all_reasons_are_told_at_once(
 
 
 @pytest.mark.parametrize("region", ["id", "th"])
-async def test_where_upbit_names_no_exchanges_an_address_must_be_given(
-    region: str, tron: dict[str, Any]
-) -> None:
+async def test_regions_without_exchange_names_require_an_address(region: str, tron: dict[str, Any]) -> None:
     async with Sandbox(region) as sandbox:
         client = sandbox.client()
         address = tron.pop("address")
@@ -255,7 +247,7 @@ async def test_where_upbit_names_no_exchanges_an_address_must_be_given(
         assert len(posted(sandbox)) == 1
 
 
-async def test_limits_that_upbit_refuses_to_tell_are_a_reason(
+async def test_refused_limits_are_a_reason(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.status(404, "GET", READS[2], name="currency_not_found", times=2))
@@ -268,7 +260,7 @@ async def test_limits_that_upbit_refuses_to_tell_are_a_reason(
 
 
 @pytest.mark.parametrize("path", READS)
-async def test_what_can_not_be_read_is_an_error_of_its_own_and_nothing_is_sent(
+async def test_failed_read_is_raised_and_nothing_sent(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], path: str
 ) -> None:
     sandbox.faults.add(Fault.status(503, "GET", path, times=3))
@@ -281,8 +273,8 @@ async def test_what_can_not_be_read_is_an_error_of_its_own_and_nothing_is_sent(
     await client.withdraws.send(**tron)
 
 
-async def test_what_upbit_refuses_after_all_checks_is_refused(
-    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], says: Callable[..., None]
+async def test_refusal_after_the_checks_is_raised(
+    client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.status(400, "POST", name="withdraw_maintain"))
     with pytest.raises(ValidationError, match="withdraw_maintain") as caught:
@@ -291,7 +283,7 @@ async def test_what_upbit_refuses_after_all_checks_is_refused(
     assert len(posted(sandbox)) == 1
 
 
-async def test_a_payment_whose_answer_is_lost_is_sent_once_and_found_again(
+async def test_lost_answer_of_send_is_found_by_reconcile(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer("POST"))
@@ -305,7 +297,7 @@ async def test_a_payment_whose_answer_is_lost_is_sent_once_and_found_again(
     )
 
 
-async def test_from_the_order_to_the_chain(sandbox: Sandbox, client: UpbitClient) -> None:
+async def test_withdrawal_is_sent_and_waited_for(sandbox: Sandbox, client: UpbitClient) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(60)
     poller = await client.withdraws.send(
         currency="USDT", net_type="TRX", amount="13.241", exchange_name="Binance"

@@ -1,4 +1,4 @@
-"""`client.withdraws`: `poller`, `wait`, `resume`, and what a wait ends with."""
+"""`client.withdraws`: `poller`, `wait`, `resume`, and the errors that end a wait."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MANY = "/v1/withdraws"
 
 
-async def test_a_poller_asks_nothing_before_it_is_used(
+async def test_poller_sends_nothing_before_it_is_used(
     client: UpbitClient, sandbox: Sandbox, old: list[str]
 ) -> None:
     poller = client.withdraws.poller(old[0])
@@ -38,7 +38,7 @@ async def test_a_poller_asks_nothing_before_it_is_used(
     assert [line.query for line in sandbox.requests] == [f"uuids[]={old[0]}&limit=100&order_by=desc"]
 
 
-async def test_a_wait_ends_with_the_record_whatever_it_is(
+async def test_wait_returns_the_record_in_any_final_state(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(3, states=("PROCESSING", "FAILED"))
@@ -55,7 +55,7 @@ async def test_a_wait_ends_with_the_record_whatever_it_is(
         ("REJECTED", WithdrawalRejected),
     ],
 )
-async def test_a_result_is_done_or_an_error_with_the_record(
+async def test_result_raises_unless_done(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], end: str, kind: type[WithdrawalNotDone]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(3, states=("PROCESSING", end))
@@ -68,7 +68,7 @@ async def test_a_result_is_done_or_an_error_with_the_record(
     assert again.record == caught.value.record
 
 
-async def test_a_wait_that_is_too_short_can_be_resumed_elsewhere(
+async def test_timed_out_wait_can_be_resumed_by_another_client(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     poller = await client.withdraws.send(**tron)
@@ -92,7 +92,7 @@ async def test_done_at_and_is_cancelable_do_not_end_a_wait(
         await client.withdraws.wait(old[4], timeout=60)
 
 
-async def test_a_withdrawal_that_shows_late_is_waited_for_and_a_stranger_is_not_found(
+async def test_late_withdrawal_is_waited_for_and_unknown_one_not_found(
     client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_delay = 20.0
@@ -104,7 +104,7 @@ async def test_a_withdrawal_that_shows_late_is_waited_for_and_a_stranger_is_not_
     assert caught.value.resume_token == client.withdraws.poller("nobody's").resume_token
 
 
-async def test_failed_looks_are_events_and_a_refused_key_is_the_end(
+async def test_failed_polls_are_events_and_a_refused_key_ends_the_wait(
     sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     events: list[Event] = []
@@ -123,7 +123,7 @@ async def test_failed_looks_are_events_and_a_refused_key_is_the_end(
     assert caught.value.resume_token == poller.resume_token
 
 
-async def test_a_token_for_something_else_is_refused_before_anything_is_sent(
+async def test_resume_token_for_something_else_is_refused(
     client: UpbitClient, sandbox: Sandbox, old: list[str]
 ) -> None:
     token = json.loads(client.withdraws.poller(old[0]).resume_token)

@@ -195,7 +195,7 @@ def test_served_connections_have_tcp_nodelay() -> None:
     values: list[int] = []
 
     async def app(scope: Any, receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-        connection = scope["extensions"][CONNECTION]._transport.get_extra_info("socket")
+        connection = scope["extensions"][CONNECTION]._transport.get_extra_info("socket")  # noqa: SLF001 - asyncio's
         values.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})

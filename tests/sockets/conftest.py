@@ -1,4 +1,4 @@
-"""Real sockets need real time."""
+"""Real time, which real sockets need."""
 
 from __future__ import annotations
 

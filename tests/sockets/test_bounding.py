@@ -1,4 +1,7 @@
-"""A withdrawal that is given up can't arrive any more: its socket is bounded, and aborted before it is unknown."""
+"""Bounded sockets: a withdrawal that was given up cannot arrive later.
+
+Its socket gets a time limit before the first byte, and is aborted before the outcome is reported as unknown.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
     from fault_server import FaultServer
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks at Linux's socket options")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads socket options of Linux")
 
 HTTP: dict[str, Callable[[], Any] | None] = {
     "own": None,
@@ -66,7 +69,7 @@ async def _client(
 
 @attrs.define
 class Seen:
-    """What the client's socket looked like while the server held its request."""
+    """Options of the client's socket while the server had its request."""
 
     address: tuple[str, int] = ("", 0)
     linger: tuple[int, int] = (-1, -1)
@@ -85,7 +88,7 @@ async def _serving(seen: Seen, connection: Connection, request: bytes) -> None:
 
 @EVERY_HTTP
 @PLAIN_AND_TLS
-async def test_the_socket_of_a_withdrawal_is_bounded_until_its_answer_has_come(
+async def test_withdrawal_socket_is_bounded_until_its_answer_arrives(
     make_http: Callable[[], Any] | None, secure: bool
 ) -> None:
     seen = Seen()
@@ -99,7 +102,7 @@ async def test_the_socket_of_a_withdrawal_is_bounded_until_its_answer_has_come(
 
 
 @EVERY_HTTP
-async def test_the_socket_of_a_read_is_left_as_it_is(make_http: Callable[[], Any] | None) -> None:
+async def test_read_socket_is_not_bounded(make_http: Callable[[], Any] | None) -> None:
     seen = Seen()
     async with (
         serve(functools.partial(_serving, seen)) as server,
@@ -110,7 +113,7 @@ async def test_the_socket_of_a_read_is_left_as_it_is(make_http: Callable[[], Any
 
 
 @EVERY_HTTP
-async def test_the_socket_is_bounded_before_the_first_byte_of_tls(
+async def test_socket_is_bounded_before_the_tls_handshake(
     make_http: Callable[[], Any] | None,
 ) -> None:
     seen = Seen()
@@ -134,14 +137,14 @@ async def test_the_socket_is_bounded_before_the_first_byte_of_tls(
     assert (seen.linger, seen.user_timeout) == (ABORT, SHORT.read * 1000)
 
 
-# Before it aborts a connection of asyncio's, anyio 4.14 writes its end, which the peer then sees first.
+# On asyncio, anyio 4.14 sends an end of file before it aborts a connection, and the peer sees that first.
 _HALF_CLOSES_FIRST = importlib.metadata.version("anyio").startswith("4.14.")
 
 
 @EVERY_HTTP
 @PLAIN_AND_TLS
 @pytest.mark.parametrize("limit", ["read", "total"])
-async def test_the_connection_is_aborted_before_the_outcome_is_unknown(
+async def test_connection_is_aborted_before_the_outcome_is_unknown(
     make_http: Callable[[], Any] | None, secure: bool, limit: str
 ) -> None:
     addresses: list[tuple[str, int]] = []
@@ -176,7 +179,7 @@ async def test_the_connection_is_aborted_before_the_outcome_is_unknown(
 
 @attrs.define
 class Guard:
-    """An escort that allows everything, and remembers what was expected when the request was signed."""
+    """A send guard that allows everything, and records whether a bounded connection was expected."""
 
     client: UpbitClient
     expected: bool | None = None
@@ -190,14 +193,14 @@ class Guard:
 
 
 @EVERY_HTTP
-async def test_a_guarded_request_is_not_sent_over_a_connection_that_proves_unbounded(
+async def test_guarded_request_is_not_sent_on_an_unbounded_connection(
     make_http: Callable[[], Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
         serve(functools.partial(_serving, Seen())) as server,
         _client(server.url, make_http) as client,
     ):
-        await client.withdraws.list()  # now an injected client is known as well
+        await client.withdraws.list()  # now the injected client is known to bound its connections
         assert client.transport.bounds_connections
         assert bounding.is_supported()
         monkeypatch.setattr(bounding, "bound", _unbounded)
@@ -209,7 +212,7 @@ async def test_a_guarded_request_is_not_sent_over_a_connection_that_proves_unbou
 
 
 @pytest.mark.parametrize("make_http", [HTTP["httpx"], HTTP["httpx2"]], ids=["httpx", "httpx2"])
-async def test_once_an_injected_client_has_proved_unbounded_its_requests_leave_as_such(
+async def test_injected_client_known_as_unbounded_sends_as_unbounded(
     make_http: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
@@ -228,7 +231,7 @@ async def test_once_an_injected_client_has_proved_unbounded_its_requests_leave_a
             await client.withdraws.list()
 
 
-async def test_without_the_options_the_error_says_that_the_connection_was_not_bounded(
+async def test_error_says_that_the_connection_was_not_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool:
@@ -241,7 +244,7 @@ async def test_without_the_options_the_error_says_that_the_connection_was_not_bo
     assert not caught.value.connection_bounded
 
 
-async def test_a_sandbox_in_this_process_counts_as_bounded() -> None:
+async def test_in_process_sandbox_counts_as_bounded() -> None:
     async with Sandbox("sg") as sandbox:
         sandbox.faults.add(Fault.lose_answer("POST"))
         client = sandbox.client()
@@ -253,7 +256,7 @@ async def test_a_sandbox_in_this_process_counts_as_bounded() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_the_connections_of_an_http_client_that_tells_nothing_count_as_unbounded(
+async def test_http_client_without_trace_counts_as_unbounded(
     server: FaultServer,
 ) -> None:
     from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - an extra

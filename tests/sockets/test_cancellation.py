@@ -1,4 +1,4 @@
-"""A call may be cancelled at any moment: the pool serves afterwards, and no answer to a withdrawal is lost."""
+"""Cancellation at any moment: the pool stays usable, and no answer to a withdrawal is lost."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from clients import WITHDRAWAL, client_for, withdrawal_json
 from fault_server import Connection, FaultServer, http, serve
+from internals import client_state, loop_states
 
 from upbit_async import UpbitClient, errors, events
 
@@ -36,7 +37,7 @@ async def server() -> AsyncIterator[FaultServer]:
 
 
 async def _by_scope(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
-    """Cancel by anyio's scope after so many ticks; say whether the call had ended by then."""
+    """Cancel with anyio's scope after this many ticks; return whether the call had ended by then."""
     ended = False
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks:
@@ -54,7 +55,7 @@ async def _by_scope(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
 
 
 async def _natively(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
-    """Cancel asyncio's own way after so many ticks; say whether the call had ended by then."""
+    """Cancel asyncio's task after this many ticks; return whether the call had ended by then."""
     task = asyncio.ensure_future(call())
     for _ in range(ticks):
         await asyncio.sleep(0)
@@ -67,7 +68,7 @@ async def _natively(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
 
 
 async def _insisting(call: Callable[[], Awaitable[Any]], ticks: int) -> bool:
-    """Cancel again and again: whoever insists must not get further than whoever asks once."""
+    """Cancel asyncio's task repeatedly, which must not interrupt more than cancelling it once."""
     task = asyncio.ensure_future(call())
     for _ in range(ticks):
         await asyncio.sleep(0)
@@ -108,8 +109,8 @@ async def _assert_all_is_well(client: UpbitClient) -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(client.withdraws.list)
-    (yard,) = client._transport.shared.pool._states.values()
-    assert yard.slots.value == 10
+    (state,) = loop_states(client_state(client).pool)
+    assert state.slots.value == 10
 
 
 @EVERY_WAY
@@ -120,10 +121,10 @@ async def test_reads_can_be_cancelled_at_every_tick(server: FaultServer, way: Ca
 
 
 @EVERY_WAY
-async def test_withdrawals_can_be_cancelled_at_every_tick_and_no_answer_is_lost(
+async def test_withdrawals_can_be_cancelled_at_every_tick_without_losing_answers(
     server: FaultServer, way: Cancel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[events.Event] = []
+    observed: list[events.Event] = []
     returned = 0
 
     async def withdraw() -> None:
@@ -131,11 +132,11 @@ async def test_withdrawals_can_be_cancelled_at_every_tick_and_no_answer_is_lost(
         await client.withdraws.create(**WITHDRAWAL)
         returned += 1
 
-    async with client_for(server.url, observer=told.append) as client:
+    async with client_for(server.url, observer=observed.append) as client:
         with caplog.at_level(logging.WARNING, logger="upbit_async"):
             ticks = await _sweep(way, withdraw)
         await _assert_all_is_well(client)
-    late = [event for event in told if isinstance(event, events.AnswerAfterCancellation)]
+    late = [event for event in observed if isinstance(event, events.AnswerAfterCancellation)]
     sent = [request for request in server.requests if request.startswith(b"POST")]
     assert ticks > 10
     assert len(sent) == returned + len(late)
@@ -149,10 +150,10 @@ async def test_withdrawals_can_be_cancelled_at_every_tick_and_no_answer_is_lost(
 @EVERY_WAY
 @pytest.mark.parametrize("library", [httpx, httpx2])
 @pytest.mark.parametrize("once", [False, True], ids=["read", "withdrawal"])
-async def test_an_injected_client_survives_the_same(
+async def test_injected_client_can_be_cancelled_at_every_tick(
     server: FaultServer, way: Cancel, library: Any, once: bool
 ) -> None:
-    told: list[events.Event] = []
+    observed: list[events.Event] = []
     returned = 0
 
     async def call() -> None:
@@ -165,53 +166,53 @@ async def test_an_injected_client_survives_the_same(
 
     async with (
         library.AsyncClient(limits=library.Limits(max_connections=10)) as http_client,
-        client_for(server.url, http=http_client, observer=told.append) as client,
+        client_for(server.url, http=http_client, observer=observed.append) as client,
     ):
         await _sweep(way, call)
         await anyio.sleep(0.05)  # what was left behind on the wire comes to its end
         await _assert_all_is_well(client)
-    late = [event for event in told if isinstance(event, events.AnswerAfterCancellation)]
+    late = [event for event in observed if isinstance(event, events.AnswerAfterCancellation)]
     if once:
         sent = [request for request in server.requests if request.startswith(b"POST")]
         assert len(sent) == returned + len(late)
 
 
 @ON_ASYNCIO
-async def test_a_withdrawal_on_the_wire_outlives_asyncio_timeout() -> None:
+async def test_sent_withdrawal_is_finished_after_asyncio_timeout() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await anyio.sleep(0.2)
         await connection.send(http(201, withdrawal_json()))
 
-    told: list[events.Event] = []
-    async with serve(behaviour) as server, client_for(server.url, observer=told.append) as client:
+    observed: list[events.Event] = []
+    async with serve(behaviour) as server, client_for(server.url, observer=observed.append) as client:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await client.withdraws.create(**WITHDRAWAL)
-        assert [type(event) for event in told].count(events.AnswerAfterCancellation) == 1
+        assert [type(event) for event in observed].count(events.AnswerAfterCancellation) == 1
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.withdraws.create(**WITHDRAWAL), 0.05)
         with pytest.raises(TimeoutError), anyio.fail_after(0.05):
             await client.withdraws.create(**WITHDRAWAL)
-        assert [type(event) for event in told].count(events.AnswerAfterCancellation) == 3
+        assert [type(event) for event in observed].count(events.AnswerAfterCancellation) == 3
         assert len(server.requests) == 3
 
 
-async def test_a_lost_answer_after_cancellation_is_reported_as_unknown() -> None:
+async def test_lost_answer_after_cancellation_is_reported_as_unknown() -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool:
         await anyio.sleep(0.1)
         connection.reset()
         return False
 
-    told: list[events.Event] = []
-    async with serve(behaviour) as server, client_for(server.url, observer=told.append) as client:
+    observed: list[events.Event] = []
+    async with serve(behaviour) as server, client_for(server.url, observer=observed.append) as client:
         with anyio.move_on_after(0.05):
             await client.withdraws.create(**WITHDRAWAL)
-    (late,) = (event for event in told if isinstance(event, events.AnswerAfterCancellation))
+    (late,) = (event for event in observed if isinstance(event, events.AnswerAfterCancellation))
     assert isinstance(late.error, errors.OutcomeUnknown)
     assert late.intent.amount == 13
 
 
-def test_a_torn_down_loop_logs_the_intent_as_unknown(caplog: pytest.LogCaptureFixture) -> None:
+def test_closed_event_loop_logs_the_intent_as_unknown(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         arrived = anyio.Event()
 
@@ -239,7 +240,7 @@ def test_a_torn_down_loop_logs_the_intent_as_unknown(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("tasks", [20, 60, 150])
-async def test_a_storm_of_deadlines_leaves_the_client_usable(tasks: int) -> None:
+async def test_many_expiring_deadlines_leave_the_client_usable(tasks: int) -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await anyio.sleep(random.random() * 0.05)
         await connection.send(http(200))

@@ -1,4 +1,4 @@
-"""No error of ours keeps a foreign exception: it may hold a request with its token, a key, or a file."""
+"""Foreign exceptions, which may hold a token, a key or a file's content, are kept in no error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _of_another_program(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_damaged, _a_folder, _of_another_program])
-async def test_a_journal_that_can_not_be_used_keeps_no_error_of_sqlites(
+async def test_unusable_journal_error_drops_the_sqlite_exception(
     spoil: Callable[[Path], None], tmp_path: Path
 ) -> None:
     path = tmp_path / "payouts.db"
@@ -52,7 +52,7 @@ async def test_a_journal_that_can_not_be_used_keeps_no_error_of_sqlites(
 
 
 @pytest.mark.parametrize("body", [b"x", b"[" * 100_000, b"\xff", b'{"a":1e99999999999999999999}'])
-def test_an_answer_that_can_not_be_decoded_keeps_no_error_of_the_decoder(body: bytes) -> None:
+def test_decode_error_drops_the_decoder_exception(body: bytes) -> None:
     attempts: list[Callable[[], object]] = [
         lambda: decode_untyped(body, asked=""),
         lambda: decode(list[int], body, asked=""),
@@ -63,7 +63,7 @@ def test_an_answer_that_can_not_be_decoded_keeps_no_error_of_the_decoder(body: b
         assert_alone(caught.value)
 
 
-def test_an_argument_that_is_refused_keeps_no_error_either() -> None:
+def test_argument_error_drops_the_inner_exception() -> None:
     region = UpbitClient("sg").region
     attempts: list[Callable[[], object]] = [
         lambda: check_id("uuid", "\udcff"),
@@ -79,9 +79,7 @@ def test_an_argument_that_is_refused_keeps_no_error_either() -> None:
 
 
 @pytest.mark.parametrize("name", ["UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY"])
-def test_a_key_of_the_environment_that_is_refused_is_kept_nowhere(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_configuration_error_drops_the_inner_exception(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("UPBIT_SG_ACCESS_KEY", "a" * 40)
     monkeypatch.setenv("UPBIT_SG_SECRET_KEY", "s" * 40)
     monkeypatch.setenv(name, "\udcff")

@@ -1,4 +1,4 @@
-"""Texts of a server and of a caller can't forge a log line, steer a terminal or turn a message round."""
+"""Hostile texts from a server or a caller: they cannot forge a log line or control a terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def assert_harmless(text: str) -> None:
 
 
 def error_body() -> bytes:
-    text = HOSTILE.replace("\udcff", "")  # no JSON holds it
+    text = HOSTILE.replace("\udcff", "")  # JSON cannot contain it
     return json.dumps({"error": {"name": text, "message": text}}).encode()
 
 
@@ -52,7 +52,7 @@ REFUSALS = {400: errors.ValidationError, 401: errors.AuthenticationError, 418: e
 
 
 @pytest.mark.parametrize(("status", "kind"), REFUSALS.items())
-async def test_a_refusal_shows_nothing_raw(status: int, kind: type[errors.APIError]) -> None:
+async def test_refusal_texts_are_escaped(status: int, kind: type[errors.APIError]) -> None:
     async def refuse(connection: Connection, request: bytes) -> None:
         await connection.send(http(status, error_body()))
 
@@ -64,7 +64,7 @@ async def test_a_refusal_shows_nothing_raw(status: int, kind: type[errors.APIErr
     assert "\\x1b[2J" in str(caught.value)
 
 
-async def test_raw_holds_what_came_as_it_came() -> None:
+async def test_raw_keeps_the_text_unescaped() -> None:
     hostile = HOSTILE.replace("\udcff", "")
 
     async def answer(connection: Connection, request: bytes) -> None:
@@ -84,7 +84,7 @@ async def test_raw_holds_what_came_as_it_came() -> None:
 @pytest.mark.parametrize(
     "ending", [answers(http(201, b"x")), answers(b"HTTP/1.1 \x1b[2J\xe2\x80\xae x\r\n\r\n"), closes]
 )
-async def test_a_callers_currency_can_not_forge_a_log_line(
+async def test_callers_currency_cannot_forge_a_log_line(
     ending: Ending, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def behave(connection: Connection, request: bytes) -> bool | None:
@@ -101,7 +101,7 @@ async def test_a_callers_currency_can_not_forge_a_log_line(
         assert_harmless(line)
 
 
-async def test_an_observer_that_repeats_a_text_can_not_forge_a_log_line(
+async def test_observer_exception_cannot_forge_a_log_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def observe(event: Event) -> None:
@@ -118,7 +118,7 @@ async def test_an_observer_that_repeats_a_text_can_not_forge_a_log_line(
     assert "\u202e" not in caplog.text
 
 
-def test_every_error_is_one_harmless_line() -> None:
+def test_every_error_is_one_escaped_line() -> None:
     reason = errors.Reason("unknown_network", HOSTILE)
     assert_harmless(reason.text)
     about: dict[str, Any] = {"status": 400, "name": HOSTILE, "message": HOSTILE, "endpoint": "GET /"}
@@ -134,7 +134,7 @@ def test_every_error_is_one_harmless_line() -> None:
         assert_harmless(repr(error))
 
 
-def test_what_stands_for_a_request_or_a_payout_is_harmless() -> None:
+def test_intent_and_payout_texts_are_escaped() -> None:
     client = UpbitClient("sg")
     history = (HistoryEntry(at=AT, state=PayoutState.NEEDS_REVIEW, note=HOSTILE),)
     payout = Payout(
@@ -151,7 +151,7 @@ def test_what_stands_for_a_request_or_a_payout_is_harmless() -> None:
         assert_harmless(text)
 
 
-def test_a_wrong_argument_is_shown_harmless() -> None:
+def test_wrong_argument_is_shown_escaped() -> None:
     token = json.dumps({"v": 1, "kind": HOSTILE, "region": HOSTILE, "host": HOSTILE, "uuid": "u"})
     region = UpbitClient("sg").region
     attempts: list[Any] = [
@@ -175,7 +175,7 @@ class _Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, _Terminal])
-def test_a_terminal_obeys_no_text(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_output_is_escaped(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "CI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -192,7 +192,7 @@ def test_a_terminal_obeys_no_text(stream: type[io.StringIO], monkeypatch: pytest
         assert odd not in out.getvalue()
 
 
-def test_what_the_command_complains_of_is_escaped(
+def test_command_errors_are_escaped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main(["demo", "--amount", HOSTILE])

@@ -1,4 +1,4 @@
-"""Where the transport meets what is not its own: a user's limiter, a user's client, closing, several loops."""
+"""Parts that a user injects (limiter, observer, HTTP client), closing, and several event loops."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from clients import QUICK, WITHDRAWAL, canaries, client_for, withdrawal_json
 from fault_server import Connection, http, serve
+from internals import background_tasks, client_state
 
 from upbit_async import LocalLimiter, NoLimiter, Timeouts, UpbitClient, errors, events
 
@@ -33,7 +34,7 @@ def _posts(requests: list[bytes]) -> int:
 
 
 class _Broken(NoLimiter):
-    """A limiter whose store goes away, before or after the call."""
+    """A limiter that fails before or after the call."""
 
     def __init__(self, when: str) -> None:
         self.when = when
@@ -47,20 +48,22 @@ class _Broken(NoLimiter):
         raise ConnectionError("the store went away")
 
 
-async def test_a_limiter_that_raises_afterwards_covers_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+async def test_limiter_that_raises_after_the_call_does_not_hide_the_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with serve(_accepts) as server, client_for(server.url, limiter=_Broken("after")) as client:
         assert (await client.withdraws.create(**WITHDRAWAL)).uuid
     assert "the limiter raised" in caplog.text
 
 
-async def test_a_limiter_that_raises_before_means_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+async def test_limiter_that_raises_before_the_call_means_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     async with serve(_accepts) as server, client_for(server.url, limiter=_Broken("before")) as client:
         with pytest.raises(errors.NotSent, match="limiter raised ConnectionError"):
             await client.withdraws.create(**WITHDRAWAL)
         assert server.requests == []
 
 
-async def test_nothing_leaves_after_closing() -> None:
+async def test_closed_client_sends_nothing() -> None:
     came = anyio.Event()
 
     async def behave(connection: Connection, request: bytes) -> None:
@@ -88,21 +91,21 @@ async def test_nothing_leaves_after_closing() -> None:
         assert server.open == 0
 
 
-async def test_nothing_leaves_over_a_connection_that_is_being_opened_when_a_ban_comes() -> None:
+async def test_ban_while_connecting_prevents_sending() -> None:
     async with serve(_accepts) as server, client_for(server.url) as client:
-        looks = iter([0.0, 0.0])  # before the gate and behind the limiter; the ban comes while it connects
-        box = client._transport.shared.penalty_box
-        box.seconds_left = lambda: next(looks, 60.0)  # type: ignore[method-assign]
+        checks = iter([0.0, 0.0])  # before the pool and after the limiter; the ban comes while it connects
+        box = client_state(client).penalty_box
+        box.seconds_left = lambda: next(checks, 60.0)  # type: ignore[method-assign]
         with pytest.raises(errors.Banned):
             await client.withdraws.create(**WITHDRAWAL)
-        looks = iter([0.0, 0.0])
+        checks = iter([0.0, 0.0])
         with pytest.raises(errors.Banned):
             await client.withdraws.list()
         assert server.connections
         assert server.requests == []
 
 
-async def test_many_418s_at_once_are_one_ban() -> None:
+async def test_concurrent_418s_are_one_ban() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await anyio.sleep(0.05)
         await connection.send(http(418, b""))
@@ -116,10 +119,10 @@ async def test_many_418s_at_once_are_one_ban() -> None:
 
             for _ in range(10):
                 tasks.start_soon(call)
-        assert client._transport.shared.penalty_box.seconds_left() <= 60
+        assert client_state(client).penalty_box.seconds_left() <= 60
 
 
-async def test_a_second_call_fails_at_once_as_well_if_it_would_have_to_wait_too_long() -> None:
+async def test_call_fails_at_once_if_it_would_wait_past_its_deadline() -> None:
     named = b'{"error":{"name":"too_many_requests","message":""}}'
 
     async def behaviour(connection: Connection, request: bytes) -> None:
@@ -137,7 +140,7 @@ async def test_a_second_call_fails_at_once_as_well_if_it_would_have_to_wait_too_
 
 
 @LIBRARIES
-async def test_a_hook_that_reads_the_answer_does_no_harm(library: Any) -> None:
+async def test_hook_that_reads_the_answer_is_harmless(library: Any) -> None:
     async def read(response: Any) -> None:
         await response.aread()
 
@@ -152,7 +155,7 @@ async def test_a_hook_that_reads_the_answer_does_no_harm(library: Any) -> None:
 
 
 @LIBRARIES
-async def test_a_hook_that_raises_after_the_answer_does_not_mean_not_sent(library: Any) -> None:
+async def test_hook_that_raises_after_the_answer_is_an_unknown_outcome(library: Any) -> None:
     async def fail(response: Any) -> None:
         raise library.PoolTimeout("the pool is full")
 
@@ -168,7 +171,7 @@ async def test_a_hook_that_raises_after_the_answer_does_not_mean_not_sent(librar
 
 
 @LIBRARIES
-async def test_a_withdrawal_that_is_cancelled_while_it_waits_for_a_foreign_pool_is_not_sent(
+async def test_withdrawal_cancelled_in_an_injected_pool_is_not_sent(
     library: Any,
 ) -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
@@ -189,7 +192,7 @@ async def test_a_withdrawal_that_is_cancelled_while_it_waits_for_a_foreign_pool_
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_no_task_is_kept_for_good() -> None:
+async def test_cancelled_calls_leave_no_task_behind() -> None:
     async with serve(_accepts) as server, httpx.AsyncClient() as http_client:
         client = client_for(server.url, http=http_client)
         for ticks in range(60):
@@ -199,12 +202,11 @@ async def test_no_task_is_kept_for_good() -> None:
             task.cancel()
             await asyncio.wait([task])
         await anyio.sleep(0.1)
-        assert client._transport.shared.tasks._left_behind == set()
-        assert client._transport.shared.tasks._tasks == set()
+        assert background_tasks(client) == 0
         await client.aclose()
 
 
-def test_a_client_in_two_threads_keeps_its_connections() -> None:
+def test_client_in_two_threads_keeps_its_connections() -> None:
     async def main() -> None:
         async with serve(_accepts) as server:
             client = client_for(server.url, credentials=canaries(), retry=QUICK)
@@ -214,7 +216,7 @@ def test_a_client_in_two_threads_keeps_its_connections() -> None:
                     async with anyio.create_task_group() as tasks:
                         for _ in range(10):
                             tasks.start_soon(client.withdraws.list)
-                await client._transport.shared.pool.aclose()  # this loop's connections only
+                await client_state(client).pool.aclose()  # this loop's connections only
 
             threads = [threading.Thread(target=anyio.run, args=(work,)) for _ in range(2)]
             for thread in threads:
@@ -227,13 +229,13 @@ def test_a_client_in_two_threads_keeps_its_connections() -> None:
     anyio.run(main)
 
 
-async def test_a_withdrawal_made_with_request_is_known_to_be_answered() -> None:
+async def test_withdrawal_made_with_request_is_recorded_as_answered() -> None:
     async with serve(_accepts) as server, client_for(server.url) as client:
         await client.request("POST", "/v1/withdraws/coin", json={"currency": "USDT", "amount": "13"})
         assert client.known_withdrawals.unguarded == {"00000000-0000-4000-8000-000000000003"}
 
 
-async def test_a_bare_429_leaves_doubt_about_a_cancel() -> None:
+async def test_unnamed_429_makes_a_cancel_be_read_back() -> None:
     answers = iter(
         [
             http(429, b"slow down"),
@@ -250,7 +252,7 @@ async def test_a_bare_429_leaves_doubt_about_a_cancel() -> None:
         assert record.state == "CANCELLED"
 
 
-async def test_an_observer_that_raises_breaks_nothing_and_is_reported_once(
+async def test_observer_that_raises_is_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(event: events.Event) -> None:
@@ -265,7 +267,7 @@ async def test_an_observer_that_raises_breaks_nothing_and_is_reported_once(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpx's pool on trio
 @LIBRARIES
-async def test_an_injected_client_whose_pool_is_full_is_named_and_the_network_is_not(library: Any) -> None:
+async def test_full_injected_pool_is_named_instead_of_the_network(library: Any) -> None:
     came = anyio.Event()
 
     async def behave(connection: Connection, request: bytes) -> None:
@@ -292,7 +294,7 @@ async def _end_with_no_answer(client: UpbitClient) -> None:
         await client.withdraws.list()
 
 
-async def test_a_connection_that_is_thrown_away_is_an_event() -> None:
+async def test_replaced_connection_is_an_event() -> None:
     cut = [True]
 
     async def behave(connection: Connection, request: bytes) -> bool:
@@ -302,40 +304,40 @@ async def test_a_connection_that_is_thrown_away_is_an_event() -> None:
         await connection.send(http(200))
         return True
 
-    told: list[events.Event] = []
-    async with serve(behave) as server, client_for(server.url, observer=told.append) as client:
+    observed: list[events.Event] = []
+    async with serve(behave) as server, client_for(server.url, observer=observed.append) as client:
         await client.withdraws.list()
         await client.withdraws.list()
-    replaced = [event for event in told if isinstance(event, events.ConnectionReplaced)]
+    replaced = [event for event in observed if isinstance(event, events.ConnectionReplaced)]
     assert [event.host for event in replaced] == [client.host]
-    names = [type(event).__name__ for event in told]
+    names = [type(event).__name__ for event in observed]
     assert names[:3] == ["AttemptStarted", "AttemptFinished", "ConnectionReplaced"]
     assert server.connections == 2
 
 
-async def test_where_no_connection_was_made_none_is_replaced() -> None:
+async def test_refused_connection_is_not_reported_as_replaced() -> None:
     with socket.socket() as placeholder:
         placeholder.bind(("127.0.0.1", 0))
         port = placeholder.getsockname()[1]
-    told: list[events.Event] = []
-    async with client_for(f"http://127.0.0.1:{port}", observer=told.append) as client:
+    observed: list[events.Event] = []
+    async with client_for(f"http://127.0.0.1:{port}", observer=observed.append) as client:
         with pytest.raises(errors.NotSent):
             await client.withdraws.list()
-    assert not [event for event in told if isinstance(event, events.ConnectionReplaced)]
+    assert not [event for event in observed if isinstance(event, events.ConnectionReplaced)]
 
 
 @LIBRARIES
-async def test_the_connections_of_an_injected_client_are_not_ours_to_replace(library: Any) -> None:
+async def test_injected_clients_connections_are_not_reported_as_replaced(library: Any) -> None:
     async def behave(connection: Connection, request: bytes) -> bool:
         await connection.send(http(200)[:-1])
         return False
 
-    told: list[events.Event] = []
+    observed: list[events.Event] = []
     async with (
         serve(behave) as server,
         library.AsyncClient() as http_client,
-        client_for(server.url, http=http_client, observer=told.append) as client,
+        client_for(server.url, http=http_client, observer=observed.append) as client,
     ):
         with pytest.raises(errors.TransportError):
             await client.withdraws.list()
-    assert not [event for event in told if isinstance(event, events.ConnectionReplaced)]
+    assert not [event for event in observed if isinstance(event, events.ConnectionReplaced)]

@@ -1,4 +1,4 @@
-"""Bytes that follow an answer are found wherever they wait, and what looks unfamiliar counts as unclean."""
+"""Bytes that follow an answer: they are found in every buffer, and unknown internals count as unclean."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ async def stream() -> AsyncIterator[Any]:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_what_the_event_loop_has_read_ahead_is_found(stream: Any) -> None:
-    assert not stream.get_extra_info("is_readable")  # so nobody else would find it
+async def test_bytes_read_ahead_by_the_event_loop_are_found(stream: Any) -> None:
+    assert not stream.get_extra_info("is_readable")  # so the socket does not show them
     assert bytes_follow(_response(stream))
     await stream.read(65536)
     assert not bytes_follow(_response(stream))
 
 
-def test_what_is_in_the_parser_is_found() -> None:
+def test_bytes_in_the_parser_are_found() -> None:
     parser = SimpleNamespace(their_state=DONE, trailing_data=(b"HTTP/1.1 200", False))
     assert bytes_follow(_response(object(), connection=SimpleNamespace(_h11_state=parser)))
 
 
-def test_the_rest_of_an_answer_that_was_not_read_is_no_other_answer() -> None:
+def test_unread_rest_of_an_answer_is_no_leftover() -> None:
     parser = SimpleNamespace(their_state=type("SEND_BODY", (), {}), trailing_data=(b"rest", False))
     assert not bytes_follow(_response(object(), connection=SimpleNamespace(_h11_state=parser)))
 
@@ -96,10 +96,10 @@ def test_the_rest_of_an_answer_that_was_not_read_is_no_other_answer() -> None:
     ],
     ids=["no parser", "no state", "no buffer", "no stream"],
 )
-def test_insides_that_are_not_as_expected_count_as_unclean(connection: Any) -> None:
+def test_unknown_internals_count_as_unclean(connection: Any) -> None:
     assert bytes_follow(_response(object(), connection=connection))
 
 
-def test_streams_of_http2_and_transports_without_a_connection_keep_nothing() -> None:
+def test_http2_streams_have_no_leftovers() -> None:
     assert not bytes_follow(_response(object(), http_version=b"HTTP/2"))
     assert not bytes_follow(_response(None))

@@ -1,4 +1,4 @@
-"""One client in several threads and event loops, and in loops that end badly."""
+"""One client in several threads and event loops, and in loops that are closed with tasks running."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 MINE = Intent(endpoint="x", host="y", members={"a": "b"}, started_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 OTHERS = attrs.evolve(MINE, members={"a": "c"})
 RECORD = decode(Withdrawal, withdrawal_json(), asked="POST /v1/withdraws/coin")
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it looks at the process's descriptors")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it reads the process's file descriptors")
 
 
 @pytest.fixture
 def fast_switching() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
+    """Let the interpreter switch threads as often as possible."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -56,7 +56,7 @@ def _silent() -> httpx.AsyncClient:
 
 @pytest.mark.usefixtures("fast_switching")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_many_threads_use_one_client_at_once(backend: str) -> None:
+def test_one_client_serves_many_threads(backend: str) -> None:
     client = client_for("http://127.0.0.1:1", http=_silent(), limiter=LocalLimiter({"default": 100_000}))
 
     async def work() -> None:
@@ -78,7 +78,7 @@ def test_many_threads_use_one_client_at_once(backend: str) -> None:
 
 
 @pytest.mark.usefixtures("fast_switching")
-def test_the_clients_memory_of_ids_may_be_read_while_another_thread_writes_it() -> None:
+def test_recorded_ids_can_be_read_while_another_thread_writes() -> None:
     known, ended = KnownWithdrawals(), threading.Event()
 
     def write() -> None:
@@ -103,7 +103,7 @@ def test_the_clients_memory_of_ids_may_be_read_while_another_thread_writes_it() 
 @LINUX
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("backends", [("asyncio", "asyncio"), ("trio", "asyncio"), ("asyncio", "trio")])
-def test_the_sockets_of_a_loop_that_has_ended_are_closed_with_the_client(backends: tuple[str, str]) -> None:
+def test_sockets_of_an_ended_loop_are_closed_with_the_client(backends: tuple[str, str]) -> None:
     sandbox = Sandbox("sg")
     with sandbox.serve() as url:
         client = client_for(url, credentials=sandbox.credentials)
@@ -119,7 +119,7 @@ def test_the_sockets_of_a_loop_that_has_ended_are_closed_with_the_client(backend
         assert open_to(port) == 3
         anyio.run(client.aclose, backend=second)
         assert open_to(port) == 0
-    gc.collect()  # what the first loop left behind is ignored by this test, not by the next
+    gc.collect()  # this test ignores warnings about the first loop's sockets, the next one would not
 
 
 # -- a loop that is closed without cancelling its tasks --------------------------------------------
@@ -172,17 +172,17 @@ print("closed", flush=True)
         ("read", ["closed"]),
     ],
 )
-def test_a_withdrawal_on_the_wire_of_a_loop_that_is_closed_is_in_the_log(what: str, lines: list[str]) -> None:
+def test_sent_withdrawal_of_a_closed_loop_is_logged(what: str, lines: list[str]) -> None:
     command = [sys.executable, "-c", _SCRIPT, what]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    told = [line for line in done.stdout.splitlines() if line.startswith(("ERROR upbit_async", "closed"))]
-    assert [line.split()[0] for line in told] == lines, done.stdout + done.stderr
+    shown = [line for line in done.stdout.splitlines() if line.startswith(("ERROR upbit_async", "closed"))]
+    assert [line.split()[0] for line in shown] == lines, done.stdout + done.stderr
     assert ("POST /v1/withdraws/coin" in done.stdout or "withdrawal of 13 USDT" in done.stdout) == (
         "ERROR" in lines
     )
 
 
-def test_a_withdrawal_that_has_ended_leaves_no_line_when_its_loop_is_closed(
+def test_finished_withdrawal_of_a_closed_loop_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""A withdrawal leaves once, whatever becomes of its answer."""
+"""Withdrawals are sent once, whether their answer arrives or not."""
 
 from __future__ import annotations
 
@@ -47,32 +47,22 @@ UNKNOWN: dict[str, Ending] = {
     "201 cut off in the head": _answers_and_closes(CREATED),
     "201 with broken chunks": _answers_and_closes(CREATED + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
     "201 of 200 MB": _never_ends,
-    "201 that is HTML": answers(http(201, b"<html>oops</html>")),
-    "201 that is empty": answers(http(201, b"")),
-    "201 that is another JSON": answers(http(201, b"[]")),
-    "201 without a uuid": answers(http(201, withdrawal_json().replace(b'"uuid"', b'"id"'))),
-    "201 with an empty uuid": answers(http(201, withdrawal_json(uuid=""))),
-    "201 nested too deep": answers(http(201, b"[" * 200_000)),
-    "201 that is not UTF-8": answers(http(201, withdrawal_json().replace(b"USDT", b"\xff\xff"))),
     "201 compressed": answers(http(201, withdrawal_json(), "Content-Encoding: gzip")),
     "no HTTP at all": _answers_and_closes(b"220 smtp.example ESMTP\r\n"),
     "100 and then nothing": _answers_and_closes(b"HTTP/1.1 100 Continue\r\n\r\n"),
     "a bare 429": answers(http(429, b"slow down")),
     "nonce_used": answers(http(401, b'{"error":{"name":"nonce_used","message":""}}')),
-    "400 without a name": answers(http(400, b"<html>bad</html>")),
-    "403 without a name": answers(http(403, b'{"error":"forbidden"}')),
-    "404 without a name": answers(http(404, b"")),
     "a redirect to itself": answers(http(307, b"", "Location: /v1/withdraws/coin")),
     **{
         f"{status} {kind}": answers(http(status, body))
-        for status in (301, 303, 308, 408, 409, 500, 502, 503, 504, 520, 599)
+        for status in (301, 409, 503)  # test_replies has all of them
         for kind, body in (("named", NAMED), ("HTML", b"<html></html>"))
     },
 }
 
 
 @pytest.mark.parametrize("behave", UNKNOWN.values(), ids=UNKNOWN)
-async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Ending) -> None:
+async def test_lost_answer_is_unknown_and_not_repeated(behave: Ending) -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
         if request.startswith(b"POST"):
             return await behave(connection)
@@ -90,19 +80,6 @@ async def test_a_lost_answer_is_unknown_and_nothing_is_repeated(behave: Ending) 
         assert await client.withdraws.list() == []
 
 
-async def test_an_answer_without_a_uuid_keeps_its_text() -> None:
-    body = withdrawal_json().replace(b'"uuid"', b'"id"')
-
-    async def behaviour(connection: Connection, request: bytes) -> None:
-        await connection.send(http(201, body))
-
-    async with serve(behaviour) as server, client_for(server.url) as client:
-        with pytest.raises(errors.OutcomeUnknown) as caught:
-            await client.withdraws.create(**WITHDRAWAL)
-    assert caught.value.raw == body.decode()
-    assert caught.value.raw not in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("first", "attempts"),
     [
@@ -111,7 +88,7 @@ async def test_an_answer_without_a_uuid_keeps_its_text() -> None:
     ],
     ids=["named", "with Remaining-Req"],
 )
-async def test_a_429_of_upbits_own_is_repeated(first: bytes, attempts: int) -> None:
+async def test_named_429_is_retried(first: bytes, attempts: int) -> None:
     answers = iter([first, http(201, withdrawal_json())])
 
     async def behaviour(connection: Connection, request: bytes) -> None:
@@ -125,7 +102,7 @@ async def test_a_429_of_upbits_own_is_repeated(first: bytes, attempts: int) -> N
         assert len(set(nonces)) == attempts
 
 
-async def test_a_refusal_with_a_name_is_certain() -> None:
+async def test_named_refusal_is_certain() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(http(400, b'{"error":{"name":"withdraw_insufficient_balance","message":"x"}}'))
 
@@ -137,7 +114,7 @@ async def test_a_refusal_with_a_name_is_certain() -> None:
         assert len(server.requests) == 1
 
 
-async def test_a_ban_stops_everything_for_this_key() -> None:
+async def test_ban_stops_all_calls_of_the_key() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(http(418, b'{"error":{"name":"too_many","message":"blocked for 30 seconds"}}'))
 
@@ -151,7 +128,7 @@ async def test_a_ban_stops_everything_for_this_key() -> None:
         assert len(server.requests) == 1
 
 
-async def test_a_refused_connection_is_tried_again_and_then_told_as_not_sent() -> None:
+async def test_refused_connection_is_retried_and_then_not_sent() -> None:
     with socket.socket() as placeholder:
         placeholder.bind(("127.0.0.1", 0))
         port = placeholder.getsockname()[1]
@@ -163,7 +140,7 @@ async def test_a_refused_connection_is_tried_again_and_then_told_as_not_sent() -
     assert [type(event).__name__ for event in events].count("AttemptStarted") == 3
 
 
-async def test_a_connection_that_is_never_accepted_is_told_as_not_sent() -> None:
+async def test_connection_that_is_never_accepted_is_not_sent() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -181,13 +158,13 @@ async def test_a_connection_that_is_never_accepted_is_told_as_not_sent() -> None
             filler.close()
 
 
-async def test_a_host_that_does_not_exist_is_told_as_not_sent() -> None:
+async def test_unknown_host_is_not_sent() -> None:
     async with client_for("https://does-not-exist.invalid") as client:
         with pytest.raises(errors.NotSent):
             await client.withdraws.create(**WITHDRAWAL)
 
 
-async def test_each_withdrawal_travels_on_a_connection_of_its_own() -> None:
+async def test_each_withdrawal_uses_a_new_connection() -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(http(201, withdrawal_json()))
 

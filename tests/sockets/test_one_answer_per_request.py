@@ -1,4 +1,4 @@
-"""A server that answers twice shifts no later answer, and never gives a withdrawal another's uuid."""
+"""A server that answers twice: later requests still get their own answers, and withdrawals their own uuid."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def test_each_request_gets_its_own_answer(
 
 
 @EVERY_HTTP
-async def test_bytes_after_an_answer_are_told_in_the_log_and_close_the_connection_at_once(
+async def test_bytes_after_an_answer_are_logged_and_close_the_connection(
     make_http: Callable[[], Any] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with (
@@ -129,13 +129,13 @@ async def test_bytes_after_an_answer_are_told_in_the_log_and_close_the_connectio
         await client.withdraws.list()
         await client.accounts.list()
         assert server.connections == 2
-    told = [record for record in caplog.records if "bytes follow an answer" in record.getMessage()]
-    assert [record.levelno for record in told] == [logging.WARNING] * 2
+    logged = [record for record in caplog.records if "bytes follow an answer" in record.getMessage()]
+    assert [record.levelno for record in logged] == [logging.WARNING] * 2
 
 
 @EVERY_HTTP
 @PLAIN_AND_TLS
-async def test_a_connection_with_nothing_left_is_kept(
+async def test_connection_without_leftover_bytes_is_kept(
     make_http: Callable[[], Any] | None, secure: bool
 ) -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
@@ -152,7 +152,7 @@ async def test_a_connection_with_nothing_left_is_kept(
 
 @EVERY_LIBRARY
 @PLAIN_AND_TLS
-async def test_a_withdrawal_leaves_on_a_fresh_connection_through_an_injected_client_too(
+async def test_injected_client_sends_withdrawals_on_fresh_connections(
     make_http: Callable[[], Any], secure: bool
 ) -> None:
     used: list[tuple[bytes, int]] = []
@@ -181,7 +181,7 @@ async def test_a_withdrawal_leaves_on_a_fresh_connection_through_an_injected_cli
 
 
 @EVERY_LIBRARY
-async def test_a_stale_answer_in_the_users_own_pool_is_not_a_withdrawals(
+async def test_stale_answer_in_an_injected_pool_is_not_a_withdrawals(
     make_http: Callable[[], Any],
 ) -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
@@ -199,7 +199,7 @@ async def test_a_stale_answer_in_the_users_own_pool_is_not_a_withdrawals(
 
 @ON_ASYNCIO
 @pytest.mark.parametrize("behaviour", [_twice_at_once, _again_a_little_later], ids=lambda each: each.__name__)
-async def test_through_aiohttp_a_withdrawal_never_gets_an_answer_that_was_seen_before(behaviour: Any) -> None:
+async def test_aiohttp_withdrawal_never_takes_an_answer_seen_before(behaviour: Any) -> None:
     async def behave(connection: Connection, request: bytes) -> None:
         number = sum(each.startswith(b"POST") for each in server.requests)
         mine = withdrawal_json(f"00000000-0000-4000-8000-0000000000{number:02}")
@@ -224,7 +224,7 @@ async def test_through_aiohttp_a_withdrawal_never_gets_an_answer_that_was_seen_b
 
 
 class Silent(httpx.AsyncBaseTransport):
-    """A transport without trace, which answers as it is told."""
+    """A transport without trace, which gives the prepared answers."""
 
     def __init__(self, *answers: bytes) -> None:
         self._answers = list(answers)
@@ -240,7 +240,7 @@ async def _silent(*answers: bytes) -> AsyncGenerator[UpbitClient]:
         yield client
 
 
-async def test_an_answer_with_a_new_uuid_that_repeats_what_was_asked_is_taken_and_marked() -> None:
+async def test_matching_answer_with_a_new_uuid_is_accepted_as_unproven() -> None:
     async with _silent(withdrawal_json(OTHER.upper())) as client:
         assert client.known_withdrawals.unproven == set()
         assert (await client.withdraws.create(**WITHDRAWAL)).uuid == OTHER.upper()
@@ -248,7 +248,7 @@ async def test_an_answer_with_a_new_uuid_that_repeats_what_was_asked_is_taken_an
 
 
 @pytest.mark.parametrize("seen_as", ["record", "list", "answer"])
-async def test_an_answer_with_a_uuid_that_was_seen_before_is_unknown(seen_as: str) -> None:
+async def test_answer_with_a_known_uuid_is_unknown(seen_as: str) -> None:
     record = withdrawal_json(OTHER)
     first = b"[" + record + b"]" if seen_as == "list" else record
     async with _silent(first, withdrawal_json(OTHER.upper())) as client:
@@ -269,20 +269,20 @@ async def test_an_answer_with_a_uuid_that_was_seen_before_is_unknown(seen_as: st
     [(b'"13.0"', b'"14.0"'), (b'"USDT"', b'"BTC"'), (b'"TRX"', b'"ETH"'), (b'"default"', b'"internal"')],
     ids=["amount", "currency", "network", "kind"],
 )
-async def test_an_answer_about_something_else_is_unknown(change: tuple[bytes, bytes]) -> None:
+async def test_answer_about_something_else_is_unknown(change: tuple[bytes, bytes]) -> None:
     async with _silent(withdrawal_json(OTHER).replace(*change)) as client:
         with pytest.raises(errors.OutcomeUnknown):
             await client.withdraws.create(**WITHDRAWAL)
 
 
-async def test_an_answer_that_can_show_nothing_is_unknown() -> None:
+async def test_answer_without_comparable_fields_is_unknown() -> None:
     async with _silent(b"{}") as client:
         with pytest.raises(errors.OutcomeUnknown, match="nothing in it shows"):
             await client.request("POST", "/v1/something")
 
 
 @EVERY_HTTP
-async def test_over_fresh_connections_nothing_is_marked(make_http: Callable[[], Any] | None) -> None:
+async def test_answers_on_fresh_connections_are_not_unproven(make_http: Callable[[], Any] | None) -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(_answer_to(request))
 
@@ -295,7 +295,7 @@ async def test_over_fresh_connections_nothing_is_marked(make_http: Callable[[], 
         assert client.known_withdrawals.unproven == set()
 
 
-async def test_a_client_that_offers_only_used_connections_sends_no_withdrawal() -> None:
+async def test_client_with_only_used_connections_sends_no_withdrawal() -> None:
     class Used(Silent):
         asked = 0
 

@@ -25,14 +25,14 @@ async def _play(scenario: str, results: dict[str, dict[str, Any]]) -> None:
 @pytest.mark.outage
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_what_was_given_up_in_an_outage_never_arrives() -> None:
+async def test_withdrawal_given_up_in_an_outage_never_arrives() -> None:
     if reason := obstacle():
         pytest.skip(f"it needs a network namespace: {reason}")
     results: dict[str, dict[str, Any]] = {}
     async with anyio.create_task_group() as tasks:
         for scenario in SCENARIOS:
             tasks.start_soon(_play, scenario, results)
-    # Without the socket options it arrives long after it was given up: the outage is a real one.
+    # Without the socket options it arrives long after it was given up, so the outage is real.
     assert [at > 30 for at in results.pop("unbounded")["delivered"]] == [True], results
     assert {scenario for scenario, result in results.items() if result["delivered"]} == set()
     for scenario in ("own", "httpx", "httpx2", "forked"):

@@ -1,4 +1,4 @@
-"""Whatever an observer or a limiter raises after the answer, an accepted withdrawal is returned or in the log."""
+"""Observers and limiters that raise after the answer: an accepted withdrawal is returned or logged."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _options(who: str, error: BaseException, *, only_at_the_end: bool = False) -
 
 @pytest.mark.parametrize("who", ["observer", "limiter"])
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit(), Stop(), OSError()], ids=repr)
-async def test_the_answer_is_returned_and_the_fault_is_in_the_log(
+async def test_answer_is_returned_and_the_observers_fault_logged(
     server: FaultServer, who: str, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client_for(server.url, **_options(who, error)) as client:
@@ -69,7 +69,7 @@ async def test_the_answer_is_returned_and_the_fault_is_in_the_log(
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("injected", [False, True], ids=["own", "injected"])
-def test_a_program_that_is_asked_to_end_ends_and_the_answer_is_in_the_log(
+def test_exit_request_ends_the_program_with_the_answer_logged(
     backend: str, who: str, error: BaseException, injected: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
@@ -82,21 +82,21 @@ def test_a_program_that_is_asked_to_end_ends_and_the_answer_is_in_the_log(
 
     with pytest.raises((type(error), BaseExceptionGroup)):
         anyio.run(main, backend=backend)
-    told = [record for record in caplog.records if UUID in record.getMessage()]
-    assert [record.levelno for record in told] == [logging.WARNING]
-    assert type(error).__name__ in told[0].getMessage()
+    logged = [record for record in caplog.records if UUID in record.getMessage()]
+    assert [record.levelno for record in logged] == [logging.WARNING]
+    assert type(error).__name__ in logged[0].getMessage()
 
 
-async def test_a_ban_is_told_to_a_limiter_that_takes_it() -> None:
+async def test_limiter_with_a_ban_method_is_notified_of_bans() -> None:
     class Banning(NoLimiter):
         def __init__(self) -> None:
-            self.told: list[tuple[str, Ticket, float | None]] = []
+            self.calls: list[tuple[str, Ticket, float | None]] = []
 
         def observe(self, ticket: Ticket, remaining: int | None) -> None:
-            self.told.append(("observe", ticket, remaining))
+            self.calls.append(("observe", ticket, remaining))
 
         def ban(self, ticket: Ticket, seconds: float) -> None:
-            self.told.append(("ban", ticket, seconds))
+            self.calls.append(("ban", ticket, seconds))
 
     async def behaviour(connection: Connection, request: bytes) -> None:
         await connection.send(next(calls))
@@ -107,7 +107,7 @@ async def test_a_ban_is_told_to_a_limiter_that_takes_it() -> None:
         await client.withdraws.list()
         with pytest.raises(errors.Banned):
             await client.withdraws.list()
-    (first, _, _), (second, ticket, seconds) = limiter.told
+    (first, _, _), (second, ticket, seconds) = limiter.calls
     assert (first, second, ticket.group) == ("observe", "ban", "default")
     assert seconds is not None
     assert 29 < seconds <= 60

@@ -1,4 +1,4 @@
-"""What may be repeated is repeated, and what comes back is an error that says what happened."""
+"""Calls that are safe to repeat: what is retried, and which error is raised in the end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import anyio
 import pytest
 from clients import client_for, withdrawal_json
 from fault_server import Connection, Ending, answers, closes, hangs, http, resets, serve
+from internals import client_state
 
 from upbit_async import LocalLimiter, RetryPolicy, Timeouts, errors
 
@@ -30,7 +31,7 @@ PASSING: dict[str, Ending] = {
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-async def test_a_passing_fault_is_repeated_with_a_fresh_token(fault: Ending) -> None:
+async def test_temporary_fault_is_retried_with_a_fresh_token(fault: Ending) -> None:
     behaviours = iter([fault, answers(http(200))])
 
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
@@ -67,7 +68,7 @@ LASTING: dict[str, tuple[Ending, type[errors.UpbitError], int]] = {
 
 
 @pytest.mark.parametrize(("fault", "kind", "requests"), LASTING.values(), ids=LASTING)
-async def test_a_lasting_fault_becomes_its_error_and_the_client_goes_on(
+async def test_lasting_fault_is_raised_and_the_client_stays_usable(
     fault: Ending, kind: type[errors.UpbitError], requests: int
 ) -> None:
     healthy = False
@@ -85,7 +86,7 @@ async def test_a_lasting_fault_becomes_its_error_and_the_client_goes_on(
         assert await client.withdraws.list() == []
 
 
-async def test_a_huge_answer_is_not_read_to_its_end() -> None:
+async def test_huge_answer_is_not_read_to_its_end() -> None:
     sent = 0
 
     async def behaviour(connection: Connection, request: bytes) -> bool:
@@ -121,7 +122,7 @@ async def test_other_tasks_run_while_a_long_answer_is_read(monkeypatch: pytest.M
     assert pauses >= 20_000 * 256 // (64 * 1024)
 
 
-async def test_a_cancel_that_is_repeated_may_have_been_carried_out() -> None:
+async def test_repeated_cancel_may_have_executed() -> None:
     async with serve(lambda connection, _: resets(connection)) as server, client_for(server.url) as client:
         with pytest.raises(errors.TransportError) as caught:
             await client.withdraws.cancel("00000000-0000-4000-8000-000000000003")
@@ -129,7 +130,7 @@ async def test_a_cancel_that_is_repeated_may_have_been_carried_out() -> None:
         assert len(server.requests) == 3
 
 
-async def test_a_cancel_whose_first_copy_worked_is_settled_by_reading() -> None:
+async def test_cancel_whose_first_copy_worked_is_read_back() -> None:
     answers = iter(
         [
             None,
@@ -151,7 +152,7 @@ async def test_a_cancel_whose_first_copy_worked_is_settled_by_reading() -> None:
         assert [request.split(b" ")[0] for request in server.requests] == [b"DELETE", b"DELETE", b"GET"]
 
 
-async def test_a_hint_beyond_the_deadline_fails_now() -> None:
+async def test_retry_after_beyond_the_deadline_fails_at_once() -> None:
     async with (
         serve(lambda connection, _: connection.send(http(503, NAMED, "Retry-After: 90"))) as server,
         client_for(server.url, timeouts=Timeouts(total=50)) as client,
@@ -161,7 +162,7 @@ async def test_a_hint_beyond_the_deadline_fails_now() -> None:
         assert len(server.requests) == 1
 
 
-async def test_the_callers_deadline_counts_as_well() -> None:
+async def test_retry_after_beyond_the_callers_deadline_fails_at_once() -> None:
     async with (
         serve(lambda connection, _: connection.send(http(429, NAMED, "Retry-After: 30"))) as server,
         client_for(server.url, timeouts=Timeouts(total=50)) as client,
@@ -172,7 +173,7 @@ async def test_the_callers_deadline_counts_as_well() -> None:
         assert len(server.requests) == 1
 
 
-async def test_the_retry_budget_turns_an_outage_into_quick_failures() -> None:
+async def test_retry_budget_limits_retries_in_an_outage() -> None:
     async with (
         serve(lambda connection, _: connection.send(http(503, NAMED))) as server,
         client_for(server.url, retry=RetryPolicy(base=0, cap=0)) as client,
@@ -183,7 +184,7 @@ async def test_the_retry_budget_turns_an_outage_into_quick_failures() -> None:
         assert len(server.requests) == 40 + 500 // 14
 
 
-async def test_a_slow_answer_ends_with_the_total_time() -> None:
+async def test_slow_answer_ends_with_the_total_timeout() -> None:
     async def drips(connection: Connection, request: bytes) -> bool:
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n")
         while True:
@@ -197,10 +198,10 @@ async def test_a_slow_answer_ends_with_the_total_time() -> None:
         assert len(server.requests) == 1
 
 
-async def test_an_idle_connection_that_the_server_has_closed_is_not_used() -> None:
+async def test_idle_connection_closed_by_the_server_is_not_used() -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool:
         await connection.send(http(200))
-        return False  # closed behind a good answer, without saying so
+        return False  # closed after a good answer, without a "Connection: close"
 
     async with serve(behaviour) as server, client_for(server.url) as client:
         for _ in range(5):
@@ -210,7 +211,7 @@ async def test_an_idle_connection_that_the_server_has_closed_is_not_used() -> No
         assert server.connections == 5
 
 
-async def test_what_is_given_up_on_a_warm_connection_is_not_called_unsent() -> None:
+async def test_timeout_on_a_warm_connection_may_have_executed() -> None:
     behaviours = iter([answers(http(200)), hangs])
 
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
@@ -226,7 +227,7 @@ async def test_what_is_given_up_on_a_warm_connection_is_not_called_unsent() -> N
         assert len(server.requests) == 2
 
 
-async def test_a_warm_connection_that_can_not_be_renewed_means_not_sent() -> None:
+async def test_failed_reconnect_means_not_sent() -> None:
     async with serve(lambda connection, _: answers(http(200))(connection)) as server:
         client = client_for(server.url)
         await client.withdraws.list()
@@ -235,7 +236,7 @@ async def test_a_warm_connection_that_can_not_be_renewed_means_not_sent() -> Non
             await client.withdraws.list()
 
 
-async def test_a_cancel_that_is_held_back_after_its_first_copy_may_have_been_carried_out() -> None:
+async def test_cancel_held_back_after_its_first_copy_may_have_executed() -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool | None:
         if request.startswith(b"GET"):
             return await answers(http(429, NAMED, "Retry-After: 100"))(connection)
@@ -254,16 +255,16 @@ async def test_a_cancel_that_is_held_back_after_its_first_copy_may_have_been_car
         assert error.value.endpoint == "DELETE /v1/withdraws/coin"
 
 
-async def test_a_connection_that_the_server_closes_is_listened_to_when_it_is_renewed() -> None:
+async def test_ban_during_a_reconnect_prevents_sending() -> None:
     async def behaviour(connection: Connection, request: bytes) -> bool:
         await answers(http(200, b"[]", "Connection: close"))(connection)
         return False
 
     async with serve(behaviour) as server, client_for(server.url) as client:
         await client.withdraws.list()
-        looks = iter([0.0, 0.0])  # before the gate and behind the limiter; the ban comes while it connects
-        box = client._transport.shared.penalty_box
-        box.seconds_left = lambda: next(looks, 60.0)  # type: ignore[method-assign]
+        checks = iter([0.0, 0.0])  # before the pool and after the limiter; the ban comes while it connects
+        box = client_state(client).penalty_box
+        box.seconds_left = lambda: next(checks, 60.0)  # type: ignore[method-assign]
         with pytest.raises(errors.Banned):
             await client.withdraws.list()
         assert len(server.requests) == 1

@@ -1,4 +1,4 @@
-"""What leaves is what was written: nothing on the way quotes, sorts or leaves out."""
+"""The bytes of a request: no library quotes, sorts or drops anything on the way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def _answer(connection: Connection, request: bytes) -> None:
 
 @pytest.mark.parametrize("path", ["", "/behind/a/proxy"])
 @pytest.mark.parametrize("make_http", HTTP.values(), ids=HTTP)
-async def test_path_and_query_leave_as_they_were_written(path: str, make_http: Callable[[], Any]) -> None:
+async def test_path_and_query_are_sent_unchanged(path: str, make_http: Callable[[], Any]) -> None:
     async with serve(_answer) as server:
         library = make_http()
         async with client_for(server.url + path, http=library) as client:
@@ -48,7 +48,7 @@ async def test_path_and_query_leave_as_they_were_written(path: str, make_http: C
 
 
 @pytest.mark.parametrize("make_http", HTTP.values(), ids=HTTP)
-async def test_a_body_leaves_with_its_length_and_kind_and_no_body_with_none(
+async def test_body_is_sent_with_its_length_and_type(
     make_http: Callable[[], Any],
 ) -> None:
     async with serve(_answer) as server:

@@ -1,4 +1,4 @@
-"""Keys, tokens and addresses show up nowhere: not in errors, logs, pickles, nor in the frames of a traceback."""
+"""Keys, tokens and addresses appear in no error, log line, pickle or traceback frame."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _token_of(request: bytes) -> bytes:
 
 
 def _says(head: str, *, length: int | None = None) -> Behave:
-    """Answer with bytes into which the request's token is written, whole or cut, and hang up."""
+    """Answer with bytes that contain the request's token, whole or cut, and close the connection."""
 
     async def behave(connection: Connection, request: bytes) -> bool:
         await connection.send(head.encode().replace(b"TOKEN", _token_of(request)[:length]))
@@ -162,7 +162,7 @@ def _texts(error: BaseException) -> Iterator[str]:
 
 
 def _deep(value: object, depth: int) -> Iterator[str]:
-    """Yield what can be read in a value and in what it holds."""
+    """Yield the texts of a value and of everything that it refers to."""
     yield repr(value)
     if isinstance(value, bytes):
         yield value.decode("latin-1")
@@ -200,7 +200,7 @@ ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
 @pytest.mark.parametrize("behave", BEHAVIOURS.values(), ids=BEHAVIOURS)
 @pytest.mark.parametrize("library", [None, "httpx", "httpx2"])
-async def test_no_secret_leaves(
+async def test_secrets_appear_in_no_error_log_or_frame(
     behave: Behave, library: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     await _keeps_its_secrets(behave, library, caplog)
@@ -208,13 +208,15 @@ async def test_no_secret_leaves(
 
 @ON_ASYNCIO
 @pytest.mark.parametrize("behave", BEHAVIOURS.values(), ids=BEHAVIOURS)
-async def test_no_secret_leaves_through_aiohttp(behave: Behave, caplog: pytest.LogCaptureFixture) -> None:
+async def test_secrets_appear_nowhere_through_aiohttp(
+    behave: Behave, caplog: pytest.LogCaptureFixture
+) -> None:
     await _keeps_its_secrets(behave, "httpx-aiohttp", caplog)
 
 
 async def _keeps_its_secrets(behave: Behave, library: str | None, caplog: pytest.LogCaptureFixture) -> None:
     keys = canaries()
-    told: list[events.Event] = []
+    observed: list[events.Event] = []
     problems: list[BaseException] = []
     tokens: set[str] = set()
 
@@ -232,7 +234,7 @@ async def _keeps_its_secrets(behave: Behave, library: str | None, caplog: pytest
     http_client = _library(library)
     with caplog.at_level(logging.DEBUG):
         async with serve(behaviour) as server:
-            client = client_for(server.url, credentials=keys, observer=told.append, http=http_client)
+            client = client_for(server.url, credentials=keys, observer=observed.append, http=http_client)
             async with client:
                 await attempt(client.withdraws.list)
                 await attempt(lambda: client.withdraws.get("some-uuid"))
@@ -244,7 +246,7 @@ async def _keeps_its_secrets(behave: Behave, library: str | None, caplog: pytest
     half = {part for token in tokens for part in (token[:100], token[40:90], token[-50:])}
     secrets = whole | half | {keys.access_key.reveal()[:20]}
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("upbit_async")]
-    texts = [*caplog.messages, repr(client), repr(vars(client)), repr(keys), *map(repr, told)]
+    texts = [*caplog.messages, repr(client), repr(vars(client)), repr(keys), *map(repr, observed)]
     for problem in problems:
         texts += _texts(problem)
         if isinstance(problem, errors.UpbitError):
@@ -259,7 +261,7 @@ async def _keeps_its_secrets(behave: Behave, library: str | None, caplog: pytest
         assert WITHDRAWAL["address"] not in repr(problem)
 
 
-def test_an_environment_without_keys_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_keys_are_named_by_their_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("UPBIT_ACCESS_KEY", "UPBIT_SECRET_KEY", "UPBIT_SG_ACCESS_KEY", "UPBIT_SG_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
     client = UpbitClient("sg")

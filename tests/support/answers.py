@@ -1,4 +1,4 @@
-"""What tests say about answers."""
+"""Assertions about HTTP answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 
 def assert_like(answer: dict[str, object], example: dict[str, object]) -> None:
-    """Demand the same members in the same order, of the same kinds; null is of any kind."""
+    """Assert the same members in the same order and of the same types; null has any type."""
     assert list(answer) == list(example)
     for name, value in example.items():
         if answer[name] is not None and value is not None:
@@ -24,5 +24,5 @@ def assert_like(answer: dict[str, object], example: dict[str, object]) -> None:
 
 
 def _kind_of(value: object) -> object:
-    """Return a kind of value, and for lists that of their items."""
+    """Return the type of a value, or for lists the types of their items."""
     return [type(item) for item in cast("list[object]", value)] if isinstance(value, list) else type(value)

@@ -1,4 +1,4 @@
-"""Clients for tests, with keys that are canaries: they must show up nowhere."""
+"""Clients for tests, with keys that must appear nowhere, and the withdrawal that they make."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from typing import Any
 
 from upbit_async import Credentials, NoLimiter, RetryPolicy, Timeouts, UpbitClient
 
-__all__ = ["WITHDRAWAL", "canaries", "client_for", "withdrawal_json"]
+__all__ = [
+    "CREATE",
+    "CREATE_PATH",
+    "LIST",
+    "LIST_PATH",
+    "QUICK",
+    "SHORT",
+    "WITHDRAWAL",
+    "canaries",
+    "client_for",
+    "withdrawal_json",
+]
+
+CREATE_PATH = "/v1/withdraws/coin"
+LIST_PATH = "/v1/withdraws"
+CREATE = ("POST", CREATE_PATH)
+"""Creates a withdrawal: method and path, as faults and the log of requests take them."""
+LIST = ("GET", LIST_PATH)
+"""Lists withdrawals."""
 
 WITHDRAWAL: dict[str, Any] = {
     "currency": "USDT",
@@ -25,7 +43,7 @@ def canaries() -> Credentials:
 
 
 def client_for(url: str, **options: Any) -> UpbitClient:
-    """Return a client for a server of a test: impatient, without limits."""
+    """Return a client for a test's server, with short timeouts and without limits."""
     defaults: dict[str, Any] = {
         "credentials": canaries(),
         "base_url": url,

@@ -1,4 +1,4 @@
-"""Processes that die in the middle of anything: from then on neither their disk nor their network answers."""
+"""A process that dies at any point: from then on neither its disk nor its network answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import httpx
+from internals import close_file
 
 from upbit_async import RetryPolicy, Timeouts, UpbitClient
 from upbit_async.payouts import Payouts, SqliteJournal
@@ -71,7 +72,7 @@ class CrashingProcess:
     def close(self) -> None:
         """Let go of the file, as the end of a process does."""
         self._steps_left = 0
-        self.journal._store.close()  # pyright: ignore[reportPrivateUsage]
+        close_file(self.journal)
 
 
 class _MortalJournal(SqliteJournal):

@@ -1,4 +1,4 @@
-"""Upbit's answers as its documentation shows them.
+"""Upbit's documented answers, as its documentation shows them.
 
 A file is named after its endpoint: ``GET /v1/deposits/coin_address`` has ``deposits_coin_address_get.json``. A suffix
 tells several examples apart; the body of a request has ``_request`` after the method.

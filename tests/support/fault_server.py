@@ -1,4 +1,4 @@
-"""A server on a real socket that answers exactly as a test says, byte by byte."""
+"""A server on a real socket whose answers a test prescribes byte by byte."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOOD = b"[]"
 
 @attrs.define(eq=False)
 class Connection:
-    """One accepted connection, as a test's behaviour sees it."""
+    """One accepted connection, which a test's behaviour is given."""
 
     stream: anyio.abc.ByteStream
     buffer: bytes = b""
@@ -48,7 +48,7 @@ class Connection:
         await self.stream.send(data)
 
     async def hang(self) -> None:
-        """Say nothing until the client goes."""
+        """Send nothing until the client closes the connection."""
         with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError):
             while True:
                 await self.stream.receive()
@@ -60,7 +60,7 @@ class Connection:
         return cast("tuple[str, int]", address)
 
     def reset(self) -> None:
-        """Break the connection off with RST rather than FIN."""
+        """Close the connection with RST rather than FIN."""
         raw: socket.socket = self.stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 - anyio's
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -69,11 +69,11 @@ Behaviour = Callable[[Connection, bytes], Awaitable[bool | None]]
 """Answers one request; False ends the connection."""
 
 Ending = Callable[[Connection], Awaitable[bool | None]]
-"""What becomes of one connection, whatever was asked; False ends it."""
+"""Answers any request on a connection; False ends the connection."""
 
 
 def answers(data: bytes) -> Ending:
-    """Send these bytes and stay."""
+    """Send these bytes and keep the connection open."""
 
     async def behave(connection: Connection) -> None:
         await connection.send(data)
@@ -82,24 +82,24 @@ def answers(data: bytes) -> Ending:
 
 
 async def resets(connection: Connection) -> bool:
-    """Break off with RST."""
+    """Close the connection with RST."""
     connection.reset()
     return False
 
 
 async def closes(connection: Connection) -> bool:
-    """Break off with FIN."""
+    """Close the connection with FIN."""
     return False
 
 
 async def hangs(connection: Connection) -> None:
-    """Say nothing more."""
+    """Send nothing."""
     await connection.hang()
 
 
 @attrs.define(eq=False)
 class FaultServer:
-    """What has come in so far, and how to answer."""
+    """A server with its requests so far, and its behaviour."""
 
     url: str
     behaviour: Behaviour

@@ -1,4 +1,4 @@
-"""Journals for tests in virtual time, which no thread may hold up, and that break on request."""
+"""A journal for tests in virtual time: it works in the event loop, and can fail on request."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 class InlineJournal(SqliteJournal):
-    """Works in the event loop itself, a step before and a step after being left for others.
+    """A journal that works in the event loop itself, with a checkpoint before and after each operation.
 
     Attributes:
-        before: Called before each piece of work with its name; what it raises happens instead of the work.
-        after: Called after each, when the work is done.
+        before: Hook before each operation, called with its name; what it raises replaces the operation.
+        after: Hook after each operation.
     """
 
     before: Callable[[str], None] | None = None

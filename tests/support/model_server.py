@@ -1,4 +1,4 @@
-"""Upbit's limits as a model: a server that only counts, and calls on their way to it and back. Nothing here is real."""
+"""A model of Upbit's limits: a server that only counts, and calls with a given latency."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 import attrs
 from clients import canaries
+from internals import client_state
 
 from upbit_async import RateLimiter, UpbitClient
 from upbit_async.protocol.message import Message
@@ -40,7 +41,7 @@ Window = Literal["fixed", "sliding"]
 
 @attrs.define(eq=False)
 class CountingServer:
-    """Counts calls in seconds of a clock, whatever its phase, or in the second up to now."""
+    """A server that counts calls, in fixed seconds with a phase or in the last second."""
 
     limit: int = 30
     window: Window = "fixed"
@@ -52,7 +53,7 @@ class CountingServer:
     others_refused: int = 0
 
     def arrive(self, now: float, *, ours: bool = True) -> int | None:
-        """Count a call; what is left of the second, or None if it is refused."""
+        """Count a call; return what is left of the second, or None if the call is refused."""
         while self.counted and self._is_past(self.counted[0][0], now):
             self.counted.popleft()
         is_refused = len(self.counted) >= self.limit
@@ -91,13 +92,13 @@ class Traffic:
     _known_until: float = -math.inf
 
     async def call(self, forth: float, back: float, *, header: bool = True) -> bool:
-        """Make a call; whether it was let in."""
+        """Make a call; return whether it was accepted."""
         return await self.travel(await self.limiter.acquire("default"), forth, back, header=header)
 
     async def travel(
         self, ticket: Ticket, forth: float, back: float, *, header: bool = True, given_up: float = math.inf
     ) -> bool:
-        """Send a call that may leave, and give it up after a while, wherever it is by then."""
+        """Send a call that has its ticket, and abandon it after a while, wherever it is by then."""
         known_until = self._known_until
         self.left.append(anyio.current_time())
         await anyio.sleep(min(forth, given_up))
@@ -143,7 +144,7 @@ def answers_of(server: CountingServer) -> Callable[[Message], Answer]:
 
 
 async def spend(server: CountingServer, gaps: Iterable[float], at_once: int = 1) -> None:
-    """Be another process that spends the same budget, and heeds nothing."""
+    """Spend the same budget as another process, ignoring refusals."""
     for gap in gaps:
         for _ in range(at_once):
             server.arrive(anyio.current_time(), ours=False)
@@ -164,7 +165,7 @@ def most_in_a_second(times: Iterable[float]) -> int:
 
 @attrs.define(eq=False)
 class FakeConnection:
-    """A connection to the model, for a client's gate."""
+    """A connection to the model, for a client's pool."""
 
     answer: Callable[[Message], Answer]
     trip: float
@@ -172,7 +173,7 @@ class FakeConnection:
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
     ) -> Answer | Lost:
-        """Carry a request there and its answer back."""
+        """Send a request and return its answer, each after half the latency."""
         progress.start(reports_first_byte=True)
         await progress.trace("http11.send_request_headers.started", {})
         await anyio.sleep(self.trip / 2)
@@ -181,12 +182,12 @@ class FakeConnection:
         return answer
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
 def client_of(answer: Callable[[Message], Answer], *, trip: float = 0.02, **options: Any) -> UpbitClient:
     """Return a client whose requests are answered by a function, on ten connections."""
     usual: dict[str, Any] = {"credentials": canaries(), "base_url": "https://upbit.invalid"}
     client = UpbitClient("sg", **(usual | options))
-    client._transport.shared.pool = ConnectionPool(10, lambda: FakeConnection(answer, trip))
+    client_state(client).pool = ConnectionPool(10, lambda: FakeConnection(answer, trip))
     return client

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import attrs
+
 from upbit_async import errors
 from upbit_async.models import Intent, Withdrawal, WithdrawalState
 from upbit_async.payouts import Payout, manual, transitions
-from upbit_async.payouts.journal_time import JournalTime, Now
+from upbit_async.payouts.journal_time import JournalTime, Moment, Now
 from upbit_async.protocol.send_guard import SigningParams
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "at",
     "departing",
     "record",
+    "with_expired_lease",
 ]
 
 LEASE = 90.0
@@ -94,3 +97,18 @@ EVERY = {
     "released": manual.queued(NOT_SENT, ANN, WHEN, needs_new_nonce=False, mac=""),
     "declined": transitions.declined(SENDING, REFUSED, owner="me", now=WHEN),
 }
+
+
+def with_expired_lease(payout: Payout, now: Now) -> Payout:
+    """Return a payout whose lease is over, with its loss recorded now."""
+    over = transitions.expired(
+        payout,
+        attrs.evolve(
+            now,
+            journal=attrs.evolve(now.journal, seconds=now.journal.seconds + payout.required_request.lease),
+        ),
+    )
+    assert over is not None
+    return attrs.evolve(
+        over, sent_request=attrs.evolve(over.required_request, lost_at=Moment.at(now.journal))
+    )

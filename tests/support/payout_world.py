@@ -1,4 +1,4 @@
-"""Processes that pay from one journal, people who decide about payouts, and an exchange that knows the truth."""
+"""The world of the payout state machine: processes on one journal, operators and an exchange."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests as no proper client sends them, for a sandbox."""
+"""Malformed HTTP requests for a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The official SDK's two kinds of clients, called in one way."""
+"""The official SDK's two kinds of clients behind one interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This process's sockets, as the operating system knows them."""
+"""This process's sockets as the operating system reports them."""
 
 from __future__ import annotations
 

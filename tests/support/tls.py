@@ -1,4 +1,4 @@
-"""TLS between a test's client and its server, with a made-up certificate for 127.0.0.1 that nobody else trusts."""
+"""TLS for test servers, with a certificate for 127.0.0.1 that only these tests trust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event loop of asyncio's in virtual time; trio brings one along."""
+"""An asyncio event loop in virtual time; trio has one of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After 418 nothing goes to that host for that key before the ban ends, whatever limits a client has."""
+"""Bans (418): no client of the banned key sends anything to the host before the ban ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import anyio
 import attrs
 import pytest
 from clients import canaries
+from internals import client_state
 from model_server import client_of
 
 from upbit_async import LocalLimiter, NoLimiter, RateLimiter, Timeouts, UpbitClient, errors
@@ -32,20 +33,20 @@ LIMITERS: dict[str, Callable[[], RateLimiter | None]] = {
 
 @attrs.define
 class Upbit:
-    """Answers well, except that some requests are answered with a ban. Remembers when requests came."""
+    """Upbit that answers requests by their number, some with a ban, and records when they arrived."""
 
     bans: dict[int, bytes]
-    came: list[float] = attrs.field(factory=list[float])
+    arrivals: list[float] = attrs.field(factory=list[float])
 
     def __call__(self, _message: Message) -> Answer:
-        self.came.append(anyio.current_time())
-        ban = self.bans.get(len(self.came))
+        self.arrivals.append(anyio.current_time())
+        ban = self.bans.get(len(self.arrivals))
         return GOOD if ban is None else Answer(418, {}, ban)
 
 
 @attrs.define
 class Outcome:
-    """What became of one call, and when."""
+    """The end of one call: when, and with which error."""
 
     at: float
     error: errors.UpbitError | None
@@ -61,7 +62,7 @@ async def _call(client: UpbitClient, outcomes: list[Outcome]) -> None:
 
 
 @pytest.mark.parametrize("limiter", LIMITERS)
-async def test_calls_that_have_not_left_fail_at_once_and_say_until_when(limiter: str) -> None:
+async def test_ban_fails_unsent_calls_at_once_with_its_end(limiter: str) -> None:
     upbit = Upbit({5: b"blocked for 120 seconds"})
     client = client_of(upbit, limiter=LIMITERS[limiter]())
     outcomes: list[Outcome] = []
@@ -69,9 +70,9 @@ async def test_calls_that_have_not_left_fail_at_once_and_say_until_when(limiter:
         for _ in range(40):
             tasks.start_soon(_call, client, outcomes)
     banned = [outcome for outcome in outcomes if outcome.error is not None]
-    assert len(upbit.came) + len(banned) == 40 + 1
-    assert len(upbit.came) <= 20
-    assert upbit.came[-1] <= upbit.came[4] + 0.01
+    assert len(upbit.arrivals) + len(banned) == 40 + 1
+    assert len(upbit.arrivals) <= 20
+    assert upbit.arrivals[-1] <= upbit.arrivals[4] + 0.01
     assert {outcome.at for outcome in banned} == {banned[0].at}
     for outcome in banned:
         assert isinstance(outcome.error, errors.Banned)
@@ -80,13 +81,13 @@ async def test_calls_that_have_not_left_fail_at_once_and_say_until_when(limiter:
 
 
 @pytest.mark.parametrize("limiter", LIMITERS)
-async def test_it_holds_for_all_clients_of_the_key_and_for_no_other(limiter: str) -> None:
+async def test_ban_applies_to_all_clients_of_the_key_and_no_other(limiter: str) -> None:
     keys, upbit = canaries(), Upbit({1: b"blocked for 120 seconds"})
     outcomes: list[Outcome] = []
     await _call(client_of(upbit, credentials=keys), outcomes)
     same = client_of(upbit, credentials=keys, limiter=LIMITERS[limiter]())
     await _call(same, outcomes)
-    assert len(upbit.came) == 1
+    assert len(upbit.arrivals) == 1
     assert [type(outcome.error) for outcome in outcomes] == [errors.Banned] * 2
     await client_of(upbit, limiter=LIMITERS[limiter]()).withdraws.list()
     await client_of(upbit, credentials=keys, base_url="https://other.invalid").withdraws.list()
@@ -95,10 +96,10 @@ async def test_it_holds_for_all_clients_of_the_key_and_for_no_other(limiter: str
     assert isinstance(outcomes[-1].error, errors.Banned)
     await anyio.sleep(1.1)
     await same.withdraws.list()
-    assert len(upbit.came) == 4
+    assert len(upbit.arrivals) == 4
 
 
-async def test_a_call_that_waits_for_another_clients_limiter_fails_too() -> None:
+async def test_ban_fails_calls_that_wait_for_another_limiter() -> None:
     keys, upbit, outcomes = canaries(), Upbit({1: b"blocked for 120 seconds"}), list[Outcome]()
     limiter = LocalLimiter()
     limiter.refuse(await limiter.acquire("default"), 30)
@@ -112,7 +113,7 @@ async def test_a_call_that_waits_for_another_clients_limiter_fails_too() -> None
     assert outcomes[0].at - began == pytest.approx(1.02)
 
 
-async def test_each_ban_that_says_no_length_is_twice_the_one_before_until_a_call_goes_through() -> None:
+async def test_ban_without_a_length_doubles_until_a_call_succeeds() -> None:
     upbit = Upbit({1: b"", 2: b"", 3: b"", 5: b""})
     client = client_of(upbit, limiter=NoLimiter())
     lengths: list[float] = []
@@ -122,7 +123,7 @@ async def test_each_ban_that_says_no_length_is_twice_the_one_before_until_a_call
     await client.withdraws.list()
     lengths.append(await _banned_for(client))
     assert lengths == [pytest.approx(seconds, abs=1) for seconds in (60, 120, 240, 60)]
-    assert len(upbit.came) == 5
+    assert len(upbit.arrivals) == 5
 
 
 async def _banned_for(client: UpbitClient) -> float:
@@ -144,7 +145,7 @@ class Never(NoLimiter):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_call_that_waits_in_another_thread_fails_at_once(backend: str) -> None:
+def test_ban_fails_calls_that_wait_in_another_thread(backend: str) -> None:
     upbit, limiter, outcomes = Upbit({}), Never(), list[Outcome]()
     client = client_of(upbit, limiter=limiter)
 
@@ -156,30 +157,30 @@ def test_a_call_that_waits_in_another_thread_fails_at_once(backend: str) -> None
     limiter.waited_for.wait(20)
 
     async def ban() -> None:
-        client._transport.shared.penalty_box.ban(lambda _: 60.0)
+        client_state(client).penalty_box.ban(lambda _: 60.0)
 
     anyio.run(ban)
     thread.join(20)
     assert [type(outcome.error) for outcome in outcomes] == [errors.Banned]
-    assert upbit.came == []
+    assert upbit.arrivals == []
 
 
-async def test_a_success_that_left_before_a_ban_does_not_forgive_it() -> None:
+async def test_success_sent_before_a_ban_does_not_reset_the_doubling() -> None:
     upbit = Upbit({})
     slow = client_of(upbit, trip=40.0, limiter=NoLimiter(), timeouts=Timeouts(read=60, total=60))
-    box = slow._transport.shared.penalty_box
+    box = client_state(slow).penalty_box
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(slow.withdraws.list)
         await anyio.sleep(30)
         assert box.ban(lambda bans: 60.0 * 2**bans) == 60
-    assert upbit.came  # it left before the ban, and its answer came ten seconds after it
+    assert upbit.arrivals  # it left before the ban, and its answer arrivals ten seconds after it
     await anyio.sleep(120)
     assert box.ban(lambda bans: 60.0 * 2**bans) == 120
 
 
-async def test_a_success_that_left_after_a_ban_forgives_it() -> None:
+async def test_success_sent_after_a_ban_resets_the_doubling() -> None:
     client = client_of(Upbit({}), limiter=NoLimiter())
-    box = client._transport.shared.penalty_box
+    box = client_state(client).penalty_box
     box.ban(lambda _: 60.0)
     await anyio.sleep(61)
     await client.withdraws.list()

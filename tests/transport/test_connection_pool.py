@@ -1,4 +1,4 @@
-"""So many connections at once, and no more."""
+"""The connection pool: its limit, order, reuse and closing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 import attrs
 import pytest
+from internals import loop_states
 
 from upbit_async.transport.connection_pool import ConnectionPool, Slot
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @attrs.define(eq=False)
-class FakeLane:
-    """Counts how often it was closed."""
+class FakeConnection:
+    """A connection that counts how often it was closed."""
 
     closed: int = 0
 
@@ -39,42 +40,42 @@ class FakeLane:
 
 @attrs.define(eq=False)
 class FakeConnections:
-    """Makes lanes, and remembers them; at first it may fail."""
+    """Factory of connections that records them; the first few may fail."""
 
     failures: int = 0
-    made: list[FakeLane] = attrs.field(factory=list[FakeLane])
+    made: list[FakeConnection] = attrs.field(factory=list[FakeConnection])
 
-    def __call__(self) -> FakeLane:
+    def __call__(self) -> FakeConnection:
         if self.failures:
             self.failures -= 1
             raise OSError
-        self.made.append(FakeLane())
+        self.made.append(FakeConnection())
         return self.made[-1]
 
 
-async def _enter_in_time(gate: ConnectionPool) -> Slot | None:
+async def _enter_in_time(pool: ConnectionPool) -> Slot | None:
     with anyio.move_on_after(0.01):
-        return await gate.acquire()
+        return await pool.acquire()
     return None
 
 
-async def test_no_more_than_so_many_are_in_at_once() -> None:
-    gate = ConnectionPool(2, FakeConnections())
-    first, second = await gate.acquire(), await gate.acquire()
-    assert await _enter_in_time(gate) is None
+async def test_pool_limits_concurrent_connections() -> None:
+    pool = ConnectionPool(2, FakeConnections())
+    first, second = await pool.acquire(), await pool.acquire()
+    assert await _enter_in_time(pool) is None
     await first.release(clean=True)
-    assert await _enter_in_time(gate) is not None
+    assert await _enter_in_time(pool) is not None
     await second.release(clean=True)
 
 
-async def test_who_comes_first_gets_in_first() -> None:
-    gate, order = ConnectionPool(1, FakeConnections()), list[int]()
+async def test_pool_serves_waiters_in_order() -> None:
+    pool, order = ConnectionPool(1, FakeConnections()), list[int]()
 
     async def one(number: int) -> None:
-        lane_pass = await gate.acquire()
+        slot = await pool.acquire()
         order.append(number)
         await anyio.sleep(0.1)
-        await lane_pass.release(clean=True)
+        await slot.release(clean=True)
 
     async with anyio.create_task_group() as tasks:
         for number in range(5):
@@ -83,34 +84,34 @@ async def test_who_comes_first_gets_in_first() -> None:
     assert order == [0, 1, 2, 3, 4]
 
 
-async def test_the_lane_used_last_is_used_next_so_that_few_stay_open() -> None:
-    lanes = FakeConnections()
-    gate = ConnectionPool(10, lanes)
-    passes = [await gate.acquire() for _ in range(3)]
-    for lane_pass in passes:
-        await lane_pass.release(clean=True)
-    assert (await gate.acquire()).connection is passes[2].connection
-    assert len(lanes.made) == 3
+async def test_pool_reuses_the_connection_used_last() -> None:
+    connections = FakeConnections()
+    pool = ConnectionPool(10, connections)
+    slots = [await pool.acquire() for _ in range(3)]
+    for slot in slots:
+        await slot.release(clean=True)
+    assert (await pool.acquire()).connection is slots[2].connection
+    assert len(connections.made) == 3
 
 
-async def test_a_lane_on_which_something_did_not_end_cleanly_is_closed_and_not_used_again() -> None:
-    lanes = FakeConnections()
-    gate = ConnectionPool(1, lanes)
-    await (await gate.acquire()).release(clean=False)
-    await gate.acquire()
-    assert [lane.closed for lane in lanes.made] == [1, 0]
+async def test_connection_released_unclean_is_closed_and_not_reused() -> None:
+    connections = FakeConnections()
+    pool = ConnectionPool(1, connections)
+    await (await pool.acquire()).release(clean=False)
+    await pool.acquire()
+    assert [connection.closed for connection in connections.made] == [1, 0]
 
 
 @pytest.mark.parametrize("ticks", range(6))
-async def test_a_cancelled_caller_costs_no_lane(ticks: int) -> None:
-    gate = ConnectionPool(2, FakeConnections())
+async def test_cancelled_caller_costs_no_slot(ticks: int) -> None:
+    pool = ConnectionPool(2, FakeConnections())
 
     async def come_and_go() -> None:
-        lane_pass = await gate.acquire()
+        slot = await pool.acquire()
         try:
             await anyio.lowlevel.checkpoint()
         finally:
-            await lane_pass.release(clean=False)
+            await slot.release(clean=False)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(6):
@@ -118,36 +119,36 @@ async def test_a_cancelled_caller_costs_no_lane(ticks: int) -> None:
         for _ in range(ticks):
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
-    assert [await _enter_in_time(gate) is not None for _ in range(3)] == [True, True, False]
+    assert [await _enter_in_time(pool) is not None for _ in range(3)] == [True, True, False]
 
 
-async def test_a_lane_that_cannot_be_made_costs_no_place() -> None:
-    gate = ConnectionPool(1, FakeConnections(failures=1))
+async def test_failed_connection_costs_no_slot() -> None:
+    pool = ConnectionPool(1, FakeConnections(failures=1))
     with pytest.raises(OSError):  # noqa: PT011 - nothing else here raises one
-        await gate.acquire()
-    assert await _enter_in_time(gate) is not None
+        await pool.acquire()
+    assert await _enter_in_time(pool) is not None
 
 
-async def test_after_closing_lanes_are_closed_when_they_come_back() -> None:
-    lanes = FakeConnections()
-    gate = ConnectionPool(2, lanes)
-    idle, busy = await gate.acquire(), await gate.acquire()
+async def test_closed_pool_closes_connections_when_they_are_released() -> None:
+    connections = FakeConnections()
+    pool = ConnectionPool(2, connections)
+    idle, busy = await pool.acquire(), await pool.acquire()
     await idle.release(clean=True)
-    await gate.aclose()
-    assert [lane.closed for lane in lanes.made] == [1, 0]
+    await pool.aclose()
+    assert [connection.closed for connection in connections.made] == [1, 0]
     await busy.release(clean=True)
-    assert [lane.closed for lane in lanes.made] == [1, 1]
-    await gate.aclose()
+    assert [connection.closed for connection in connections.made] == [1, 1]
+    await pool.aclose()
 
 
-def test_the_lanes_of_an_event_loop_are_its_own_and_forgotten_when_it_has_ended() -> None:
-    lanes = FakeConnections()
-    gate = ConnectionPool(1, lanes)
+def test_connections_belong_to_one_event_loop_and_are_dropped_with_it() -> None:
+    connections = FakeConnections()
+    pool = ConnectionPool(1, connections)
 
     async def enter() -> None:
-        await (await gate.acquire()).release(clean=True)
+        await (await pool.acquire()).release(clean=True)
 
     for _ in range(3):
         anyio.run(enter)
-    assert len(lanes.made) == 3
-    assert len(gate._states) == 1
+    assert len(connections.made) == 3
+    assert len(loop_states(pool)) == 1

@@ -1,4 +1,4 @@
-"""What clients of one key share: told apart by the whole digest, kept while it matters, dropped afterwards."""
+"""State shared by the clients of one key: identified by the whole digest, and dropped when it expires."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from clients import canaries
+from internals import client_state
 
 from upbit_async import Credentials, UpbitClient, errors
 from upbit_async.credentials import Secret
@@ -36,19 +37,19 @@ def states() -> int:
 
 
 def state_of(client: UpbitClient) -> KeyState:
-    shared = client._transport.shared
+    shared = client_state(client)
     return key_state.known()[shared.host, client.transport.key_digest]
 
 
 # -- identity --------------------------------------------------------------------------------------
 
 
-def test_keys_with_one_fingerprint_are_told_apart() -> None:
+def test_keys_with_equal_fingerprints_have_separate_state() -> None:
     one, other = (Secret(key) for key in TWINS)
     assert one.fingerprint == other.fingerprint
     assert one.digest != other.digest
     clients = [client(Credentials(key, "s" * 40)) for key in TWINS]
-    shared = [each._transport.shared for each in clients]
+    shared = [client_state(each) for each in clients]
     assert shared[0].limiter is not shared[1].limiter
     assert shared[0].penalty_box is not shared[1].penalty_box
     assert shared[0].cooldowns is not shared[1].cooldowns
@@ -56,21 +57,21 @@ def test_keys_with_one_fingerprint_are_told_apart() -> None:
     assert clients[0].transport.key_digest != clients[1].transport.key_digest
 
 
-async def test_a_ban_of_one_key_bans_no_other_with_its_fingerprint() -> None:
+async def test_ban_does_not_apply_to_a_key_with_the_same_fingerprint() -> None:
     banned, other = (client(Credentials(key, "s" * 40)) for key in TWINS)
-    banned._transport.shared.penalty_box.ban(lambda bans: 60.0)
-    assert banned._transport.shared.penalty_box.seconds_left() > 0
-    assert other._transport.shared.penalty_box.seconds_left() == 0
+    client_state(banned).penalty_box.ban(lambda bans: 60.0)
+    assert client_state(banned).penalty_box.seconds_left() > 0
+    assert client_state(other).penalty_box.seconds_left() == 0
 
 
-def test_the_fingerprint_is_the_beginning_of_the_digest() -> None:
+def test_fingerprint_is_the_start_of_the_digest() -> None:
     secret = canaries().access_key
     assert len(secret.digest) == 64
     assert secret.fingerprint == secret.digest[:8]
     assert secret.reveal() not in secret.digest
 
 
-def test_a_key_has_one_state_at_each_host() -> None:
+def test_key_has_one_state_per_host() -> None:
     uses = {place: KeyUse(*place) for place in (("host", "key"), ("host", "other"), ("other", "key"))}
     assert KeyUse("host", "key").state is uses["host", "key"].state
     assert len({id(use.state) for use in uses.values()}) == 3
@@ -79,7 +80,7 @@ def test_a_key_has_one_state_at_each_host() -> None:
 # -- derived keys ----------------------------------------------------------------------------------
 
 
-def test_a_key_is_derived_from_the_secret_for_each_purpose() -> None:
+def test_derived_key_depends_on_secret_and_purpose() -> None:
     keys = canaries()
     transport = client(keys).transport
     wanted = hmac.new(keys.secret_key.reveal().encode(), b"a purpose", hashlib.sha256).digest()
@@ -88,7 +89,7 @@ def test_a_key_is_derived_from_the_secret_for_each_purpose() -> None:
     assert client(canaries()).transport.derive_key(b"a purpose") != wanted
 
 
-def test_without_keys_none_is_derived() -> None:
+def test_derive_key_without_credentials_is_refused() -> None:
     transport = UpbitClient("sg", base_url=URL).transport
     with pytest.raises(errors.ConfigurationError, match="no keys"):
         transport.derive_key(b"a purpose")
@@ -96,7 +97,7 @@ def test_without_keys_none_is_derived() -> None:
 
 
 @pytest.mark.parametrize("purpose", [b"", b"eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ"])
-def test_what_upbit_may_see_signed_is_no_purpose(purpose: bytes) -> None:
+def test_purpose_that_could_be_a_signed_request_is_refused(purpose: bytes) -> None:
     with pytest.raises(ValueError, match="purpose"):
         client(canaries()).transport.derive_key(purpose)
 
@@ -104,7 +105,7 @@ def test_what_upbit_may_see_signed_is_no_purpose(purpose: bytes) -> None:
 # -- growth ----------------------------------------------------------------------------------------
 
 
-def test_state_of_keys_that_nobody_uses_is_dropped() -> None:
+def test_state_of_unused_keys_is_dropped() -> None:
     before = states()
     clients = [client(canaries()) for _ in range(100)]
     assert states() == before + 100
@@ -115,7 +116,7 @@ def test_state_of_keys_that_nobody_uses_is_dropped() -> None:
     assert states() == before
 
 
-def test_clients_of_one_key_share_its_state_until_the_last_is_gone() -> None:
+def test_state_is_kept_until_the_last_client_of_the_key_is_gone() -> None:
     keys = canaries()
     first, second = client(keys), client(keys)
     state = weakref.ref(state_of(first))
@@ -127,7 +128,7 @@ def test_clients_of_one_key_share_its_state_until_the_last_is_gone() -> None:
     assert state() is None
 
 
-def test_a_client_that_could_not_be_made_leaves_nothing() -> None:
+def test_client_that_fails_to_build_leaves_no_state() -> None:
     before = states()
     with pytest.raises(errors.ConfigurationError):
         client(Credentials('a"b' * 10, "s" * 40))
@@ -143,7 +144,7 @@ def _book(state: KeyState) -> None:
 
 
 @pytest.mark.parametrize("happening", [_ban, _book], ids=["ban", "cooldown"])
-async def test_what_still_lasts_outlives_its_clients(happening: Callable[[KeyState], None]) -> None:
+async def test_active_ban_or_cooldown_outlives_its_clients(happening: Callable[[KeyState], None]) -> None:
     keys = canaries()
     first = client(keys)
     state = weakref.ref(state_of(first))
@@ -157,7 +158,9 @@ async def test_what_still_lasts_outlives_its_clients(happening: Callable[[KeySta
 
 
 @pytest.mark.parametrize("happening", [_ban, _book], ids=["ban", "cooldown"])
-async def test_what_is_over_goes_when_a_client_comes_or_goes(happening: Callable[[KeyState], None]) -> None:
+async def test_expired_state_is_dropped_when_a_client_comes_or_goes(
+    happening: Callable[[KeyState], None],
+) -> None:
     first = client(canaries())
     state = weakref.ref(state_of(first))
     happening(state_of(first))
@@ -170,7 +173,7 @@ async def test_what_is_over_goes_when_a_client_comes_or_goes(happening: Callable
     assert state() is None
 
 
-async def test_a_ban_counts_on_for_as_long_again() -> None:
+async def test_ban_count_is_remembered_for_the_length_of_the_ban() -> None:
     keys = canaries()
     box = state_of(client(keys)).penalty_box  # the clients are gone
     box.ban(lambda bans: 60.0)
@@ -179,35 +182,35 @@ async def test_a_ban_counts_on_for_as_long_again() -> None:
     assert state_of(later).penalty_box.ban(lambda bans: 60.0 * 2**bans) == 120.0
 
 
-async def test_a_window_that_is_still_open_outlives_its_clients() -> None:
+async def test_open_window_outlives_its_clients() -> None:
     keys = canaries()
     first = client(keys)
-    limiter = first._transport.shared.limiter
+    limiter = client_state(first).limiter
     for _ in range(29):
         limiter.observe(await limiter.acquire("default"), None)
     del first, limiter
     gc.collect()
     began = anyio.current_time()
-    await client(keys)._transport.shared.limiter.acquire("default")
+    await client_state(client(keys)).limiter.acquire("default")
     assert anyio.current_time() - began >= 1.0
 
 
-async def test_a_standstill_outlives_its_clients() -> None:
+async def test_pause_outlives_its_clients() -> None:
     keys = canaries()
     first = client(keys)
-    limiter = first._transport.shared.limiter
+    limiter = client_state(first).limiter
     limiter.refuse(await limiter.acquire("default"), 30.0)
     del first, limiter
     gc.collect()
     began = anyio.current_time()
-    await client(keys)._transport.shared.limiter.acquire("default")
+    await client_state(client(keys)).limiter.acquire("default")
     assert anyio.current_time() - began >= 30.0
 
 
-async def test_a_limiter_that_rests_is_dropped() -> None:
+async def test_idle_limiter_is_dropped() -> None:
     first = client(canaries())
-    limiter = weakref.ref(first._transport.shared.limiter)
-    await first._transport.shared.limiter.acquire("default")
+    limiter = weakref.ref(client_state(first).limiter)
+    await client_state(first).limiter.acquire("default")
     del first
     gc.collect()
     assert limiter() is not None
@@ -221,7 +224,7 @@ async def _ban_by(client: UpbitClient) -> None:
     state_of(client).penalty_box.ban(lambda bans: 60.0)
 
 
-def test_outside_of_an_event_loop_time_goes_by_the_processs_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_expires_by_the_process_clock_without_an_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     first = client(canaries())
     state = weakref.ref(state_of(first))
     anyio.run(_ban_by, first)

@@ -1,4 +1,4 @@
-"""Who waits for a place, in which order, and what becomes of those who don't come back."""
+"""The limiter's queue: its order, cancelled and lost waiters, pauses, threads and event loops."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import anyio.lowlevel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from internals import group_of
 
 from upbit_async.errors import RateLimited
 from upbit_async.protocol import sliding_window
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 ONE_PLACE = {"default": 2}
 
 
-async def test_a_refusal_stops_its_group_and_no_other() -> None:
+async def test_refusal_pauses_its_group_only() -> None:
     limiter = LocalLimiter()
     limiter.refuse(await limiter.acquire("default"), 5.0)
     before = anyio.current_time()
@@ -37,7 +38,7 @@ async def test_a_refusal_stops_its_group_and_no_other() -> None:
     assert anyio.current_time() - before >= 5.0
 
 
-async def test_who_comes_first_goes_first() -> None:
+async def test_limiter_serves_waiters_in_order() -> None:
     order: list[int] = []
     limiter = LocalLimiter(ONE_PLACE)
 
@@ -54,7 +55,7 @@ async def test_who_comes_first_goes_first() -> None:
 
 
 @pytest.mark.parametrize("ticks", range(12))
-async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(ticks: int) -> None:
+async def test_cancelled_waiters_leave_nothing_behind(ticks: int) -> None:
     limiter = LocalLimiter({"default": 3})
     tickets = [await limiter.acquire("default") for _ in range(2)]
     async with anyio.create_task_group() as tasks:
@@ -65,7 +66,7 @@ async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(ticks: i
         tasks.cancel_scope.cancel()
     for ticket in tickets:
         limiter.observe(ticket, None)
-    group = limiter._groups["default"]
+    group = group_of(limiter, "default")
     assert (group.queue, group.checks_at, group.window.under_way) == ([], {}, 0)
     with anyio.fail_after(1.1):
         await limiter.acquire("default")
@@ -73,7 +74,7 @@ async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(ticks: i
 
 @given(st.lists(st.none() | st.floats(0, 12), min_size=1, max_size=12))
 @settings(max_examples=40)
-async def test_those_who_stay_keep_their_order_and_wait_for_nobody_who_has_gone(
+async def test_remaining_waiters_keep_their_order_without_gaps(
     patience: list[float | None],
 ) -> None:
     order: list[int] = []
@@ -97,7 +98,7 @@ async def test_those_who_stay_keep_their_order_and_wait_for_nobody_who_has_gone(
         assert anyio.current_time() - began <= len(order) * (1.002 + 0.15)
 
 
-async def test_the_queue_moves_up_when_those_in_front_give_up() -> None:
+async def test_queue_moves_up_when_waiters_in_front_are_cancelled() -> None:
     limiter = LocalLimiter()
     for _ in range(29):
         limiter.observe(await limiter.acquire("default"), None)
@@ -112,13 +113,13 @@ async def test_the_queue_moves_up_when_those_in_front_give_up() -> None:
     assert anyio.current_time() - began < 3
 
 
-async def test_a_long_queue_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
+async def test_long_queue_needs_few_window_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = 0
     wait = sliding_window.SlidingWindow.wait
 
     def counting(self: sliding_window.SlidingWindow, ahead: int, now: float) -> float:
-        nonlocal looks
-        looks += 1
+        nonlocal checks
+        checks += 1
         return wait(self, ahead, now)
 
     monkeypatch.setattr(sliding_window.SlidingWindow, "wait", counting)
@@ -127,10 +128,10 @@ async def test_a_long_queue_costs_little(monkeypatch: pytest.MonkeyPatch) -> Non
         async with anyio.create_task_group() as tasks:
             for _ in range(1000):
                 tasks.start_soon(limiter.acquire, "default")
-    assert looks <= 1000 + 10 * 700
+    assert checks <= 1000 + 10 * 700
 
 
-async def test_places_that_are_all_under_way_are_waited_for() -> None:
+async def test_full_budget_in_flight_is_waited_for() -> None:
     limiter = LocalLimiter(ONE_PLACE)
     ticket = await limiter.acquire("default")
     before = anyio.current_time()
@@ -141,16 +142,16 @@ async def test_places_that_are_all_under_way_are_waited_for() -> None:
     assert anyio.current_time() - before == pytest.approx(6.002, abs=0.03)
 
 
-async def test_the_places_of_calls_that_never_end_come_back() -> None:
+async def test_tickets_of_calls_that_never_end_expire() -> None:
     limiter = LocalLimiter({"default": 3})
     for _ in range(2):
-        await limiter.acquire("default")  # their event loop was closed under them, say
+        await limiter.acquire("default")  # as a call does whose event loop is closed before it ends
     await anyio.sleep(121)
     with anyio.fail_after(1):
         await limiter.acquire("default")
 
 
-async def test_a_standstill_beyond_the_deadline_is_told_at_once() -> None:
+async def test_pause_beyond_the_deadline_is_raised_at_once() -> None:
     limiter = LocalLimiter()
     limiter.refuse(await limiter.acquire("default"), 100)
     before = anyio.current_time()
@@ -160,7 +161,7 @@ async def test_a_standstill_beyond_the_deadline_is_told_at_once() -> None:
     assert caught.value.retry_after > 90
 
 
-async def test_a_standstill_that_comes_while_waiting_and_ends_beyond_the_deadline_is_told_soon() -> None:
+async def test_pause_that_begins_while_waiting_is_raised_if_too_long() -> None:
     limiter = LocalLimiter(ONE_PLACE)
     ticket = await limiter.acquire("default")
 
@@ -176,7 +177,7 @@ async def test_a_standstill_that_comes_while_waiting_and_ends_beyond_the_deadlin
     assert anyio.current_time() - before <= 1.1
 
 
-async def test_no_limiter_lets_everything_pass() -> None:
+async def test_no_limiter_never_waits() -> None:
     limiter, before = NoLimiter(), anyio.current_time()
     for _ in range(100):
         ticket: Ticket = await limiter.acquire("default")
@@ -185,7 +186,7 @@ async def test_no_limiter_lets_everything_pass() -> None:
     assert anyio.current_time() == before
 
 
-def test_a_waiter_of_an_event_loop_that_was_closed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiter_of_a_closed_event_loop_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     limiter = LocalLimiter(ONE_PLACE)
     loop = asyncio.new_event_loop()
     left_behind = [loop.create_task(limiter.acquire("default")) for _ in range(3)]
@@ -200,11 +201,11 @@ def test_a_waiter_of_an_event_loop_that_was_closed_is_passed_over(monkeypatch: p
 
     anyio.run(come_later)
     for task in left_behind:
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's
         task.get_coro().close()
 
 
-async def test_a_waiter_that_was_passed_over_still_gets_its_turn() -> None:
+async def test_skipped_waiter_still_gets_its_turn() -> None:
     limiter = LocalLimiter(ONE_PLACE)
     order: list[int] = []
 
@@ -217,13 +218,13 @@ async def test_a_waiter_that_was_passed_over_still_gets_its_turn() -> None:
         for number in range(4):
             tasks.start_soon(one, number)
             await anyio.lowlevel.checkpoint()
-        group = limiter._groups["default"]
+        group = group_of(limiter, "default")
         for waiting in group.checks_at:
             group.checks_at[waiting] -= 100  # as if the process had slept
     assert order == [0, 1, 2, 3]
 
 
-async def test_a_call_that_the_garbage_collector_ends_in_the_midst_of_a_look_hangs_nobody(
+async def test_ticket_returned_by_the_garbage_collector_deadlocks_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     limiter = LocalLimiter()
@@ -237,7 +238,7 @@ async def test_a_call_that_the_garbage_collector_ends_in_the_midst_of_a_look_han
 
     monkeypatch.setattr(shared_clock, "now", ending_a_call)
     await limiter.acquire("default")
-    assert limiter._groups["default"].window.under_way == 1
+    assert group_of(limiter, "default").window.under_way == 1
 
 
 def test_threads_and_event_loops_share_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +264,7 @@ def test_threads_and_event_loops_share_one_limiter(monkeypatch: pytest.MonkeyPat
     assert min(later - earlier for earlier, later in zip(times, times[5:], strict=False)) >= 0.05
 
 
-async def test_it_holds_nothing_that_belongs_to_an_event_loop() -> None:
+async def test_limiter_holds_no_objects_of_an_event_loop() -> None:
     limiter = LocalLimiter(ONE_PLACE)
     limiter.observe(await limiter.acquire("default"), 1)
     kinds: set[type] = set()
@@ -277,7 +278,7 @@ async def test_it_holds_nothing_that_belongs_to_an_event_loop() -> None:
 
 
 def _parts(whole: object) -> Iterable[object]:
-    """Walk through everything that an object holds, but classes and modules."""
+    """Yield everything that an object refers to, except classes and modules."""
     seen: dict[int, object] = {id(whole): whole}
     waiting = [whole]
     while waiting:
@@ -288,6 +289,6 @@ def _parts(whole: object) -> Iterable[object]:
     return seen.values()
 
 
-def test_a_budget_of_nothing_is_refused() -> None:
+def test_budget_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="group 'default' must be at least one call a second, not 0"):
         LocalLimiter({"default": 0})

@@ -1,4 +1,4 @@
-"""A watcher that looks at ten thousand withdrawals, and ordinary calls, do not get in each other's way."""
+"""Fairness of the limiter between the polls of a busy watcher and ordinary calls."""
 
 from __future__ import annotations
 
@@ -20,87 +20,87 @@ TRIP = 0.02
 
 
 @attrs.frozen
-class Turn:
-    """When a call began to wait, and when it left."""
+class Timing:
+    """When a call began to wait, and when it was sent."""
 
     began: float
     left: float
 
     @property
     def wait(self) -> float:
-        """How long it has waited."""
+        """How long it waited, in seconds."""
         return self.left - self.began
 
-    def goes_before(self, other: Turn) -> bool:
-        """Whether it came later than another and yet left before it, by more than a glance."""
+    def goes_before(self, other: Timing) -> bool:
+        """Whether it came after another and yet left before it, by more than 20 ms."""
         return self.began > other.began and self.left < other.left - 0.02
 
 
 @attrs.define
-class Office:
+class MeasuredClient:
     """A client with a watcher and ordinary calls."""
 
     client: UpbitClient
-    looks: list[Turn] = attrs.field(factory=list[Turn])
-    calls: list[Turn] = attrs.field(factory=list[Turn])
+    polls: list[Timing] = attrs.field(factory=list[Timing])
+    calls: list[Timing] = attrs.field(factory=list[Timing])
 
-    async def look(self, times: int) -> None:
-        """Look again as soon as there is an answer, as a watcher does that has much to look at."""
+    async def poll(self, times: int) -> None:
+        """Poll again as soon as there is an answer, as a watcher of many withdrawals does."""
         for _ in range(times):
             began = anyio.current_time()
             await self.client.withdraws.list(uuids=UUIDS)
-            self.looks.append(Turn(began, anyio.current_time() - TRIP))
+            self.polls.append(Timing(began, anyio.current_time() - TRIP))
 
     async def call(self) -> None:
         """Make an ordinary call."""
         began = anyio.current_time()
         await self.client.withdraws.list()
-        self.calls.append(Turn(began, anyio.current_time() - TRIP))
+        self.calls.append(Timing(began, anyio.current_time() - TRIP))
 
-    async def call_on(self) -> None:
-        """Make ordinary calls without end."""
+    async def call_repeatedly(self) -> None:
+        """Make ordinary calls until cancelled."""
         while True:
             await self.call()
 
 
-def _office(**options: Any) -> Office:
-    return Office(client_of(answers_of(CountingServer()), trip=TRIP, **options))
+def _measured(**options: Any) -> MeasuredClient:
+    return MeasuredClient(client_of(answers_of(CountingServer()), trip=TRIP, **options))
 
 
-async def test_an_ordinary_call_waits_for_the_second_and_for_one_look_at_most() -> None:
-    office, dice = _office(), random.Random(1)
+async def test_ordinary_call_waits_for_one_poll_at_most() -> None:
+    measured, dice = _measured(), random.Random(1)
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(office.look, 100)
+        tasks.start_soon(measured.poll, 100)
         for _ in range(20):
             await anyio.sleep(dice.uniform(0, 0.3))
-            await office.call()
-    assert max(call.wait for call in office.calls) <= 1.002
-    assert not any(look.goes_before(call) for look in office.looks for call in office.calls)
-    assert office.looks[-1].left - began <= 120 / 29
+            await measured.call()
+    assert max(call.wait for call in measured.calls) <= 1.002
+    assert not any(poll.goes_before(call) for poll in measured.polls for call in measured.calls)
+    assert measured.polls[-1].left - began <= 120 / 29
 
 
 @pytest.mark.parametrize("callers", [20, 300])
-async def test_a_look_waits_no_longer_than_the_calls_that_came_before_it(callers: int) -> None:
-    office, seconds = _office(), 35
+async def test_poll_waits_only_for_the_calls_before_it(callers: int) -> None:
+    measured, seconds = _measured(), 35
     with anyio.move_on_after(seconds):
         async with anyio.create_task_group() as tasks:
             for _ in range(callers):
-                tasks.start_soon(office.call_on)
-            tasks.start_soon(office.look, 10_000)
-    longest = max(call.wait for call in office.calls)
+                tasks.start_soon(measured.call_repeatedly)
+            tasks.start_soon(measured.poll, 10_000)
+    longest = max(call.wait for call in measured.calls)
     assert longest <= callers / 28 + 1.1
-    assert max(look.wait for look in office.looks) <= longest + 0.1
-    assert len(office.looks) >= seconds // longest
-    assert len(office.looks) + len(office.calls) >= (seconds - 1) * 28
+    assert max(poll.wait for poll in measured.polls) <= longest + 0.1
+    assert len(measured.polls) >= seconds // longest
+    assert len(measured.polls) + len(measured.calls) >= (seconds - 1) * 28
 
 
-async def test_one_clients_queue_does_not_stand_before_anothers_call() -> None:
+async def test_queue_of_one_client_does_not_delay_another() -> None:
     keys = canaries()
-    busy, idle = _office(credentials=keys), _office(credentials=keys)
+    busy, idle = _measured(credentials=keys), _measured(credentials=keys)
     async with anyio.create_task_group() as tasks:
         for _ in range(500):
-            tasks.start_soon(busy.call_on)
+            tasks.start_soon(busy.call_repeatedly)
         await anyio.sleep(5)
         for _ in range(10):
             await idle.call()

@@ -1,4 +1,4 @@
-"""How long the server's hints count, and how a person clears them."""
+"""Hints of the server to wait: their longest effect, and `LocalLimiter.reset`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PATIENT = Timeouts(total=1e6)
 
 
 class Upbit:
-    """Answers well, except for the first request."""
+    """Upbit that answers every request but the first with success."""
 
     def __init__(self, first: Answer) -> None:
         self.first = first
-        self.came: list[float] = []
+        self.arrivals: list[float] = []
 
     def __call__(self, _message: Message) -> Answer:
-        self.came.append(anyio.current_time())
-        return self.first if len(self.came) == 1 else Answer(200, {}, b"[]")
+        self.arrivals.append(anyio.current_time())
+        return self.first if len(self.arrivals) == 1 else Answer(200, {}, b"[]")
 
 
 async def _stop(client: UpbitClient) -> errors.RateLimited | errors.Banned:
@@ -43,7 +43,7 @@ async def _stop(client: UpbitClient) -> errors.RateLimited | errors.Banned:
 
 
 @pytest.mark.parametrize(("body", "longest"), [(b"<html>", 60), (NAMED, 600)])
-async def test_a_429_stops_its_group_no_longer_than_its_kind_allows(body: bytes, longest: float) -> None:
+async def test_retry_after_of_a_429_is_capped_by_its_kind(body: bytes, longest: float) -> None:
     upbit = Upbit(Answer(429, FOR_EVER, body))
     client = client_of(upbit, limiter=LocalLimiter(), timeouts=Timeouts(total=30))
     error = await _stop(client)
@@ -54,7 +54,7 @@ async def test_a_429_stops_its_group_no_longer_than_its_kind_allows(body: bytes,
     assert longest - 1 <= anyio.current_time() - began <= longest + 1
 
 
-async def test_a_ban_lasts_a_day_at_most() -> None:
+async def test_ban_lasts_one_day_at_most() -> None:
     client = client_of(Upbit(Answer(418, FOR_EVER, b"blocked for 400 days")))
     error = await _stop(client)
     assert isinstance(error, errors.Banned)
@@ -67,7 +67,7 @@ async def test_a_ban_lasts_a_day_at_most() -> None:
 @pytest.mark.parametrize(
     "answer", [Answer(429, FOR_EVER, NAMED), Answer(418, FOR_EVER, b"")], ids=["429", "418"]
 )
-async def test_reset_clears_what_a_hint_has_stopped(answer: Answer) -> None:
+async def test_reset_ends_a_pause_or_ban(answer: Answer) -> None:
     limiter, keys = LocalLimiter(), canaries()
     upbit = Upbit(answer)
     client = client_of(upbit, limiter=limiter, credentials=keys)
@@ -76,10 +76,10 @@ async def test_reset_clears_what_a_hint_has_stopped(answer: Answer) -> None:
     began = anyio.current_time()
     await client.withdraws.list()
     assert anyio.current_time() - began < 0.1
-    assert len(upbit.came) == 2
+    assert len(upbit.arrivals) == 2
 
 
-async def test_reset_lets_go_what_waits() -> None:
+async def test_reset_wakes_waiting_calls() -> None:
     limiter = LocalLimiter()
     limiter.refuse(await limiter.acquire("default"), 600)
     began = anyio.current_time()
@@ -90,7 +90,7 @@ async def test_reset_lets_go_what_waits() -> None:
     assert 1 <= anyio.current_time() - began <= 1.1
 
 
-async def test_reset_forgets_no_call_of_ours() -> None:
+async def test_reset_keeps_the_count_of_sent_calls() -> None:
     limiter = LocalLimiter({"default": 3})
     for _ in range(2):
         limiter.observe(await limiter.acquire("default"), None)
@@ -100,7 +100,7 @@ async def test_reset_forgets_no_call_of_ours() -> None:
     assert anyio.current_time() - began >= 1
 
 
-async def test_reset_lifts_the_bans_of_this_limiters_keys_and_of_no_other() -> None:
+async def test_reset_lifts_bans_of_this_limiters_keys_only() -> None:
     limiter, keys = LocalLimiter(), canaries()
     banned = [
         client_of(Upbit(Answer(418, {}, b"")), limiter=limiter, credentials=keys),
@@ -117,7 +117,7 @@ async def test_reset_lifts_the_bans_of_this_limiters_keys_and_of_no_other() -> N
         await _stop(client)
 
 
-async def test_after_a_reset_the_next_ban_counts_as_the_first() -> None:
+async def test_reset_restarts_the_doubling_of_bans() -> None:
     limiter = LocalLimiter()
     client = client_of(lambda _: Answer(418, {}, b""), limiter=limiter)
     for _ in range(3):
@@ -127,7 +127,7 @@ async def test_after_a_reset_the_next_ban_counts_as_the_first() -> None:
         limiter.reset()
 
 
-async def test_the_limiter_that_clients_of_a_key_share_can_be_had() -> None:
+async def test_client_limiter_is_the_one_shared_by_its_key() -> None:
     keys = canaries()
     client = client_of(Upbit(Answer(429, FOR_EVER, NAMED)), credentials=keys, timeouts=Timeouts(total=30))
     await _stop(client)

@@ -1,4 +1,4 @@
-"""Another process spends the same budget, and only the server's header tells."""
+"""A budget shared with another process, which only the server's header reveals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.thorough
 
 WINDOWS: list[Window] = ["fixed", "sliding"]
 BEGINS, ENDS, OVER = 2.3, 9.3, 13.5
-"""When the other process begins and stops, and when everything is over."""
+"""When the other process begins and stops, and when the test ends, in seconds."""
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ async def _go_on(traffic: Traffic, until: float, trip: float, dice: random.Rando
 async def _side_by_side(
     server: CountingServer, other: Other, *, trip: float = 0.03, seed: int = 1
 ) -> Traffic:
-    """Call as fast as ten connections and the limiter allow, beside another process."""
+    """Call as fast as ten connections and the limiter allow, while another process calls too."""
     dice = random.Random(seed)
     traffic = Traffic(LocalLimiter(), server)
     began = anyio.current_time()
@@ -76,7 +76,7 @@ def _between(times: list[float], begin: float, end: float) -> int:
     st.integers(0, 2**16),
 )
 @settings(max_examples=10)
-async def test_nothing_is_refused_that_a_header_had_foretold(
+async def test_no_refusal_that_a_header_announced(
     window: Window, other: Other, trip: float, seed: int
 ) -> None:
     server = CountingServer(30, window, seed % 1000 / 1000)
@@ -86,7 +86,7 @@ async def test_nothing_is_refused_that_a_header_had_foretold(
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("other", [Other(5), Other(15)], ids=str)
-async def test_calls_slow_down_and_speed_up_again_within_a_second(window: Window, other: Other) -> None:
+async def test_limiter_adapts_to_another_process_within_a_second(window: Window, other: Other) -> None:
     server, share = CountingServer(30, window, 0.37), 30 - other.rate
     await _side_by_side(server, other)
     for second in range(1, 6):
@@ -98,7 +98,7 @@ async def test_calls_slow_down_and_speed_up_again_within_a_second(window: Window
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-async def test_if_the_other_spends_everything_one_call_a_second_finds_out(window: Window) -> None:
+async def test_limiter_probes_once_a_second_while_the_budget_is_used_up(window: Window) -> None:
     server = CountingServer(30, window, 0.37)
     await _side_by_side(server, Other(60))
     for second in range(1, 6):
@@ -119,7 +119,7 @@ async def test_two_processes_of_ours_share_the_budget(window: Window) -> None:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-async def test_a_budget_that_was_cut_without_notice_is_found_and_kept(window: Window) -> None:
+async def test_reduced_budget_is_detected_and_kept(window: Window) -> None:
     server = CountingServer(20, window, 0.37)
     began = anyio.current_time()
     traffic = Traffic(LocalLimiter(), server)

@@ -1,4 +1,4 @@
-"""After a refusal, or when the second is spent, everybody waits; and then not everybody leaves at once."""
+"""Pauses after a refusal or a used-up second, and how calls resume after them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from upbit_async import LocalLimiter, errors
 from upbit_async.protocol.replies import Answer
 
 
-async def test_after_a_refusal_nothing_leaves_for_a_second_and_then_one_call_goes_ahead() -> None:
-    server = CountingServer(0)  # the second is spent by somebody else
+async def test_after_a_refusal_one_call_probes_before_the_others() -> None:
+    server = CountingServer(0)  # another process has used up the second
     client = client_of(answers_of(server))
     began = anyio.current_time()
     async with anyio.create_task_group() as tasks:
@@ -30,7 +30,7 @@ async def test_after_a_refusal_nothing_leaves_for_a_second_and_then_one_call_goe
     assert most_in_a_second(again) <= 29
 
 
-async def test_a_spent_second_is_waited_for_by_all() -> None:
+async def test_used_up_second_is_waited_for() -> None:
     server = CountingServer(1, "sliding")
     client = client_of(answers_of(server))
     began = anyio.current_time()
@@ -57,7 +57,7 @@ async def test_a_spent_second_is_waited_for_by_all() -> None:
         (None, False),
     ],
 )
-async def test_only_what_is_left_of_the_second_counts(header: str | None, waits: bool) -> None:
+async def test_only_the_remaining_count_of_the_second_pauses(header: str | None, waits: bool) -> None:
     headers = {} if header is None else {"remaining-req": header}
     client = client_of(lambda _: Answer(200, headers, b"[]"), trip=0.0)
     began = anyio.current_time()
@@ -67,7 +67,7 @@ async def test_only_what_is_left_of_the_second_counts(header: str | None, waits:
     assert anyio.current_time() - began <= 1.1
 
 
-async def test_a_refusal_of_one_call_stops_all_clients_of_its_key() -> None:
+async def test_refusal_pauses_all_clients_of_the_limiter() -> None:
     server = CountingServer(30)
     limiter = LocalLimiter()
     refused, other = (client_of(answers_of(each), limiter=limiter) for each in (CountingServer(0), server))

@@ -1,4 +1,4 @@
-"""Clients that use one key at one host spend one budget, however they were made."""
+"""Clients with one key at one host share one limiter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _client(**options: Any) -> UpbitClient:
 
 
 def _limiter(client: UpbitClient) -> object:
-    return client._transport.shared.limiter
+    return client.limiter
 
 
 def test_clients_with_one_key_at_one_host_share_a_limiter() -> None:
@@ -33,12 +33,12 @@ def test_clients_with_one_key_at_one_host_share_a_limiter() -> None:
     assert _limiter(_client(base_url="https://other.invalid")) is not _limiter(client)
 
 
-def test_clients_with_two_keys_of_one_account_are_given_one_by_hand() -> None:
+def test_given_limiter_is_shared_by_clients_of_two_keys() -> None:
     limiter = LocalLimiter()
     assert _limiter(_client(limiter=limiter)) is _limiter(_client(credentials=canaries(), limiter=limiter))
 
 
-def test_a_limiter_lives_as_long_as_its_clients() -> None:
+def test_limiter_lives_as_long_as_its_clients() -> None:
     keys = canaries()
     clients = [_client(credentials=keys) for _ in range(2)]
     limiter = weakref.ref(_limiter(clients[0]))
@@ -51,7 +51,7 @@ def test_a_limiter_lives_as_long_as_its_clients() -> None:
 
 
 @pytest.mark.parametrize("clients", [1, 2, 5])
-async def test_two_hundred_reads_at_once_through_any_number_of_clients_need_seven_seconds(
+async def test_two_hundred_reads_through_many_clients_take_seven_seconds(
     clients: int,
 ) -> None:
     server, keys = CountingServer(30, "fixed", 0.3), canaries()

@@ -1,4 +1,4 @@
-"""In no second, wherever it starts, do more calls reach the server than it allows; and hardly fewer."""
+"""The limiter's budget: no second, wherever it starts, receives more calls than allowed, and hardly fewer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.thorough
 
 BUDGET = 5
-"""Small, so that few calls fill many seconds."""
+"""Calls per second; small, so that few calls fill many seconds."""
 LONGEST_TRIP = 0.8
 WINDOWS: list[Window] = ["fixed", "sliding"]
 
@@ -55,7 +55,7 @@ async def _go(traffic: Traffic, plan: Plan) -> None:
 
 @given(st.lists(_plans(), min_size=1, max_size=40), st.sampled_from(WINDOWS), st.floats(0, 0.999))
 @settings(max_examples=60)
-async def test_no_second_sees_more_calls_than_the_budget(
+async def test_no_second_receives_more_calls_than_the_budget(
     plans: list[Plan], window: Window, phase: float
 ) -> None:
     traffic = Traffic(LocalLimiter({"default": BUDGET}), CountingServer(BUDGET, window, phase))
@@ -71,7 +71,7 @@ async def test_no_second_sees_more_calls_than_the_budget(
     assert anyio.current_time() - began <= 3 + rounds * (1.1 + LONGEST_TRIP)
 
 
-async def test_no_second_sees_more_when_the_way_there_gets_shorter_than_it_was() -> None:
+async def test_falling_latency_does_not_exceed_the_budget() -> None:
     traffic = Traffic(LocalLimiter(), CountingServer(10_000))
     async with anyio.create_task_group() as tasks:
         for forth, back in [(0.3, 0.0)] * 29 + [(0.0, 0.3)] * 29:
@@ -81,7 +81,7 @@ async def test_no_second_sees_more_when_the_way_there_gets_shorter_than_it_was()
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("trip", "seconds"), [(0.0, 6.1), (0.02, 6.3), (0.1, 7.0)])
-async def test_two_hundred_calls_at_once_need_seven_seconds(
+async def test_two_hundred_concurrent_calls_take_seven_seconds(
     window: Window, trip: float, seconds: float
 ) -> None:
     traffic = Traffic(LocalLimiter(), CountingServer(30, window, 0.3))
@@ -94,7 +94,7 @@ async def test_two_hundred_calls_at_once_need_seven_seconds(
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-async def test_calls_one_after_the_other_are_held_back_by_nothing_but_the_budget(window: Window) -> None:
+async def test_sequential_calls_within_the_budget_are_not_delayed(window: Window) -> None:
     traffic = Traffic(LocalLimiter(), CountingServer(30, window))
     began = anyio.current_time()
     for _ in range(100):
@@ -102,7 +102,7 @@ async def test_calls_one_after_the_other_are_held_back_by_nothing_but_the_budget
     assert anyio.current_time() - began == pytest.approx(5)
 
 
-async def test_answers_in_any_order_are_not_taken_for_another_process() -> None:
+async def test_reordered_answers_are_not_mistaken_for_another_process() -> None:
     traffic = Traffic(LocalLimiter(), CountingServer(30, "sliding"))
     began = anyio.current_time()
 
@@ -117,7 +117,7 @@ async def test_answers_in_any_order_are_not_taken_for_another_process() -> None:
     assert anyio.current_time() - began <= 200 / 29 * 1.15
 
 
-async def test_one_place_of_the_budget_stays_free() -> None:
+async def test_limiter_leaves_one_call_of_the_budget_unused() -> None:
     limiter = LocalLimiter()
     began = anyio.current_time()
     for _ in range(29):
@@ -127,7 +127,7 @@ async def test_one_place_of_the_budget_stays_free() -> None:
     assert anyio.current_time() - began == pytest.approx(1.002)
 
 
-async def test_a_call_that_was_given_up_holds_its_place_a_little_longer() -> None:
+async def test_abandoned_call_counts_a_little_longer() -> None:
     limiter = LocalLimiter({"default": 2})
     ticket = await limiter.acquire("default")
     ticket.lost = True
@@ -137,7 +137,7 @@ async def test_a_call_that_was_given_up_holds_its_place_a_little_longer() -> Non
     assert anyio.current_time() - began == pytest.approx(1.102)
 
 
-async def test_clients_tell_which_calls_were_given_up() -> None:
+async def test_client_marks_tickets_of_abandoned_calls() -> None:
     tickets: list[Ticket] = []
 
     class Remembering(NoLimiter):
@@ -152,7 +152,7 @@ async def test_clients_tell_which_calls_were_given_up() -> None:
 
 
 @pytest.mark.parametrize(("group", "calls"), [("default", 29), ("order", 7), ("order-test", 7)])
-async def test_groups_have_budgets_of_their_own(group: str, calls: int) -> None:
+async def test_groups_have_separate_budgets(group: str, calls: int) -> None:
     limiter = LocalLimiter()
     for name in ("default", "order", "order-test"):
         if name != group:

@@ -1,4 +1,4 @@
-"""Whoever is banned waits, whichever client it uses."""
+"""The penalty box: length, counting and cancelling effect of bans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from upbit_async.transport import shared_clock
 from upbit_async.transport.penalty_box import PenaltyBox
 
 
-async def test_a_ban_lasts_as_long_as_it_was_told() -> None:
+async def test_ban_lasts_for_the_given_time() -> None:
     box = PenaltyBox()
     assert box.seconds_left() == 0
     assert box.ban(lambda _: 30.0) == 30.0
@@ -23,7 +23,7 @@ async def test_a_ban_lasts_as_long_as_it_was_told() -> None:
     assert box.seconds_left() == 0
 
 
-async def test_bans_are_counted_until_a_call_goes_through() -> None:
+async def test_bans_are_counted_until_a_call_succeeds() -> None:
     box = PenaltyBox()
     counts: list[int] = []
 
@@ -44,21 +44,21 @@ async def test_bans_are_counted_until_a_call_goes_through() -> None:
     assert counts == [0, 1, 2, 0]
 
 
-async def test_answers_that_come_while_a_ban_lasts_belong_to_it() -> None:
+async def test_answers_418_during_a_ban_do_not_extend_it() -> None:
     box = PenaltyBox()
     lengths = [box.ban(lambda bans: 60.0 * 2**bans) for _ in range(10)]
     assert lengths == [60.0] * 10
     assert box.seconds_left() == pytest.approx(60)
 
 
-async def test_a_shorter_ban_does_not_cut_a_longer_one() -> None:
+async def test_shorter_ban_does_not_shorten_a_longer_one() -> None:
     box = PenaltyBox()
     box.ban(lambda _: 100.0)
     box.ban(lambda _: 1.0)
     assert box.seconds_left() > 99
 
 
-async def test_a_ban_cuts_waiting_short_at_once_and_nothing_else() -> None:
+async def test_ban_cancels_current_waits_only() -> None:
     box, before = PenaltyBox(), anyio.current_time()
     with anyio.CancelScope() as over, box.cutting_short(over):
         await anyio.lowlevel.checkpoint()
@@ -73,7 +73,7 @@ async def test_a_ban_cuts_waiting_short_at_once_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_whoever_waited_in_an_event_loop_that_has_ended_needs_no_telling(backend: str) -> None:
+def test_ban_skips_waiters_of_an_ended_event_loop(backend: str) -> None:
     box = PenaltyBox()
     with contextlib.ExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""What a request's progress says of its connection, and what is believed of the errors that end it."""
+"""The progress of a request: what is known of its connection, and which errors are trusted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not bounding.is_supported(), reason="it needs th
 
 @attrs.define
 class FakeSocket:
-    """Remembers its options."""
+    """A socket that records its options."""
 
     options: dict[tuple[int, int], Any] = attrs.field(factory=dict[tuple[int, int], Any])
 
@@ -30,7 +30,7 @@ class FakeSocket:
 
 @attrs.define
 class FakeStream:
-    """A stream of httpcore's."""
+    """A stream with the interface of httpcore's."""
 
     socket: FakeSocket = attrs.field(factory=FakeSocket)
     protocol: str | None = None
@@ -60,7 +60,7 @@ def _is_bounded(sock: FakeSocket) -> bool:
     return 10_000 in values and b"\x01\x00\x00\x00\x00\x00\x00\x00" in values
 
 
-async def test_a_connection_is_bounded_when_it_connects() -> None:
+async def test_connection_is_bounded_when_it_connects() -> None:
     progress, stream = _once(needs_bounded=True), FakeStream(protocol="http/1.1")
     await _connect(progress, stream)
     assert _is_bounded(stream.socket)
@@ -75,7 +75,7 @@ async def test_a_connection_is_bounded_when_it_connects() -> None:
 
 
 @pytest.mark.parametrize("known", ["by TLS", "at the first byte"])
-async def test_a_connection_of_http2_is_left_unbounded(known: str) -> None:
+async def test_http2_connection_is_left_unbounded(known: str) -> None:
     progress, stream = _once(), FakeStream(protocol="h2")
     await _connect(progress, stream)
     if known == "by TLS":
@@ -91,7 +91,7 @@ async def test_a_connection_of_http2_is_left_unbounded(known: str) -> None:
     ) == (True, False, False, True)
 
 
-async def test_a_kept_connection_of_http2_will_do() -> None:
+async def test_kept_http2_connection_is_accepted() -> None:
     progress = _once()
     await progress.trace("http2.send_request_headers.started", {})
     assert (progress.connection.is_fresh, progress.connection.is_bounded, progress.may_have_left) == (
@@ -102,7 +102,7 @@ async def test_a_kept_connection_of_http2_will_do() -> None:
 
 
 @pytest.mark.parametrize("version", ["http11", "http2"])
-async def test_what_was_noted_down_as_bounded_leaves_on_no_other_connection(version: str) -> None:
+async def test_request_recorded_as_bounded_is_withheld_if_unbounded(version: str) -> None:
     progress = _once(needs_bounded=True)
     await progress.trace("connection.connect_unix_socket.complete", {"return_value": FakeStream()})
     with pytest.raises(Withheld, match="could not be bounded"):
@@ -114,7 +114,7 @@ async def test_what_was_noted_down_as_bounded_leaves_on_no_other_connection(vers
     ) == (False, True, False)
 
 
-async def test_a_used_connection_of_http11_will_not_do() -> None:
+async def test_reused_http11_connection_is_refused_for_a_withdrawal() -> None:
     progress = _once()
     with pytest.raises(Withheld, match="used before"):
         await progress.trace("http11.send_request_headers.started", {})
@@ -124,7 +124,7 @@ async def test_a_used_connection_of_http11_will_not_do() -> None:
     assert read.phase is Phase.SENT
 
 
-async def test_asking_a_proxy_for_a_tunnel_is_not_yet_the_request() -> None:
+async def test_proxy_connect_does_not_count_as_sent() -> None:
     progress, stream = _once(), FakeStream()
     await _connect(progress, stream)
     await progress.trace(
@@ -135,14 +135,14 @@ async def test_asking_a_proxy_for_a_tunnel_is_not_yet_the_request() -> None:
     assert progress.phase is Phase.SENT
 
 
-async def test_a_socket_that_takes_no_options_is_not_bounded() -> None:
+async def test_socket_without_options_is_not_bounded() -> None:
     progress = _once()
     for result in (None, object(), SimpleNamespace(get_extra_info=dict[str, Any]().get)):
         await progress.trace("connection.connect_tcp.complete", {"return_value": result})
         assert (progress.connection.is_fresh, progress.connection.is_bounded) == (True, False)
 
 
-def test_one_connection_that_can_not_be_bounded_settles_it() -> None:
+def test_one_unbounded_connection_makes_a_client_unbounded() -> None:
     bounds = Bounds(is_injected=True)
     assert not bounds.are_possible
     for boundable, possible in [(True, True), (True, True), (None, False), (True, False)]:
@@ -166,9 +166,7 @@ NEVER_LEFT = [
 
 @pytest.mark.parametrize("error", NEVER_LEFT, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("traces", [False, True], ids=["without trace", "with trace"])
-async def test_an_error_that_says_could_not_connect_is_not_believed_once_the_first_byte_has_left(
-    error: Exception, traces: bool
-) -> None:
+async def test_connect_error_is_not_trusted_after_the_first_byte(error: Exception, traces: bool) -> None:
     lost = functools.partial(_lost, httpx, error)
     progress = RequestProgress()
     progress.start(reports_first_byte=traces, reports_connect_errors=True)

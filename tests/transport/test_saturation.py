@@ -1,4 +1,4 @@
-"""A call that gets neither a connection nor a place within the limits says so, and does not blame the network."""
+"""Calls that get no connection or are held back too long: the error names the cause, not the network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def _failure(client: UpbitClient) -> errors.NotSent:
     return caught.value
 
 
-async def test_a_call_that_gets_no_connection_names_the_pool() -> None:
+async def test_call_without_a_free_connection_names_the_pool() -> None:
     server = CountingServer(1000)
     client = client_of(answers_of(server), trip=30, limiter=NoLimiter())
     impatient = client.with_options(timeouts=IMPATIENT, retry=QUICK)
@@ -41,7 +41,7 @@ async def test_a_call_that_gets_no_connection_names_the_pool() -> None:
     assert server.ours == []
 
 
-async def test_a_call_that_gets_no_place_within_the_limits_names_the_limiter() -> None:
+async def test_call_held_back_too_long_names_the_limiter() -> None:
     server, limiter = CountingServer(1000), LocalLimiter({"default": 2})
     client = client_of(answers_of(server), limiter=limiter, timeouts=IMPATIENT, retry=QUICK)
     texts: list[str] = []
@@ -63,7 +63,7 @@ async def test_a_call_that_gets_no_place_within_the_limits_names_the_limiter() -
         assert "connections" not in text
 
 
-async def test_a_limiter_that_raises_is_named_and_the_network_is_not() -> None:
+async def test_failing_limiter_is_named_instead_of_the_network() -> None:
     class Broken(NoLimiter):
         async def acquire(self, group: str) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
             raise ConnectionError("the store went away")

@@ -1,4 +1,4 @@
-"""Who goes along with a withdrawal is asked what to sign it with, and whether its first byte may leave."""
+"""The send guard: it supplies nonce and algorithm, and decides whether the first byte may be sent."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 
 @attrs.define
 class Guard:
-    """An escort that does as a test says."""
+    """A send guard that does what a test prescribes."""
 
     lets_go: bool = True
     raises: Exception | None = None
     breaks: Exception | None = None
-    told: list[str] = attrs.field(factory=list[str])
+    calls: list[str] = attrs.field(factory=list[str])
 
     async def signing_params(self) -> SigningParams:
-        self.told.append("signing_params")
+        self.calls.append("signing_params")
         if self.raises is not None:
             raise self.raises
         return SigningParams(nonce="the nonce", algorithm="HS512")
 
     async def may_send(self) -> bool:
-        self.told.append("may_send")
+        self.calls.append("may_send")
         if self.breaks is not None:
             raise self.breaks
         return self.lets_go
@@ -64,38 +64,36 @@ async def options(request: pytest.FixtureRequest) -> AsyncGenerator[dict[str, An
         yield {"http": client}
 
 
-async def test_a_withdrawal_is_signed_as_its_escort_says(
-    server: FaultServer, options: dict[str, Any]
-) -> None:
+async def test_guard_decides_nonce_and_algorithm(server: FaultServer, options: dict[str, Any]) -> None:
     guard = Guard()
     async with client_for(server.url, **options) as client:
         record = await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
         assert record.uuid
-        assert client.known_withdrawals.unguarded == set()  # an escort keeps account by itself
+        assert client.known_withdrawals.unguarded == set()  # guarded calls keep their own record
         await client.withdraws.create(**WITHDRAWAL)
         assert client.known_withdrawals.unguarded == {record.uuid}
     token = server.requests[0].split(b"Bearer ")[1].split(b"\r\n")[0]
     head, claims = (json.loads(urlsafe_b64decode(part + b"==")) for part in token.split(b".")[:2])
     assert (head["alg"], claims["nonce"]) == ("HS512", "the nonce")
-    assert guard.told[:2] == ["signing_params", "may_send"]
+    assert guard.calls[:2] == ["signing_params", "may_send"]
 
 
 @pytest.mark.parametrize(
     "guard", [Guard(lets_go=False), Guard(breaks=RuntimeError("odd"))], ids=["no", "breaks"]
 )
-async def test_what_is_not_released_does_not_leave(
+async def test_request_that_the_guard_refuses_is_not_sent(
     server: FaultServer, options: dict[str, Any], guard: Guard
 ) -> None:
-    guard = attrs.evolve(guard, told=[])
+    guard = attrs.evolve(guard, calls=[])
     async with client_for(server.url, **options) as client:
         with pytest.raises(errors.NotSent) as caught:
             await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
     assert not caught.value.may_have_executed
     assert server.requests == []
-    assert guard.told.count("signing_params") == 1  # it is sent once, whatever the policy says of repetition
+    assert guard.calls.count("signing_params") == 1  # it is sent once, whatever the retry policy
 
 
-async def test_what_can_not_be_sealed_does_not_leave_and_raises_as_it_is(
+async def test_guard_error_in_signing_is_raised_and_nothing_sent(
     server: FaultServer, options: dict[str, Any]
 ) -> None:
     guard = Guard(raises=LookupError("no seal"))
@@ -103,8 +101,8 @@ async def test_what_can_not_be_sealed_does_not_leave_and_raises_as_it_is(
         with pytest.raises(LookupError, match="no seal"):
             await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
         assert server.requests == []
-        await client.withdraws.create(**WITHDRAWAL)  # and nothing is held for good
-    assert guard.told == ["signing_params"]
+        await client.withdraws.create(**WITHDRAWAL)  # the connection is free again
+    assert guard.calls == ["signing_params"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +118,7 @@ async def test_what_can_not_be_sealed_does_not_leave_and_raises_as_it_is(
         ),
     ],
 )
-async def test_whether_to_repeat_it_is_for_others_to_say(
+async def test_guarded_request_is_not_retried(
     status: int, body: bytes, kind: type[errors.UpbitError]
 ) -> None:
     async def behaviour(connection: Connection, request: bytes) -> None:

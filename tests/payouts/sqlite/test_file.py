@@ -1,4 +1,4 @@
-"""The journal's file in several hands: other connections, other processes, and forks."""
+"""The journal's file shared by connections, processes and forks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from internals import journal_thread_limits, thread_limit_of, writing
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
 from upbit_async.payouts import Payout, SqliteJournal, transitions
-from upbit_async.payouts.sqlite import journal as journal_module
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -82,20 +82,20 @@ def planned(key: str) -> Payout:
 
 
 def run(script: str, path: Path) -> list[Any]:
-    """Run a program of its own, and return what it prints, line by line."""
+    """Run a program in another process, and return the JSON lines that it prints."""
     ran = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
 def another_process_sees(path: Path) -> list[str]:
-    """Let another process open and close the file; returns the keys that it finds."""
+    """Open and close the file in another process; return the keys that it finds."""
     (keys,) = run(textwrap.dedent(OTHER), path)
     return list(keys)
 
 
 def forking(path: Path, script: str) -> list[Any]:
-    """Run a program that forks, by itself: a process that runs tests has threads."""
+    """Run a program that forks in a process without threads, which the tests' own has."""
     return run(textwrap.dedent(FORKING) + textwrap.dedent(script), path)
 
 
@@ -121,7 +121,7 @@ async def test_two_journals_of_one_process_keep_each_others_locks(path: Path, cl
     await second.aclose()
 
 
-def test_nobody_opens_a_file_that_is_just_being_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_being_created_is_not_opened_by_others(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     others: list[threading.Thread] = []
     make = os.open
 
@@ -146,7 +146,7 @@ def test_nobody_opens_a_file_that_is_just_being_made(path: Path, monkeypatch: py
     store.close()
 
 
-def test_locks_that_were_lost_are_told(store: Store, path: Path) -> None:
+def test_lost_locks_are_an_error(store: Store, path: Path) -> None:
     store.add(planned("a"))
     path.read_bytes()
     assert another_process_sees(path) == ["a"]
@@ -158,7 +158,7 @@ def test_locks_that_were_lost_are_told(store: Store, path: Path) -> None:
 
 
 @pytest.mark.parametrize("close", [True, False])
-def test_what_others_do_to_the_log_is_in_order(store: Store, path: Path, close: bool) -> None:
+def test_checkpoints_by_other_programs_are_harmless(store: Store, path: Path, close: bool) -> None:
     other = Store(str(path), 10)
     for number, statement in enumerate(
         [
@@ -168,7 +168,7 @@ def test_what_others_do_to_the_log_is_in_order(store: Store, path: Path, close: 
             "SELECT * FROM binding",
         ]
     ):
-        shell = sqlite3.connect(path, isolation_level=None)  # SQLite itself knows of our connection
+        shell = sqlite3.connect(path, isolation_level=None)  # SQLite accounts for our connection
         shell.execute(statement).fetchall()
         store.add(planned(f"{number} ours"))
         shell.close()
@@ -183,9 +183,9 @@ def test_what_others_do_to_the_log_is_in_order(store: Store, path: Path, close: 
     assert "last" in store.open_keys()
 
 
-def test_a_log_in_which_nobody_will_look_is_told_even_after_writing(store: Store, path: Path) -> None:
+def test_write_into_a_deleted_log_is_an_error(store: Store, path: Path) -> None:
     def write() -> None:
-        with store._writing() as connection:
+        with writing(store) as connection:
             connection.execute("DELETE FROM binding")
             path.with_name("payouts.db-wal").unlink()
 
@@ -194,7 +194,7 @@ def test_a_log_in_which_nobody_will_look_is_told_even_after_writing(store: Store
 
 
 @NEEDS_LINKS
-def test_it_may_be_reached_by_a_link(path: Path) -> None:
+def test_journal_can_be_reached_through_a_link(path: Path) -> None:
     folder = path.parent / "elsewhere"
     folder.mkdir()
     path.symlink_to(folder / "real.db")
@@ -211,7 +211,7 @@ def test_it_may_be_reached_by_a_link(path: Path) -> None:
 
 
 @NEEDS_FORK
-def test_a_child_writes_where_everybody_reads(path: Path) -> None:
+def test_forked_child_writes_to_the_shared_file(path: Path) -> None:
     script = """
         written, note = os.pipe()
         closed, tell = os.pipe()
@@ -237,7 +237,7 @@ def test_a_child_writes_where_everybody_reads(path: Path) -> None:
 
 
 @NEEDS_FORK
-def test_a_file_that_was_moved_away_is_not_made_anew_after_a_fork(path: Path) -> None:
+def test_moved_file_is_not_created_again_after_a_fork(path: Path) -> None:
     script = """
         os.rename(path, path + ".aside")
         code = fork(lambda: None)
@@ -250,7 +250,7 @@ def test_a_file_that_was_moved_away_is_not_made_anew_after_a_fork(path: Path) ->
 
 
 @NEEDS_FORK
-def test_a_fork_waits_for_what_is_being_written(path: Path) -> None:
+def test_fork_waits_for_a_write_to_finish(path: Path) -> None:
     script = """
         inside, forked = threading.Event(), threading.Event()
 
@@ -275,7 +275,7 @@ def test_a_fork_waits_for_what_is_being_written(path: Path) -> None:
 
 
 @NEEDS_FORK
-def test_a_fork_in_the_midst_of_its_own_write_ends_the_write(path: Path) -> None:
+def test_fork_during_its_own_write_aborts_the_write(path: Path) -> None:
     script = """
         first = os.getpid()
         try:
@@ -283,22 +283,22 @@ def test_a_fork_in_the_midst_of_its_own_write_ends_the_write(path: Path) -> None
                 connection.execute("DELETE FROM payouts")
                 child = os.fork()
         except errors.JournalError:
-            told = True
+            raised = True
         else:
-            told = False
+            raised = False
         if os.getpid() != first:
             signal.alarm(10)
             store.add(planned("of the child"))
-            os._exit(not told)
+            os._exit(not raised)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        print(json.dumps([told, code, store.open_keys()]))
+        print(json.dumps([raised, code, store.open_keys()]))
         store.close()
     """
     assert forking(path, script) == [[True, 0, ["before", "of the child"]]]
 
 
 @NEEDS_FORK
-def test_a_fork_minds_neither_what_can_not_be_closed_nor_what_is_gone(path: Path) -> None:
+def test_fork_survives_stores_that_fail_to_close_or_are_gone(path: Path) -> None:
     script = """
         from upbit_async.payouts.sqlite import file
 
@@ -310,7 +310,7 @@ def test_a_fork_minds_neither_what_can_not_be_closed_nor_what_is_gone(path: Path
         bad._file._open = Broken()
         gone = Store(path, 10)
         gone.open_keys()
-        gone._file.itself = gone  # left to the collector
+        gone._file.itself = gone  # left to the garbage collector
         closed = Store(path, 10)
         del gone
         gc.collect()
@@ -322,7 +322,7 @@ def test_a_fork_minds_neither_what_can_not_be_closed_nor_what_is_gone(path: Path
 
 
 @NEEDS_FORK
-def test_an_error_that_is_kept_keeps_no_file_open(path: Path) -> None:
+def test_kept_error_keeps_no_file_open(path: Path) -> None:
     script = """
         with store._writing() as connection:
             connection.execute("UPDATE payouts SET evidence = 'answer', uuid = 'u', intent = '{}'")
@@ -342,10 +342,10 @@ def test_an_error_that_is_kept_keeps_no_file_open(path: Path) -> None:
     assert forking(path, script) == [[3, []]]
 
 
-# What is left behind
+# Dropped journals
 
 
-def test_a_journal_that_is_dropped_closes_its_file(path: Path) -> None:
+def test_dropped_journal_closes_its_file(path: Path) -> None:
     store = Store(str(path), 10)
     store.bind("h", "sg")
     with pytest.warns(ResourceWarning, match="unclosed journal"):
@@ -354,14 +354,14 @@ def test_a_journal_that_is_dropped_closes_its_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
-async def test_a_loop_forgets_a_journal_that_is_dropped(path: Path) -> None:
+async def test_dropped_journal_is_forgotten_by_its_event_loop(path: Path) -> None:
     journals = [SqliteJournal(path) for _ in range(5)]
     await journals[0].bind("h", "sg")
     await journals[0].aclose()
-    limiters = [journal._limiter() for journal in journals]
+    limiters = [thread_limit_of(journal) for journal in journals]
     assert len(set(map(id, limiters))) == 5
-    assert limiters == [journal._limiter() for journal in journals]
-    assert len(journal_module._LIMITERS.get()) >= 5
+    assert limiters == [thread_limit_of(journal) for journal in journals]
+    assert len(journal_thread_limits()) >= 5
     del journals
     gc.collect()
-    assert len(journal_module._LIMITERS.get()) == 0
+    assert len(journal_thread_limits()) == 0

@@ -1,41 +1,30 @@
-"""The journal's file: what it keeps, and what it says when it can't."""
+"""The journal's file: replaced, foreign, damaged, full, locked or read-only."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
-import re
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from internals import reading, store_of, writing
 from journals import InlineJournal
-from payout_samples import EVERY, INTENT, LOST, PLANNED, SENDING, WHEN, departing, record
+from payout_samples import INTENT, PLANNED, SENDING
 
 from upbit_async import errors
-from upbit_async.models import Intent
 from upbit_async.payouts import (
-    ConflictingPayout,
     Payout,
-    PayoutState,
     SqliteJournal,
-    StaleRevision,
-    manual,
     transitions,
 )
 from upbit_async.payouts.sqlite import schema
-from upbit_async.payouts.sqlite import store as store_module
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -57,196 +46,10 @@ def planned(key: str, **members: str) -> Payout:
     return transitions.planned(key, attrs.evolve(INTENT, members={**INTENT.members, **members}))
 
 
-def unsettled(store: Store, key: str, **members: str) -> Payout:
-    payout = store.add(planned(key, **members))
-    return store.compare_and_swap(payout, departing(payout))
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_what_is_kept_comes_back(store: Store, name: str) -> None:
-    payout: Any = EVERY[name]
-    store.add(PLANNED)
-    kept = store.compare_and_swap(PLANNED, payout)
-    store.close()
-    again = store.get("k")
-    assert again == kept == attrs.evolve(payout, revision=1)
-    assert again is not None
-    assert type(again.error) is type(payout.error)
-    assert str(again.error) == str(payout.error)
-
-
-ERRORS = [
-    LOST,
-    errors.OutcomeUnknown("x", intent=INTENT, status=401, name="nonce_used"),
-    errors.OutcomeUnknown("x", intent=INTENT, status=201, uuid="u"),
-    errors.NotFound("none", status=404, asked_for="uuid u"),
-    errors.OutcomeUnknown("x", intent=INTENT, connection_bounded=True),
-    errors.ValidationError("no", status=400, name="n", message="m", endpoint="POST /v1/withdraws/coin"),
-    errors.RateLimited("slow", retry_after=1.5, status=429),
-    errors.Banned("banned", until=NOW, status=418),
-    errors.NotSent("down"),
-    errors.PreflightFailed("no", reasons=(errors.Reason("a", "b"),)),
-    errors.JournalError("full"),
-    errors.DecodeError("odd", path="$.x"),
-    errors.PayoutBlocked("wait", by_key="j"),
-]
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_comes_back_as_what_it_was(store: Store, error: errors.UpbitError) -> None:
-    store.add(PLANNED)
-    store.compare_and_swap(PLANNED, attrs.evolve(PLANNED, error=error))
-    kept = store.get("k")
-    assert kept is not None
-    again = kept.error
-    assert type(again) is type(error)
-    assert str(again) == str(error)
-    told = {name: value for name, value in vars(error).items() if name not in {"raw", "intent"}}
-    assert {name: vars(again)[name] for name in told} == told
-
-
-def test_an_error_of_a_later_version_is_an_error(store: Store) -> None:
-    store.add(PLANNED)
-    store.compare_and_swap(PLANNED, attrs.evolve(PLANNED, error=errors.NotSent("down")))
-    with store._writing() as connection:
-        connection.execute("UPDATE payouts SET error = replace(error, 'NotSent', 'FromTheFuture')")
-    kept = store.get("k")
-    assert kept is not None
-    assert type(kept.error) is errors.UpbitError
-
-
-@given(st.text(min_size=1).filter(lambda text: "\0" not in text and text.isprintable()))
-def test_any_key_and_any_text_comes_back(text: str) -> None:
-    payout = planned(text, address=text)
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Store(f"{folder}/any.db", 1)) as store:
-        store.bind("h", "sg")
-        store.add(payout)
-        assert store.get(text) == payout
-
-
-def test_a_key_is_added_once(store: Store) -> None:
-    assert store.add(PLANNED) is PLANNED
-    assert store.add(planned("k", amount="99")) == PLANNED
-
-
-def test_of_two_who_change_one_payout_one_succeeds(store: Store, path: Path) -> None:
-    other = Store(str(path), 1)
-    known = store.add(PLANNED)
-    same = other.get("k")
-    assert same is not None
-    store.compare_and_swap(known, departing(known))
-    with pytest.raises(StaleRevision):
-        other.compare_and_swap(same, departing(same))
-    other.close()
-
-
-@pytest.mark.parametrize("amount", ["13", "13.0", "013.000"])
-def test_two_equal_ones_are_not_unsettled_at_once(store: Store, amount: str) -> None:
-    unsettled(store, "a")
-    with pytest.raises(ConflictingPayout) as caught:
-        unsettled(store, "b", amount=amount)
-    assert caught.value.by_key == "a"
-    for name, value in (("amount", "13.01"), ("currency", "XRP"), ("net_type", "ETH")):
-        unsettled(store, f"c {name}", **{name: value})
-
-
-def test_what_needs_a_person_lets_nothing_like_it_leave_and_is_always_noted(store: Store) -> None:
-    first = unsettled(store, "a")
-    doubt = store.compare_and_swap(first, attrs.evolve(first, state=PayoutState.NEEDS_REVIEW))
-    with pytest.raises(ConflictingPayout) as caught:
-        unsettled(store, "b", amount="13.0")
-    assert caught.value.by_key == "a"
-    second = store.get("b")
-    assert second is not None
-    store.compare_and_swap(second, attrs.evolve(second, state=PayoutState.NEEDS_REVIEW))
-    assert store.get("a") == doubt
-
-
-@pytest.mark.parametrize("state", [state for state in PayoutState if not state.is_unsettled])
-def test_a_settled_one_is_in_nobodys_way(store: Store, state: PayoutState) -> None:
-    first = unsettled(store, "a")
-    store.compare_and_swap(first, attrs.evolve(first, state=state))
-    unsettled(store, "b")
-
-
-def test_a_withdrawal_is_one_payouts(store: Store) -> None:
-    first = unsettled(store, "a")
-    answered = transitions.answered(first, record("w-1"), WHEN)
-    assert answered is not None
-    store.compare_and_swap(first, answered)
-    second = unsettled(store, "b")
-    same = transitions.answered(second, record("W-1"), WHEN)
-    assert same is not None
-    with pytest.raises(ConflictingPayout) as caught:
-        store.compare_and_swap(second, same)
-    assert caught.value.by_key == "a"
-    assert store.get("b") == second
-
-
-def test_open_ones_are_listed_oldest_first(store: Store) -> None:
-    for number in range(3):
-        store.add(planned(f"k{number}", amount=str(number + 1)))
-    last = unsettled(store, "k3", amount="50")
-    done = transitions.answered(last, record(state="DONE", amount="50"), WHEN)
-    assert done is not None
-    store.compare_and_swap(last, done)
-    assert store.open_keys() == ["k0", "k1", "k2"]
-
-
-def test_what_may_explain_withdrawals_is_found(store: Store) -> None:
-    unsettled(store, "me")
-    unsettled(store, "unsettled", amount="20")
-    unsettled(store, "other currency", currency="XRP")
-    store.add(planned("planned"))
-    owner = unsettled(store, "owner", amount="30", currency="BTC")
-    answered = transitions.answered(owner, record("w-9"), WHEN)
-    assert answered is not None
-    store.compare_and_swap(owner, attrs.evolve(answered, uuid="W-9"))
-    gone = unsettled(store, "not sent", amount="40")
-    store.compare_and_swap(gone, attrs.evolve(gone, state=PayoutState.NOT_SENT))
-    given_up = unsettled(store, "given up", amount="41")
-    store.compare_and_swap(given_up, attrs.evolve(given_up, state=PayoutState.ABANDONED))
-    store.acknowledge("x7", "USDT", manual.ManualDecision(note="mine"), NOW)
-    store.reconcile("USDT", [record("X8"), record("X7"), record("W-9")], None, "x8")
-    found = store.related("USDT", ["w-9", *(f"x{number}" for number in range(1200))])
-    assert {payout.key for payout in found.payouts} == {"me", "unsettled", "not sent", "given up", "owner"}
-    assert found.acknowledged == {"x7"}
-    assert [each.uuid for each in found.unowned] == ["X8"]
-    assert (store.mark("USDT"), store.mark("XRP")) == ("x8", None)
-    store.reconcile("USDT", [], "somebody else's", "x9")
-    assert store.mark("USDT") == "x8"
-    with pytest.raises(ConflictingPayout):
-        store.acknowledge("w-9", "USDT", manual.ManualDecision(), NOW)
-    assert [payout.key for payout in store.recent_answered()] == ["owner"]
-
-
-def test_the_queries_use_the_indexes(store: Store) -> None:
-    statements = [
-        "SELECT * FROM payouts WHERE key = 'x'",
-        store_module._MAY_OWN.replace("?", "'x'"),
-        store_module._OPEN,
-        "SELECT key FROM payouts WHERE state = 'needs_review' AND holds_up_equals AND currency = 'x' AND amount = 'z'",
-        "SELECT key FROM payouts WHERE uuid = 'a' COLLATE NOCASE AND key <> 'x'",
-        "SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ('a', 'b')",
-        "SELECT uuid FROM unowned WHERE is_acknowledged AND uuid IN ('a', 'b')",
-        "SELECT record FROM unowned WHERE NOT is_acknowledged AND currency = 'x'",
-        "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT 5",
-        "SELECT at, state, note FROM history WHERE key = 'x' ORDER BY number",
-    ]
-    with store._reading() as connection:
-        for statement in statements:
-            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-            told = " ".join(str(step["detail"]) for step in plan)
-            for table in ("payouts", "history", "unowned"):
-                scans = re.findall(rf"(?:SCAN|SEARCH) {table}(?! USING)", told)
-                assert not scans, (statement, told)
-            assert "USING" in told, (statement, told)
-
-
 # The file
 
 
-def test_a_file_that_was_replaced_is_told(store: Store, path: Path) -> None:
+def test_replaced_file_is_an_error(store: Store, path: Path) -> None:
     store.add(PLANNED)
     path.rename(path.with_suffix(".old"))
     with pytest.raises(errors.JournalError, match="was replaced while it was in use"):
@@ -256,20 +59,22 @@ def test_a_file_that_was_replaced_is_told(store: Store, path: Path) -> None:
         store.add(planned("another"))
 
 
-def test_it_is_for_its_owners_eyes(store: Store, path: Path) -> None:
+def test_journal_is_readable_by_its_owner_only(store: Store, path: Path) -> None:
     store.add(PLANNED)
     assert {each.stat().st_mode & 0o777 for each in path.parent.glob("payouts.db*")} == {0o600}
 
 
-def test_a_folder_that_is_changed_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_working_folder_does_not_move_the_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(path.parent)
     journal = SqliteJournal(path.name)
     monkeypatch.chdir("/")
     assert journal.path == str(path)
 
 
-def test_it_is_as_safe_as_sqlite_can_be(store: Store) -> None:
-    with store._reading() as connection:
+def test_journal_uses_wal_and_full_synchronous(store: Store) -> None:
+    with reading(store) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
@@ -284,11 +89,11 @@ def _refuses(path: Path | str, words: str, *, host: str = "h") -> errors.Journal
     return caught.value
 
 
-def test_a_journal_of_another_host_is_refused(store: Store, path: Path) -> None:
+def test_journal_of_another_host_is_refused(store: Store, path: Path) -> None:
     _refuses(path, r"belongs to h \(sg\), and this client talks to other \(sg\)", host="other")
 
 
-def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(store: Store, path: Path) -> None:
+def test_journal_of_a_newer_version_is_refused_unchanged(store: Store, path: Path) -> None:
     store.close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -296,7 +101,7 @@ def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(store: Store,
     _refuses(path, r"newer version of upbit_async \(format 99, this version reads 1\): update")
 
 
-def test_somebody_elses_database_is_refused_and_left_as_it_is(path: Path) -> None:
+def test_foreign_database_is_refused_unchanged(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE theirs (x)")
     connection.close()
@@ -310,13 +115,13 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(path: Path) -> Non
     assert path.read_bytes()[100:] == before[100:]
 
 
-def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+def test_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"this is no database, and long enough to be looked at" * 100)
     path.chmod(0o600)
     _refuses(path, "is no database")
 
 
-def test_a_damaged_journal_is_refused(store: Store, path: Path) -> None:
+def test_damaged_journal_is_refused(store: Store, path: Path) -> None:
     for number in range(300):
         store.add(planned(f"key {number}", amount=str(number + 1)))
     store.close()
@@ -326,26 +131,26 @@ def test_a_damaged_journal_is_refused(store: Store, path: Path) -> None:
     _refuses(path, "is damaged")
 
 
-def test_a_row_that_was_changed_by_hand_is_told(store: Store) -> None:
+def test_row_changed_by_hand_is_an_error(store: Store) -> None:
     store.add(PLANNED)
-    with store._writing() as connection:
+    with writing(store) as connection:
         connection.execute("UPDATE payouts SET intent = '{}'")
     with pytest.raises(errors.JournalError, match="changed by something else"):
         store.get("k")
 
 
-def test_a_folder_that_is_missing_is_told(path: Path) -> None:
+def test_missing_folder_is_an_error(path: Path) -> None:
     _refuses(path / "below" / "payouts.db", "can't be opened: check that its folder exists")
 
 
 def _set_largest(store: Store, pages: int) -> None:
-    with store._reading() as connection:
+    with reading(store) as connection:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
-def test_a_full_disk_is_told_and_nothing_is_half_written(store: Store) -> None:
+def test_full_disk_is_an_error_without_partial_writes(store: Store) -> None:
     store.add(PLANNED)
-    with store._reading() as connection:
+    with reading(store) as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
     _set_largest(store, pages)
 
@@ -360,7 +165,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(store: Store) -> None:
     assert store.compare_and_swap(PLANNED, SENDING).revision == 1
 
 
-def test_a_journal_that_somebody_else_holds_is_told(store: Store, path: Path) -> None:
+def test_locked_journal_is_an_error(store: Store, path: Path) -> None:
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(errors.JournalError, match="is locked by another program"):
@@ -370,12 +175,12 @@ def test_a_journal_that_somebody_else_holds_is_told(store: Store, path: Path) ->
     assert store.add(PLANNED) == PLANNED
 
 
-def test_a_journal_that_may_only_be_read_is_told(store: Store, path: Path, tmp_path: Path) -> None:
+def test_read_only_journal_is_an_error(store: Store, path: Path, tmp_path: Path) -> None:
     store.close()
     tmp_path.chmod(0o755)
     path.chmod(0o400)
     if os.geteuid() == 0:
-        os.chown(path, 65534, 65534)  # to the superuser nothing is forbidden
+        os.chown(path, 65534, 65534)  # root may do anything
     script = f"""
         import os, sys
         from upbit_async import errors
@@ -395,7 +200,7 @@ def test_a_journal_that_may_only_be_read_is_told(store: Store, path: Path, tmp_p
     assert "check its permissions" in ran.stdout or "can't be opened" in ran.stdout
 
 
-def test_migrations_are_taken_in_order_and_once(path: Path) -> None:
+def test_migrations_are_applied_once_in_order(path: Path) -> None:
     steps = [*schema.MIGRATIONS, "ALTER TABLE payouts ADD COLUMN colour TEXT;\n CREATE TABLE more (x);\n"]
     store = Store(str(path), 1)
     store.bind("h", "sg")
@@ -414,7 +219,7 @@ def test_migrations_are_taken_in_order_and_once(path: Path) -> None:
     _refuses(path, "newer version")
 
 
-def test_many_threads_may_open_it_at_once(path: Path) -> None:
+def test_many_threads_can_open_one_journal(path: Path) -> None:
     failures: list[BaseException] = []
 
     def work(number: int) -> None:
@@ -449,22 +254,22 @@ def test_many_threads_may_open_it_at_once(path: Path) -> None:
         ({"path": "x", "busy_timeout": "1"}, ValueError),
     ],
 )
-def test_a_journal_needs_a_file(arguments: dict[str, Any], kind: type[Exception]) -> None:
+def test_journal_requires_a_file(arguments: dict[str, Any], kind: type[Exception]) -> None:
     with pytest.raises(kind):
         SqliteJournal(**arguments)
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
-async def test_its_work_is_done_in_a_thread_of_its_own(path: Path) -> None:
+async def test_journal_works_in_its_own_thread(path: Path) -> None:
     threads: set[str] = set()
     journal = SqliteJournal(path)
-    original = journal._store.get
+    original = store_of(journal).get
 
     def get(key: str) -> Payout | None:
         threads.add(threading.current_thread().name)
         return original(key)
 
-    journal._store.get = get  # type: ignore[method-assign]
+    store_of(journal).get = get  # type: ignore[method-assign]
     await journal.bind("h", "sg")
     await journal.add(PLANNED)
     async with anyio.create_task_group() as tasks:
@@ -478,13 +283,5 @@ async def test_its_work_is_done_in_a_thread_of_its_own(path: Path) -> None:
     await journal.aclose()
 
 
-def test_an_inline_journal_is_the_same(path: Path) -> None:
+def test_inline_journal_is_a_sqlite_journal(path: Path) -> None:
     assert issubclass(InlineJournal, SqliteJournal)
-
-
-def test_the_canonical_amount_is_what_the_index_compares(store: Store) -> None:
-    intent = Intent(endpoint="x", host="h", started_at=NOW, members={**INTENT.members, "amount": "00013.10"})
-    store.add(transitions.planned("k", intent))
-    with store._reading() as connection:
-        assert connection.execute("SELECT amount FROM payouts").fetchone()[0] == "13.1"
-    assert intent.amount == Decimal("13.1")

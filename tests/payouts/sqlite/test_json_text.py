@@ -1,4 +1,4 @@
-"""JSON of a journal's row that anyone may have changed."""
+"""JSON in a row of the journal, which anyone may have changed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refused(text: Any) -> str:
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), values, max_size=4))
-def test_what_a_journal_writes_is_read(value: dict[str, object]) -> None:
+def test_json_of_a_journal_is_read_back(value: dict[str, object]) -> None:
     assert decoded(json.dumps(value), what="x") == value
     assert decoded(json.dumps(value, ensure_ascii=False), what="x") == value
 
@@ -93,11 +93,11 @@ def test_what_a_journal_writes_is_read(value: dict[str, object]) -> None:
     ],
     ids=range(40),
 )
-def test_anything_else_is_an_error_of_the_journals(text: Any, words: str) -> None:
+def test_other_json_is_a_journal_error(text: Any, words: str) -> None:
     assert words in refused(text)
 
 
-def test_what_is_just_within_the_limits_is_read() -> None:
+def test_json_just_within_the_limits_is_read() -> None:
     assert decoded('{"a":' + "[" * 31 + "]" * 31 + "}", what="x")
     text = json.dumps({"a": "x" * 2**19, "b": -(2**63), "c": 2**63 - 1, "d": 1e308})
     assert decoded(text, what="x") == json.loads(text)
@@ -105,13 +105,13 @@ def test_what_is_just_within_the_limits_is_read() -> None:
 
 
 @given(st.text() | st.text('{}[]":,\\u0123456789eE+-.ntf ') | st.binary() | st.integers() | st.none())
-def test_no_text_raises_anything_else(text: Any) -> None:
+def test_any_text_raises_journal_error_at_most(text: Any) -> None:
     with contextlib.suppress(JournalError):
         assert isinstance(decoded(text, what="payout 'k'"), dict)
         return
     assert refused(text)
 
 
-def test_the_text_of_the_row_is_not_repeated() -> None:
+def test_error_does_not_repeat_the_text() -> None:
     assert "secret-ish" not in refused('{"secret-ish": 1, "secret-ish": 2}')
     assert "secret-ish" not in refused('{"a": "secret-ish" x}')

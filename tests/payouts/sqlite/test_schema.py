@@ -1,4 +1,4 @@
-"""What may be in a journal's file: this library's own schema, and nothing that runs."""
+"""The schema of a journal's file: only the library's own is accepted, and no trigger runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from internals import reading, writing
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
@@ -76,7 +77,7 @@ def planned(key: str) -> Payout:
 
 
 def change(path: Path, *statements: str) -> None:
-    """Do what another program could do to the file."""
+    """Change the file as another program could."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement in statements:
             with contextlib.suppress(sqlite3.Error):
@@ -90,7 +91,7 @@ def change(path: Path, *statements: str) -> None:
 
 
 def change_version(path: Path) -> None:
-    """Raise SQLite's count of schema changes in the file's head, as such a program would."""
+    """Change SQLite's schema version in the file's header, as another program would."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA schema_version = 4711")
 
@@ -109,7 +110,7 @@ def rows(path: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("statement", "words"), [each for each in FOREIGN.items() if each[1]])
-def test_a_changed_schema_is_refused_at_opening(store: Store, path: Path, statement: str, words: str) -> None:
+def test_changed_schema_is_refused_when_opening(store: Store, path: Path, statement: str, words: str) -> None:
     store.close()
     change(path, statement)
     text = refused(path)
@@ -118,9 +119,7 @@ def test_a_changed_schema_is_refused_at_opening(store: Store, path: Path, statem
 
 
 @pytest.mark.parametrize(("statement", "words"), [each for each in FOREIGN.items() if each[1]])
-def test_a_schema_that_is_changed_during_use_is_noticed(
-    store: Store, path: Path, statement: str, words: str
-) -> None:
+def test_schema_changed_during_use_is_an_error(store: Store, path: Path, statement: str, words: str) -> None:
     change(path, statement)
     for _ in range(2):
         with pytest.raises(errors.JournalError, match=words):
@@ -130,7 +129,7 @@ def test_a_schema_that_is_changed_during_use_is_noticed(
     assert rows(path) == [("k", "13")]
 
 
-def test_a_trigger_that_is_dropped_again_is_out_of_the_way(store: Store, path: Path) -> None:
+def test_dropped_trigger_is_accepted_again(store: Store, path: Path) -> None:
     change(path, TRIGGER)
     with pytest.raises(errors.JournalError, match="trigger 'evil'"):
         store.add(planned("another"))
@@ -140,17 +139,15 @@ def test_a_trigger_that_is_dropped_again_is_out_of_the_way(store: Store, path: P
 
 
 @pytest.mark.parametrize(("statement", "words"), BY_HAND.items())
-def test_a_schema_that_was_edited_by_hand_is_refused(
-    store: Store, path: Path, statement: str, words: str
-) -> None:
+def test_schema_edited_by_hand_is_refused(store: Store, path: Path, statement: str, words: str) -> None:
     store.close()
     change(path, "PRAGMA writable_schema = ON", statement)
     text = refused(path)
     assert words in text or "is damaged" in text, text
 
 
-def test_a_trigger_that_is_added_past_sqlites_count_does_not_run(store: Store, path: Path) -> None:
-    with store._reading() as connection:
+def test_trigger_hidden_from_the_schema_version_does_not_run(store: Store, path: Path) -> None:
+    with reading(store) as connection:
         version = connection.execute("PRAGMA schema_version").fetchone()[0]
     change(path, TRIGGER, f"PRAGMA schema_version = {version}")
     store.add(planned("another"))
@@ -160,9 +157,9 @@ def test_a_trigger_that_is_added_past_sqlites_count_does_not_run(store: Store, p
         store.get("k")
 
 
-def test_no_trigger_runs_on_our_connection(store: Store) -> None:
+def test_no_trigger_runs_on_the_journals_connection(store: Store) -> None:
     def insert() -> None:
-        with store._writing() as connection:
+        with writing(store) as connection:
             connection.execute("CREATE TEMP TRIGGER late AFTER UPDATE ON payouts BEGIN SELECT 1; END")
             connection.execute("UPDATE payouts SET amount = '14'")
             if sys.version_info >= (3, 12):
@@ -175,7 +172,7 @@ def test_no_trigger_runs_on_our_connection(store: Store) -> None:
     assert kept.criteria.amount == 13
 
 
-def test_a_trigger_that_awaits_a_migration_does_not_run(store: Store, path: Path) -> None:
+def test_trigger_does_not_run_during_a_migration(store: Store, path: Path) -> None:
     store.close()
     change(path, TRIGGER)
     steps = [*schema.MIGRATIONS, "INSERT INTO binding VALUES ('h', 'id')"]
@@ -188,7 +185,7 @@ def test_a_trigger_that_awaits_a_migration_does_not_run(store: Store, path: Path
     assert "is not this library's" in refused(path)
 
 
-def test_a_format_that_was_set_back_is_noticed(store: Store, path: Path) -> None:
+def test_format_that_was_set_back_is_an_error(store: Store, path: Path) -> None:
     change(path, "PRAGMA user_version = -1", "CREATE TABLE t (x)", "DROP TABLE t")
     with pytest.raises(errors.JournalError, match="its format is -1 and was 1"):
         store.get("k")
@@ -209,9 +206,7 @@ def test_a_format_that_was_set_back_is_noticed(store: Store, path: Path) -> None
         ("CREATE TEMP TRIGGER theirs AFTER INSERT ON payouts BEGIN SELECT 1; END",),
     ],
 )
-def test_what_changes_nothing_of_ours_is_in_order(
-    store: Store, path: Path, statements: tuple[str, ...]
-) -> None:
+def test_harmless_changes_are_accepted(store: Store, path: Path, statements: tuple[str, ...]) -> None:
     change(path, *statements)
     store.add(planned("during use"))
     store.close()
@@ -219,7 +214,7 @@ def test_what_changes_nothing_of_ours_is_in_order(
     assert len(rows(path)) == 3
 
 
-def test_statistics_are_sqlites_own_or_refused(store: Store, path: Path) -> None:
+def test_changed_statistics_table_is_refused(store: Store, path: Path) -> None:
     change(path, "ANALYZE")
     store.close()
     change(
@@ -230,7 +225,7 @@ def test_statistics_are_sqlites_own_or_refused(store: Store, path: Path) -> None
     assert "table 'sqlite_stat1' is not this library's" in refused(path)
 
 
-def test_a_newer_version_that_takes_over_during_use_is_told(store: Store, path: Path) -> None:
+def test_migration_by_a_newer_version_during_use_is_an_error(store: Store, path: Path) -> None:
     steps = [*schema.MIGRATIONS, "CREATE TABLE more (x)"]
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         schema.prepare(connection, str(path), migrations=steps)
@@ -238,7 +233,7 @@ def test_a_newer_version_that_takes_over_during_use_is_told(store: Store, path: 
         store.add(planned("another"))
 
 
-def test_names_of_others_are_escaped_and_few_are_named(store: Store, path: Path) -> None:
+def test_foreign_names_are_escaped_and_shortened(store: Store, path: Path) -> None:
     store.close()
     change(path, *(f'CREATE TABLE "\x1b[31m\n{number}" (x)' for number in range(9)))
     text = refused(path)
@@ -256,7 +251,7 @@ def test_names_of_others_are_escaped_and_few_are_named(store: Store, path: Path)
     ],
 )
 @pytest.mark.parametrize("during_use", [True, False])
-def test_a_schema_that_is_no_text_is_refused(store: Store, path: Path, values: str, during_use: bool) -> None:
+def test_schema_that_is_not_text_is_refused(store: Store, path: Path, values: str, during_use: bool) -> None:
     if not during_use:
         store.close()
     with contextlib.suppress(sqlite3.Error):
@@ -268,7 +263,7 @@ def test_a_schema_that_is_no_text_is_refused(store: Store, path: Path, values: s
     assert str(caught.value).isprintable()
 
 
-def test_a_row_that_is_no_text_is_told_without_its_content(store: Store, path: Path) -> None:
+def test_row_that_is_not_text_is_an_error_without_its_content(store: Store, path: Path) -> None:
     change(path, "UPDATE payouts SET record = cast(x'534543524554ff' AS text)")
     with pytest.raises(errors.JournalError) as caught:
         store.get("k")
@@ -277,7 +272,7 @@ def test_a_row_that_is_no_text_is_told_without_its_content(store: Store, path: P
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
-def test_what_sqlite_finds_damaged_is_told_on_one_line(store: Store, path: Path) -> None:
+def test_damaged_file_is_reported_on_one_line(store: Store, path: Path) -> None:
     store.close()
     change(
         path,
@@ -290,14 +285,14 @@ def test_what_sqlite_finds_damaged_is_told_on_one_line(store: Store, path: Path)
     assert text.isprintable()
 
 
-def test_a_value_that_is_too_long_is_not_loaded(store: Store, path: Path) -> None:
+def test_value_that_is_too_long_is_not_loaded(store: Store, path: Path) -> None:
     store.close()
     change(path, "UPDATE payouts SET record = zeroblob(20000000)")
     assert str(path) in refused(path)
 
 
-def test_the_connection_is_hardened(store: Store) -> None:
-    with store._reading() as connection:
+def test_connection_is_hardened(store: Store) -> None:
+    with reading(store) as connection:
         values = {
             name: connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("trusted_schema", "cell_size_check", "mmap_size")

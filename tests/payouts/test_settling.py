@@ -1,0 +1,88 @@
+"""Settling of lost answers: when the list is read, and when a loss counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+import pytest
+from clients import CREATE, LIST
+from internals import repository_of, settler_of
+from journals import InlineJournal
+from payout_samples import with_expired_lease
+
+from upbit_async.payouts import Evidence, Payouts, PayoutState
+from upbit_async.sandbox import Fault, Transitions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from upbit_async.sandbox import Sandbox
+
+
+async def test_not_sent_needs_two_lists_after_the_settling_time(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*CREATE))
+    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    lost = sandbox.now
+    before = len(sandbox.requests.of(*LIST))
+    assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
+    first, second = (line.at - lost for line in sandbox.requests.of(*LIST)[before:])
+    assert dt.timedelta(seconds=30) <= first
+    assert dt.timedelta(seconds=1) <= second - first
+
+
+async def test_withdrawal_only_in_the_second_list_is_found(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_delay = 30.5
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
+    payout = await payouts.send("k", **tron)
+    assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
+    assert "not_sent" not in [step.state for step in payout.history]
+
+
+async def test_second_loss_restarts_the_settling_time(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*CREATE, times=2))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    await anyio.sleep(1000)
+    await payouts.retry("k")
+    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    began = anyio.current_time()
+    payout = await payouts.wait("k")
+    assert 30 <= anyio.current_time() - began < 35
+    assert payout.state is PayoutState.NOT_SENT
+    assert payout.required_request.copies == 2
+    first, second = sandbox.requests.of(*CREATE)
+    assert (first.nonce, first.body) == (second.nonce, second.body)
+
+
+@pytest.mark.parametrize("end", ["abandoned", "done"])
+async def test_loss_reported_after_the_end_is_recorded(
+    sandbox: Sandbox, path: Path, payouts: Payouts, tron: dict[str, Any], end: str
+) -> None:
+    fault = Fault.reset_before(*CREATE) if end == "abandoned" else Fault.lose_answer(*CREATE)
+    sandbox.faults.add(attrs.evolve(fault, delay=9))
+    sandbox.withdrawals.transitions = Transitions.after_seconds(0)
+    others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0)
+    before: Any = None
+    async with others, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
+        await anyio.sleep(1)
+        await repository_of(others).change("k", with_expired_lease)
+        await settler_of(others).settle("k")
+        before = await (others.abandon("k", force=True) if end == "abandoned" else others.wait("k"))
+    payout = await payouts.get("k")
+    assert payout is not None
+    assert (payout.state, payout.uuid, payout.evidence) == (PayoutState(end), before.uuid, before.evidence)
+    assert payout.history[: len(before.history)] == before.history
+    assert payout.reason.startswith(f"recorded late, when it was {end}: ")
+    assert payout.required_request.reopened
+    found = await payouts.recover()
+    assert [each.state for each in found] == ([PayoutState.ABANDONED] if end == "abandoned" else [])
+    assert len(sandbox.requests.of(*CREATE)) == 1

@@ -1,0 +1,181 @@
+"""The one place where tests reach into private attributes.
+
+Tests use the public interface wherever it shows what they check. What it does not show (connections, leases that
+have to expire, the journal's SQL) is reached through these functions, so that a change of internals changes one file.
+"""
+
+# ruff: noqa: SLF001
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from upbit_async.payouts.sqlite import journal as journal_module
+from upbit_async.payouts.sqlite import store as store_module
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import MutableMapping
+    from contextlib import AbstractContextManager
+
+    import anyio
+
+    from upbit_async.client import UpbitClient
+    from upbit_async.credentials import Credentials
+    from upbit_async.models import Withdrawal
+    from upbit_async.payouts import Payouts, SqliteJournal
+    from upbit_async.payouts.repository import PayoutRepository
+    from upbit_async.payouts.settling import Settler
+    from upbit_async.payouts.sqlite.store import Store
+    from upbit_async.policy import PollSchedule
+    from upbit_async.polling import Watcher
+    from upbit_async.sandbox import Sandbox
+    from upbit_async.transport.call import ClientState
+    from upbit_async.transport.connection_pool import ConnectionPool
+    from upbit_async.transport.http_transport import HttpTransport
+    from upbit_async.transport.limiter import LocalLimiter
+
+__all__ = [
+    "MAY_OWN_QUERY",
+    "OPEN_QUERY",
+    "background_tasks",
+    "client_of",
+    "client_state",
+    "close_file",
+    "dispatcher_of",
+    "group_of",
+    "journal_thread_limits",
+    "loop_states",
+    "poll_schedule_of",
+    "reading",
+    "register_key",
+    "repository_of",
+    "settler_of",
+    "single_polls",
+    "store_of",
+    "thread_limit_of",
+    "transport_of",
+    "watcher_of",
+    "withdrawal_store",
+    "writing",
+]
+
+# -- transport -------------------------------------------------------------------------------------
+
+
+def transport_of(client: UpbitClient) -> HttpTransport:
+    """Return the transport of a client."""
+    return cast("HttpTransport", client.transport)
+
+
+def client_state(client: UpbitClient) -> ClientState:
+    """Return what a client shares with its siblings: pool, limiter, bans and claimed ids."""
+    return transport_of(client).shared
+
+
+def loop_states(pool: ConnectionPool) -> list[Any]:
+    """Return a pool's state for each event loop that has used it."""
+    return list(pool._states.values())
+
+
+def background_tasks(client: UpbitClient) -> int:
+    """Count the tasks that finish requests whose callers were cancelled."""
+    tasks = client_state(client).tasks
+    return len(tasks._tasks) + len(tasks._left_behind)
+
+
+def group_of(limiter: LocalLimiter, name: str) -> Any:
+    """Return a limiter's queue and window for a group."""
+    return limiter._groups[name]
+
+
+# -- polling ---------------------------------------------------------------------------------------
+
+
+def poll_schedule_of(client: UpbitClient) -> PollSchedule:
+    """Return the schedule by which a client polls."""
+    return client._poll
+
+
+def watcher_of(client: UpbitClient) -> Watcher[Withdrawal]:
+    """Return the watcher of a client's withdrawals."""
+    return client.withdraws._watcher
+
+
+def single_polls(watcher: Watcher[Withdrawal]) -> int:
+    """Count the ids that a watcher polls one at a time."""
+    assert watcher._loop_watcher is not None
+    return len(watcher._loop_watcher.queue.singles)
+
+
+# -- payouts ---------------------------------------------------------------------------------------
+
+
+def client_of(payouts: Payouts) -> UpbitClient:
+    """Return the client that payouts send with."""
+    return payouts._client
+
+
+def repository_of(payouts: Payouts) -> PayoutRepository:
+    """Return the repository of payouts."""
+    return payouts._repository
+
+
+def settler_of(payouts: Payouts) -> Settler:
+    """Return what settles payouts whose answer was lost."""
+    return payouts._settler
+
+
+# -- the journal in SQLite -------------------------------------------------------------------------
+
+OPEN_QUERY = store_module._OPEN
+MAY_OWN_QUERY = store_module._MAY_OWN
+
+
+def store_of(journal: SqliteJournal) -> Store:
+    """Return the store that does a journal's work in its thread."""
+    return journal._store
+
+
+def close_file(journal: SqliteJournal) -> None:
+    """Close a journal's file at once, as the end of its process does."""
+    journal._store.close()
+
+
+def reading(store: Store) -> AbstractContextManager[sqlite3.Connection]:
+    """Open a transaction that reads."""
+    return store._reading()
+
+
+def writing(store: Store) -> AbstractContextManager[sqlite3.Connection]:
+    """Open a transaction that writes."""
+    return store._writing()
+
+
+def thread_limit_of(journal: SqliteJournal) -> anyio.CapacityLimiter:
+    """Return what keeps a journal's work in one thread at a time, in this event loop."""
+    return journal._limiter()
+
+
+def journal_thread_limits() -> MutableMapping[SqliteJournal, anyio.CapacityLimiter]:
+    """Return those of all journals of this event loop."""
+    return journal_module._LIMITERS.get()
+
+
+# -- the sandbox -----------------------------------------------------------------------------------
+
+
+def withdrawal_store(sandbox: Sandbox) -> Any:
+    """Return the store of a sandbox's withdrawals."""
+    return sandbox._exchange_lock.exchange.withdrawals.records
+
+
+def dispatcher_of(sandbox: Sandbox) -> Any:
+    """Return what every request to a sandbox passes through."""
+    return sandbox._dispatcher
+
+
+def register_key(sandbox: Sandbox, credentials: Credentials) -> None:
+    """Let a sandbox know a key that it has not issued."""
+    sandbox._issue(credentials)
