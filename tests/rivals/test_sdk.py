@@ -53,7 +53,7 @@ async def test_markets(sdk: Any) -> None:
     assert {row.market_warning for row in markets} == {"NONE"}
 
 
-async def test_a_list_is_walked_through_page_by_page(sdk: Any, sandbox: Sandbox) -> None:
+async def test_withdrawals_are_listed_page_by_page(sdk: Any, sandbox: Sandbox) -> None:
     assert [row.uuid for row in await rows(sdk.withdraws.list(limit=4))] == OLD[::-1]
     assert [line.query for line in sandbox.requests] == [
         "limit=4",
@@ -75,12 +75,12 @@ async def test_a_list_is_walked_through_page_by_page(sdk: Any, sandbox: Sandbox)
     ],
     ids=["state", "currency", "uuids", "from", "to"],
 )
-async def test_a_list_is_filtered(sdk: Any, filters: dict[str, Any], found: list[str]) -> None:
+async def test_withdrawals_are_filtered(sdk: Any, filters: dict[str, Any], found: list[str]) -> None:
     page = await done(sdk.withdraws.list(**filters))
     assert [row.uuid for row in page.items] == found
 
 
-async def test_one_withdrawal_by_either_id_or_none(sdk: Any) -> None:
+async def test_withdrawal_is_found_by_uuid_or_txid(sdk: Any) -> None:
     record = await done(sdk.withdraws.retrieve(uuid=OLD[0]))
     assert (record.state, record.amount, record.fee, record.net_type) == ("DONE", "10.0", "1.0", "XRP")
     assert (await done(sdk.withdraws.retrieve(txid=record.txid))).uuid == OLD[0]
@@ -88,7 +88,7 @@ async def test_one_withdrawal_by_either_id_or_none(sdk: Any) -> None:
     assert (await done(sdk.withdraws.retrieve())).uuid == OLD[-1]
 
 
-async def test_what_may_be_withdrawn_and_where_to(sdk: Any, sandbox: Sandbox) -> None:
+async def test_chance_and_addresses_are_read(sdk: Any, sandbox: Sandbox) -> None:
     chance = await done(sdk.withdraws.retrieve_chance(currency="USDT", net_type="TRX"))
     assert (chance.currency.code, chance.currency.withdraw_fee) == ("USDT", "1.0")
     assert chance.currency.wallet_support == ["deposit", "withdraw"]
@@ -106,7 +106,7 @@ async def test_what_may_be_withdrawn_and_where_to(sdk: Any, sandbox: Sandbox) ->
     [({}, "1.0"), ({"transaction_type": "internal"}, "0.0"), ({"secondary_address": None}, "1.0")],
     ids=["plain", "internal", "null"],
 )
-async def test_a_withdrawal_from_the_order_to_its_end(
+async def test_withdrawal_is_created_and_ends(
     sdk: Any, sandbox: Sandbox, more: dict[str, Any], fee: str
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_reads(1)
@@ -118,13 +118,13 @@ async def test_a_withdrawal_from_the_order_to_its_end(
     assert sandbox.ledger.moved("USDT") == 13 + Decimal(fee)
 
 
-async def test_the_memo_goes_along(sdk: Any, sandbox: Sandbox) -> None:
+async def test_memo_is_sent(sdk: Any, sandbox: Sandbox) -> None:
     ripple = {"currency": "XRP", "net_type": "XRP", "address": "rFakeXrpWithdrawAddressFakeFakeFak"}
     await done(sdk.withdraws.create_withdrawal(**ripple, amount="25.5", secondary_address="123456789"))
     assert [entry.secondary_address for entry in sandbox.ledger.created] == ["123456789"]
 
 
-async def test_a_withdrawal_is_cancelled(sdk: Any, sandbox: Sandbox) -> None:
+async def test_withdrawal_is_cancelled(sdk: Any, sandbox: Sandbox) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
     record = await done(sdk.withdraws.create_withdrawal(**TRON))
     assert record.is_cancelable is True

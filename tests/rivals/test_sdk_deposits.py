@@ -21,7 +21,7 @@ SUSPECTED = OLD[1]
 TRON = {"currency": "USDT", "net_type": "TRX"}
 
 
-async def test_a_list_is_walked_through_page_by_page(sdk: Any, sandbox: Sandbox) -> None:
+async def test_deposits_are_listed_page_by_page(sdk: Any, sandbox: Sandbox) -> None:
     assert [row.uuid for row in await rows(sdk.deposits.list(limit=5))] == OLD[::-1]
     assert [line.query for line in sandbox.requests] == [
         "limit=5",
@@ -41,12 +41,12 @@ async def test_a_list_is_walked_through_page_by_page(sdk: Any, sandbox: Sandbox)
     ],
     ids=["state", "currency", "uuids", "txids", "page"],
 )
-async def test_a_list_is_filtered(sdk: Any, filters: dict[str, Any], found: list[str]) -> None:
+async def test_deposits_are_filtered(sdk: Any, filters: dict[str, Any], found: list[str]) -> None:
     page = await done(sdk.deposits.list(**filters))
     assert [row.uuid for row in page.items] == found
 
 
-async def test_one_deposit_by_either_id_or_none(sdk: Any) -> None:
+async def test_deposit_is_found_by_uuid_or_txid(sdk: Any) -> None:
     record = await done(sdk.deposits.retrieve(uuid=OLD[2]))
     assert (record.state, record.amount, record.currency) == ("CANCELLED", "35.72344", "USDT")
     assert (await done(sdk.deposits.retrieve(txid=record.txid, currency="USDT"))).uuid == OLD[2]
@@ -55,7 +55,7 @@ async def test_one_deposit_by_either_id_or_none(sdk: Any) -> None:
         await done(sdk.deposits.retrieve(uuid="unknown"))
 
 
-async def test_a_deposit_is_watched_to_its_end(sdk: Any, sandbox: Sandbox) -> None:
+async def test_deposit_is_polled_to_its_end(sdk: Any, sandbox: Sandbox) -> None:
     before = sandbox.account.balance("USDT").available
     deposit = sandbox.deposits.arrive(
         "USDT", "TRX", "12.5", transitions=Transitions.after_reads(1, states=("ACCEPTED",))
@@ -65,7 +65,7 @@ async def test_a_deposit_is_watched_to_its_end(sdk: Any, sandbox: Sandbox) -> No
     assert sandbox.account.balance("USDT").available - before == Decimal("12.5")
 
 
-async def test_whether_deposits_are_possible(sdk: Any) -> None:
+async def test_deposit_chance_is_read(sdk: Any) -> None:
     chance = await done(sdk.deposits.retrieve_chance(**TRON))
     assert (chance.is_deposit_possible, chance.decimal_precision) == (True, 6)
     chance = await done(sdk.deposits.retrieve_chance(currency="XYZ", net_type="XYZ"))
@@ -73,7 +73,7 @@ async def test_whether_deposits_are_possible(sdk: Any) -> None:
     assert "suspended" in chance.deposit_impossible_reason
 
 
-async def test_an_address_is_made_on_request(sdk: Any, sandbox: Sandbox) -> None:
+async def test_address_is_generated_on_request(sdk: Any, sandbox: Sandbox) -> None:
     sandbox.knobs.address_seconds, sandbox.knobs.address_reads = None, 1
     with pytest.raises(upbit.NotFoundError, match="coin_address_not_found"):
         await done(sdk.deposits.retrieve_coin_address(**TRON))
@@ -94,7 +94,7 @@ async def test_an_address_is_made_on_request(sdk: Any, sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("region", ["sg", "kr"])
-async def test_the_travel_rule(sdk: Any, sandbox: Sandbox) -> None:
+async def test_travel_rule_verifies_a_deposit(sdk: Any, sandbox: Sandbox) -> None:
     vasps = await done(sdk.travel_rule.list_vasps())
     assert [(row.vasp_name, row.withdrawable) for row in vasps] == [
         ("Example Exchange A", True),
@@ -130,7 +130,7 @@ async def test_korea(sdk: Any, sandbox: Sandbox, keys: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("region", ["id", "th"])
-async def test_what_other_regions_lack(sdk: Any) -> None:
+async def test_missing_endpoints_of_other_regions_are_not_found(sdk: Any) -> None:
     for call in (sdk.api_keys.list, sdk.travel_rule.list_vasps):
         with pytest.raises(upbit.NotFoundError):
             await done(call())
