@@ -232,7 +232,7 @@ async def test_withdrawal_that_never_appears_is_not_found(transfers: FakeTransfe
     absent = transfers.open("absent")
     began = anyio.current_time()
 
-    with pytest.raises(errors.NotFound, match="withdrawal ghost was not found") as caught:
+    with pytest.raises(errors.NotFound, match="withdrawal absent was not found") as caught:
         await absent.wait()
 
     assert caught.value.resume_token == absent.resume_token

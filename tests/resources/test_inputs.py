@@ -108,7 +108,7 @@ def _methods() -> dict[str, dict[str, Kind]]:
     client = UpbitClient("sg", credentials=Credentials("a", "b"), base_url="https://nowhere.invalid")
     found: dict[str, dict[str, Kind]] = {}
     for room, namespace in vars(client).items():
-        if type(namespace).__module__.startswith("upbit_async.resources."):
+        if not room.startswith("_") and type(namespace).__module__.startswith("upbit_async.resources."):
             for name, method in inspect.getmembers(namespace, inspect.ismethod):
                 parameters = inspect.signature(method).parameters
                 found[f"{room}.{name}"] = {each: _kind(each, parameters) for each in parameters}

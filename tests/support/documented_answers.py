@@ -143,7 +143,7 @@ EXPECTED: dict[str, tuple[Any, Any]] = {
             )
         ],
     ),
-    "withdraws_legacy_2018": (
+    "withdraws_get_legacy_2018": (
         list[Withdrawal],
         [
             Withdrawal(

@@ -110,5 +110,5 @@ def test_circular_links_are_refused(path: Path) -> None:
 def test_companion_file_that_is_a_link_is_refused(path: Path, name: str, tmp_path: Path) -> None:
     write(path)
     path.with_name(name).symlink_to(tmp_path / "elsewhere")
-    assert f"{name} is no regular file (a symbolic link)" in refused(path)
+    assert f"{name} is not a regular file (a symbolic link)" in refused(path)
     assert not (tmp_path / "elsewhere").exists()
