@@ -57,7 +57,7 @@ nitpick_ignore_regex = [
     # Classes that users receive and need not name.
     (
         r"py:.*",
-        r"(.*\.)?(TransferPoller|SandboxResponse|SandboxRequest|Delivery|Serving|InProcessTransport|Transport|KnownWithdrawals|SigningParams|OnUnowned)",
+        r"(.*\.)?(TransferPoller|Delivery|Serving|InProcessTransport|Transport|KnownWithdrawals|SigningParams)",
     ),
 ]
 

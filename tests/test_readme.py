@@ -80,8 +80,8 @@ def test_readme_code_runs(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], 
 def test_readme_first_block_sends_nothing(sandbox: Sandbox) -> None:
     block = TEXT.split("```python\n")[1].split("```")[0]
     assert ".send(" not in block
-    exec(block, {})  # noqa: S102 - the very lines that a user copies
-    assert not sandbox.requests  # it has a sandbox of its own
+    exec(block, {})  # noqa: S102 - the lines that a user copies
+    assert not sandbox.requests  # the block creates its own sandbox
 
 
 def test_readme_withdraws_in_ten_lines_that_raise_if_an_answer_is_lost(sandbox: Sandbox) -> None:
@@ -89,7 +89,7 @@ def test_readme_withdraws_in_ten_lines_that_raise_if_an_answer_is_lost(sandbox: 
     assert sum(bool(line) for line in block.splitlines()) == 10
     sandbox.faults.add(Fault.lose_answer("POST", "/v1/withdraws/coin"))
     with pytest.raises(Exception, match="may or may not have been carried out"):
-        exec(block, {})  # noqa: S102 - the very lines that a user copies
+        exec(block, {})  # noqa: S102 - the lines that a user copies
     assert len(sandbox.requests.of("POST")) == len(sandbox.ledger.created) == 1
 
 
@@ -152,7 +152,7 @@ def test_readme_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandb
 
 
 def test_readme_test_passes_with_the_plugin_that_it_names(tmp_path: Path) -> None:
-    """Run the test as a file of its own, with all imports of the README and the function that it tests."""
+    """Run the test in a separate file, with all imports of the README and the function that it tests."""
     assert 'This one needs pytest and anyio\'s plugin, with `anyio_mode = "auto"`' in TEXT
     body = ast.parse("\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))).body
     kept = [

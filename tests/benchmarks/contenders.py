@@ -1,4 +1,4 @@
-"""Whoever is measured. Each makes the same few calls in its own way, and comes with the settings it has by itself."""
+"""Clients that are measured. Each makes the same few calls in its own way, with its default settings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Calls:
-    """The same calls, whoever makes them.
+    """The same calls for every client.
 
     Attributes:
         small: One withdrawal by its id.

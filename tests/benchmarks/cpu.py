@@ -1,6 +1,6 @@
 """CPU per call, beside raw httpx with a hand-made token and ``json.loads``, all in turn in one process.
 
-The server runs in a process of its own. All clients are open at the same time, each with as many connections as
+The server runs in a separate process. All clients are open at the same time, each with as many connections as
 it uses for fifty calls at once.
 """
 
@@ -43,7 +43,7 @@ CLIENTS: dict[str, Make] = {
 
 @attrs.frozen
 class Task:
-    """A call, so many times, so many at once."""
+    """A call: how often it is made, and how many run at once."""
 
     title: str
     call: str

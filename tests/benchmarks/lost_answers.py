@@ -1,6 +1,6 @@
 """Requests on the wire, and withdrawals made, for one withdrawal whose answer is lost.
 
-Each runs against a sandbox of its own, on a socket. All clients give up reading after a second; everything else
+Each has its own sandbox, on a socket. All clients give up reading after a second; everything else
 is as they come.
 """
 

@@ -1,4 +1,4 @@
-"""A small HTTP server in a process of its own, so that the client's CPU is measured alone."""
+"""A small HTTP server in a separate process, so that the client's CPU is measured alone."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def serving(lag: float = 0.0, limit: int = 0) -> Generator[str, None, None]:
     """Run the server until the block ends, and give its URL.
 
     Args:
-        lag: Each answer comes after a random while, up to so many seconds.
-        limit: So many calls are allowed in any second; 0 is as many as come.
+        lag: Maximum delay of an answer, in seconds; delays are random.
+        limit: Maximum number of calls in any second; 0 for no limit.
     """
     command = [sys.executable, __file__, str(lag), str(limit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -134,8 +134,8 @@ def serving(lag: float = 0.0, limit: int = 0) -> Generator[str, None, None]:
 def counts(url: str) -> dict[str, int]:
     """Ask the server how many connections and requests it has seen; the question itself counts as a connection."""
     with urllib.request.urlopen(f"{url}/counts") as answer:  # noqa: S310 - our own
-        told: dict[str, int] = json.load(answer)
-        return told
+        counts: dict[str, int] = json.load(answer)
+        return counts
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What importing costs, and the first client: each in a process of its own, one after another in turn."""
+"""Cost of the import and of the first client, each measured in a new process, in turns."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _measure(code: str) -> tuple[float, float]:
     """Return a process's CPU milliseconds and its most memory in MiB."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", code + REPORT]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    cpu, memory = map(float, told.split())
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    cpu, memory = map(float, printed.split())
     return cpu, memory
 
 

@@ -1,7 +1,7 @@
 """What waiting costs for many withdrawals at once, beside looking at one by one.
 
 Requests and delays are counted in virtual time, against a list that answers after a round trip and a limiter
-that lets 29 calls a second begin. Memory and CPU are real, each in a process of its own.
+that lets 29 calls a second begin. Memory and CPU are real, each in a separate process.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ async def poisoned_rows(*, by_rows: bool) -> None:
 
 
 def _looks_alone(seconds: float) -> int:
-    """Count the looks that somebody takes who waits alone for so long."""
+    """Count the polls of a single waiter in a given time."""
     looks, after = 0, 0.0
     while after < seconds:
         looks += 1

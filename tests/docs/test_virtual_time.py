@@ -26,7 +26,7 @@ def shown_loop() -> Any:
     block = re.search(r"```python\n(# conftest\.py\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None
     names: dict[str, Any] = {}
-    exec(compile(block[1], str(PAGE), "exec"), names)  # noqa: S102 - the very lines that a reader copies
+    exec(compile(block[1], str(PAGE), "exec"), names)  # noqa: S102 - the lines that a reader copies
     return names["VirtualTimeLoop"]()
 
 

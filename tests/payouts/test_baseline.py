@@ -180,8 +180,8 @@ async def test_list_is_read_back_to_the_mark_or_a_time() -> None:
     assert await back("w-100", WHEN) == (2, 200)
     assert await back(None, WHEN - dt.timedelta(days=7)) == (2, 200)
     assert await back(None, WHEN - dt.timedelta(hours=300)) == (4, 400)
-    with pytest.raises(errors.DecodeError, match="lacks withdrawal gone, which it has shown before"):
-        await back("gone", WHEN)
+    with pytest.raises(errors.DecodeError, match="lacks withdrawal w-missing, which it has shown before"):
+        await back("w-missing", WHEN)
 
 
 # -- rows that can't be read -----------------------------------------------------------------------

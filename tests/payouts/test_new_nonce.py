@@ -253,7 +253,7 @@ async def test_first_baseline_is_kept(payouts: Payouts, sandbox: Sandbox, tron: 
 async def test_late_first_copy_is_adopted_after_a_lost_new_nonce(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    """With a baseline of its own, the second copy would have hidden the withdrawal of the first."""
+    """With a new baseline, the second copy would have hidden the withdrawal of the first."""
     sandbox.knobs.list_delay = 100
     sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT

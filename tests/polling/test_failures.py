@@ -249,7 +249,7 @@ async def test_refusal_404_of_the_only_id_counts_as_absence(transfers: FakeTrans
 
 
 async def test_withdrawal_that_disappears_is_a_failed_poll(transfers: FakeTransferList) -> None:
-    poller = transfers.open("u", (0, "PROCESSING"), (10, "GONE"), (200, "DONE"))
+    poller = transfers.open("u", (0, "PROCESSING"), (10, "ABSENT"), (200, "DONE"))
 
     assert (await poller.wait()).state == "DONE"
     failed = [event for event in transfers.events if isinstance(event, PollFailed)]

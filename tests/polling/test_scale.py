@@ -134,7 +134,7 @@ async def test_a_thousand_changes_are_seen_within_one_schedule_step(aligned: boo
     transfers.latency = 0.05
     dice = random.Random(7)
     late: list[float] = []  # in steps of the schedule
-    sweep = 11 * transfers.latency  # for so long a transfer may stand in line
+    sweep = 11 * transfers.latency  # how long a transfer may wait in the queue
 
     async def follow(poller: WithdrawalPoller, changes_at: list[float]) -> None:
         quiet_since = anyio.current_time()
@@ -242,9 +242,9 @@ class RandomWaits:
         transfers.fault = lambda _uuids: self._fault()
         for number in range(60):
             moment, history = 0.0, list[tuple[float, str]]()
-            for state in self.dice.sample([*self.STATES, "GONE"], k=self.dice.randrange(1, 5)):
+            for state in self.dice.sample([*self.STATES, "ABSENT"], k=self.dice.randrange(1, 5)):
                 history.append((moment, state))
-                moment += self.dice.choice([0.5, 5] if state == "GONE" else [0.5, 100]) * self.dice.random()
+                moment += self.dice.choice([0.5, 5] if state == "ABSENT" else [0.5, 100]) * self.dice.random()
             history.append((moment, self.dice.choice(self.ENDS)))
             transfers.open(f"u{number}", *history)
 

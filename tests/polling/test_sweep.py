@@ -88,8 +88,10 @@ async def test_incomplete_lists_end_no_wait(seed: int) -> None:
 
 
 async def test_withdrawal_that_reappears_is_polled_on(transfers: FakeTransferList) -> None:
-    transfers.open("on", (0, "PROCESSING"), (10, "GONE"), (100, "DONE"))
-    transfers.open("back", (0, "PROCESSING"), (10, "GONE"), (100, "WAITING"), (200, "GONE"), (250, "FAILED"))
+    transfers.open("on", (0, "PROCESSING"), (10, "ABSENT"), (100, "DONE"))
+    transfers.open(
+        "back", (0, "PROCESSING"), (10, "ABSENT"), (100, "WAITING"), (200, "ABSENT"), (250, "FAILED")
+    )
 
     assert await states(transfers, "on", "back") == [
         ["PROCESSING", "DONE"],

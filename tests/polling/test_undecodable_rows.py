@@ -298,7 +298,7 @@ def test_splitting_identifies_the_bad_ids_and_serves_all_others(
         assert len(transfers.requests) <= batches + min(2 * count, 2 * 7 * len(bad))
         for _, uuids in transfers.requests:
             asked.update(uuids)
-        if refuses:  # a wait ends only by a poll of its own
+        if refuses:  # a wait ends only by a single poll
             assert {uuids[0] for _, uuids in transfers.requests if len(uuids) == 1} >= bad
         else:
             failed = [event.uuids for event in transfers.events if isinstance(event, PollFailed)]

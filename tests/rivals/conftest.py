@@ -1,4 +1,4 @@
-"""Other people's clients and a served sandbox: they are told its address and keys, and nothing else."""
+"""Other people's clients and a served sandbox: they get its address and keys, and nothing else."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ async def test_injected_client_can_be_cancelled_at_every_tick(
         client_for(server.url, http=http_client, observer=observed.append) as client,
     ):
         await _sweep(way, call)
-        await anyio.sleep(0.05)  # what was left behind on the wire comes to its end
+        await anyio.sleep(0.05)  # requests that were left behind end
         await _assert_all_is_well(client)
     late = [event for event in observed if isinstance(event, events.AnswerAfterCancellation)]
     if once:

@@ -18,7 +18,7 @@ def command(*options: str) -> list[str]:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return this process's environment without its wishes about colours."""
+    """Return this process's environment without its wants about colours."""
     kept = {name: value for name, value in os.environ.items() if name not in _TERMINAL_SETTINGS}
     return kept | {"TERM": "xterm", "PYTHONIOENCODING": "utf-8"} | changes
 

@@ -57,7 +57,7 @@ class CrashingProcess:
         return self._steps_left == 0
 
     def die_after(self, steps: int) -> None:
-        """Let it die after so many more steps, each of which is the beginning or the end of something outside."""
+        """Let it die after this many steps, each of which is the beginning or the end of an outside action."""
         if not self.is_dead:
             self._steps_left = steps
 

@@ -143,7 +143,7 @@ def run_source(
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     code = compile("\n" * (line - 1) + source, str(path), "exec", flags=flags, dont_inherit=True)
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        work = eval(code, names)  # noqa: S307 - the very lines that a reader copies
+        work = eval(code, names)  # noqa: S307 - the lines that a reader copies
         if inspect.iscoroutine(work):
             runner.run(work)
     return out.getvalue()

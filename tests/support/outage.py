@@ -1,6 +1,6 @@
-"""A network that fails at the first byte of a withdrawal, in a network namespace of its own.
+"""A network that fails at the first byte of a withdrawal, in a separate network namespace.
 
-Run as a program it is one scenario: a server, a client in a process of its own, and a link that goes down as
+Run as a program it is one scenario: a server, a client in another process, and a link that goes down as
 soon as the client has connected, and comes back later. It prints what happened as JSON.
 """
 
@@ -33,7 +33,7 @@ __all__ = ["SCENARIOS", "command", "obstacle"]
 
 DOWN_FOR = 27.0
 WATCHED_FOR = 57.0
-"""The kernel repeats a request 51 seconds after it was written; until then nobody can say that it is gone."""
+"""The kernel repeats a request 51 seconds after it was written; until then it may still arrive."""
 SCENARIOS = ("own", "httpx", "httpx2", "killed", "stopped", "forked", "unbounded")
 
 
@@ -163,10 +163,10 @@ def _play(scenario: str) -> dict[str, Any]:
         time.sleep(left_at + DOWN_FOR - time.monotonic())
         _set_link("up")
         time.sleep(left_at + WATCHED_FOR - time.monotonic())
-        told: dict[str, Any] = (
+        report: dict[str, Any] = (
             {} if scenario in {"killed", "stopped"} else json.loads(client.stdout.readline())
         )
-        return {"delivered": [at - left_at for at in came], **told}
+        return {"delivered": [at - left_at for at in came], **report}
     finally:
         os.killpg(client.pid, signal.SIGKILL)
         client.wait()

@@ -40,7 +40,7 @@ LEASE = 90.0
 
 
 def at(seconds: float) -> Now:
-    """Return a time, so many seconds after the beginning."""
+    """Return the time that is this many seconds after the start."""
     start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     return Now(start + dt.timedelta(seconds=seconds), JournalTime(1000.0 + seconds, "boot/clock"))
 

@@ -84,7 +84,7 @@ class PayoutWorld:
     # -- sending -----------------------------------------------------------------------------------
 
     async def send(self, process: CrashingProcess, key: str, *, wait: bool) -> None:
-        """Send a payout, and check what the caller is told."""
+        """Send a payout, and check what the caller receives."""
         self.asked.add(key)
         self._begun[key] += 1
         begun, alone = self._begun[key], key not in self._under_way

@@ -130,7 +130,7 @@ def exchanged(address: tuple[str, int], data: bytes) -> bytes:
 
 
 def added(sandbox: Sandbox, before: int, expected: int = 1) -> tuple[RequestRecord, ...]:
-    """Return the new lines of the log; the server may notice only later that its client is gone."""
+    """Return the new lines of the log; the server may notice only later that its client has disconnected."""
     deadline = time.monotonic() + 30  # of real time: a busy machine may take some
     while len(sandbox.requests) - before < expected and time.monotonic() < deadline:
         time.sleep(0.001)

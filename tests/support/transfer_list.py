@@ -78,7 +78,7 @@ class FakeTransferList:
         assert len(set(uuids)) == len(uuids)
         self.requests.append((anyio.current_time(), tuple(uuids)))
         states = {uuid: self.state(uuid) for uuid in uuids}
-        rows = [withdrawal(uuid, state) for uuid, state in states.items() if state and state != "GONE"]
+        rows = [withdrawal(uuid, state) for uuid, state in states.items() if state and state != "ABSENT"]
         fault = self.fault(uuids)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)

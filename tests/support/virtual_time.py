@@ -1,4 +1,4 @@
-"""An asyncio event loop in virtual time; trio has one of its own."""
+"""An asyncio event loop in virtual time; trio has its own."""
 
 from __future__ import annotations
 

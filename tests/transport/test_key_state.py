@@ -175,7 +175,7 @@ async def test_expired_state_is_dropped_when_a_client_comes_or_goes(
 
 async def test_ban_count_is_remembered_for_the_length_of_the_ban() -> None:
     keys = canaries()
-    box = state_of(client(keys)).penalty_box  # the clients are gone
+    box = state_of(client(keys)).penalty_box  # no client exists any more
     box.ban(lambda bans: 60.0)
     await anyio.sleep(90)
     later = client(keys)

@@ -26,7 +26,7 @@ BEGINS, ENDS, OVER = 2.3, 9.3, 13.5
 
 @attrs.frozen
 class Other:
-    """How another process calls: so many at once, so often."""
+    """How another process calls: the number of calls at once, and how often."""
 
     rate: float
     at_once: int = 1

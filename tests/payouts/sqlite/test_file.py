@@ -308,11 +308,11 @@ def test_fork_survives_stores_that_fail_to_close_or_are_gone(path: Path) -> None
 
         bad = Store(path + ".bad", 10)
         bad._file._open = Broken()
-        gone = Store(path, 10)
-        gone.open_keys()
-        gone._file.itself = gone  # left to the garbage collector
+        unused = Store(path, 10)
+        unused.open_keys()
+        unused._file.itself = unused  # left to the garbage collector
         closed = Store(path, 10)
-        del gone
+        del unused
         gc.collect()
         code = fork(lambda: (store.add(planned("of the child")), bad.bind("h", "sg"), bad.close()))
         print(json.dumps([code, store.open_keys(), len(file._files)]))
