@@ -9,7 +9,7 @@ from journals import InlineJournal
 from upbit_async import Credentials, errors
 from upbit_async.payouts import Payouts, PayoutState
 from upbit_async.sandbox import Fault
-from upbit_async.sandbox.exchange.keys import ApiKey
+from upbit_async.sandbox.exchange.keys import ApiKeyRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ async def test_key_with_the_same_fingerprint_is_another_key(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     for key in TWINS:
-        sandbox.keys.add(ApiKey(access_key=key, secret_key=key[::-1]))
+        sandbox.keys.add(ApiKeyRecord(access_key=key, secret_key=key[::-1]))
     first, second = (sandbox.client(credentials=Credentials(key, key[::-1])) for key in TWINS)
     sandbox.faults.add(Fault.reset_before("POST", "/v1/withdraws/coin"))
     keys = [b"one key for both"]

@@ -76,7 +76,7 @@ class _Page:
 
 
 @attrs.define(eq=False)
-class _Reader:
+class _ListReader:
     """Reader of the list, page by page."""
 
     transport: Transport
@@ -166,7 +166,7 @@ async def back_to_mark(transport: Transport, currency: str, mark: str | None, ol
     Raises:
         DecodeError: The list lacks the mark, or ends after a full page.
     """
-    reader = _Reader(transport, currency)
+    reader = _ListReader(transport, currency)
 
     def reached(page: _Page) -> bool:
         if mark is not None:
@@ -198,7 +198,7 @@ async def since_baseline(
     Raises:
         DecodeError: The list does not reach back to the baseline, so it does not show that anything is missing.
     """
-    reader = _Reader(transport, currency)
+    reader = _ListReader(transport, currency)
     landmarks = frozenset(baseline[:_LANDMARKS])
     await reader.read_until(lambda _: bool(landmarks) and all(map(reader.has, landmarks)))
     if not all(map(reader.has, landmarks)):
@@ -211,7 +211,7 @@ async def since_baseline(
 
 
 async def _unsorted_after(
-    reader: _Reader, known: frozenset[str], new: Sequence[Withdrawal]
+    reader: _ListReader, known: frozenset[str], new: Sequence[Withdrawal]
 ) -> list[Withdrawal]:
     """Read on, and return the rows that are not provably older than the oldest landmark."""
     times = [row.created_at for uuid, row in reader.rows.items() if uuid in known and row.created_at]

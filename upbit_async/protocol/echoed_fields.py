@@ -22,7 +22,7 @@ def mismatch(
     sent: Mapping[str, str],
     record: object,
     *,
-    places: Mapping[str, tuple[str, ...]] | None = None,
+    fields: Mapping[str, tuple[str, ...]] | None = None,
 ) -> str | None:
     """Return the first member that the answer repeats with another value; None if all agree.
 
@@ -33,13 +33,13 @@ def mismatch(
         names: Members that Upbit repeats in its answer.
         sent: Members of the request.
         record: Decoded answer.
-        places: Fields of the record that repeat a member, where they have another name than the member.
+        fields: Fields of the record that repeat a member, where they have another name than the member.
     """
     for name in names:
         if name not in sent:
             continue
-        for place in (places or {}).get(name, (name,)):
-            came = attrgetter(place)(record)
+        for field in (fields or {}).get(name, (name,)):
+            came = attrgetter(field)(record)
             if not _agrees(name, sent[name], came, record):
                 return name
     return None

@@ -17,7 +17,7 @@ from upbit_async.sandbox.controls import AccountControl, DepositControl, Withdra
 from upbit_async.sandbox.dispatcher import Dispatcher
 from upbit_async.sandbox.exchange.defaults import add_history, default_account, default_wallets
 from upbit_async.sandbox.exchange.exchange import Exchange
-from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS, ApiKey
+from upbit_async.sandbox.exchange.keys import ALL_PERMISSIONS, ApiKeyRecord
 from upbit_async.sandbox.exchange.state import ExchangeState
 from upbit_async.sandbox.exchange.transitions import Transitions
 from upbit_async.sandbox.exchange_lock import ExchangeLock
@@ -344,7 +344,7 @@ class Sandbox:
         expires_at: datetime | None = None,
     ) -> Credentials:
         self.keys.add(
-            ApiKey(
+            ApiKeyRecord(
                 access_key=credentials.access_key.reveal(),
                 secret_key=credentials.secret_key.reveal(),
                 permissions=permissions,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from upbit_async.sandbox.exchange.assets import WalletRecord
     from upbit_async.sandbox.exchange.deposit_addresses import DepositAddressRecord
     from upbit_async.sandbox.exchange.exchange import Exchange
-    from upbit_async.sandbox.exchange.keys import ApiKey
+    from upbit_async.sandbox.exchange.keys import ApiKeyRecord
     from upbit_async.sandbox.exchange.transfers import DepositRecord, TransferRecord, WithdrawalRecord
     from upbit_async.sandbox.exchange.travel_rule import VaspRecord, Verification
     from upbit_async.sandbox.knobs import Knobs
@@ -235,7 +235,7 @@ def verification_view(verification: Verification) -> dict[str, Json]:
     }
 
 
-def api_key_view(key: ApiKey) -> dict[str, Json]:
+def api_key_view(key: ApiKeyRecord) -> dict[str, Json]:
     """Return a row of ``GET /v1/api_keys``, whose times are Korean."""
     expires_at = key.expires_at
     return {

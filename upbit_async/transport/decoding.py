@@ -75,7 +75,7 @@ def read_in_steps(
     # The owner of a guarded call compares the answer itself, and records its id if it is about something else.
     echoed = endpoint.echoed_fields if call.guard is None else ()
     sent = call.intent.members
-    if name := mismatch(echoed, sent, record, places=endpoint.echoed_in):
+    if name := mismatch(echoed, sent, record, fields=endpoint.echoed_in):
         wanted = f"{call.asked}: asked for {name} {sent[name]}"
         return Misfit(f"$.{name}", f"{wanted}, and Upbit answered with another")
     return DecodedAnswer(value, record, tuple(dict.fromkeys(ignored)))

@@ -72,18 +72,18 @@ class _Register:
         self._ended: deque[tuple[str, str]] = deque()
         self._lock = threading.Lock()
 
-    def take(self, place: tuple[str, str]) -> KeyState:
+    def take(self, name: tuple[str, str]) -> KeyState:
         """Begin a use of a state."""
         with self._lock:
-            self._uses[place] += 1
-            self._unused.discard(place)
-            state = self.states.setdefault(place, KeyState())
+            self._uses[name] += 1
+            self._unused.discard(name)
+            state = self.states.setdefault(name, KeyState())
         self._settle()
         return state
 
-    def give_back(self, place: tuple[str, str]) -> None:
+    def give_back(self, name: tuple[str, str]) -> None:
         """End a use. The garbage collector calls this in any thread, perhaps one that runs a method of this class."""
-        self._ended.append(place)
+        self._ended.append(name)
         self._settle()
 
     def _settle(self) -> None:
@@ -92,14 +92,14 @@ class _Register:
         while once_more and self._lock.acquire(blocking=False):
             try:
                 while self._ended:
-                    place = self._ended.popleft()
-                    self._uses[place] -= 1
-                    if not self._uses[place]:
-                        self._unused.add(place)
+                    name = self._ended.popleft()
+                    self._uses[name] -= 1
+                    if not self._uses[name]:
+                        self._unused.add(name)
                 now = shared_clock.now_anywhere()
-                for place in [place for place in self._unused if self.states[place].is_at_rest(now)]:
-                    self._unused.discard(place)
-                    del self.states[place], self._uses[place]
+                for name in [name for name in self._unused if self.states[name].is_at_rest(now)]:
+                    self._unused.discard(name)
+                    del self.states[name], self._uses[name]
             finally:
                 self._lock.release()
             once_more = bool(self._ended)

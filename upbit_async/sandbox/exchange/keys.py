@@ -10,7 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ALL_PERMISSIONS", "ApiKey", "Keys"]
+__all__ = ["ALL_PERMISSIONS", "ApiKeyRecord", "Keys"]
 
 ALL_PERMISSIONS: Final = frozenset(
     {
@@ -27,7 +27,7 @@ ALL_PERMISSIONS: Final = frozenset(
 
 
 @attrs.define(kw_only=True)
-class ApiKey:
+class ApiKeyRecord:
     """One API key of the account; tests may change any field at any time.
 
     Attributes:
@@ -51,9 +51,9 @@ class Keys:
     """API keys of the account; all of them share one rate limit."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, ApiKey] = {}
+        self._keys: dict[str, ApiKeyRecord] = {}
 
-    def add(self, key: ApiKey) -> ApiKey:
+    def add(self, key: ApiKeyRecord) -> ApiKeyRecord:
         """Add a key, or replace the one with the same access key."""
         self._keys[key.access_key] = key
         return key
@@ -62,10 +62,10 @@ class Keys:
         """Delete a key; ``KeyError`` if there is none."""
         del self._keys[access_key]
 
-    def __iter__(self) -> Iterator[ApiKey]:
+    def __iter__(self) -> Iterator[ApiKeyRecord]:
         """Iterate over the current keys, in the order in which they were issued."""
         return iter(tuple(self._keys.values()))
 
-    def find(self, access_key: str) -> ApiKey | None:
+    def find(self, access_key: str) -> ApiKeyRecord | None:
         """Return the key with this access key, or ``None``."""
         return self._keys.get(access_key)

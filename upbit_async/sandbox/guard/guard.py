@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from upbit_async.sandbox.exchange.errors import Refusal
-from upbit_async.sandbox.exchange.keys import ApiKey
+from upbit_async.sandbox.exchange.keys import ApiKeyRecord
 from upbit_async.sandbox.guard.limits import Limits
 from upbit_async.sandbox.guard.query_hash import check_query_hash
 from upbit_async.sandbox.guard.token import Token
@@ -40,7 +40,7 @@ class AuthenticatedRequest:
     """
 
     token: Token
-    key: ApiKey
+    key: ApiKeyRecord
 
 
 class Nonces:

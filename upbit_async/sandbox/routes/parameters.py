@@ -18,7 +18,7 @@ __all__ = ["Members", "Query"]
 _AMOUNT = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
-class _Reader:
+class _ParameterReader:
     """Base of the readers, which collects the reasons for a refusal."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class _Reader:
         self._reasons.append(f"{name} {problem}")
 
 
-class Query(_Reader):
+class Query(_ParameterReader):
     """Parameters of a query string; an empty value counts as absent."""
 
     def __init__(self, parameters: Sequence[tuple[str, str]]) -> None:
@@ -81,7 +81,7 @@ class Query(_Reader):
         return values
 
 
-class Members(_Reader):
+class Members(_ParameterReader):
     """Members of a JSON body; numbers are read as text."""
 
     def __init__(self, body: Body) -> None:
