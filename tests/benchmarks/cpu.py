@@ -1,4 +1,4 @@
-"""CPU per call, beside raw httpx with a hand-made token and ``json.loads``, all in turn in one process.
+"""CPU per call, compared with raw httpx with a hand-made token and ``json.loads``, all in turn in one process.
 
 The server runs in a separate process. All clients are open at the same time, each with as many connections as
 it uses for fifty calls at once.

@@ -1,4 +1,4 @@
-"""What waiting costs for many withdrawals at once, beside looking at one by one.
+"""Cost of waiting for many withdrawals at once, compared with polling each alone.
 
 Requests and delays are counted in virtual time, against a list that answers after a round trip and a limiter
 that lets 29 calls a second begin. Memory and CPU are real, each in a separate process.
@@ -77,7 +77,7 @@ class Listing:
         self._poisoned = poisoned
         self._by_rows = by_rows
         self.moments: dict[str, list[float]] = {}
-        self.looks: list[tuple[float, Sequence[str]]] = []
+        self.polls: list[tuple[float, Sequence[str]]] = []
         self._round_trip = round_trip
         self._free = 0.0
         self._watcher = Watcher[Withdrawal](self._fetch, SCHEDULE, kind="withdrawal", host=HOST)
@@ -92,7 +92,7 @@ class Listing:
         await anyio.sleep_until(self._free + self._round_trip / 2)
         rows = [self._row(name) for name in uuids]
         await anyio.sleep(self._round_trip / 2)
-        self.looks.append((anyio.current_time(), uuids))
+        self.polls.append((anyio.current_time(), uuids))
         odd = tuple(
             DecodeError("no decimal", path=f"$[{number}].amount", uuid=name)
             for number, name in enumerate(uuids)
@@ -123,7 +123,7 @@ async def one_sweep(count: int, round_trip: float, found: list[tuple[int, float]
         await anyio.sleep(12)
         tasks.cancel_scope.cancel()
     missing = set(listing.moments)
-    for requests, (ended, uuids) in enumerate(listing.looks, 1):
+    for requests, (ended, uuids) in enumerate(listing.polls, 1):
         missing.difference_update(uuids)
         if not missing:
             found.append((requests, ended - began))
@@ -161,7 +161,7 @@ async def changes(count: int) -> None:
             moments = [first, first + dice.uniform(10, 100)]
             tasks.start_soon(follow, listing.open(name, *moments), moments)
     print(
-        f"  {count:6}  {len(listing.looks):6} requests, one by one {alone:6}; seen after "
+        f"  {count:6}  {len(listing.polls):6} requests, one by one {alone:6}; seen after "
         f"{statistics.median(late):4.1f} s ({statistics.median(steps):.2f} steps), "
         f"at worst {max(late):4.1f} s ({max(steps):.2f} steps)"
     )
@@ -189,7 +189,7 @@ async def poisoned_rows(*, by_rows: bool) -> None:
             tasks.start_soon(follow, listing.open(name, began + 100, began + 200))
         await anyio.sleep(250)
         tasks.cancel_scope.cancel()
-    settled = [uuids for at, uuids in listing.looks if 50 <= at - began < 100]
+    settled = [uuids for at, uuids in listing.polls if 50 <= at - began < 100]
     shared = sum(not bad.issuperset(uuids) for uuids in settled)
     print(
         f"  {'row by row' if by_rows else 'as a whole':10}  {sum(at <= 20 for at in first_seen):3} of 900 good ones "
@@ -201,11 +201,11 @@ async def poisoned_rows(*, by_rows: bool) -> None:
 
 def _looks_alone(seconds: float) -> int:
     """Count the polls of a single waiter in a given time."""
-    looks, after = 0, 0.0
+    polls, after = 0, 0.0
     while after < seconds:
-        looks += 1
+        polls += 1
         after += wait_after(SCHEDULE, after)
-    return looks
+    return polls
 
 
 def _resident() -> int:
@@ -217,11 +217,11 @@ async def real_costs(count: int) -> None:
     """Print the mebibytes above idle, and the CPU milliseconds of a sweep."""
     names = _names(count)
     rows = {name: json.dumps({**ROW, "uuid": name}).encode() for name in names}
-    looks = 0
+    polls = 0
 
     async def fetch(uuids: Sequence[str]) -> list[Withdrawal]:
-        nonlocal looks
-        looks += 1
+        nonlocal polls
+        polls += 1
         await asyncio.sleep(0.001)
         return decode(list[Withdrawal], b"[" + b",".join(map(rows.__getitem__, uuids)) + b"]", asked="")
 
@@ -235,10 +235,10 @@ async def real_costs(count: int) -> None:
         for name in names
     ]
     await asyncio.sleep(2)
-    looks, began = 0, time.process_time()
+    polls, began = 0, time.process_time()
     await asyncio.sleep(4)
     cpu = time.process_time() - began
-    print(f"{(_resident() - idle) / MEBIBYTE:.1f} {cpu * 1000 / (looks / (count / 100)):.1f}")
+    print(f"{(_resident() - idle) / MEBIBYTE:.1f} {cpu * 1000 / (polls / (count / 100)):.1f}")
     for task in tasks:
         task.cancel()
 

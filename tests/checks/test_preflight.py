@@ -43,19 +43,19 @@ WALLET = WalletStatus(currency="USDT", net_type="TRX", wallet_state=WalletState.
 
 def limits(**changes: Any) -> WithdrawalChance:
     """Return the account's limits; 100 USDT at hand, a fee of 1, a minimum of 5, six decimals."""
-    told: dict[str, Any] = {"balance": "100", "fee": "1", "minimum": Decimal(5), "fixed": 6}
-    told |= {"support": ("deposit", "withdraw"), "locked": False, "wallet_locked": False} | changes
+    facts: dict[str, Any] = {"balance": "100", "fee": "1", "minimum": Decimal(5), "fixed": 6}
+    facts |= {"support": ("deposit", "withdraw"), "locked": False, "wallet_locked": False} | changes
     return WithdrawalChance(
-        member_level=MemberLevel(locked=told["locked"], wallet_locked=told["wallet_locked"]),
+        member_level=MemberLevel(locked=facts["locked"], wallet_locked=facts["wallet_locked"]),
         currency=WithdrawalCurrency(
             code="USDT",
-            withdraw_fee=Decimal(told["fee"]),
-            wallet_support=told["support"],
+            withdraw_fee=Decimal(facts["fee"]),
+            wallet_support=facts["support"],
             wallet_state=WalletState.UNSUPPORTED,
         ),
-        account=Account(currency="USDT", balance=Decimal(told["balance"]), locked=Decimal(0)),
+        account=Account(currency="USDT", balance=Decimal(facts["balance"]), locked=Decimal(0)),
         withdraw_limit=WithdrawalLimit(
-            currency="USDT", remaining_daily=Decimal(0), minimum=told["minimum"], fixed=told["fixed"]
+            currency="USDT", remaining_daily=Decimal(0), minimum=facts["minimum"], fixed=facts["fixed"]
         ),
     )
 

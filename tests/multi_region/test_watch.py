@@ -218,11 +218,11 @@ async def test_changes_between_two_steps_are_yielded_by_the_next(
     assert len(sandboxes[Region.SG].requests) == 0
 
 
-@pytest.mark.parametrize("patience", [region_changes.POLL_GRACE, 0.0])
+@pytest.mark.parametrize("grace", [region_changes.POLL_GRACE, 0.0])
 async def test_slow_region_is_not_starved_by_a_busy_one(
-    sandboxes: dict[Region, Sandbox], monkeypatch: pytest.MonkeyPatch, patience: float
+    sandboxes: dict[Region, Sandbox], monkeypatch: pytest.MonkeyPatch, grace: float
 ) -> None:
-    monkeypatch.setattr(region_changes, "POLL_GRACE", patience)
+    monkeypatch.setattr(region_changes, "POLL_GRACE", grace)
     poll = PollSchedule(first=0.2, longest=0.2, jitter=0)
     regions = UpbitRegions.of(*(each.client(poll=poll) for each in sandboxes.values()))
     slow = await begun(regions["th"])
@@ -240,7 +240,7 @@ async def test_slow_region_is_not_starved_by_a_busy_one(
         group.start_soon(be_busy)
         await collect(yielded, regions.watch([slow, *busy]))
     place = [region for region, _ in yielded].index(Region.TH)
-    assert place < 40 if patience else place == len(yielded) - 1
+    assert place < 40 if grace else place == len(yielded) - 1
 
 
 # -- trouble ---------------------------------------------------------------------------------------

@@ -63,7 +63,9 @@ async def test_resolve_refuses_a_withdrawal_of_the_baseline(
 async def test_resolve_refuses_another_amount(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    await payouts.send("known", **dict(tron, amount="40"))  # its answer has a fee of 1, beside the amount
+    await payouts.send(
+        "known", **dict(tron, amount="40")
+    )  # its answer has a fee of 1 in addition to the amount
     sandbox.faults.add(Fault.lose_answer(*CREATE))
     await payouts.send("k", **tron, wait=False)
     others = [

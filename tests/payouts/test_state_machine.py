@@ -280,7 +280,7 @@ class PayoutMachine(RuleBasedStateMachine):
             if (
                 payout is not None
             ):  # else its process has died before the journal had it, and send never returned
-                world.judge(payout, is_told=self.warm)
+                world.judge(payout, is_reported=self.warm)
         if self.warm and not world.strangers and not world.blind and not world.misjudged:
             # Whether an equal payout that is not sent was carried out unseen, nobody can be sure of.
             # And of a request that has arrived, Upbit's list does not say that nothing came of it.

@@ -98,11 +98,11 @@ async def test_hundreds_of_random_waiters_are_all_served(max_polls: int, seed: i
     workload = Workload(max_polls)
     served_at: list[float] = []
 
-    async def visit(patience: float) -> None:
+    async def visit(limit: float) -> None:
         waiter = Waiter()
-        with anyio.move_on_after(patience):
+        with anyio.move_on_after(limit):
             await workload.run(waiter)
-        if patience == math.inf:
+        if limit == math.inf:
             assert waiter.is_ready
             served_at.append(anyio.current_time())
 

@@ -209,18 +209,18 @@ async def test_random_arrivals_and_departures_delay_nobody() -> None:
     chance = random.Random(3)
     late: list[float] = []
 
-    async def follow(number: int, start: float, moment: float, patience: float) -> None:
+    async def follow(number: int, start: float, moment: float, limit: float) -> None:
         await anyio.sleep(start)
         poller = transfers.open(f"u{number}", (0, "WAITING"), (moment, "DONE"))
         opened = anyio.current_time()
-        with anyio.move_on_after(patience):
+        with anyio.move_on_after(limit):
             await poller.wait()
             late.append(anyio.current_time() - opened - moment)
 
     async with anyio.create_task_group() as tasks:
         for number in range(100):
-            patience = chance.uniform(0, 100) if number % 3 == 0 else math.inf
-            tasks.start_soon(follow, number, chance.uniform(0, 200), chance.uniform(0, 400), patience)
+            limit = chance.uniform(0, 100) if number % 3 == 0 else math.inf
+            tasks.start_soon(follow, number, chance.uniform(0, 200), chance.uniform(0, 400), limit)
 
     assert len(late) >= 66
     assert max(late) <= schedule.longest * (1 + schedule.jitter) + 2 * transfers.latency

@@ -116,14 +116,14 @@ async def test_answer_without_an_address_field_is_a_decode_error(
         await client.deposits.create_address("BTC", "BTC")
 
 
-@pytest.mark.parametrize("stray", [{"currency": "ETH"}, {"net_type": "ETH"}])
+@pytest.mark.parametrize("mismatch", [{"currency": "ETH"}, {"net_type": "ETH"}])
 async def test_address_of_another_currency_or_network_is_refused(
-    client: UpbitClient, sandbox: Sandbox, stray: dict[str, str]
+    client: UpbitClient, sandbox: Sandbox, mismatch: dict[str, str]
 ) -> None:
-    generates(sandbox, READY | stray)
+    generates(sandbox, READY | mismatch)
     with pytest.raises(DecodeError, match="asked for"):
         await client.deposits.create_address("BTC", "BTC")
-    answer_with(sandbox, "GET", ONE, READY | stray)
+    answer_with(sandbox, "GET", ONE, READY | mismatch)
     with pytest.raises(DecodeError, match="asked for"):
         await client.deposits.address("BTC", "BTC")
 

@@ -166,7 +166,7 @@ class PayoutWorld:
             self.misjudged[key] += bool(self.entries(key))
 
     async def renew(self, process: CrashingProcess, key: str) -> None:
-        """Give a payout that was not sent a new nonce, after a look at the website."""
+        """Give a payout that was not sent a new nonce, after a check of the website."""
         await self.resolve(process, key)
         await self.retry(process, key, new_nonce=True)
 
@@ -220,7 +220,7 @@ class PayoutWorld:
             for uuid in payout.candidates:
                 await process.payouts.acknowledge(uuid, note="another payment, by the website")
 
-    def judge(self, payout: Payout, *, is_told: bool) -> None:
+    def judge(self, payout: Payout, *, is_reported: bool) -> None:
         """Check that a payout is what it is said to be, when everything has ended.
 
         Args:
@@ -236,7 +236,7 @@ class PayoutWorld:
             return
         if payout.state is PayoutState.NEEDS_REVIEW:
             # The website shows a withdrawal that another payout has taken for its own by a match.
-            assert self.strangers or not is_told, notes
+            assert self.strangers or not is_reported, notes
             return
         assert payout.state is PayoutState.DONE, (payout, notes)
         settled = {entry.uuid: entry for entry in self.sandbox.ledger.settled}

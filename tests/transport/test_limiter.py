@@ -75,7 +75,7 @@ async def test_cancelled_waiters_leave_nothing_behind(ticks: int) -> None:
 @given(st.lists(st.none() | st.floats(0, 12), min_size=1, max_size=12))
 @settings(max_examples=40)
 async def test_remaining_waiters_keep_their_order_without_gaps(
-    patience: list[float | None],
+    limits: list[float | None],
 ) -> None:
     order: list[int] = []
     limiter = LocalLimiter(ONE_PLACE)
@@ -89,12 +89,12 @@ async def test_remaining_waiters_keep_their_order_without_gaps(
     began = anyio.current_time()
     limiter.observe(await limiter.acquire("default"), None)
     async with anyio.create_task_group() as tasks:
-        for number, seconds in enumerate(patience):
+        for number, seconds in enumerate(limits):
             tasks.start_soon(one, number, seconds)
             await anyio.lowlevel.checkpoint()
     assert order == sorted(order)
-    assert set(order) >= {number for number, seconds in enumerate(patience) if seconds is None}
-    if patience[-1] is None:
+    assert set(order) >= {number for number, seconds in enumerate(limits) if seconds is None}
+    if limits[-1] is None:
         assert anyio.current_time() - began <= len(order) * (1.002 + 0.15)
 
 

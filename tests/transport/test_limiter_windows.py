@@ -30,7 +30,7 @@ class Plan:
     """What happens to one call: when it comes, how long its caller waits for its turn, and how it travels."""
 
     at: float
-    patience: float
+    timeout: float
     forth: float
     back: float
     header: bool
@@ -47,7 +47,7 @@ def _plans() -> st.SearchStrategy[Plan]:
 
 async def _go(traffic: Traffic, plan: Plan) -> None:
     await anyio.sleep(plan.at)
-    with anyio.move_on_after(plan.patience):
+    with anyio.move_on_after(plan.timeout):
         ticket = await traffic.limiter.acquire("default")
         with anyio.CancelScope(shield=True):
             await traffic.travel(ticket, plan.forth, plan.back, header=plan.header, given_up=plan.given_up)
@@ -66,7 +66,7 @@ async def test_no_second_receives_more_calls_than_the_budget(
     assert traffic.server.refusals == []
     assert most_in_a_second(traffic.arrived) <= BUDGET - 1
     assert most_in_a_second(traffic.left) <= BUDGET - 1
-    assert len(traffic.left) >= sum(plan.patience == math.inf for plan in plans)
+    assert len(traffic.left) >= sum(plan.timeout == math.inf for plan in plans)
     rounds = math.ceil(len(plans) / (BUDGET - 1))
     assert anyio.current_time() - began <= 3 + rounds * (1.1 + LONGEST_TRIP)
 

@@ -73,11 +73,11 @@ def test_file_accessible_to_others_is_refused(path: Path, loose: int) -> None:
 @pytest.mark.parametrize("name", ["payouts.db-wal", "payouts.db-shm", "payouts.db-journal"])
 def test_companion_file_accessible_to_others_is_refused(path: Path, name: str) -> None:
     write(path)
-    beside = path.with_name(name)
-    beside.touch()
-    beside.chmod(0o666)
+    companion = path.with_name(name)
+    companion.touch()
+    companion.chmod(0o666)
     text = refused(path)
-    assert f"chmod 600 {beside}" in text
+    assert f"chmod 600 {companion}" in text
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o177, 0o777])
