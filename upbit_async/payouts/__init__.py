@@ -36,7 +36,7 @@ The files, from the entry point down:
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid. `baseline`: reads Upbit's list.
 - `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
 - `repository`: applies state changes to the journal, and reports them.
-- `journal`: the interface of a journal. `sqlite/`: a journal in a file.
+- `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory`: one in memory, for tests.
 
 Pure, without I/O and clocks:
 
@@ -51,6 +51,7 @@ from __future__ import annotations
 from upbit_async.payouts.journal import ConflictingPayout, Journal, Related, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Moment
 from upbit_async.payouts.manual import ManualDecision
+from upbit_async.payouts.memory import MemoryJournal
 from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
 from upbit_async.payouts.payouts import Payouts
 from upbit_async.payouts.sqlite import SqliteJournal
@@ -63,6 +64,7 @@ __all__ = [
     "JournalTime",
     "ManualDecision",
     "MatchCriteria",
+    "MemoryJournal",
     "Moment",
     "Payout",
     "PayoutState",
