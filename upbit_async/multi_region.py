@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from upbit_async.events import Observer
     from upbit_async.policy import PollSchedule, RetryPolicy, Timeouts
     from upbit_async.polling import RegionChanges, TransferPoller
-    from upbit_async.polling.progress import Transfer
+    from upbit_async.polling.progress import TransferRecord
 
 __all__ = ["CommonOptions", "RegionErrors", "RegionOutcomes", "UpbitRegions"]
 
-R = TypeVar("R", bound="Transfer")
+R = TypeVar("R", bound="TransferRecord")
 T = TypeVar("T")
 _ByRegion: TypeAlias = Mapping[str, T] | Mapping[Region, T]
 
