@@ -1,6 +1,7 @@
 """Concurrency primitives that anyio does not have.
 
-Lock per key, light event, back-off, work that runs to completion, and a task group that raises a single error as it is.
+Lock per key, lightweight one-shot event, back-off, work that runs to completion, and a task group that raises a single
+error as it is.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from upbit_async.concurrency import backoff
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.settling import LEASE_POLLS
-from upbit_async.polling import is_permanent
+from upbit_async.polling import ends_waits
 
 if TYPE_CHECKING:
     from upbit_async.payouts.repository import PayoutRepository
@@ -86,7 +86,7 @@ class Wait:
             with anyio.move_on_after(left + self._last_settling) as scope:
                 await self._settler.settle(self._key)
         except UpbitError as error:
-            if is_permanent(error) or isinstance(error, JournalError):
+            if ends_waits(error) or isinstance(error, JournalError):
                 raise
             await self._pause(next(self._retries))
             return
