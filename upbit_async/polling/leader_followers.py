@@ -65,7 +65,7 @@ class LeaderFollowers:
     """Scheduler of polls among the waiting tasks of one event loop.
 
     Args:
-        next_poll: Function that returns the poll to run now, or the time at which to call it again, by the event
+        poll_or_due_time: Function that returns the poll to run now, or the time at which to call it again, by the event
             loop's clock.
         max_polls: Maximum number of polls that run at once.
     """

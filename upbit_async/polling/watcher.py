@@ -1,11 +1,11 @@
 """Watcher: polls many transfers with few requests, while tasks wait for them.
 
-A `Watcher` outlives event loops; its `LoopWatcher` has the state of one loop. One wait for a transfer::
+A `Watcher` outlives event loops; its `LoopWatcher` has the state of one loop. One wait for a transfer:
 
-    subscription = watcher.subscribe(id, resume_token=...)
-    with subscription:  # LoopWatcher.add: the transfer joins the PollQueue
-        change = await subscription.next()  # LoopWatcher.wait: this task sleeps, or polls on behalf of all
-        # LoopWatcher.remove: without subscriptions, the transfer is not polled
+1. `Watcher.subscribe` returns a `Subscription`.
+2. Entering it calls `LoopWatcher.add`: the transfer joins the `PollQueue`.
+3. `Subscription.next` calls `LoopWatcher.wait`: the task sleeps, or polls on behalf of all, until there is a change.
+4. Leaving it calls `LoopWatcher.remove`: a transfer without subscriptions is not polled any more.
 
 The parts of a `LoopWatcher`: `LeaderFollowers` decides which of the waiting tasks polls, `PollQueue` decides what is
 polled next, and `BatchPolls` makes the requests and publishes the results.
