@@ -212,11 +212,22 @@ class SendAttempt:
 
 
 def _is_same_request(known: Payout, sent: Payout) -> bool:
-    """Whether the journal's row is the one that was recorded as leaving, in everything that is sent."""
+    """Whether the journal still shows the copy that this attempt has recorded, in everything that is sent.
+
+    The revision may have changed. A process whose clock can't be compared with the recorded time adds a reading of its
+    clock to the row, and that is no reason to stop (see `transitions.expired`).
+
+    The state, the nonce and the number of copies identify one recorded copy. After this copy has left `sending`, the
+    next one has a higher number or a new nonce: only this attempt's own outcome takes the number back. The owner is
+    compared too, and whether a copy with this nonce has arrived, since Upbit would refuse another.
+    """
+    sent_request, recorded = known.sent_request, sent.required_request
     return (
-        known.revision == sent.revision
-        and known.intent.members == sent.intent.members
-        and list(known.intent.members) == list(sent.intent.members)
-        and known.sent_request is not None
-        and known.sent_request.signing == sent.required_request.signing
+        known.state is PayoutState.SENDING
+        and sent_request is not None
+        and sent_request.owner == recorded.owner
+        and sent_request.copies == recorded.copies
+        and sent_request.signing == recorded.signing
+        and sent_request.arrived == recorded.arrived
+        and list(known.intent.members.items()) == list(sent.intent.members.items())
     )
