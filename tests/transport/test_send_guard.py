@@ -89,6 +89,8 @@ async def test_request_that_the_guard_refuses_is_not_sent(
         with pytest.raises(errors.NotSent) as caught:
             await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
     assert not caught.value.may_have_executed
+    assert "its guard stopped it before its first byte" in str(caught.value)
+    assert "check the network" not in str(caught.value)  # which has nothing to do with it
     assert server.requests == []
     assert guard.calls.count("signing_params") == 1  # it is sent once, whatever the retry policy
 

@@ -23,7 +23,13 @@ from upbit_async.transport.connection_check import ConnectionCheck
 from upbit_async.transport.failures import banned
 from upbit_async.transport.http_port import SATURATED, Lost
 from upbit_async.transport.limiter import Ticket
-from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
+from upbit_async.transport.request_progress import (
+    CALLER_CANCELLED,
+    REPEAT_IF_WANTED,
+    Phase,
+    RequestProgress,
+    Withheld,
+)
 from upbit_async.transport.teardown import TeardownReport
 
 if TYPE_CHECKING:
@@ -226,7 +232,7 @@ class Attempter:
                 nonce, algorithm = signing.nonce, signing.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
             if progress.is_cancelled:
-                return Lost(sent=False, what="its caller was cancelled")
+                return Lost(sent=False, what=CALLER_CANCELLED, advice=REPEAT_IF_WANTED)
             return self._shared.cleaned(await connection.send(call.message, token, self._timeouts, progress))
         what = f"no whole answer in {self._timeouts.total:g} s"
         return Lost(sent=progress.may_have_left, what=what)
@@ -234,7 +240,10 @@ class Attempter:
     async def _check_ban(self) -> None:
         """Withhold a request if the key was banned since it began."""
         if self._shared.penalty_box.seconds_left() > 0:
-            raise Withheld
+            raise Withheld(
+                "Upbit blocked this key or address just before its first byte",
+                "the next call says until when",
+            )
 
     def _classify(self, came: Answer | Lost, left_at: float) -> Outcome:
         if isinstance(came, Lost):
@@ -321,7 +330,10 @@ async def _check_guard(guard: SendGuard) -> None:
         _log.exception("the guard of a request raised; the request is not sent")
         permitted = False
     if not permitted:
-        raise Withheld
+        raise Withheld(
+            "its guard stopped it before its first byte",
+            "the record that the guard keeps has changed, or could not be checked: read it, then call again",
+        )
 
 
 def _log_unknown(intent: Intent, progress: RequestProgress) -> None:

@@ -166,7 +166,7 @@ class InjectedConnection:
         try:
             await progress.run_hooks()  # already here: not every transport reports its first byte
         except Withheld as reason:
-            return Lost(sent=False, what=str(reason))
+            return Lost(sent=False, what=str(reason), advice=reason.advice)
         progress.start()
         for _ in range(_MOST_REFUSED):
             request = self._library.Request(
@@ -182,7 +182,8 @@ class InjectedConnection:
             if not progress.connection.was_used:
                 return answer
             progress.connection.forget()  # the client has closed it, and opens a new one in the end
-        return Lost(sent=False, what="the injected HTTP client offers only used connections")
+        what = "the injected HTTP client offers only used connections"
+        return Lost(sent=False, what=what, advice="let it open a new one, then try again")
 
     async def aclose(self) -> None:
         """Do nothing; the injected client keeps its connections."""
@@ -350,6 +351,8 @@ def _lost(library: Any, error: Exception, progress: RequestProgress) -> Lost:
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
     # Once the first byte has left, no error means "not sent": a hook of the user's may have raised it.
     has_stayed = has_stayed or (unsendable and progress.phase < Phase.SENT)
+    if isinstance(error, Withheld):
+        return Lost(sent=not has_stayed, what=str(error), advice=error.advice)
     what = f"{type(error).__name__}: {_text_of(error)}".removesuffix(": ")
     if isinstance(error, library.PoolTimeout):
         what = "no connection in the pool of the injected HTTP client came free"

@@ -14,23 +14,32 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from upbit_async.transport.connection_check import ConnectionCheck
 
-__all__ = ["Hook", "Phase", "RequestProgress", "Withheld"]
+__all__ = ["CALLER_CANCELLED", "REPEAT_IF_WANTED", "Hook", "Phase", "RequestProgress", "Withheld"]
+
+CALLER_CANCELLED: Final = "its caller was cancelled"
+REPEAT_IF_WANTED: Final = "call again if it is still wanted"
 
 Hook = Callable[[], Awaitable[None]]
 """Called before the first byte leaves; raises `Withheld` to stop the request."""
 
 
 class Withheld(Exception):
-    """Raised inside the HTTP library to stop a request before its first byte."""
+    """Raised inside the HTTP library to stop a request before its first byte.
 
-    def __init__(self, text: str = "held back before its first byte") -> None:
+    Args:
+        text: Reason, for the error's text.
+        advice: What to do next, for the error's text.
+    """
+
+    def __init__(self, text: str = "it was stopped before its first byte", advice: str = "try again") -> None:
         super().__init__(text)
+        self.advice = advice
 
 
 class Phase(enum.IntEnum):
@@ -126,7 +135,7 @@ class RequestProgress:
         for hook in self.hooks:
             await hook()
         if self.is_cancelled:
-            raise Withheld("its caller was cancelled")
+            raise Withheld(CALLER_CANCELLED, REPEAT_IF_WANTED)
 
     def take_answer(self, *, over_used_connection: bool) -> None:
         """Enter `ANSWERED`.
