@@ -191,5 +191,5 @@ async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
 def _departing(payout: Any, now: Any) -> Any:
     from upbit_async.protocol.send_guard import SigningParams  # noqa: PLC0415
 
-    signature = transitions.Signature(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
+    signature = transitions.SigningRecord(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
     return transitions.departing(payout, transitions.Lease("me", 90.0), now, signature, baseline=())

@@ -75,10 +75,8 @@ def request(payout: Payout, **changes: Any) -> Payout:
 
 def members(payout: Payout, **changes: str) -> Payout:
     """Return a payout that asks for something else; unchanged members come last."""
-    return attrs.evolve(
-        payout,
-        intent=attrs.evolve(payout.intent, members=changes | dict(reversed(payout.intent.members.items()))),
-    )
+    reordered = changes | dict(reversed(list(payout.intent.members.items())))
+    return attrs.evolve(payout, intent=attrs.evolve(payout.intent, members=reordered))
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ INTENT = Intent(
 PLANNED = transitions.planned("k", INTENT)
 LOST = errors.OutcomeUnknown("lost", intent=INTENT)
 ARRIVED = errors.OutcomeUnknown("lost", intent=INTENT, name="nonce_used", status=401)
-SIGNATURE = transitions.Signature(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
+SIGNATURE = transitions.SigningRecord(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
 REFUSED = errors.ValidationError("no", status=400, name="no")
 
 

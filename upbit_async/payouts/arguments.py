@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["decision_of", "given_keys", "intent_for", "key_of", "raise_if_other"]
+__all__ = ["checked_decision", "checked_key", "intent_for", "journal_keys_from", "raise_if_other"]
 
 _LONGEST_KEY: Final = 256
 _KEY_VARIABLE: Final = "UPBIT_PAYOUTS_KEY"
 _EVM_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
-def key_of(value: object) -> str:
+def checked_key(value: object) -> str:
     """Return a payout's key.
 
     Raises:
@@ -51,7 +51,7 @@ def key_of(value: object) -> str:
     return key
 
 
-def decision_of(note: object, actor: object) -> ManualDecision:
+def checked_decision(note: object, actor: object) -> ManualDecision:
     """Return a manual decision.
 
     Raises:
@@ -67,7 +67,7 @@ def decision_of(note: object, actor: object) -> ManualDecision:
 # -- journal keys ----------------------------------------------------------------------------------
 
 
-def given_keys(given: Sequence[bytes]) -> JournalKeys | None:
+def journal_keys_from(given: Sequence[bytes]) -> JournalKeys | None:
     """Return the keys that were given, or those of the environment; None to derive one from the secret key.
 
     Raises:

@@ -71,7 +71,7 @@ class Driver:
         async with self._locks.hold(key) as lock:
             if lock.failure is not None:
                 raise copy.copy(lock.failure)  # the failure of the attempt that this call has joined
-            payout = await self._settler.wait_until_sent(key)
+            payout = await self._settler.wait_while_sending(key)
             if requested is not None:
                 raise_if_other(payout, requested)
             try:
@@ -82,7 +82,7 @@ class Driver:
     async def _send(self, payout: Payout) -> Payout:
         if self._resends_by_itself(payout):
             return await self._sender.send(payout)
-        if not payout.state.may_leave:
+        if not payout.state.may_be_sent:
             return payout
         if self._check and payout.sent_request is None:
             await _check(self._client, payout)

@@ -15,7 +15,15 @@ from typing import Final
 
 import attrs
 
-__all__ = ["CLAIM_DAYS", "JournalTime", "Moment", "Now", "is_recent", "lease_is_over", "settling_left"]
+__all__ = [
+    "CLAIM_DAYS",
+    "JournalTime",
+    "Moment",
+    "Now",
+    "is_recent",
+    "lease_is_over",
+    "remaining_settling_time",
+]
 
 _MOST_READINGS: Final = 8
 """Number of epochs that a point keeps; older ones are dropped."""
@@ -136,7 +144,7 @@ def lease_is_over(left_at: Moment, lease: float, now: JournalTime) -> bool:
     return elapsed is not None and not -lease < elapsed < lease
 
 
-def settling_left(
+def remaining_settling_time(
     lost_at: Moment, left_at: Moment, settling_time: float, now: JournalTime, *, is_bounded: bool
 ) -> float:
     """Return the time for which Upbit's list may not be complete yet, in seconds.

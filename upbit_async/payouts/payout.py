@@ -96,12 +96,12 @@ class PayoutState(StrEnum):
         return self in _UNDER_WAY
 
     @property
-    def is_unsettled(self) -> bool:
+    def may_have_unknown_withdrawal(self) -> bool:
         """Whether it may have a withdrawal whose id is not known."""
         return self in _UNSETTLED
 
     @property
-    def may_leave(self) -> bool:
+    def may_be_sent(self) -> bool:
         """Whether a request may be sent for it."""
         return self in _SENDABLE
 
@@ -311,7 +311,7 @@ class Payout:
     @property
     def reason(self) -> str:
         """Why it is in its state, and what to do: what prevents it from being sent, or its newest note."""
-        if self.state.may_leave and self.error is not None:
+        if self.state.may_be_sent and self.error is not None:
             return str(self.error)
         return escaped(self.history[-1].note) if self.history else ""
 
@@ -330,7 +330,7 @@ class Payout:
     @property
     def candidates(self) -> tuple[str, ...]:
         """The withdrawals that a review is about, or that block it, by their ids in lower case."""
-        if self.state.may_leave and isinstance(self.error, PayoutBlocked):
+        if self.state.may_be_sent and isinstance(self.error, PayoutBlocked):
             return self.error.uuids
         return () if self.sent_request is None else self.sent_request.candidates
 

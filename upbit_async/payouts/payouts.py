@@ -15,10 +15,10 @@ from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.repository import PayoutRepository
-from upbit_async.payouts.resolving import ManualDecisions
+from upbit_async.payouts.resolving import ManualDecisionMethods
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
-from upbit_async.payouts.unowned import UnownedGuard
+from upbit_async.payouts.unowned import UnownedCheck
 from upbit_async.payouts.waiting import Wait
 from upbit_async.resources import inputs
 from upbit_async.validation import flag
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Payouts"]
 
-_JOURNALS: Final = tuple(name for name in vars(Journal) if not name.startswith("_"))
+_JOURNAL_METHODS: Final = tuple(name for name in vars(Journal) if not name.startswith("_"))
 
 
-class Payouts(ManualDecisions):
+class Payouts(ManualDecisionMethods):
     """Withdrawals with idempotency keys: at most one for each key, from any task or process and after any crash.
 
     Upbit has no idempotency key for withdrawals (https://global-docs.upbit.com/reference/withdraw), so the keys are
@@ -94,14 +94,14 @@ class Payouts(ManualDecisions):
     ) -> None:
         if not isinstance(client, UpbitClient):
             raise TypeError(f"client must be an UpbitClient, got {type(client).__name__}")
-        if not all(callable(getattr(journal, name, None)) for name in _JOURNALS):
+        if not all(callable(getattr(journal, name, None)) for name in _JOURNAL_METHODS):
             raise TypeError(f"journal must be a Journal such as SqliteJournal, got {type(journal).__name__}")
         seconds = inputs.seconds("settling_time", settling_time)
-        keys = arguments.given_keys(journal_keys)
+        keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
         settler = Settler(client, repository, seconds)
         super().__init__(client, repository, settler)
-        guard = UnownedGuard(
+        guard = UnownedCheck(
             client.transport,
             repository,
             settler,
@@ -185,19 +185,19 @@ class Payouts(ManualDecisions):
             host=self._client.host,
             now=self._repository.clock(),
         )
-        key, wait = arguments.key_of(key), flag("wait", wait)
+        key, wait = arguments.checked_key(key), flag("wait", wait)
         trust = self._repository.authenticator
-        new = transitions.planned(key, requested, trust.request_mac(key, requested.members))
+        new = transitions.planned(key, requested, trust.payment_mac(key, requested.members))
         payout = await self._repository.add(new)
         arguments.raise_if_other(payout, requested)
-        if payout.state.may_leave and not trust.vouches_for(payout):  # authorised with a former journal key
+        if payout.state.may_be_sent and not trust.verifies(payout):  # authorised with a former journal key
             payout = await self._repository.change(key, self._authorise(requested))
         while True:
             payout = await self._driver.drive(key, requested)
             if wait:
                 payout = await self._driver.finish(payout)
             is_blocked = payout.state is PayoutState.QUEUED and payout.error is not None
-            if is_blocked or payout.state not in _SENT_ELSEWHERE:
+            if is_blocked or payout.state not in _DRIVE_AGAIN:
                 return payout
 
     def _authorise(self, requested: Intent) -> Change:
@@ -205,7 +205,7 @@ class Payouts(ManualDecisions):
 
         def authorise(known: Payout, _now: Now) -> Payout | None:
             arguments.raise_if_other(known, requested)
-            mac = self._repository.authenticator.request_mac(known.key, known.intent.members)
+            mac = self._repository.authenticator.payment_mac(known.key, known.intent.members)
             return manual.authorised(known, mac)
 
         return authorise
@@ -220,7 +220,7 @@ class Payouts(ManualDecisions):
                 if payout is None:
                     print("nothing was asked for under this key")
         """
-        return await self._repository.find(arguments.key_of(key))
+        return await self._repository.find(arguments.checked_key(key))
 
     async def wait(
         self,
@@ -251,7 +251,7 @@ class Payouts(ManualDecisions):
                 payout = await payouts.wait("invoice-42", timeout=3600)
         """
         wait = Wait(
-            arguments.key_of(key),
+            arguments.checked_key(key),
             inputs.timeout("timeout", timeout),
             repository=self._repository,
             settler=self._settler,
@@ -346,7 +346,7 @@ class Payouts(ManualDecisions):
             await self.aclose()
 
 
-_SENT_ELSEWHERE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.SENDING})
+_DRIVE_AGAIN: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.SENDING})
 """Another process is sending the payout, or has tried to in vain."""
 
 

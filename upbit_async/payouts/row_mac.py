@@ -27,10 +27,10 @@ __all__ = [
     "JOURNAL_KEY_PURPOSE",
     "JournalKeys",
     "RowAuthenticator",
-    "sign_departure",
-    "sign_request",
+    "mac_of_departure",
+    "mac_of_payment",
     "verifies_departure",
-    "verifies_request",
+    "verifies_payment",
 ]
 
 JOURNAL_KEY_PURPOSE: Final = b"upbit_async payouts journal v1"
@@ -124,13 +124,13 @@ class RowAuthenticator:
     host: str
     account: str
 
-    def request_mac(self, key: str, members: Mapping[str, str]) -> str:
+    def payment_mac(self, key: str, members: Mapping[str, str]) -> str:
         """Return the MAC over what a payout asks for."""
-        return sign_request(self.keys, host=self.host, account=self.account, key=key, members=members)
+        return mac_of_payment(self.keys, host=self.host, account=self.account, key=key, members=members)
 
     def departure_mac(self, payout: Payout, signing: SigningParams, signed_by: str) -> str:
         """Return the MAC over what a payout asks for and what its request is signed with."""
-        return sign_departure(
+        return mac_of_departure(
             self.keys,
             host=self.host,
             account=self.account,
@@ -141,11 +141,11 @@ class RowAuthenticator:
             signed_by=signed_by,
         )
 
-    def vouches_for(self, payout: Payout) -> bool:
+    def verifies(self, payout: Payout) -> bool:
         """Return whether this library wrote the row with one of the keys, in everything that would be sent."""
         same = {"host": self.host, "account": self.account, "key": payout.key}
         members = payout.intent.members
-        if not verifies_request(self.keys, payout.mac, **same, members=members):
+        if not verifies_payment(self.keys, payout.mac, **same, members=members):
             return False
         sent_request = payout.sent_request
         if sent_request is None or sent_request.needs_new_nonce:
@@ -161,7 +161,9 @@ class RowAuthenticator:
         )
 
 
-def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, members: Mapping[str, str]) -> str:
+def mac_of_payment(
+    keys: JournalKeys, *, host: str, account: str, key: str, members: Mapping[str, str]
+) -> str:
     """Return the MAC of a payout's request, for the write that adds it.
 
     Args:
@@ -177,7 +179,7 @@ def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, member
     return keys.sign(_message(_REQUEST, (host, account, key), members))
 
 
-def verifies_request(
+def verifies_payment(
     keys: JournalKeys, mac: str | None, *, host: str, account: str, key: str, members: Mapping[str, str]
 ) -> bool:
     """Return whether a request is the one that was signed. A missing MAC and a damaged row never verify."""
@@ -188,7 +190,7 @@ def verifies_request(
     return keys.verifies(mac, message)
 
 
-def sign_departure(
+def mac_of_departure(
     keys: JournalKeys,
     *,
     host: str,

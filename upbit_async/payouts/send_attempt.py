@@ -98,7 +98,7 @@ class SendAttempt:
 
     # -- before the first byte ---------------------------------------------------------------------
 
-    async def signing_params(self) -> SigningParams:
+    async def record_departure(self) -> SigningParams:
         """Record that a copy is about to be sent, and return what to sign it with."""
         departing = self._departing(await self._repository.now())
         with anyio.CancelScope(shield=True):  # or it might be recorded without this attempt knowing
@@ -118,7 +118,7 @@ class SendAttempt:
         signing = SigningParams(nonce=str(uuid.uuid4()), algorithm=self._transport.algorithm)
         signed_by = self._transport.key_digest
         mac = self._repository.authenticator.departure_mac(self._payout, signing, signed_by)
-        signature = transitions.Signature(signing, signed_by, mac)
+        signature = transitions.SigningRecord(signing, signed_by, mac)
         if known is not None:
             return again(signature)
         return transitions.departing(self._payout, lease, now, signature, baseline=self._baseline)
@@ -133,7 +133,8 @@ class SendAttempt:
         sent_request = self._payout.required_request
         is_unchanged = known is not None and _is_same_request(known, self._payout)
         in_time = not lease_is_over(sent_request.left_at, sent_request.lease, now)
-        # Nothing comes between this and the first byte.
+        # The first byte follows at once, on a connection of the client's own and in an injected client that reports
+        # its first byte. For other injected clients this runs before they connect, and never again.
         self._is_released = is_unchanged and in_time and not self._is_cancelled
         return self._is_released
 

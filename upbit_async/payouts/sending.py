@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
-    from upbit_async.payouts.unowned import UnownedGuard
+    from upbit_async.payouts.unowned import UnownedCheck
 
 __all__ = ["Sender"]
 
@@ -46,7 +46,7 @@ class Sender:
     """
 
     def __init__(
-        self, client: UpbitClient, repository: PayoutRepository, settler: Settler, guard: UnownedGuard
+        self, client: UpbitClient, repository: PayoutRepository, settler: Settler, guard: UnownedCheck
     ) -> None:
         self._client = client
         self._repository = repository
@@ -155,7 +155,7 @@ class Sender:
         return wait_before_retry(self._client.transport.retry, situation, rand=random.random)
 
     def _check_authorised(self, payout: Payout) -> None:
-        if self._repository.authenticator.vouches_for(payout):
+        if self._repository.authenticator.verifies(payout):
             return
         key = repr(payout.key)
         advice = (

@@ -23,7 +23,7 @@ from upbit_async.payouts.decision import (
     other_claimants,
 )
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
-from upbit_async.payouts.journal_time import settling_left
+from upbit_async.payouts.journal_time import remaining_settling_time
 from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Settler:
         """Return a payout; it becomes ``unknown`` if its owner has not recorded an outcome within its lease."""
         return await self._repository.change(key, transitions.expired)
 
-    async def wait_until_sent(self, key: str) -> Payout:
+    async def wait_while_sending(self, key: str) -> Payout:
         """Wait until no task or process is sending a payout: its answer is recorded, or its lease is over."""
         pauses = backoff(*LEASE_POLLS)
         while True:
@@ -87,7 +87,7 @@ class Settler:
             behind: Keys of the payouts that wait for this one.
         """
         while True:
-            payout = await self.wait_until_sent(key)
+            payout = await self.wait_while_sending(key)
             if payout.state is PayoutState.UNKNOWN:
                 payout = await self.settle(key, behind=behind)
             if not payout.state.is_under_way:
@@ -102,7 +102,7 @@ class Settler:
                 await self.wait_until_settled(key, behind=behind)
         return not scope.cancelled_caught
 
-    async def time_left(self, payout: Payout) -> float:
+    async def remaining_settling_time(self, payout: Payout) -> float:
         """Return the rest of a payout's settling time, in seconds.
 
         It starts when the loss was recorded, by the journal's clock, and continues across restarts of the service.
@@ -111,7 +111,7 @@ class Settler:
         now = (await self._repository.now()).journal
         if sent_request.lost_at is None:
             return self._settling_time
-        return settling_left(
+        return remaining_settling_time(
             sent_request.lost_at,
             sent_request.left_at,
             self._settling_time,
@@ -171,7 +171,7 @@ class Settler:
             payout = await self.expire(key)
             if payout.state is not PayoutState.UNKNOWN:
                 return payout
-            if left := await self.time_left(payout):
+            if left := await self.remaining_settling_time(payout):
                 if anyio.current_time() + left > deadline:
                     return payout
                 await anyio.sleep(left)
@@ -207,7 +207,9 @@ class Settler:
                 case RequireReview(_, [_, *_]):
                     doubt = outcome
                 case _:  # other new withdrawals prove nothing
-                    if payout.state is PayoutState.ABANDONED and not await self.time_left(payout):
+                    if payout.state is PayoutState.ABANDONED and not await self.remaining_settling_time(
+                        payout
+                    ):
                         return await self._repository.change(payout.key, transitions.cleared)
                     return payout
             if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):

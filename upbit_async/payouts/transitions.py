@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Lease",
-    "Signature",
+    "SigningRecord",
     "adopted",
     "answered",
     "blocked",
@@ -76,7 +76,7 @@ class Lease:
 
 
 @attrs.frozen
-class Signature:
+class SigningRecord:
     """What a copy is signed with.
 
     Attributes:
@@ -100,7 +100,7 @@ def planned(key: str, intent: Intent, mac: str = "") -> Payout:
 
 
 def departing(
-    payout: Payout, lease: Lease, now: Now, signature: Signature, *, baseline: Sequence[str]
+    payout: Payout, lease: Lease, now: Now, signature: SigningRecord, *, baseline: Sequence[str]
 ) -> Payout:
     """Record that the first copy is about to be sent."""
     sent_request = SentRequest(
@@ -119,7 +119,7 @@ def departing(
     return moved(payout, PayoutState.SENDING, now, "about to be sent", error=None, sent_request=sent_request)
 
 
-def departing_again(payout: Payout, lease: Lease, now: Now, signature: Signature | None = None) -> Payout:
+def departing_again(payout: Payout, lease: Lease, now: Now, signature: SigningRecord | None = None) -> Payout:
     """Record that one more copy is about to be sent.
 
     Args:
@@ -158,7 +158,7 @@ def departing_again(payout: Payout, lease: Lease, now: Now, signature: Signature
 
 def blocked(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
     """Record what prevents the next copy, before it was recorded as being sent."""
-    if not payout.state.may_leave or str(payout.error) == str(error):
+    if not payout.state.may_be_sent or str(payout.error) == str(error):
         return None
     return attrs.evolve(payout, error=error)
 

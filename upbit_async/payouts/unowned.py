@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
     from upbit_async.protocol.endpoint import Transport
 
-__all__ = ["UnownedGuard", "could_be", "new_mark"]
+__all__ = ["UnownedCheck", "could_be", "new_mark"]
 
 _log = logger("upbit_async.payouts")
 
@@ -95,7 +95,7 @@ class _Sorted:
     unowned: tuple[Withdrawal, ...]
 
 
-class UnownedGuard:
+class UnownedCheck:
     """Lets a payout be sent only if no unowned withdrawal could be it.
 
     Args:

@@ -78,7 +78,7 @@ class Wait:
 
     async def _settle(self, payout: Payout) -> None:
         left = max(0.0, self._deadline - anyio.current_time())
-        if await self._settler.time_left(payout) > left:
+        if await self._settler.remaining_settling_time(payout) > left:
             await anyio.sleep(left)
             raise await self._timed_out()
         try:

@@ -1,4 +1,4 @@
-"""Check of the connection that a request leaves on: never used before, and bounded.
+"""Check of the connection that a request is sent on: never used before, and bounded.
 
 A request that must not happen twice needs a connection without earlier requests, since a late answer to one of those
 would be taken for its own. If it is guarded, the operating system must also be able to drop it (see `bounding`).
@@ -24,7 +24,7 @@ class ConnectionCheck:
         needs_bounded: Whether it may leave only on a bounded connection.
         drop_after: How long the kernel may keep undelivered bytes of such a request, in seconds.
         is_fresh: Whether the connection is known to carry no other request's answer.
-        is_bounded: Whether the kernel drops what the connection has not delivered.
+        is_bounded: Whether the connection is bounded; see `upbit_async.transport.bounding`.
         was_used: Whether the last connection was refused because it had been used before.
         was_unbounded: Whether the last connection was refused because it could not be bounded.
         can_be_bounded: Whether connections of this kind can be bounded; None if the HTTP library does not say.

@@ -26,11 +26,11 @@ CALLER_CANCELLED: Final = "its caller was cancelled"
 REPEAT_IF_WANTED: Final = "call again if it is still wanted"
 
 Hook = Callable[[], Awaitable[None]]
-"""Called before the first byte leaves; raises `Withheld` to stop the request."""
+"""Called before connecting or right before the first byte, or both; raises `Withheld` to stop the request."""
 
 
 class Withheld(Exception):
-    """Raised inside the HTTP library to stop a request before its first byte.
+    """Raised, inside the HTTP library or before it is called, to stop a request before its first byte.
 
     Args:
         text: Reason, for the error's text.
@@ -60,10 +60,10 @@ class RequestProgress:
     """Progress of one request.
 
     Attributes:
-        hooks: Called in this order before the first byte leaves.
-        connection: Check of the connection that the request leaves on.
+        hooks: Called in this order, each time that `run_hooks` is.
+        connection: Check of the connection that the request is sent on.
         phase: How far the request has come. Only the HTTP port changes it.
-        is_cancelled: Whether the caller was cancelled, so that nothing may leave any more.
+        is_cancelled: Whether the caller was cancelled, so that the first byte must not be sent any more.
     """
 
     hooks: Sequence[Hook] = ()
@@ -88,7 +88,7 @@ class RequestProgress:
         return not self.may_have_left or (self._reports_connect_errors and self.phase < Phase.SENT)
 
     def cancel(self) -> None:
-        """Withhold the request, if nothing has left."""
+        """Mark the caller as cancelled; the next check before the first byte withholds the request."""
         self.is_cancelled = True
 
     # -- for the HTTP port alone -------------------------------------------------------------------

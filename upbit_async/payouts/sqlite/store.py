@@ -37,7 +37,7 @@ def _listed(states: Iterable[PayoutState]) -> str:
     return ", ".join(f"'{state.value}'" for state in states)
 
 
-_UNSETTLED: Final = _listed(state for state in PayoutState if state.is_unsettled)
+_UNSETTLED: Final = _listed(state for state in PayoutState if state.may_have_unknown_withdrawal)
 # One query for each index: an OR over several would read the whole table.
 _MAY_OWN: Final = (
     f"SELECT * FROM payouts WHERE state IN ({_UNSETTLED}) AND currency = ? "  # noqa: S608 - our own words
