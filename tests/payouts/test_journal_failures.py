@@ -143,14 +143,14 @@ async def test_answer_that_disproves_anothers_match_is_stored(payouts: Payouts, 
     x = await repository.compare_and_swap(
         await repository.read("x"), _departing(await repository.read("x"), now)
     )
-    lost = transitions.lost(x, errors.UpbitError("lost"), owner="me", now=now)
+    lost = transitions.lost(x, errors.UpbitError("lost"), lease_holder="me", now=now)
     assert lost is not None
     x = await repository.compare_and_swap(x, lost)
     x = await repository.compare_and_swap(x, transitions.not_found(x, now))
     y = await repository.compare_and_swap(
         await repository.read("y"), _departing(await repository.read("y"), now)
     )
-    lost = transitions.lost(y, errors.UpbitError("lost"), owner="me", now=now)
+    lost = transitions.lost(y, errors.UpbitError("lost"), lease_holder="me", now=now)
     assert lost is not None
     y = await repository.compare_and_swap(y, lost)
     await repository.compare_and_swap(y, transitions.adopted(y, record("u"), now))

@@ -125,7 +125,7 @@ def queued(payout: Payout, decision: ManualDecision, now: Now, *, needs_new_nonc
 
 
 def authorised(payout: Payout, mac: str) -> Payout | None:
-    """Sign the requested payment with the present journal key: the same call was made again."""
+    """Authenticate the requested payment with the present journal key: the same call was made again."""
     if mac == payout.mac or not payout.state.may_be_sent:
         return None
     return attrs.evolve(payout, mac=mac, error=None)

@@ -1,4 +1,7 @@
-"""Manual decisions about payouts: checks whether a decision is allowed, and writes it to the journal."""
+"""Manual decisions about payouts: checks whether a decision is allowed, and writes it to the journal.
+
+`Payouts` inherits the methods. The functions after them make the checks; the state changes are in `manual`.
+"""
 
 from __future__ import annotations
 
@@ -348,8 +351,8 @@ async def retry(
         ValueError: It is neither not_sent nor declined, or it needs a new nonce, or may not have one yet.
     """
     key, sent_request = repr(payout.key), payout.sent_request
-    is_vouched_for = repository.authenticator.verifies(payout)
-    waits_for_key = payout.state.may_be_sent and not is_vouched_for
+    is_authentic = repository.authenticator.verifies(payout)
+    waits_for_key = payout.state.may_be_sent and not is_authentic
     if payout.state not in {PayoutState.NOT_SENT, PayoutState.DECLINED} and not waits_for_key:
         raise ValueError(
             f"{payout} is {payout.state}, and only a payout that is not_sent or declined can be sent again"
@@ -364,7 +367,7 @@ async def retry(
             f"{payout} can't be sent again: Upbit has refused its nonce as used, and would refuse it again; compare "
             f"with Upbit's website, call resolve({key}, not_sent=True), then retry({key}, new_nonce=True)"
         )
-    if not new_nonce and sent_request is not None and not sent_request.needs_new_nonce and not is_vouched_for:
+    if not new_nonce and sent_request is not None and not sent_request.needs_new_nonce and not is_authentic:
         raise ValueError(
             f"{payout} can't be sent again: its row in the journal was written with another journal key, or changed by "
             "something else, so its nonce can't be trusted; compare with Upbit's website, call "
