@@ -117,7 +117,10 @@ class PayoutRepository:
     # -- reading -----------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Payout | None:
-        """Return a payout with all of its changes, written or not; None if there is none of that key."""
+        """Write the payout's changes that are not written yet, and return it; None if there is none of that key.
+
+        If they still can't be written, the payout is returned with them, and its `error` says why.
+        """
         await self.open()
         try:
             await self._write_pending(key)
@@ -126,7 +129,7 @@ class PayoutRepository:
         return await self.journal.get(key)
 
     async def read(self, key: str) -> Payout:
-        """Return a payout that must exist.
+        """Return a payout that must exist, as `find` does.
 
         Raises:
             ValueError: There is none of that key.

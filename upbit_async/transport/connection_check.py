@@ -21,7 +21,7 @@ class ConnectionCheck:
 
     Attributes:
         needs_fresh: Whether the request must not happen twice.
-        needs_bounded: Whether it may leave only on a bounded connection.
+        needs_bounded: Whether it may be sent only on a bounded connection.
         drop_after: How long the kernel may keep undelivered bytes of such a request, in seconds.
         is_fresh: Whether the connection is known to carry no other request's answer.
         is_bounded: Whether the connection is bounded; see `upbit_async.transport.bounding`.
@@ -52,7 +52,7 @@ class ConnectionCheck:
             self._unbound()
 
     def objection(self, *, is_shared: bool, is_in_process: bool) -> str:
-        """Return why the request must not leave on this connection; empty if it may.
+        """Return why the request must not be sent on this connection; empty if it may.
 
         Args:
             is_shared: Whether it is HTTP/2. Its streams keep answers apart, and one request must not end the others.

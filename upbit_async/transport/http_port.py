@@ -295,7 +295,7 @@ async def _exchange(
             return answer
         finally:
             await response.aclose()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
+    except Exception as error:  # noqa: BLE001 - whatever it is, the request may have been sent
         return _no_answer(library, error, progress)
     finally:
         request.headers.pop("Authorization", None)
@@ -349,7 +349,7 @@ def _no_answer(library: Any, error: Exception, progress: RequestProgress) -> NoA
     before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
     has_stayed = progress.connect_errors_are_reliable and isinstance(error, (*before, Withheld))
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
-    # Once the first byte has left, no error means "not sent": a hook of the user's may have raised it.
+    # Once the first byte was sent, no error means "not sent": a hook of the user's may have raised it.
     has_stayed = has_stayed or (unsendable and progress.phase < Phase.SENT)
     if isinstance(error, Withheld):
         return NoAnswer(sent=not has_stayed, what=str(error), advice=error.advice)
