@@ -184,7 +184,7 @@ class Guard:
     client: UpbitClient
     expected: bool | None = None
 
-    async def signing_params(self) -> SigningParams:
+    async def record_departure(self) -> SigningParams:
         self.expected = self.client.transport.bounds_connections
         return SigningParams(nonce="the nonce", algorithm="HS256")
 
