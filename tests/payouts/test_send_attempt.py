@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
+import httpx
 import pytest
 from clients import CREATE
 from journals import InlineJournal
 
-from upbit_async import RetryPolicy, errors
+from upbit_async import NoLimiter, RetryPolicy, UpbitClient, errors, events
 from upbit_async.payouts import Payouts, PayoutState
 
 if TYPE_CHECKING:
@@ -116,3 +117,88 @@ async def test_changed_row_stops_the_request(
         payout = await payouts.get("k")
     assert payout is not None
     assert payout.state is PayoutState.PLANNED
+
+
+# -- cancellation ----------------------------------------------------------------------------------
+
+
+class SentAgain(httpx.AsyncBaseTransport):
+    """HTTP transport that loses the answer to a withdrawal and sends the request again, as some do by themselves."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._transport = sandbox.transport()
+        self.sends_again = anyio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        if request.method != "POST":
+            return response
+        await response.aclose()
+        self.sends_again.set()
+        await anyio.sleep(1)
+        await request.extensions["trace"]("http11.send_request_headers.started", {"in_process": True})
+        raise httpx.ReadError("the second connection broke too")
+
+
+class SlowAtTheSecondCheck(InlineJournal):
+    """A journal that takes a second for each read from some moment on."""
+
+    is_slow = False
+
+    async def get(self, key: str) -> Payout | None:
+        if self.is_slow:
+            await anyio.sleep(1)
+        return await super().get(key)
+
+
+@pytest.mark.parametrize("cancelled_after", [0.5, 1.5], ids=["before the second check", "during it"])
+async def test_copy_that_was_sent_is_not_reverted_by_a_cancellation(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any], cancelled_after: float
+) -> None:
+    journal, transport = SlowAtTheSecondCheck(path), SentAgain(sandbox)
+    async with httpx.AsyncClient(transport=transport) as http:
+        client = UpbitClient(
+            "sg",
+            credentials=sandbox.credentials,
+            base_url="http://127.0.0.1:1",
+            http=http,
+            limiter=NoLimiter(),
+        )
+        async with client, Payouts(client, journal=journal) as payouts:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: payouts.send("k", **tron))
+                await transport.sends_again.wait()
+                journal.is_slow = True
+                await anyio.sleep(cancelled_after)
+                tasks.cancel_scope.cancel()
+            payout = await payouts.get("k")
+    assert payout is not None
+    assert payout.state is PayoutState.UNKNOWN
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_caller_cancelled_before_the_departure_is_recorded_leaves_the_payout_planned(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    class SlowClock(InlineJournal):
+        is_departing = False
+
+        async def now(self) -> JournalTime:
+            if self.is_departing:
+                await anyio.sleep(2)
+            return await super().now()
+
+        def watch(self, event: events.Event) -> None:
+            self.is_departing |= isinstance(event, events.AttemptStarted) and event.endpoint == " ".join(
+                CREATE
+            )
+
+    journal = SlowClock(path)
+    async with Payouts(sandbox.client(observer=journal.watch), journal=journal) as payouts:
+        with anyio.move_on_after(1):
+            await payouts.send("k", **tron)
+        journal.is_departing = False
+        payout = await payouts.get("k")
+    assert payout is not None
+    assert [entry.state.value for entry in payout.history] == ["planned"]
+    assert not sandbox.ledger.created

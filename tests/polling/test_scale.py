@@ -103,7 +103,10 @@ async def test_waits_cancelled_during_a_sweep_leave_nothing_behind(
     transfers: FakeTransferList,
 ) -> None:
     transfers.latency = 1
-    before, others = living_tasks(), instances(WatchedTransfer)  # errors that other tests hold may refer to some
+    before, others = (
+        living_tasks(),
+        instances(WatchedTransfer),
+    )  # errors that other tests hold may refer to some
     with anyio.move_on_after(1.5):
         await transfers.outcomes(*(transfers.open(f"u{number}", (0, "PROCESSING")) for number in range(1000)))
     await anyio.lowlevel.checkpoint()  # asyncio drops the cancelled tasks

@@ -114,6 +114,8 @@ class SendAttempt(SendGuard):
     async def record_departure(self) -> SigningParams:
         """Commit ``sending`` to the journal, with nonce, baseline and lease; return nonce and algorithm."""
         departing = self._departing(await self._repository.now())
+        if self._is_cancelled:
+            raise UpbitError("its caller was cancelled")
         with anyio.CancelScope(shield=True):  # or it might be recorded without this attempt knowing
             self._payout = await self._repository.compare_and_swap(self._payout, departing)
         return self._payout.required_request.signing
@@ -138,7 +140,6 @@ class SendAttempt(SendGuard):
 
     async def may_send(self) -> bool:
         """Return whether the lease still runs, and the journal still shows the copy that this attempt recorded."""
-        self._may_have_left = False
         if self._is_cancelled:
             return False
         stored = await self._repository.journal.get(self._payout.key)
@@ -148,8 +149,9 @@ class SendAttempt(SendGuard):
         in_time = not lease_is_over(sent_request.left_at, sent_request.lease, now)
         # The first byte follows at once, on a connection of the client's own and in an injected client that reports
         # its first byte. For other injected clients this runs before they connect, and never again.
-        self._may_have_left = is_unchanged and in_time and not self._is_cancelled
-        return self._may_have_left
+        permitted = is_unchanged and in_time and not self._is_cancelled
+        self._may_have_left |= permitted  # stays: an injected client may ask again after the first byte
+        return permitted
 
     # -- the call and its outcome ------------------------------------------------------------------
 

@@ -105,11 +105,18 @@ class Attempter:
         async def work() -> None:
             once = functools.partial(self._send_once, report_late=report_late)
             send = once if call.once else self._send_and_release
-            ended.append(await send(call, held, progress))
+            try:
+                ended.append(await send(call, held, progress))
+            except Exception as error:
+                if progress.is_cancelled:  # no caller receives it
+                    _log.warning(
+                        "%s: %s was raised after its caller was cancelled", call.asked, type(error).__name__
+                    )
+                raise
 
         try:
             await run_to_completion(work, on_cancel=cancellation.decide, tasks=self._shared.tasks)
-        except anyio.get_cancelled_exc_class():
+        except BaseException:
             if call.once and ended and progress.may_have_left:
                 report_late(ended[0], _CANCELLED_UNDER_WAY)
             raise
