@@ -214,7 +214,7 @@ def payout_flow() -> str:
             _edge("lease", "settle", " the answer is lost,\n or the process dies "),
             _edge("follow", "end"),
             _edge("settle", "follow", " one withdrawal fits "),
-            _edge("settle", "not_sent", " two lists show none "),
+            _edge("settle", "not_sent", " two lists show none\n that could be it "),
             _edge("settle", "review", " otherwise "),
             _edge("review", "follow", " resolve(uuid=…) "),
             _edge("review", "not_sent", " resolve(not_sent=True) "),

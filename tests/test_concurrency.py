@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
+import signal
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 import pytest
+import trio
+from trio.testing import MockClock
 
 from upbit_async.concurrency import KeyedLock, OnCancel, OwnedTasks, backoff, new_waker, run_to_completion
 
@@ -205,3 +209,80 @@ async def test_a_waker_wakes_its_sleeper_and_may_be_set_twice() -> None:
 
 def test_back_off_grows_to_its_maximum() -> None:
     assert list(itertools.islice(backoff(1, 5, 2), 5)) == [1, 2, 4, 5, 5]
+
+
+# -- the end of the program ------------------------------------------------------------------------
+
+
+@trio.lowlevel.enable_ki_protection
+def _press_ctrl_c() -> None:
+    """Raise SIGINT in protected code, so that trio raises KeyboardInterrupt in its main task."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_in_the_callers_task_on_trio_is_a_cancellation_of_the_work() -> None:
+    stopped: list[str] = []
+
+    async def work() -> None:
+        _press_ctrl_c()
+        try:
+            await anyio.sleep(60)
+        finally:
+            stopped.append("stopped")
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(lambda: run_to_completion(work, on_cancel=_stop), clock=MockClock(autojump_threshold=0))
+    assert stopped == ["stopped"]
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_end_of_the_program_in_the_work_wins_over_a_cancellation(
+    backend: str, kind: type[BaseException]
+) -> None:
+    async def work() -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0.05)
+        raise kind
+
+    async def main() -> None:
+        with anyio.move_on_after(0.01):
+            await run_to_completion(work, on_cancel=lambda: OnCancel.WAIT)
+
+    with pytest.raises(kind):
+        anyio.run(main, backend=backend)
+
+
+def test_end_of_the_program_in_work_that_was_left_behind_ends_the_loop() -> None:
+    async def work() -> None:
+        await anyio.sleep(0.05)
+        raise SystemExit(7)
+
+    async def main() -> None:
+        with anyio.move_on_after(0.01):
+            await run_to_completion(work, on_cancel=lambda: OnCancel.LEAVE, tasks=tasks)
+        await anyio.sleep(5)
+
+    tasks = OwnedTasks()
+    with pytest.raises(SystemExit):
+        asyncio.run(main())
+
+
+async def test_cancelled_caller_leaves_no_reference_cycle() -> None:
+    class Mark:
+        """Object that a frame of the work refers to."""
+
+    async def work() -> None:
+        mark = Mark()
+        await anyio.sleep(60)
+        del mark
+
+    gc.collect()
+    gc.disable()
+    try:
+        with anyio.move_on_after(1):
+            await run_to_completion(work, on_cancel=_stop)
+        await anyio.lowlevel.checkpoint()
+        assert not [each for each in gc.get_objects() if isinstance(each, Mark)]
+    finally:
+        gc.enable()

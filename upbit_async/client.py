@@ -133,7 +133,7 @@ class UpbitClient:
         from upbit_async.resources.withdraws import Withdraws  # noqa: PLC0415
 
         self._transport = transport
-        self._poll = poll
+        self._poll_schedule = poll
         self._owner = owner
         self._known = known
         self.status = Status(transport)
@@ -196,7 +196,7 @@ class UpbitClient:
         _check_observer(observer)
         sibling = object.__new__(type(self))
         transport = self._transport.sibling(retry=retry, timeouts=timeouts, observer=observer)
-        sibling._set_up(transport, poll or self._poll, self._known, owner=False)
+        sibling._set_up(transport, poll or self._poll_schedule, self._known, owner=False)
         return sibling
 
     async def request(

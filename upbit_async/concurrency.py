@@ -1,6 +1,7 @@
 """Concurrency primitives that anyio does not have.
 
-Lock per key, light event, back-off, work that runs to completion, and a task group that raises a single error as it is.
+Lock per key, lightweight one-shot event, back-off, work that runs to completion, and a task group that raises a single
+error as it is.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import anyio
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterator
+    from collections.abc import AsyncGenerator, Coroutine, Hashable, Iterator
 
     from anyio.abc import TaskGroup
 
@@ -191,6 +193,8 @@ class OwnedTasks:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         self._left_behind.discard(task)
+        if not task.cancelled():
+            task.exception()  # KeyboardInterrupt or SystemExit, which has ended the loop already
 
 
 async def run_to_completion(
@@ -203,45 +207,66 @@ async def run_to_completion(
 
     Args:
         work: The work.
-        on_cancel: Called each time the caller is cancelled; it decides what happens to the work. asyncio can cancel
-            a task many times.
+        on_cancel: Called each time the caller is cancelled, and on trio if Ctrl-C ends it. It decides what happens to
+            the work. asyncio can cancel a task many times.
         tasks: Owner of the task on asyncio.
 
     Returns:
         What the work returns.
 
     Raises:
-        BaseException: What the work raises. A cancellation without a call of `on_cancel` came from inside the work:
-            it awaited a future that something else had cancelled, for example.
+        BaseException: What the work raises. If the caller was cancelled meanwhile, only ``KeyboardInterrupt`` and
+            ``SystemExit`` are. A cancellation without a call of `on_cancel` came from inside the work: it awaited a
+            future that something else had cancelled, for example.
     """
-    end = _End[T]()
-
-    async def run() -> None:
+    end = _End(work)
+    try:
         try:
-            end.results.append(await work())
-        except GeneratorExit:  # the event loop was closed
-            raise
-        except BaseException as failure:  # noqa: BLE001 - it is raised in the caller's task
-            end.failure = failure
-
-    if _is_asyncio():
-        await _run_on_asyncio(run, on_cancel, tasks or OwnedTasks())
-    else:
-        await _run_on_trio(run, on_cancel)
-    if end.failure is not None:
-        try:
+            if _is_asyncio():
+                await _run_on_asyncio(end.run, on_cancel, tasks or OwnedTasks())
+            else:
+                await _run_on_trio(end.run, on_cancel)
+        except BaseException:
+            if not isinstance(end.failure, _PROGRAM_ENDS):
+                raise
+        if end.failure is not None:
             raise end.failure
-        finally:
-            end.failure = None  # the traceback refers to this frame
+    finally:
+        end.is_over, end.failure = True, None  # the traceback refers to this frame
     if not end.results:  # cancelled before its first step
         raise anyio.get_cancelled_exc_class()
     return end.results[0]
 
 
+_PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)
+
+
 @attrs.define(eq=False)
 class _End(Generic[T]):
+    """Work, and how it has ended.
+
+    Attributes:
+        work: The work.
+        results: What it has returned, if anything.
+        failure: What it has raised.
+        is_over: Whether its caller has left.
+    """
+
+    work: Callable[[], Awaitable[T]]
     results: list[T] = attrs.field(factory=list[T])
     failure: BaseException | None = None
+    is_over: bool = False
+
+    async def run(self) -> None:
+        try:
+            self.results.append(await self.work())
+        except GeneratorExit:  # the event loop was closed
+            raise
+        except BaseException as failure:
+            if not self.is_over:
+                self.failure = failure
+            elif isinstance(failure, _PROGRAM_ENDS):
+                raise  # no caller is left: it ends the loop, as in any task
 
 
 async def _run_on_asyncio(
@@ -261,9 +286,13 @@ async def _run_on_asyncio(
                 task.cancel()
             elif decision is OnCancel.LEAVE and not task.done():
                 tasks.leave_behind(task)
+                cancelled = None
                 raise
     if cancelled is not None:
-        raise cancelled
+        try:
+            raise cancelled
+        finally:
+            cancelled = None  # the traceback refers to this frame
 
 
 async def _run_on_trio(
@@ -278,11 +307,11 @@ async def _run_on_trio(
         finally:
             ended.set()
 
-    async with anyio.create_task_group() as tasks:
+    async with open_task_group() as tasks:
         tasks.start_soon(run_shielded)
         try:
             await ended.wait()
-        except anyio.get_cancelled_exc_class():
+        except BaseException:  # cancelled, or Ctrl-C, which trio raises in its main task
             if on_cancel() is not OnCancel.WAIT:
                 scope.cancel()
             raise

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from upbit_async.events import Observer
     from upbit_async.policy import PollSchedule, RetryPolicy, Timeouts
     from upbit_async.polling import RegionChanges, TransferPoller
-    from upbit_async.polling.progress import Transfer
+    from upbit_async.polling.progress import TransferRecord
 
 __all__ = ["CommonOptions", "RegionErrors", "RegionOutcomes", "UpbitRegions"]
 
-R = TypeVar("R", bound="Transfer")
+R = TypeVar("R", bound="TransferRecord")
 T = TypeVar("T")
 _ByRegion: TypeAlias = Mapping[str, T] | Mapping[Region, T]
 
@@ -41,63 +41,6 @@ class CommonOptions(TypedDict, total=False):
     poll: PollSchedule
     observer: Observer
     algorithm: Literal["HS256", "HS512"]
-
-
-class RegionErrors(UpbitError, ExceptionGroup[UpbitError]):
-    """Several errors of one region's call, such as those of a task group. Handle each of its `exceptions`.
-
-    Attributes:
-        exceptions: The errors as the call raised them.
-        may_have_executed: Whether one of the errors has it set.
-    """
-
-    def __new__(cls, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> Self:
-        """Create the group, which can't be empty."""
-        return ExceptionGroup.__new__(cls, text, exceptions)
-
-    def __init__(self, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> None:
-        super().__init__(text, may_have_executed=any(each.may_have_executed for each in _leaves(exceptions)))
-
-    def __copy__(self) -> Self:
-        return self._twin(self.exceptions)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self._twin(copy.deepcopy(self.exceptions, memo))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.message, self.exceptions), dict(self.__dict__)
-
-    def _twin(self, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> Self:
-        twin = type(self)(self.message, exceptions)
-        twin.__dict__.update(self.__dict__)
-        return twin
-
-
-@attrs.frozen
-class RegionOutcomes(Generic[T]):
-    """Outcomes of one call in several regions: each region is in `ok` or in `errors`, in the order of the regions.
-
-    Attributes:
-        ok: The results by region.
-        errors: The errors by region.
-
-    Example:
-        .. code-block:: python
-
-            outcomes = await regions.map(lambda client: client.status.wallet("USDT", "TRX"))
-            for region, error in outcomes.errors.items():
-                print(region, error)
-            wallets = outcomes.unwrap()
-    """
-
-    ok: Mapping[Region, T]
-    errors: Mapping[Region, UpbitError]
-
-    def unwrap(self) -> Mapping[Region, T]:
-        """Return `ok`, or raise an `ExceptionGroup` of all `errors` if there are any."""
-        if self.errors:
-            raise ExceptionGroup(f"the call failed in {', '.join(self.errors)}", [*self.errors.values()])
-        return self.ok
 
 
 class UpbitRegions(Mapping[Region, UpbitClient]):
@@ -231,14 +174,19 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
     ) -> RegionOutcomes[T]:
         """Make one call in all regions concurrently.
 
-        Every region is in `ok` or in `errors` of the result. `errors` has each region's `UpbitError`, and an
-        `ExceptionGroup` of such errors as `RegionErrors`. It also has a cancellation that comes from the call itself
-        and not from a cancellation of `map`. Any other exception is raised and cancels the other calls.
+        Every region is in `ok` or in `errors` of the result. `errors` has, by region:
+
+        - an `UpbitError` that the call raised;
+        - `RegionErrors`, if the call raised an `ExceptionGroup` of such errors;
+        - a `PollTimeout`, if the call did not finish within `timeout`, whether or not it polls;
+        - an `UpbitError`, if the call was cancelled, but not by a cancellation of `map`.
+
+        Any other exception is raised and cancels the other calls.
 
         Args:
             call: A function of a client that makes the call.
-            timeout: Time limit for each region, in seconds; None for no limit. A region that exceeds it gets a
-                `PollTimeout`. A withdrawal that is on the wire by then is finished first, and logged.
+            timeout: Time limit for each region, in seconds; None for no limit. A withdrawal that is in flight by then
+                is finished first, and logged.
 
         Raises:
             TypeError: The timeout is not a number.
@@ -286,7 +234,7 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
 
         Each change is yielded once, and those of one transfer in order. A wait that fails does not affect the others:
         after the last change, the iterator raises an `ExceptionGroup` of all errors, each with its ``resume_token``.
-        With several regions, delivery may lag by up to a second.
+        Delivery of a change may lag by a second, also in one region, and by more while polls take longer than that.
 
         Args:
             pollers: Pollers of these clients; equal pollers are watched once.
@@ -336,6 +284,63 @@ class UpbitRegions(Mapping[Region, UpbitClient]):
         await self.aclose()
 
 
+@attrs.frozen
+class RegionOutcomes(Generic[T]):
+    """Outcomes of one call in several regions: each region is in `ok` or in `errors`, in the order of the regions.
+
+    Attributes:
+        ok: The results by region.
+        errors: The errors by region.
+
+    Example:
+        .. code-block:: python
+
+            outcomes = await regions.map(lambda client: client.status.wallet("USDT", "TRX"))
+            for region, error in outcomes.errors.items():
+                print(region, error)
+            wallets = outcomes.unwrap()
+    """
+
+    ok: Mapping[Region, T]
+    errors: Mapping[Region, UpbitError]
+
+    def unwrap(self) -> Mapping[Region, T]:
+        """Return `ok`, or raise an `ExceptionGroup` of all `errors` if there are any."""
+        if self.errors:
+            raise ExceptionGroup(f"the call failed in {', '.join(self.errors)}", [*self.errors.values()])
+        return self.ok
+
+
+class RegionErrors(UpbitError, ExceptionGroup[UpbitError]):
+    """Several errors of one region: its call raised a group, as a task group does. Handle each of its `exceptions`.
+
+    Attributes:
+        exceptions: The errors as the call raised them.
+        may_have_executed: Whether one of the errors has it set.
+    """
+
+    def __new__(cls, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> Self:
+        """Create the group, which can't be empty."""
+        return ExceptionGroup.__new__(cls, text, exceptions)
+
+    def __init__(self, text: str, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> None:
+        super().__init__(text, may_have_executed=any(each.may_have_executed for each in _leaves(exceptions)))
+
+    def __copy__(self) -> Self:
+        return self._twin(self.exceptions)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._twin(copy.deepcopy(self.exceptions, memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.exceptions), dict(self.__dict__)
+
+    def _twin(self, exceptions: Sequence[UpbitError | ExceptionGroup[UpbitError]]) -> Self:
+        twin = type(self)(self.message, exceptions)
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+
 def _by_region(pairs: Iterable[tuple[Region | str, T]], kind: type[T]) -> dict[Region, T]:
     found: dict[Region, T] = {}
     for name, value in pairs:
@@ -355,9 +360,9 @@ def _by_region(pairs: Iterable[tuple[Region | str, T]], kind: type[T]) -> dict[R
 def _base_url(region: Region, given: Mapping[Region, str]) -> str:
     if region in given:
         return given[region]
-    if (server := settings.shared_server(region)) is not None:
+    if (variable := settings.shared_server_variable(region)) is not None:
         raise ConfigurationError(
-            f"{server} is set, but one server can't serve several regions: unset it, set "
+            f"{variable} is set, but one server can't serve several regions: unset it, set "
             f"UPBIT_{region.upper()}_BASE_URL, or pass base_urls with one for {region} too"
         )
     return settings.base_url_for(region, None)

@@ -89,10 +89,12 @@ class PollSchedule:
     """How often transfers are polled, in seconds.
 
     Attributes:
-        first: Interval before the first poll, and before the next poll after a change. Default: 1.
+        first: Interval before the first poll if the record is already known, as after `send`, and before the next poll
+            after a change. If no record is known, the first poll is immediate. Default: 1.
         factor: Factor by which the interval grows with each poll that shows no change. Default: 1.5.
         longest: Maximum interval. Default: 30.
-        jitter: Random variation of each interval, as a fraction of it; 0.2 is ±20 %. Default: 0.2.
+        jitter: Random variation of each interval, as a fraction of it; 0.2 is ±20 %. A transfer may also be polled this
+            fraction of its interval earlier, together with others that are due. Default: 0.2.
         grace: Time after the start for which "not found" means that Upbit's list lags behind. Default: 30.
 
     Example:

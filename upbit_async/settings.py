@@ -28,7 +28,7 @@ __all__ = [
     "own_credentials_for",
     "refuse_shared_server",
     "region_of",
-    "shared_server",
+    "shared_server_variable",
 ]
 
 _SHARED_KEYS: Final = ("UPBIT", "UPBIT_OPEN_API")
@@ -118,7 +118,7 @@ def base_url_for(region: Region, given: str | None) -> str:
         raise ConfigurationError(f"{name}: {problem}") from None
 
 
-def shared_server(region: Region) -> str | None:
+def shared_server_variable(region: Region) -> str | None:
     """Return the name of the variable that would send this region's calls to a server for all regions.
 
     Returns:
@@ -139,13 +139,13 @@ def refuse_shared_server(region: Region) -> None:
     Raises:
         ConfigurationError: The environment sets such a server; the text says what to set instead.
     """
-    server = shared_server(region)
-    if server is not None:
+    variable = shared_server_variable(region)
+    if variable is not None:
         access, secret = _pair_names(_own(region))
         raise ConfigurationError(
-            f"{access} and {secret} are set, and {server} is not {region.host}: keys of one region are never sent to "
+            f"{access} and {secret} are set, and {variable} is not {region.host}: keys of one region are never sent to "
             f"a server for all regions. To use that server, set {_own(region)}_BASE_URL to it, or unset {access} "
-            f"and {secret}; to use Upbit, unset {server}"
+            f"and {secret}; to use Upbit, unset {variable}"
         )
 
 

@@ -149,7 +149,7 @@ async def _pay_one(payouts: Payouts, invoice: Invoice, task: Task) -> None:
             )
             if isinstance(payout.error, PayoutBlocked):
                 raise payout.error  # returned instead of raised, because a copy was sent before
-            if not wait and not payout.state.may_leave:  # a blocked payout is sent by `send` only
+            if not wait and not payout.state.may_be_sent:  # a blocked payout is sent by `send` only
                 payout = await payouts.wait(invoice.key)
         except PayoutBlocked as blocked:
             if await _needs_review(payouts, blocked):

@@ -243,7 +243,7 @@ def _known(journal: _JournalContent, trial: Trial) -> list[Payout]:
 
 
 def _is_held_up(payout: Payout, payouts: Mapping[str, Payout | None]) -> bool:
-    if not (payout.state.may_leave or payout.state is PayoutState.NOT_SENT):
+    if not (payout.state.may_be_sent or payout.state is PayoutState.NOT_SENT):
         return False
     return isinstance(payout.error, PayoutBlocked) or any(
         other is not None

@@ -28,7 +28,7 @@ async def test_a_future_cancelled_inside_a_send_is_an_error_that_says_what_to_do
         future.cancel()
         await future
 
-    monkeypatch.setattr(SendAttempt, "_send", send)
+    monkeypatch.setattr(SendAttempt, "_call", send)
     async with Payouts(sandbox.client(), journal=InlineJournal(path)) as payouts:
         with pytest.raises(UpbitError, match="call send again with the same key") as caught:
             await payouts.send("invoice-42", **tron)

@@ -130,7 +130,7 @@ def test_match_of_another_payout_excludes_nothing_that_may_be_ours() -> None:
 
 
 def test_request_that_has_arrived_is_never_not_sent() -> None:
-    arrived = transitions.lost(UNKNOWN, ARRIVED, owner="x", now=WHEN)
+    arrived = transitions.lost(UNKNOWN, ARRIVED, lease_holder="x", now=WHEN)
     assert arrived is not None
     assert isinstance(verdict([], payout=arrived), RequireReview)
     assert verdict([row()], payout=arrived) == Adopt(row())

@@ -15,7 +15,7 @@ from journals import InlineJournal
 
 from upbit_async import errors
 from upbit_async.payouts import ConflictingPayout, Payouts, PayoutState, SqliteJournal, resolving
-from upbit_async.payouts.arguments import given_keys
+from upbit_async.payouts.arguments import journal_keys_from
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.sandbox import Fault
 
@@ -221,7 +221,7 @@ async def test_journal_errors_are_escaped_in_the_log(
 def test_refused_journal_key_is_kept_nowhere(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("UPBIT_PAYOUTS_KEY", value)
     with pytest.raises(errors.ConfigurationError, match="UPBIT_PAYOUTS_KEY") as caught:
-        given_keys(())
+        journal_keys_from(())
     assert caught.value.__cause__ is caught.value.__context__ is None
     traceback = caught.value.__traceback__
     while traceback is not None:

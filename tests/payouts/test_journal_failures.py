@@ -143,14 +143,14 @@ async def test_answer_that_disproves_anothers_match_is_stored(payouts: Payouts, 
     x = await repository.compare_and_swap(
         await repository.read("x"), _departing(await repository.read("x"), now)
     )
-    lost = transitions.lost(x, errors.UpbitError("lost"), owner="me", now=now)
+    lost = transitions.lost(x, errors.UpbitError("lost"), lease_holder="me", now=now)
     assert lost is not None
     x = await repository.compare_and_swap(x, lost)
     x = await repository.compare_and_swap(x, transitions.not_found(x, now))
     y = await repository.compare_and_swap(
         await repository.read("y"), _departing(await repository.read("y"), now)
     )
-    lost = transitions.lost(y, errors.UpbitError("lost"), owner="me", now=now)
+    lost = transitions.lost(y, errors.UpbitError("lost"), lease_holder="me", now=now)
     assert lost is not None
     y = await repository.compare_and_swap(y, lost)
     await repository.compare_and_swap(y, transitions.adopted(y, record("u"), now))
@@ -191,5 +191,5 @@ async def _intent(payouts: Payouts, tron: dict[str, Any]) -> Any:
 def _departing(payout: Any, now: Any) -> Any:
     from upbit_async.protocol.send_guard import SigningParams  # noqa: PLC0415
 
-    signature = transitions.Signature(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
+    signature = transitions.SigningRecord(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
     return transitions.departing(payout, transitions.Lease("me", 90.0), now, signature, baseline=())

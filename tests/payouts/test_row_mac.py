@@ -18,10 +18,10 @@ from upbit_async.payouts import row_mac
 from upbit_async.payouts.row_mac import (
     JOURNAL_KEY_PURPOSE,
     JournalKeys,
-    sign_departure,
-    sign_request,
+    mac_of_departure,
+    mac_of_payment,
     verifies_departure,
-    verifies_request,
+    verifies_payment,
 )
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ REQUEST: dict[str, Any] = {
 }
 DEPARTURE: dict[str, Any] = {**REQUEST, "nonce": "n-1", "algorithm": "HS256", "signed_by": "f" * 64}
 KINDS: list[tuple[Callable[..., str], Callable[..., bool], dict[str, Any]]] = [
-    (sign_request, verifies_request, REQUEST),
-    (sign_departure, verifies_departure, DEPARTURE),
+    (mac_of_payment, verifies_payment, REQUEST),
+    (mac_of_departure, verifies_departure, DEPARTURE),
 ]
 
 texts = st.text(st.characters(codec=None), max_size=6)  # lone surrogates are among them
@@ -75,14 +75,14 @@ def written(row: dict[str, Any]) -> list[object]:
 
 @given(key_sets, requests)
 def test_signed_request_verifies(keys: list[bytes], row: dict[str, Any]) -> None:
-    mac = sign_request(JournalKeys(keys), **row)
-    assert verifies_request(JournalKeys(keys), mac, **row)
-    assert verifies_request(JournalKeys([b"x" * 16, *keys]), mac, **row)
+    mac = mac_of_payment(JournalKeys(keys), **row)
+    assert verifies_payment(JournalKeys(keys), mac, **row)
+    assert verifies_payment(JournalKeys([b"x" * 16, *keys]), mac, **row)
 
 
 @given(key_sets, departures)
 def test_signed_departure_verifies(keys: list[bytes], row: dict[str, Any]) -> None:
-    mac = sign_departure(JournalKeys(keys), **row)
+    mac = mac_of_departure(JournalKeys(keys), **row)
     assert verifies_departure(JournalKeys(keys), mac, **row)
     assert verifies_departure(JournalKeys([b"x" * 16, *keys]), mac, **row)
 
@@ -90,19 +90,19 @@ def test_signed_departure_verifies(keys: list[bytes], row: dict[str, Any]) -> No
 @given(requests, requests)
 def test_different_requests_have_different_macs(row: dict[str, Any], other: dict[str, Any]) -> None:
     assume(written(row) != written(other))
-    assert sign_request(KEYS, **row) != sign_request(KEYS, **other)
-    assert not verifies_request(KEYS, sign_request(KEYS, **row), **other)
+    assert mac_of_payment(KEYS, **row) != mac_of_payment(KEYS, **other)
+    assert not verifies_payment(KEYS, mac_of_payment(KEYS, **row), **other)
 
 
 @given(departures, departures)
 def test_different_departures_have_different_macs(row: dict[str, Any], other: dict[str, Any]) -> None:
     assume(written(row) != written(other))
-    assert not verifies_departure(KEYS, sign_departure(KEYS, **row), **other)
+    assert not verifies_departure(KEYS, mac_of_departure(KEYS, **row), **other)
 
 
 @given(departures, st.data())
 def test_any_single_change_is_detected(row: dict[str, Any], data: st.DataObject) -> None:
-    mac = sign_departure(KEYS, **row)
+    mac = mac_of_departure(KEYS, **row)
     name = data.draw(st.sampled_from(sorted(row)))
     other = changed(row, **{name: data.draw(bodies if name == "members" else texts)})
     assume(written(other) != written(row))
@@ -111,7 +111,7 @@ def test_any_single_change_is_detected(row: dict[str, Any], data: st.DataObject)
 
 @given(departures, st.data())
 def test_text_moved_between_fields_is_detected(row: dict[str, Any], data: st.DataObject) -> None:
-    mac = sign_departure(KEYS, **row)
+    mac = mac_of_departure(KEYS, **row)
     names = ["account", "algorithm", "host", "key", "nonce", "signed_by"]
     giver, taker = data.draw(st.permutations(names))[:2]
     assume(row[giver])
@@ -125,8 +125,8 @@ def test_text_moved_between_fields_is_detected(row: dict[str, Any], data: st.Dat
 @given(bodies, st.data())
 def test_order_of_members_is_signed(body: dict[str, str], data: st.DataObject) -> None:
     other = dict(data.draw(st.permutations(list(body.items()))))
-    mac = sign_request(KEYS, **changed(REQUEST, members=body))
-    assert verifies_request(KEYS, mac, **changed(REQUEST, members=other)) is (list(other) == list(body))
+    mac = mac_of_payment(KEYS, **changed(REQUEST, members=body))
+    assert verifies_payment(KEYS, mac, **changed(REQUEST, members=other)) is (list(other) == list(body))
 
 
 @given(st.lists(texts, min_size=2, max_size=6, unique=True), st.data())
@@ -134,7 +134,7 @@ def test_members_and_fields_are_delimited(words: list[str], data: st.DataObject)
     """The same words, cut into members in two ways, have two codes."""
     pairs = [(words[at], words[at + 1]) for at in range(0, len(words) - 1, 2)]
     fewer = data.draw(st.integers(0, len(pairs) - 1))
-    mac = sign_departure(KEYS, **changed(DEPARTURE, members=dict(pairs)))
+    mac = mac_of_departure(KEYS, **changed(DEPARTURE, members=dict(pairs)))
     rest = "".join(f"{name}{value}" for name, value in pairs[fewer:])
     other = changed(DEPARTURE, members=dict(pairs[:fewer]), nonce=rest + DEPARTURE["nonce"])
     assert not verifies_departure(KEYS, mac, **other)
@@ -165,14 +165,14 @@ def test_another_body_does_not_verify(
 @given(departures)
 def test_request_mac_and_departure_mac_are_not_interchangeable(row: dict[str, Any]) -> None:
     request = {name: row[name] for name in REQUEST}
-    assert not verifies_departure(KEYS, sign_request(KEYS, **request), **row)
-    assert not verifies_request(KEYS, sign_departure(KEYS, **row), **request)
+    assert not verifies_departure(KEYS, mac_of_payment(KEYS, **request), **row)
+    assert not verifies_payment(KEYS, mac_of_departure(KEYS, **row), **request)
 
 
 def test_departure_with_empty_fields_is_no_request() -> None:
     empty = changed(REQUEST, nonce="", algorithm="", signed_by="")
-    assert not verifies_request(KEYS, sign_departure(KEYS, **empty), **REQUEST)
-    assert not verifies_departure(KEYS, sign_request(KEYS, **REQUEST), **empty)
+    assert not verifies_payment(KEYS, mac_of_departure(KEYS, **empty), **REQUEST)
+    assert not verifies_departure(KEYS, mac_of_payment(KEYS, **REQUEST), **empty)
 
 
 # Codes that never verify
@@ -214,7 +214,7 @@ def test_missing_or_damaged_mac_never_verifies(
     st.one_of(st.none(), st.text(), st.text("0123456789abcdef", min_size=64, max_size=64).map("1:".__add__))
 )
 def test_guessed_mac_does_not_verify(guess: str | None) -> None:
-    assert not verifies_request(KEYS, guess, **REQUEST)
+    assert not verifies_payment(KEYS, guess, **REQUEST)
 
 
 @pytest.mark.parametrize(("sign", "verifies", "row"), KINDS)
@@ -257,7 +257,7 @@ def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
     keys = JournalKeys([FIRST, SECOND])
-    assert verifies_request(keys, sign_request(keys, **REQUEST), **REQUEST)
+    assert verifies_payment(keys, mac_of_payment(keys, **REQUEST), **REQUEST)
     assert len(compared) == 2
 
 
@@ -327,10 +327,11 @@ def test_mac_format_is_stable() -> None:
     body = (4).to_bytes(8, "big") + b"".join(field(name) + field(value) for name, value in MEMBERS.items())
     common = field("sg-api.upbit.com") + field("main") + field("invoice-42") + body
     request = field("upbit_async payouts journal v1: request") + common
-    assert sign_request(KEYS, **REQUEST) == "1:" + hmac.new(FIRST, request, hashlib.sha256).hexdigest()
+    assert mac_of_payment(KEYS, **REQUEST) == "1:" + hmac.new(FIRST, request, hashlib.sha256).hexdigest()
     sent_request = field("upbit_async payouts journal v1: departure") + common
     sent_request += field("n-1") + field("HS256") + field("f" * 64)
     assert (
-        sign_departure(KEYS, **DEPARTURE) == "1:" + hmac.new(FIRST, sent_request, hashlib.sha256).hexdigest()
+        mac_of_departure(KEYS, **DEPARTURE)
+        == "1:" + hmac.new(FIRST, sent_request, hashlib.sha256).hexdigest()
     )
     assert JOURNAL_KEY_PURPOSE == b"upbit_async payouts journal v1"

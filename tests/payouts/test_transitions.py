@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HAPPENINGS: dict[str, Callable[[Payout], Payout | None]] = {
-    "held back": lambda it: transitions.reverted(it, owner="me", why="x", now=LATER),
-    "another's held back": lambda it: transitions.reverted(it, owner="you", why="x", now=LATER),
+    "held back": lambda it: transitions.reverted(it, lease_holder="me", why="x", now=LATER),
+    "another's held back": lambda it: transitions.reverted(it, lease_holder="you", why="x", now=LATER),
     "answered": lambda it: transitions.answered(it, record(), LATER),
     "answered otherwise": lambda it: transitions.answered(it, record("w-2"), LATER),
     "answered oddly": lambda it: transitions.answered(it, record(amount="99"), LATER),
-    "refused": lambda it: transitions.declined(it, REFUSED, owner="me", now=LATER),
-    "refused another": lambda it: transitions.declined(it, REFUSED, owner="you", now=LATER),
-    "lost": lambda it: transitions.lost(it, LOST, owner="me", now=LATER),
-    "arrived": lambda it: transitions.lost(it, ARRIVED, owner="you", now=LATER),
+    "refused": lambda it: transitions.declined(it, REFUSED, lease_holder="me", now=LATER),
+    "refused another": lambda it: transitions.declined(it, REFUSED, lease_holder="you", now=LATER),
+    "lost": lambda it: transitions.lost(it, LOST, lease_holder="me", now=LATER),
+    "arrived": lambda it: transitions.lost(it, ARRIVED, lease_holder="you", now=LATER),
     "expired": lambda it: transitions.expired(it, LATER),
-    "clashing": lambda it: transitions.conflicting(it, "x", "other", LATER),
+    "clashing": lambda it: transitions.contested(it, "x", "other", LATER),
     "disproved": lambda it: transitions.disproved(it, "other", LATER),
     "seen": lambda it: transitions.followed(it, record(state="DONE"), LATER),
 }
@@ -101,11 +101,11 @@ def test_missing_edge_cannot_be_taken() -> None:
 
 
 def test_only_the_owner_can_take_a_request_back() -> None:
-    assert transitions.reverted(SENDING, owner="you", why="x", now=WHEN) is None
-    back = transitions.reverted(SENDING, owner="me", why=errors.NotSent("down"), now=WHEN)
+    assert transitions.reverted(SENDING, lease_holder="you", why="x", now=WHEN) is None
+    back = transitions.reverted(SENDING, lease_holder="me", why=errors.NotSent("down"), now=WHEN)
     assert back is not None
     assert (back.state, back.sent_request, str(back.error)) == (PayoutState.PLANNED, None, "down")
-    again = transitions.reverted(AGAIN, owner="me", why="x", now=WHEN)
+    again = transitions.reverted(AGAIN, lease_holder="me", why="x", now=WHEN)
     assert again is not None
     assert NOT_SENT.sent_request is not None
     assert (again.state, again.sent_request) == (
@@ -193,26 +193,26 @@ def test_unexpected_answer_needs_review() -> None:
 
 def test_late_refusal_is_certain_for_a_single_copy_only() -> None:
     for before in (SENDING, UNKNOWN, NOT_SENT, IN_DOUBT):
-        after = transitions.declined(before, REFUSED, owner="me", now=WHEN)
+        after = transitions.declined(before, REFUSED, lease_holder="me", now=WHEN)
         assert after is not None
         assert after.state is PayoutState.DECLINED
-    again = transitions.declined(AGAIN, REFUSED, owner="me", now=WHEN)
+    again = transitions.declined(AGAIN, REFUSED, lease_holder="me", now=WHEN)
     assert again is not None
     assert again.state is PayoutState.UNKNOWN
-    assert transitions.declined(FOUND, REFUSED, owner="me", now=WHEN) is None
+    assert transitions.declined(FOUND, REFUSED, lease_holder="me", now=WHEN) is None
 
 
 def test_arrival_of_a_copy_is_recorded_by_any_owner() -> None:
-    arrived = transitions.lost(AGAIN, ARRIVED, owner="you", now=WHEN)
+    arrived = transitions.lost(AGAIN, ARRIVED, lease_holder="you", now=WHEN)
     assert arrived is not None
     assert arrived.sent_request is not None
     assert (arrived.state, arrived.sent_request.arrived) == (PayoutState.SENDING, True)
-    late = transitions.lost(NOT_SENT, ARRIVED, owner="me", now=WHEN)
+    late = transitions.lost(NOT_SENT, ARRIVED, lease_holder="me", now=WHEN)
     assert late is not None
     assert late.state is PayoutState.UNKNOWN
     released: Any = EVERY["released"]
     for before in (NOT_SENT, released):  # its owner had been slow, and settling begins once more
-        again = transitions.lost(before, LOST, owner="me", now=LATER)
+        again = transitions.lost(before, LOST, lease_holder="me", now=LATER)
         assert again is not None
         assert again.sent_request is not None
         assert (again.state, again.sent_request.lost_at) == (PayoutState.UNKNOWN, Moment.at(LATER.journal))
@@ -244,7 +244,7 @@ def test_loss_after_an_expired_lease_settles_from_then_on() -> None:
     over = transitions.expired(SENDING, LATER)
     assert over is not None
     much_later = at(LEASE + 10)
-    lost = transitions.lost(over, LOST, owner="me", now=much_later)
+    lost = transitions.lost(over, LOST, lease_holder="me", now=much_later)
     assert lost is not None
     assert lost.sent_request is not None
     assert (lost.state, lost.sent_request.lost_at) == (
@@ -257,7 +257,7 @@ def test_loss_after_an_expired_lease_settles_from_then_on() -> None:
 @pytest.mark.parametrize("name", ["given up unsent", "done", "said by a person"])
 def test_late_loss_is_recorded_and_reopens_the_question(name: str, error: errors.UpbitError) -> None:
     before: Any = EVERY[name]
-    recorded = transitions.lost(before, error, owner="me", now=LATER)
+    recorded = transitions.lost(before, error, lease_holder="me", now=LATER)
     assert recorded is not None
     assert recorded.sent_request is not None
     assert (recorded.state, recorded.uuid, recorded.evidence) == (before.state, before.uuid, before.evidence)
@@ -284,8 +284,8 @@ def test_abandoned_payout_in_doubt_stays_abandoned() -> None:
 
 
 def test_unexpected_answer_can_be_resolved() -> None:
-    from upbit_async.payouts.resolving import raise_if_settled  # noqa: PLC0415
+    from upbit_async.payouts.resolving import raise_if_not_resolvable  # noqa: PLC0415
 
     answered = transitions.answered(PLANNED, record(), WHEN)
     assert answered is not None
-    raise_if_settled(answered)
+    raise_if_not_resolvable(answered)

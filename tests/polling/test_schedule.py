@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.policy import PollSchedule
-from upbit_async.polling.schedule import draw_jitter_factor, next_poll, wait_after
+from upbit_async.polling.schedule import draw_jitter_factor, next_poll_time, wait_after
 
 schedules = st.builds(
     PollSchedule,
@@ -48,7 +48,7 @@ def test_poll_joins_a_batch_only_when_almost_due(
     schedule: PollSchedule, began: float, quiet: float, rand: float
 ) -> None:
     now = began + quiet
-    poll = next_poll(
+    poll = next_poll_time(
         schedule, now=now, quiet_since=began, jitter_factor=draw_jitter_factor(schedule, lambda: rand)
     )
 
@@ -59,4 +59,4 @@ def test_poll_joins_a_batch_only_when_almost_due(
 def test_polls_are_fast_again_after_a_change() -> None:
     schedule = PollSchedule(first=2, jitter=0)
 
-    assert next_poll(schedule, now=1000, quiet_since=1000, jitter_factor=1).due == 1002
+    assert next_poll_time(schedule, now=1000, quiet_since=1000, jitter_factor=1).due == 1002

@@ -342,8 +342,8 @@ def test_single_polls_are_spaced_one_at_a_time_and_none_is_missed(
             case "end":
                 entry.in_flight = False
             case _:
-                promised = singles.next_due()
-                taken = singles.pick(now) if what == "pick" else singles.pick_last(now)
+                promised = singles.next_due_time()
+                taken = singles.pick(now) if what == "pick" else singles.pick_expired(now)
                 if taken is None:
                     assert what == "last" or promised > now or any(e.deadline <= now for e in entries)
                     continue

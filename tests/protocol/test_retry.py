@@ -21,7 +21,7 @@ _policies = st.builds(
 _situations = st.builds(
     Situation,
     safety=st.sampled_from(Safety),
-    fault=st.sampled_from(Failure),
+    failure=st.sampled_from(Failure),
     attempt=st.integers(1, 70),
     nonce_retried=st.booleans(),
     hint=st.none() | _seconds,
@@ -41,7 +41,7 @@ def test_wait_is_between_the_hint_and_the_cap(policy: RetryPolicy, situation: Si
         return
     hint = situation.hint or 0.0
     assert wait >= hint
-    if situation.fault in THROTTLINGS:
+    if situation.failure in THROTTLINGS:
         assert STANDSTILL <= wait <= max(STANDSTILL, hint) + policy.cap
     else:
         assert wait <= max(hint, policy.cap)
@@ -58,15 +58,15 @@ def test_attempts_limit_every_retry(policy: RetryPolicy, situation: Situation, r
 @given(policy=_policies, situation=_situations)
 def test_once_calls_are_retried_only_if_not_executed(policy: RetryPolicy, situation: Situation) -> None:
     if situation.safety is Safety.ONCE and wait_before_retry(policy, situation, rand=lambda: 0.0) is not None:
-        assert situation.fault in {Failure.NOT_SENT, Failure.THROTTLED}
+        assert situation.failure in {Failure.NOT_SENT, Failure.THROTTLED}
 
 
-@pytest.mark.parametrize("fault", Failure)
-def test_only_once_calls_can_be_unknown(fault: Failure) -> None:
-    assert not is_unknown(Safety.READ, fault)
-    assert not is_unknown(Safety.REPEATABLE, fault)
+@pytest.mark.parametrize("failure", Failure)
+def test_only_once_calls_can_be_unknown(failure: Failure) -> None:
+    assert not is_unknown(Safety.READ, failure)
+    assert not is_unknown(Safety.REPEATABLE, failure)
     known = {Failure.NOT_SENT, Failure.THROTTLED, Failure.BANNED, Failure.REFUSED}
-    assert is_unknown(Safety.ONCE, fault) == (fault not in known)
+    assert is_unknown(Safety.ONCE, failure) == (failure not in known)
 
 
 @pytest.mark.parametrize("safety", [Safety.READ, Safety.REPEATABLE])
@@ -101,9 +101,9 @@ def test_huge_attempt_number_does_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("safety", Safety)
-@pytest.mark.parametrize("fault", [Failure.BANNED, Failure.REFUSED, Failure.ODD, Failure.UNREADABLE])
-def test_settled_outcome_is_never_retried(safety: Safety, fault: Failure) -> None:
-    assert _wait(Situation(safety, fault, 1, hint=0.0), attempts=99) is None
+@pytest.mark.parametrize("failure", [Failure.BANNED, Failure.REFUSED, Failure.ODD, Failure.UNREADABLE])
+def test_settled_outcome_is_never_retried(safety: Safety, failure: Failure) -> None:
+    assert _wait(Situation(safety, failure, 1, hint=0.0), attempts=99) is None
 
 
 def test_three_attempts_are_the_default() -> None:
@@ -136,10 +136,10 @@ def test_retry_budget_allows_35_retries_in_an_outage() -> None:
 @given(steps=st.lists(st.sampled_from(Failure) | st.none(), max_size=200))
 def test_retry_budget_stays_within_its_bounds(steps: list[Failure | None]) -> None:
     budget, last = RetryBudget(), None
-    for fault in steps:
-        if fault is None:
+    for failure in steps:
+        if failure is None:
             budget.succeed(last)
             last = None
         else:
-            last = budget.spend(fault)
+            last = budget.spend(failure)
         assert 0 <= budget.tokens <= 500

@@ -162,7 +162,7 @@ async def test_connection_is_aborted_before_the_outcome_is_unknown(
         ended.set()
         return False
 
-    timeouts = attrs.evolve(Timeouts(read=5, total=5), **{limit: 0.2})
+    timeouts = attrs.evolve(Timeouts(read=5, total=5), **{limit: 0.5})
     async with (
         serve(behaviour, tls=server_context() if secure else None) as server,
         _client(server.url, make_http, timeouts=timeouts) as client,
@@ -184,7 +184,7 @@ class Guard:
     client: UpbitClient
     expected: bool | None = None
 
-    async def signing_params(self) -> SigningParams:
+    async def record_departure(self) -> SigningParams:
         self.expected = self.client.transport.bounds_connections
         return SigningParams(nonce="the nonce", algorithm="HS256")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -13,11 +14,14 @@ import anyio.lowlevel
 import httpx
 import httpx2
 import pytest
+import trio
 from clients import WITHDRAWAL, client_for, withdrawal_json
 from fault_server import Connection, FaultServer, http, serve
 from internals import client_state, loop_states
+from trio.testing import MockClock
 
 from upbit_async import UpbitClient, errors, events
+from upbit_async.sandbox import Fault, Sandbox
 
 Cancel = Callable[[Callable[[], Awaitable[Any]], int], Awaitable[bool]]
 
@@ -270,3 +274,65 @@ async def test_bursts_share_ten_connections() -> None:
                     tasks.start_soon(client.withdraws.list)
         assert len(server.requests) == 500
         assert server.connections <= 12
+
+
+# -- Ctrl-C on trio --------------------------------------------------------------------------------
+
+
+@trio.lowlevel.enable_ki_protection
+def _press_ctrl_c() -> None:
+    """Raise SIGINT in protected code, so that trio raises KeyboardInterrupt in its main task."""
+    signal.raise_signal(signal.SIGINT)
+
+
+class SlowToConnect(httpx.AsyncBaseTransport):
+    """HTTP transport that reports its connection, and takes a second to open it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._transport = sandbox.transport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.extensions["trace"]("connection.connect_tcp.started", {})
+        _press_ctrl_c()
+        await anyio.sleep(1)
+        return await self._transport.handle_async_request(request)
+
+
+def test_ctrl_c_before_the_first_byte_sends_no_withdrawal() -> None:
+    sandbox = Sandbox("sg")
+
+    async def main() -> None:
+        async with (
+            httpx.AsyncClient(transport=SlowToConnect(sandbox)) as library,
+            client_for("http://127.0.0.1:1", credentials=sandbox.credentials, http=library) as client,
+        ):
+            await client.withdraws.create(**WITHDRAWAL)
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert not sandbox.ledger.created
+
+
+def test_ctrl_c_after_the_first_byte_reports_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    reported: list[events.Event] = []
+    sandbox = Sandbox("sg")
+    sandbox.faults.add(Fault.slow(2, "POST", "/v1/withdraws/coin"))
+    client = sandbox.client(observer=reported.append)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+
+            async def press() -> None:
+                await anyio.sleep(1)
+                _press_ctrl_c()
+
+            tasks.start_soon(press)
+            await client.withdraws.create(**WITHDRAWAL)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert isinstance(caught.value.exceptions[0], KeyboardInterrupt)
+    (created,) = sandbox.ledger.created
+    (late,) = [event for event in reported if isinstance(event, events.AnswerAfterCancellation)]
+    assert getattr(late.result, "uuid", None) == created.uuid
+    assert created.uuid in caplog.text

@@ -95,7 +95,7 @@ def group_of(limiter: LocalLimiter, name: str) -> Any:
 
 def poll_schedule_of(client: UpbitClient) -> PollSchedule:
     """Return the schedule by which a client polls."""
-    return client._poll
+    return client._poll_schedule
 
 
 def watcher_of(client: UpbitClient) -> Watcher[Withdrawal]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from upbit_async.policy import Timeouts
-    from upbit_async.transport.http_port import Lost
+    from upbit_async.transport.http_port import NoAnswer
     from upbit_async.transport.limiter import Ticket
     from upbit_async.transport.request_progress import RequestProgress
 
@@ -172,7 +172,7 @@ class FakeConnection:
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
-    ) -> Answer | Lost:
+    ) -> Answer | NoAnswer:
         """Send a request and return its answer, each after half the latency."""
         progress.start(reports_first_byte=True)
         await progress.trace("http11.send_request_headers.started", {})

@@ -70,7 +70,7 @@ class _Guard:
     scenario: str
     asked: int = 0
 
-    async def signing_params(self) -> SigningParams:
+    async def record_departure(self) -> SigningParams:
         return SigningParams(nonce="7d9a8a39-6f0c-4b3f-8f0e-2f3f8a6d1c11", algorithm="HS256")
 
     async def may_send(self) -> bool:

@@ -56,7 +56,7 @@ INTENT = Intent(
 PLANNED = transitions.planned("k", INTENT)
 LOST = errors.OutcomeUnknown("lost", intent=INTENT)
 ARRIVED = errors.OutcomeUnknown("lost", intent=INTENT, name="nonce_used", status=401)
-SIGNATURE = transitions.Signature(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
+SIGNATURE = transitions.SigningRecord(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")
 REFUSED = errors.ValidationError("no", status=400, name="no")
 
 
@@ -71,7 +71,7 @@ def departing(planned: Payout = PLANNED, owner: str = "me") -> Payout:
 
 
 SENDING = departing()
-_UNKNOWN = transitions.lost(SENDING, LOST, owner="me", now=WHEN)
+_UNKNOWN = transitions.lost(SENDING, LOST, lease_holder="me", now=WHEN)
 assert _UNKNOWN is not None
 UNKNOWN: Payout = _UNKNOWN
 NOT_SENT = transitions.not_found(UNKNOWN, WHEN)
@@ -95,7 +95,7 @@ EVERY = {
     "given up": manual.abandoned(PLANNED, ANN, WHEN),
     "given up unsent": manual.abandoned(NOT_SENT, ANN, WHEN),
     "released": manual.queued(NOT_SENT, ANN, WHEN, needs_new_nonce=False, mac=""),
-    "declined": transitions.declined(SENDING, REFUSED, owner="me", now=WHEN),
+    "declined": transitions.declined(SENDING, REFUSED, lease_holder="me", now=WHEN),
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from upbit_async.policy import Timeouts
     from upbit_async.protocol.message import Message
     from upbit_async.protocol.replies import Answer
-    from upbit_async.transport.http_port import Lost
+    from upbit_async.transport.http_port import NoAnswer
     from upbit_async.transport.request_progress import RequestProgress
 
 
@@ -30,7 +30,7 @@ class FakeConnection:
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
-    ) -> Answer | Lost:
+    ) -> Answer | NoAnswer:
         raise NotImplementedError
 
     async def aclose(self) -> None:

@@ -67,7 +67,7 @@ async def test_cancelled_waiters_leave_nothing_behind(ticks: int) -> None:
     for ticket in tickets:
         limiter.observe(ticket, None)
     group = group_of(limiter, "default")
-    assert (group.queue, group.checks_at, group.window.under_way) == ([], {}, 0)
+    assert (group.queue, group.checks_at, group.window.in_flight) == ([], {}, 0)
     with anyio.fail_after(1.1):
         await limiter.acquire("default")
 
@@ -115,14 +115,14 @@ async def test_queue_moves_up_when_waiters_in_front_are_cancelled() -> None:
 
 async def test_long_queue_needs_few_window_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     checks = 0
-    wait = sliding_window.SlidingWindow.wait
+    delay = sliding_window.SlidingWindow.delay
 
     def counting(self: sliding_window.SlidingWindow, ahead: int, now: float) -> float:
         nonlocal checks
         checks += 1
-        return wait(self, ahead, now)
+        return delay(self, ahead, now)
 
-    monkeypatch.setattr(sliding_window.SlidingWindow, "wait", counting)
+    monkeypatch.setattr(sliding_window.SlidingWindow, "delay", counting)
     limiter = LocalLimiter()
     with anyio.move_on_after(10):
         async with anyio.create_task_group() as tasks:
@@ -238,7 +238,7 @@ async def test_ticket_returned_by_the_garbage_collector_deadlocks_nothing(
 
     monkeypatch.setattr(shared_clock, "now", ending_a_call)
     await limiter.acquire("default")
-    assert group_of(limiter, "default").window.under_way == 1
+    assert group_of(limiter, "default").window.in_flight == 1
 
 
 def test_threads_and_event_loops_share_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:

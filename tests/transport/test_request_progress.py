@@ -12,7 +12,7 @@ import pytest
 
 from upbit_async.transport import bounding
 from upbit_async.transport.connection_check import Bounds, ConnectionCheck
-from upbit_async.transport.http_port import Lost, _lost
+from upbit_async.transport.http_port import NoAnswer, _no_answer
 from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
 
 pytestmark = pytest.mark.skipif(not bounding.is_supported(), reason="it needs the socket options")
@@ -167,19 +167,19 @@ NEVER_LEFT = [
 @pytest.mark.parametrize("error", NEVER_LEFT, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("traces", [False, True], ids=["without trace", "with trace"])
 async def test_connect_error_is_not_trusted_after_the_first_byte(error: Exception, traces: bool) -> None:
-    lost = functools.partial(_lost, httpx, error)
+    lost = functools.partial(_no_answer, httpx, error)
     progress = RequestProgress()
     progress.start(reports_first_byte=traces, reports_connect_errors=True)
     before = lost(progress)
     await progress.trace("http11.send_request_headers.started", {})
     after = lost(progress)
-    assert isinstance(before, Lost)
+    assert isinstance(before, NoAnswer)
     assert (before.sent, after.sent) == (False, True)
 
 
 @pytest.mark.parametrize("error", NEVER_LEFT[:4], ids=lambda error: type(error).__name__)
 def test_an_error_of_a_library_that_reports_nothing_leaves_the_outcome_unknown(error: Exception) -> None:
-    assert _lost(httpx, error, _started(RequestProgress())).sent
+    assert _no_answer(httpx, error, _started(RequestProgress())).sent
 
 
 # -- phases ----------------------------------------------------------------------------------------

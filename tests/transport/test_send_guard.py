@@ -32,8 +32,8 @@ class Guard:
     breaks: Exception | None = None
     calls: list[str] = attrs.field(factory=list[str])
 
-    async def signing_params(self) -> SigningParams:
-        self.calls.append("signing_params")
+    async def record_departure(self) -> SigningParams:
+        self.calls.append("record_departure")
         if self.raises is not None:
             raise self.raises
         return SigningParams(nonce="the nonce", algorithm="HS512")
@@ -75,7 +75,7 @@ async def test_guard_decides_nonce_and_algorithm(server: FaultServer, options: d
     token = server.requests[0].split(b"Bearer ")[1].split(b"\r\n")[0]
     head, claims = (json.loads(urlsafe_b64decode(part + b"==")) for part in token.split(b".")[:2])
     assert (head["alg"], claims["nonce"]) == ("HS512", "the nonce")
-    assert guard.calls[:2] == ["signing_params", "may_send"]
+    assert guard.calls[:2] == ["record_departure", "may_send"]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,10 @@ async def test_request_that_the_guard_refuses_is_not_sent(
         with pytest.raises(errors.NotSent) as caught:
             await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
     assert not caught.value.may_have_executed
+    assert "its guard stopped it before its first byte" in str(caught.value)
+    assert "check the network" not in str(caught.value)  # which has nothing to do with it
     assert server.requests == []
-    assert guard.calls.count("signing_params") == 1  # it is sent once, whatever the retry policy
+    assert guard.calls.count("record_departure") == 1  # it is sent once, whatever the retry policy
 
 
 async def test_guard_error_in_signing_is_raised_and_nothing_sent(
@@ -102,7 +104,7 @@ async def test_guard_error_in_signing_is_raised_and_nothing_sent(
             await client.transport.call(CREATE_WITHDRAWAL, WITHDRAWAL, guard=guard)
         assert server.requests == []
         await client.withdraws.create(**WITHDRAWAL)  # the connection is free again
-    assert guard.calls == ["signing_params"]
+    assert guard.calls == ["record_departure"]
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,9 @@ class PayoutBlocked(UpbitError):
 class JournalError(UpbitError):
     """The payouts' journal can't be used: it is full, locked, damaged, read-only or owned by another user.
 
-    If `Payouts.send` raises it, nothing was sent: repair the journal, then call again with the same key. If it is a
-    payout's `error`, Upbit has answered, and the payout holds the answer, which is written as soon as possible.
+    If `Payouts.send` raises it, this call sent nothing: repair the journal, then call again with the same key. If it is
+    a payout's `error`, there are two cases. Its newest change, such as an answer, is not in the journal yet, and is
+    written as soon as possible. Or its row in the journal is not trusted, and `key` is set.
 
     Attributes:
         key: The payout whose row can't be trusted, if all other rows can be used; otherwise None.

@@ -1,4 +1,4 @@
-"""Content of a request whose answer was lost."""
+"""Intent: what a request asks for, as errors and payouts keep it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def shortened(address: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class Intent:
-    """Content of a request that may have been executed.
+    """What a request asks for.
+
+    `OutcomeUnknown` and payouts keep it, so that a withdrawal whose answer was lost can be found in Upbit's list.
 
     Attributes:
         endpoint: Method and path, such as ``POST /v1/withdraws/coin``.
-        host: Host to which the request was sent.
+        host: Host that the request is for.
         members: Members of the body, in order, as text.
         started_at: Start of the call, UTC, by this machine's clock.
 

@@ -11,28 +11,51 @@ Example:
                 "invoice-42", currency="USDT", net_type="TRX", amount="13", address=address
             )
 
-The path of one payout::
+The path of one payout, and what the journal shows if the process crashes or the caller is cancelled at a step::
 
-    Payouts.send       validates the arguments and adds the payout to the journal        planned
-      Driver.drive     one attempt per key: concurrent calls share it
-        Sender.send    one payout at a time of each amount, currency and network
-          UnownedGuard compares Upbit's newest withdrawals with the journal; they are the baseline
-          SendAttempt  waits for the rate limiter, then
-                       1. writes nonce, baseline and lease to the journal                sending
-                       2. reads the row again: only an unchanged row lets the first byte out
-                       3. sends the request
-                       4. writes the answer, even if its caller was cancelled            accepted, declined
-                          or that the answer is lost                                     unknown
-      Settler          for a lost answer: waits for the settling time, reads the list back to the baseline,
-                       and writes the conclusion                       accepted, not_sent, needs_review
-      Settler.follow   polls the accepted withdrawal until it has ended                  done, failed, …
+    step                                                                  journal      crashed      cancelled
+    Payouts.send           adds the payout to the journal                 planned      planned      planned
+      Driver.drive         lets one call per key pass
+        Sender.send        lets one payout with the same criteria pass
+          UnownedCheck     compares Upbit's newest withdrawals with
+                           the journal; they are the baseline
+          SendAttempt.run
+            Transport      waits for a connection slot and the limiter
+              record_departure    commits nonce, baseline and lease       sending      unknown (1)  planned
+              connect, TLS                                                sending      unknown (1)  planned
+              may_send     reads the row again: is it this copy?          sending      unknown (1)  planned
+              first byte; then the answer                                 sending      unknown (1)  finished (2)
+            the outcome    Upbit accepted it                              accepted
+                           Upbit declined it                              declined
+                           it was not sent, throttled or banned           planned (3)
+                           the answer is lost                             unknown      unknown      unknown
+      Settler.settle       reads Upbit's list after the settling time     accepted, not_sent, needs_review
+      Settler.follow       polls the withdrawal until it has ended        done, failed, cancelled, rejected
 
-If the process crashes between two of these steps, `Payouts.recover` continues from the journal.
+    (1) when the lease is over    (2) the request is finished, and its outcome recorded    (3) or its earlier state
+
+`upbit_async.transport` has the steps between `record_departure` and the answer in detail.
+
+After a crash or a cancellation, `Payouts.send` with the same key continues from the journal. `Payouts.recover` does
+too, except for a planned payout, which only its caller sends.
+
+The words, each with one meaning:
+
+- *copy*: one request of a payout. All copies have the same body, and the same nonce unless `retry` asked for a new one.
+  One that was not sent, or was throttled or banned, does not count any more.
+- *recorded*: the journal has a copy in `sending`, on the disk, with its nonce. Comes before any byte of it.
+- *first byte*: of the HTTP request, after connecting and TLS. Before it, nothing was sent.
+- *lease holder*: the sender that recorded the newest copy. Until its lease is over, no other may conclude anything.
+- *same criteria*: the same currency, network and amount (`MatchCriteria`). Upbit's list can't tell such payouts apart.
+- *declined*: Upbit answered a copy with an error that shows that it was not executed. After 429 and 418 a copy was
+  *throttled* or *banned* instead, which says nothing about the payment. *Rejected* is a withdrawal that was accepted.
+- *settled*: neither `sending` nor `unknown`. A payout that needs review is settled: nothing more happens by itself.
+- *remaining*: what is still to come of a time span.
 
 The files, from the entry point down:
 
 - `payouts`: the class `Payouts`. `resolving`: its methods for manual decisions. `arguments`: validation.
-- `driver`: advances one payout. `sending`: sends it when that is safe. `send_attempt`: sends one copy of its request.
+- `driver`: advances one payout. `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy.
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid. `baseline`: reads Upbit's list.
 - `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
 - `repository`: applies state changes to the journal, and reports them.

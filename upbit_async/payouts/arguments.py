@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["decision_of", "given_keys", "intent_for", "key_of", "raise_if_other"]
+__all__ = ["checked_decision", "checked_key", "intent_for", "journal_keys_from", "raise_if_other"]
 
 _LONGEST_KEY: Final = 256
 _KEY_VARIABLE: Final = "UPBIT_PAYOUTS_KEY"
 _EVM_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
-def key_of(value: object) -> str:
-    """Return a payout's key.
+def checked_key(value: object) -> str:
+    """Return a payout's key, after checking it.
 
     Raises:
         TypeError: It is not text.
@@ -51,8 +51,8 @@ def key_of(value: object) -> str:
     return key
 
 
-def decision_of(note: object, actor: object) -> ManualDecision:
-    """Return a manual decision.
+def checked_decision(note: object, actor: object) -> ManualDecision:
+    """Return a manual decision, after checking it.
 
     Raises:
         TypeError: The note is not text, or the actor is neither text nor None.
@@ -67,8 +67,8 @@ def decision_of(note: object, actor: object) -> ManualDecision:
 # -- journal keys ----------------------------------------------------------------------------------
 
 
-def given_keys(given: Sequence[bytes]) -> JournalKeys | None:
-    """Return the keys that were given, or those of the environment; None to derive one from the secret key.
+def journal_keys_from(given: Sequence[bytes]) -> JournalKeys | None:
+    """Return the journal keys that were passed, or that of the environment; None to derive one from the secret key.
 
     Raises:
         ConfigurationError: ``UPBIT_PAYOUTS_KEY`` is set, and can't be used.
@@ -82,7 +82,7 @@ def given_keys(given: Sequence[bytes]) -> JournalKeys | None:
 
 
 def _keys_of_the_environment() -> tuple[JournalKeys | None, str]:
-    """Return the keys, or why they can't be used; an error would keep the frames that know them."""
+    """Return the journal keys, or why they can't be used; an error would keep the frames that know them."""
     text = os.environ.get(_KEY_VARIABLE)
     if text is None:
         return None, ""
@@ -117,8 +117,8 @@ def raise_if_other(payout: Payout, requested: Intent) -> None:
     Raises:
         PayoutConflict: The payout has other parameters than the requested payment.
     """
-    known, now = _comparable(payout.intent), _comparable(requested)
-    different = sorted(name for name in known.keys() | now.keys() if known.get(name) != now.get(name))
+    first, second = _comparable(payout.intent), _comparable(requested)
+    different = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
     if different:
         raise PayoutConflict(
             f"{payout} is {payout.state}, and this call differs in {', '.join(different)}; use another key for "

@@ -58,8 +58,8 @@ class Listing:
     @property
     def uuids(self) -> tuple[str, ...]:
         """The ids of the withdrawals, in lower case, newest first; then those of rows that can't be read."""
-        known = (error.uuid.casefold() for error in self.unreadable if error.uuid)
-        return (*(row.uuid.casefold() for row in self.rows), *known)
+        unreadable = (error.uuid.casefold() for error in self.unreadable if error.uuid)
+        return (*(row.uuid.casefold() for row in self.rows), *unreadable)
 
 
 @attrs.frozen
@@ -133,16 +133,16 @@ class _ListReader:
             f"Upbit's list of withdrawals in {self.currency} {what}, so nothing follows from it; try again later"
         )
 
-    def listing(self, rows: Sequence[Withdrawal] | None = None, known: Collection[str] = ()) -> Listing:
+    def listing(self, rows: Sequence[Withdrawal] | None = None, old_uuids: Collection[str] = ()) -> Listing:
         """Return the rows that were read, without those in other currencies that a list may contain by mistake.
 
         Args:
             rows: The rows to return; None for all.
-            known: Withdrawals, by their ids in lower case, that are not reported as unreadable.
+            old_uuids: Withdrawals of the baseline, by their ids in lower case, that are not reported as unreadable.
         """
         chosen = self.rows.values() if rows is None else rows
         wanted = self.currency.casefold()
-        unreadable = tuple(error for uuid, error in self.unreadable.items() if uuid not in known)
+        unreadable = tuple(error for uuid, error in self.unreadable.items() if uuid not in old_uuids)
         if unreadable:
             text = "Upbit's list of withdrawals in %s has %d rows that can't be read: %s"
             _log.warning(text, self.currency, len(unreadable), unreadable[0])
@@ -203,18 +203,18 @@ async def since_baseline(
     await reader.read_until(lambda _: bool(landmarks) and all(map(reader.has, landmarks)))
     if not all(map(reader.has, landmarks)):
         raise reader.broken("does not reach back to the baseline, which it has shown before")
-    known = frozenset(baseline)
-    new = [row for uuid, row in reader.rows.items() if uuid not in known]
+    old_uuids = frozenset(baseline)
+    new = [row for uuid, row in reader.rows.items() if uuid not in old_uuids]
     if confirm and not reader.at_end:
-        new += await _unsorted_after(reader, known, new)
-    return reader.listing(new, known)
+        new += await _unsorted_after(reader, old_uuids, new)
+    return reader.listing(new, old_uuids)
 
 
 async def _unsorted_after(
-    reader: _ListReader, known: frozenset[str], new: Sequence[Withdrawal]
+    reader: _ListReader, old_uuids: frozenset[str], new: Sequence[Withdrawal]
 ) -> list[Withdrawal]:
     """Read on, and return the rows that are not provably older than the oldest landmark."""
-    times = [row.created_at for uuid, row in reader.rows.items() if uuid in known and row.created_at]
+    times = [row.created_at for uuid, row in reader.rows.items() if uuid in old_uuids and row.created_at]
     oldest = min(times, default=None)
     already = {row.uuid for row in new}
     found: list[Withdrawal] = []
@@ -225,7 +225,7 @@ async def _unsorted_after(
             is_old = (
                 row.created_at is not None and oldest is not None and row.created_at <= oldest + _TOLERANCE
             )
-            if row.uuid.casefold() not in known and row.uuid not in already and not is_old:
+            if row.uuid.casefold() not in old_uuids and row.uuid not in already and not is_old:
                 found.append(row)
     return found
 

@@ -202,7 +202,7 @@ def other_claimants(payouts: Sequence[Payout], key: str, now: Now) -> list[Payou
         other
         for other in payouts
         if other.key != key
-        and (other.uuid is not None or other.state.is_unsettled or may_turn_up(other, now))
+        and (other.uuid is not None or other.state.may_have_unknown_withdrawal or may_turn_up(other, now))
     ]
 
 
@@ -219,7 +219,7 @@ def may_claim(other: Payout, row: Withdrawal, fee_convention: FeeConvention | No
     sent_request = other.sent_request
     if other.uuid is not None and not (sent_request is not None and sent_request.reopened):
         return False
-    if not (other.state.is_unsettled or other.may_be_unseen):
+    if not (other.state.may_have_unknown_withdrawal or other.may_be_unseen):
         return False
     uuid = row.uuid.casefold()
     cannot_be_its = sent_request is not None and uuid in {*sent_request.baseline, *sent_request.excluded}

@@ -1,4 +1,9 @@
-"""Driver of one payout: sends it, settles it if its answer is lost, follows it once it is accepted."""
+"""Driver of one payout: sends it, settles it if its answer is lost, follows it once it is accepted.
+
+`Payouts.send` calls `drive` and `finish`, which wait until the payout has ended. `Payouts.recover` calls `advance` for
+each open payout, which does the same up to a deadline. Concurrent calls of one key in this process share one attempt;
+the journal keeps other processes out (see `send_attempt`).
+"""
 
 from __future__ import annotations
 
@@ -58,7 +63,10 @@ class Driver:
         self._locks = KeyedLock()
 
     async def drive(self, key: str, requested: Intent | None = None) -> Payout:
-        """Send a payout unless it was sent before. Concurrent calls share one attempt, and its failure.
+        """Send a payout that is planned or queued; return any other as it is.
+
+        With ``resend="automatic"``, a ``not_sent`` payout is sent too. While another task or process is sending the
+        payout, this waits. Concurrent calls share one attempt, and its failure.
 
         Args:
             key: The payout's key.
@@ -66,23 +74,24 @@ class Driver:
 
         Raises:
             PayoutConflict: The row is another payment.
-            UpbitError: Nothing was sent under this key.
+            UpbitError: No copy under this key was sent, now or before. With `may_have_executed`, one may have been; see
+                `SendAttempt.run`.
         """
-        async with self._locks.hold(key) as lock:
-            if lock.failure is not None:
-                raise copy.copy(lock.failure)  # the failure of the attempt that this call has joined
-            payout = await self._settler.wait_until_sent(key)
+        async with self._locks.hold(key) as hold:
+            if hold.failure is not None:
+                raise copy.copy(hold.failure)  # the failure of the attempt that this call has joined
+            payout = await self._settler.wait_while_sending(key)
             if requested is not None:
                 raise_if_other(payout, requested)
             try:
-                return await self._send(payout)
+                return await self._dispatch(payout)
             except UpbitError as error:
                 return await self._after_failure(payout, error)
 
-    async def _send(self, payout: Payout) -> Payout:
+    async def _dispatch(self, payout: Payout) -> Payout:
         if self._resends_by_itself(payout):
             return await self._sender.send(payout)
-        if not payout.state.may_leave:
+        if not payout.state.may_be_sent:
             return payout
         if self._check and payout.sent_request is None:
             await _check(self._client, payout)
@@ -95,18 +104,18 @@ class Driver:
 
     async def _after_failure(self, before: Payout, error: UpbitError) -> Payout:
         """Return a payout of which a copy was sent, now or before; else record and raise the failure."""
-        known = await self._repository.read(before.key)
-        if known.state is before.state:
+        payout = await self._repository.read(before.key)
+        if payout.state is before.state:
             with contextlib.suppress(JournalError):
-                known = await self._repository.change(
-                    before.key, lambda payout, _now: transitions.blocked(payout, error)
+                payout = await self._repository.change(
+                    before.key, lambda newest, _now: transitions.failed_before_sending(newest, error)
                 )
-        if known.sent_request is not None:
-            return attrs.evolve(known, error=error)
-        if known.state is before.state:
+        if payout.sent_request is not None:
+            return attrs.evolve(payout, error=error)
+        if payout.state is before.state:
             self._locks.share_failure(before.key, error)
             raise error
-        return known  # another process has advanced it meanwhile
+        return payout  # another process has advanced it meanwhile
 
     async def finish(self, payout: Payout) -> Payout:
         """Settle and follow a payout that was sent. A failure is returned as its `error`, not raised."""

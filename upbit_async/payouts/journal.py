@@ -70,8 +70,9 @@ class Related:
     """What a journal knows about withdrawals in one currency, as of one moment.
 
     Attributes:
-        payouts: All payouts that have one of the withdrawals, and all in the currency that are unsettled, not sent
-            or abandoned, or whose lost answer was recorded late. Their histories are left out.
+        payouts: All payouts that have one of the withdrawals. And all in the currency that may have a withdrawal
+            whose id is not known, that were not sent or are abandoned, or whose lost answer was recorded late. Their
+            histories are left out.
         acknowledged: Those of the withdrawals that are acknowledged as no payouts, by their ids in lower case.
         unowned: All withdrawals in the currency that belong to no payout, and are not acknowledged.
 
@@ -101,7 +102,7 @@ class Related:
 
 
 class Journal(Protocol):
-    """Durable store of payouts. What a method has returned from survives a crash of the machine.
+    """Durable store of payouts. When a method returns, its change survives a crash of the machine.
 
     Every method may raise `JournalError`.
 
@@ -135,11 +136,13 @@ class Journal(Protocol):
     async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
         """Replace `old` by `new`, and return it with its new revision. Either all of it is written, or nothing.
 
+        After a `JournalError` it may have been written.
+
         Raises:
             StaleRevision: The journal has another revision than `old`.
             ConflictingPayout: Another payout has the same uuid (in any case of letters). Or another of the same
                 currency, network and amount is ``sending`` or ``unknown``, and `new` would be the second. Or another
-                needs a review that holds up equal payouts (`Payout.holds_up_equals`), and `new` is ``sending``.
+                needs a review that holds up such payouts (`Payout.holds_up_equals`), and `new` is ``sending``.
         """
         ...
 

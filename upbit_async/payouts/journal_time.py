@@ -15,7 +15,15 @@ from typing import Final
 
 import attrs
 
-__all__ = ["CLAIM_DAYS", "JournalTime", "Moment", "Now", "is_recent", "lease_is_over", "settling_left"]
+__all__ = [
+    "CLAIM_DAYS",
+    "JournalTime",
+    "Moment",
+    "Now",
+    "is_recent",
+    "lease_is_over",
+    "remaining_settling_time",
+]
 
 _MOST_READINGS: Final = 8
 """Number of epochs that a point keeps; older ones are dropped."""
@@ -128,7 +136,7 @@ class Now:
 
 
 def lease_is_over(left_at: Moment, lease: float, now: JournalTime) -> bool:
-    """Return whether the owner of a lease can't be sending any more."""
+    """Return whether the holder of a lease can't be sending any more."""
     if left_at.is_before_boot(now):
         return True
     elapsed = left_at.elapsed(now)
@@ -136,22 +144,22 @@ def lease_is_over(left_at: Moment, lease: float, now: JournalTime) -> bool:
     return elapsed is not None and not -lease < elapsed < lease
 
 
-def settling_left(
+def remaining_settling_time(
     lost_at: Moment, left_at: Moment, settling_time: float, now: JournalTime, *, is_bounded: bool
 ) -> float:
     """Return the time for which Upbit's list may not be complete yet, in seconds.
 
     Args:
         lost_at: Time from which no answer can arrive any more.
-        left_at: Time at which the request was recorded as being sent.
+        left_at: Time at which the last copy was recorded.
         settling_time: Longest lag of the list, in seconds.
         now: The present.
-        is_bounded: Whether the operating system closes the request's connection within the lease.
+        is_bounded: Whether the request's connection was bounded; see `upbit_async.transport.bounding`.
     """
-    left = settling_time - (lost_at.elapsed(now) or 0.0)
+    remaining = settling_time - (lost_at.elapsed(now) or 0.0)
     if not is_bounded:
-        left = max(left, UNBOUNDED_SECONDS - (left_at.elapsed(now) or 0.0))
-    return max(0.0, left)
+        remaining = max(remaining, UNBOUNDED_SECONDS - (left_at.elapsed(now) or 0.0))
+    return max(0.0, remaining)
 
 
 def is_recent(left_at: Moment, left_utc: dt.datetime, within: dt.timedelta, now: Now) -> bool:

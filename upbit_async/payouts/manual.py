@@ -50,14 +50,14 @@ class ManualDecision:
 def resolved(payout: Payout, record: Withdrawal, decision: ManualDecision, now: Now) -> Payout:
     """Record the finding which withdrawal a payout is."""
     text = decision.text(f"it is withdrawal {record.uuid}")
-    payout = _settled(payout, keep_candidates=True)
+    payout = _review_ended(payout, keep_candidates=True)
     return identified(payout, record, now, Evidence.MANUAL, text, decision.actor)
 
 
 def resolved_as_not_sent(payout: Payout, decision: ManualDecision, now: Now) -> Payout:
     """Record the finding that Upbit does not have it; an abandoned payout stays abandoned."""
     wrong = () if payout.uuid is None else (payout.uuid.casefold(),)
-    payout = _settled(payout, *wrong)
+    payout = _review_ended(payout, *wrong)
     changes: dict[str, Any] = {"uuid": None, "record": None, "evidence": Evidence.MANUAL, "error": None}
     if payout.state is PayoutState.ABANDONED:
         return moved(
@@ -125,20 +125,20 @@ def queued(payout: Payout, decision: ManualDecision, now: Now, *, needs_new_nonc
 
 
 def authorised(payout: Payout, mac: str) -> Payout | None:
-    """Sign the requested payment with the present journal key: the same call was made again."""
-    if mac == payout.mac or not payout.state.may_leave:
+    """Authenticate the requested payment with the present journal key: the same call was made again."""
+    if mac == payout.mac or not payout.state.may_be_sent:
         return None
     return attrs.evolve(payout, mac=mac, error=None)
 
 
-def _settled(payout: Payout, *wrong: str, keep_candidates: bool = False) -> Payout:
+def _review_ended(payout: Payout, *wrong: str, keep_candidates: bool = False) -> Payout:
     """End the review of a payout, and exclude its candidates."""
-    known = payout.sent_request
-    if known is None:
+    sent_request = payout.sent_request
+    if sent_request is None:
         return payout
     if keep_candidates:
-        return attrs.evolve(payout, sent_request=attrs.evolve(known, reopened=False))
-    excluded = tuple(dict.fromkeys((*known.excluded, *known.candidates, *wrong)))
+        return attrs.evolve(payout, sent_request=attrs.evolve(sent_request, reopened=False))
+    excluded = tuple(dict.fromkeys((*sent_request.excluded, *sent_request.candidates, *wrong)))
     return attrs.evolve(
-        payout, sent_request=attrs.evolve(known, candidates=(), excluded=excluded, reopened=False)
+        payout, sent_request=attrs.evolve(sent_request, candidates=(), excluded=excluded, reopened=False)
     )

@@ -1,29 +1,28 @@
 """A payout, its states, and the edges between them. Pure.
 
-A payout is one payment under one key. It moves between its states like this:
+A payout is one payment under one key. It usually moves between its states like this:
 
 ::
 
-                         ┌─────────── nothing was sent ───────────┐
-                         ▼                                        │
-    start ──▶ planned or queued ── recorded before 1st byte ──▶ sending ◀── the same copy again ──┐
-                         ▲                                      │ │ │ │                           │
-                   retry │        ┌──── Upbit declined it ──────┘ │ │ └── its answer is lost ──┐  │
-                         │        ▼                               │ │     or its lease is over │  │
-                         └──── declined ◀── a late refusal ────┐  │ └──────────┐               ▼  │
-                         └──── not_sent                        └──┼────────────┼──────────  unknown
-                                                                  ▼            │               │  │
-    done · failed · cancelled · rejected ◀── followed ────── accepted ◀────────┼── found ──────┤  │
-                         ▲                                        ▲            ▼               │  │
-                         │                                        │       needs_review ◀── in doubt
-                         └────────── ended already ───────────────┤            │               │  │
-                                                                  └─ resolve ──┤               ▼  │
-                                                                               └─────────▶ not_sent
+    send ──▶ planned ──┐                   ┌─ Upbit declined ─▶ declined ── retry ──▶ queued
+                       ├─ recorded ─▶ sending ─ Upbit answered ─▶ accepted ── followed ──▶ done · failed
+    retry ──▶ queued ──┘                   │                         ▲                     cancelled · rejected
+                                           │                one fits │
+                                           └─ answer lost ──────▶ unknown ── none fits ──▶ not_sent ── retry ──▶ queued
+                                                                     │                         │
+                                                            in doubt │                         └── abandon ──▶ abandoned
+                                                                     ▼
+                                                               needs_review ── resolve ──▶ accepted · not_sent
 
-    planned · queued · not_sent ── abandon ──▶ abandoned
+`EDGES` has all moves as a table. Each move is one compare-and-swap of one row in the journal, so that of two processes
+that move a payout at the same time only one succeeds.
 
-`EDGES` is the same as a table. A payout moves along its edges only. Each move is one compare-and-swap of one row in
-the journal, so that of two processes that move a payout at the same time only one succeeds.
+Three words for groups of states:
+
+- *settled*: neither ``sending`` nor ``unknown``. The request has its outcome, or there is none. A payout that needs
+  review is settled: nothing more happens by itself.
+- *ended*: ``done``, ``failed``, ``cancelled`` or ``rejected``, as the withdrawal is at Upbit.
+- *final*: ended, ``declined`` or ``abandoned``. There is nothing to do.
 """
 
 from __future__ import annotations
@@ -92,36 +91,39 @@ class PayoutState(StrEnum):
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it will be settled by itself: by its answer, or at the end of its settling time."""
+        """Whether it is not settled yet. It will be by itself: by its answer, or at the end of its settling time."""
         return self in _UNDER_WAY
 
     @property
-    def is_unsettled(self) -> bool:
-        """Whether it may have a withdrawal whose id is not known."""
-        return self in _UNSETTLED
+    def may_have_unknown_withdrawal(self) -> bool:
+        """Whether it may have a withdrawal whose id is not known: it is not settled, or needs review."""
+        return self in _MAY_HAVE_UNKNOWN_WITHDRAWAL
 
     @property
-    def may_leave(self) -> bool:
-        """Whether a request may be sent for it."""
+    def may_be_sent(self) -> bool:
+        """Whether a copy may be sent without a new decision.
+
+        A ``not_sent`` payout needs one, which ``resend="automatic"`` makes in advance.
+        """
         return self in _SENDABLE
 
 
 _ENDED: Final = frozenset({PayoutState.DONE, PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED})
 _FINAL: Final = _ENDED | {PayoutState.DECLINED, PayoutState.ABANDONED}
 _UNDER_WAY: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN})
-_UNSETTLED: Final = _UNDER_WAY | {PayoutState.NEEDS_REVIEW}
+_MAY_HAVE_UNKNOWN_WITHDRAWAL: Final = _UNDER_WAY | {PayoutState.NEEDS_REVIEW}
 _SENDABLE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED})
 _IDENTIFIED: Final = _ENDED | {PayoutState.ACCEPTED}
-_SETTLED: Final = _IDENTIFIED | {PayoutState.DECLINED, PayoutState.NEEDS_REVIEW}
+_REACHABLE_BY_SETTLING: Final = _IDENTIFIED | {PayoutState.DECLINED, PayoutState.NEEDS_REVIEW}
 
 EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
     PayoutState.PLANNED: _IDENTIFIED | {PayoutState.SENDING, PayoutState.NEEDS_REVIEW, PayoutState.ABANDONED},
-    PayoutState.QUEUED: _SETTLED
+    PayoutState.QUEUED: _REACHABLE_BY_SETTLING
     | {PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.ABANDONED},
-    PayoutState.SENDING: _SETTLED
+    PayoutState.SENDING: _REACHABLE_BY_SETTLING
     | {PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.UNKNOWN, PayoutState.NOT_SENT},
-    PayoutState.UNKNOWN: _SETTLED | {PayoutState.NOT_SENT},
-    PayoutState.NOT_SENT: _SETTLED
+    PayoutState.UNKNOWN: _REACHABLE_BY_SETTLING | {PayoutState.NOT_SENT},
+    PayoutState.NOT_SENT: _REACHABLE_BY_SETTLING
     | {PayoutState.QUEUED, PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ABANDONED},
     PayoutState.NEEDS_REVIEW: _IDENTIFIED | {PayoutState.DECLINED, PayoutState.NOT_SENT},
     PayoutState.ACCEPTED: _IDENTIFIED | {PayoutState.NEEDS_REVIEW, PayoutState.NOT_SENT},
@@ -131,7 +133,7 @@ EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
 }
 """The states that a payout can move to, by its present state.
 
-Three edges need a reason. A planned payout that a withdrawal blocks may turn out to be that withdrawal, which
+Three groups of edges need a reason. A planned payout that a withdrawal blocks may turn out to be that withdrawal, which
 `Payouts.resolve` records. A final state is left only if its withdrawal, which was matched, proves to be another
 payout's, or by `resolve`. And an answer that arrives when none is expected requires a review.
 """
@@ -211,20 +213,22 @@ class HistoryEntry:
 
 @attrs.frozen(kw_only=True)
 class SentRequest:
-    """What is known about a payout's request. All of its copies share it.
+    """What the journal has recorded of a payout's request, which all of its copies share.
+
+    It exists from the moment at which the first copy is recorded, before any byte is sent.
 
     Attributes:
         signing: Nonce and algorithm. Upbit carries out at most one of several copies with the same nonce.
         signed_by: Digest of the access key that signs it. A nonce is used up for one access key only.
         copies: Number of copies that may have been sent.
         previous_state: The state before the last copy. The payout returns to it if that copy was not sent.
-        owner: Name of the sender of the last copy.
-        left_at: Journal time at which the last copy was recorded as being sent.
+        owner: Lease holder: the name of the sender of the last copy.
+        left_at: Journal time at which the last copy was recorded.
         left_utc: The same, UTC, by the clock of the machine that sent it.
-        lease: Time after that for which no other task or process touches the payout, in seconds.
+        lease: Time after that for which no other task or process may conclude anything about the payout, in seconds.
         lost_at: Journal time from which no answer can arrive any more; None if one still can.
-        is_bounded: Whether the operating system closes the request's connection within the lease. If not, the
-            request may arrive many minutes later.
+        is_bounded: Whether the connections of all copies are bounded (see `upbit_async.transport.bounding`). If not, a
+            copy may arrive many minutes later.
         arrived: Whether Upbit has shown that a copy arrived, without its outcome.
         answered: Whether Upbit's own answer has named a withdrawal, which proves that it was sent.
         reopened: Whether the loss of a copy was recorded after the outcome had been decided.
@@ -277,7 +281,7 @@ class Payout:
         evidence: What the outcome rests on; None while there is no outcome.
         history: All changes, oldest first.
         intent: The requested payment.
-        sent_request: What is known about its request; None if none was sent.
+        sent_request: What the journal recorded before it was sent; None if no copy was recorded.
         revision: Number of changes since it was added.
         mac: Proof that this library recorded the requested payment; see `upbit_async.payouts.row_mac`.
 
@@ -311,7 +315,7 @@ class Payout:
     @property
     def reason(self) -> str:
         """Why it is in its state, and what to do: what prevents it from being sent, or its newest note."""
-        if self.state.may_leave and self.error is not None:
+        if self.state.may_be_sent and self.error is not None:
             return str(self.error)
         return escaped(self.history[-1].note) if self.history else ""
 
@@ -330,7 +334,7 @@ class Payout:
     @property
     def candidates(self) -> tuple[str, ...]:
         """The withdrawals that a review is about, or that block it, by their ids in lower case."""
-        if self.state.may_leave and isinstance(self.error, PayoutBlocked):
+        if self.state.may_be_sent and isinstance(self.error, PayoutBlocked):
             return self.error.uuids
         return () if self.sent_request is None else self.sent_request.candidates
 
@@ -359,10 +363,10 @@ class Payout:
 
     @property
     def required_request(self) -> SentRequest:
-        """`sent_request`, for a payout of which a request may have been sent.
+        """`sent_request`, for a payout of which a copy was recorded.
 
         Raises:
-            ValueError: None was sent.
+            ValueError: None was recorded.
         """
         if self.sent_request is None:
             raise ValueError(f"{self} is {self.state} without a request")

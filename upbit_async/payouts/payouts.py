@@ -15,10 +15,10 @@ from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.repository import PayoutRepository
-from upbit_async.payouts.resolving import ManualDecisions
+from upbit_async.payouts.resolving import ManualDecisionMethods
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
-from upbit_async.payouts.unowned import UnownedGuard
+from upbit_async.payouts.unowned import UnownedCheck
 from upbit_async.payouts.waiting import Wait
 from upbit_async.resources import inputs
 from upbit_async.validation import flag
@@ -35,10 +35,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Payouts"]
 
-_JOURNALS: Final = tuple(name for name in vars(Journal) if not name.startswith("_"))
+_JOURNAL_METHODS: Final = tuple(name for name in vars(Journal) if not name.startswith("_"))
+_DRIVE_AGAIN: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.SENDING})
+"""States in which `Payouts.send` drives a payout once more.
+
+If `Driver.drive` returns one of these, another process has changed the payout meanwhile: it is sending it, or has tried
+to in vain. This call must send it then, or wait for it.
+"""
 
 
-class Payouts(ManualDecisions):
+class Payouts(ManualDecisionMethods):
     """Withdrawals with idempotency keys: at most one for each key, from any task or process and after any crash.
 
     Upbit has no idempotency key for withdrawals (https://global-docs.upbit.com/reference/withdraw), so the keys are
@@ -56,13 +62,14 @@ class Payouts(ManualDecisions):
             longer, a payout that was carried out may become ``not_sent``. Then only the nonce prevents Upbit from
             carrying out a further copy.
         check: Whether `client.withdraws.check` comes before each payout.
-        resend: ``automatic`` to let `recover` send a ``not_sent`` payout again: exactly the same request, whose nonce
-            Upbit accepts only once, unless Upbit has refused that nonce as used. ``manual`` to send it only after
-            `retry`.
-        on_unowned: What to do if Upbit shows an equal withdrawal that no payout owns: ``block`` the payout until
-            `acknowledge` is called, or ``allow`` it.
-        journal_keys: Keys that authenticate the journal's rows, of at least 16 bytes each: the first signs, all verify.
-            The default is ``UPBIT_PAYOUTS_KEY``, and without that a key that is derived from the client's secret key.
+        resend: With ``automatic``, `recover` and `send` send a ``not_sent`` payout again, as exactly the same request
+            with the same nonce, which Upbit accepts only once. Not if Upbit has answered ``nonce_used``. With
+            ``manual``, the default, it is sent again only after `retry`.
+        on_unowned: What to do if Upbit shows a withdrawal that no payout owns and that could be this payment: ``block``
+            the payout until `acknowledge` is called, or ``allow`` it.
+        journal_keys: Keys that authenticate the journal's rows, of at least 16 bytes each: the first for new rows, any
+            of them for others. The default is ``UPBIT_PAYOUTS_KEY``, and without that a key that is derived from the
+            client's secret key.
         clock: Clock for the history, UTC; for tests. Leases and settling times use the journal's clock.
 
     Raises:
@@ -94,14 +101,16 @@ class Payouts(ManualDecisions):
     ) -> None:
         if not isinstance(client, UpbitClient):
             raise TypeError(f"client must be an UpbitClient, got {type(client).__name__}")
-        if not all(callable(getattr(journal, name, None)) for name in _JOURNALS):
+        if not all(callable(getattr(journal, name, None)) for name in _JOURNAL_METHODS):
             raise TypeError(f"journal must be a Journal such as SqliteJournal, got {type(journal).__name__}")
         seconds = inputs.seconds("settling_time", settling_time)
-        keys = arguments.given_keys(journal_keys)
+        keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
         settler = Settler(client, repository, seconds)
-        super().__init__(client, repository, settler)
-        guard = UnownedGuard(
+        super().__init__(
+            client, repository, settler
+        )  # keeps them; its methods are those for manual decisions
+        unowned_check = UnownedCheck(
             client.transport,
             repository,
             settler,
@@ -111,7 +120,7 @@ class Payouts(ManualDecisions):
         self._driver = Driver(
             client,
             repository,
-            Sender(client, repository, settler, guard),
+            Sender(client, repository, settler, unowned_check),
             settler,
             check=flag("check", check),
             resends=inputs.choice("resend", resend, ("manual", "automatic")) == "automatic",
@@ -132,9 +141,10 @@ class Payouts(ManualDecisions):
     ) -> Payout:
         """Send a payout and wait for its outcome. Safe to call again with the same key.
 
-        Concurrent calls with the same key share one attempt, also across processes. Once the request may have reached
-        Upbit, `send` returns the payout instead of raising; check `payout.state`. If it raises, nothing was sent: call
-        it again with the same key.
+        Of concurrent calls with the same key, also in several processes, only one sends at a time. Once the request may
+        have reached Upbit, `send` returns the payout instead of raising; check `payout.state`. If it raises an
+        `UpbitError`, this call sent nothing, unless the error's `may_have_executed` is set. A cancelled call may have
+        sent it. In each case, call again with the same key.
 
         Args:
             key: Identifies the payment, such as ``invoice-42``; at most 256 characters.
@@ -145,20 +155,26 @@ class Payouts(ManualDecisions):
             secondary_address: Its tag or memo; where there is one it must be given.
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
-            wait: Whether to wait until the payout has ended, or needs review. If False, return as soon as Upbit has
-                answered or its answer is lost. An unsettled payout of the same amount, currency and network is waited
-                for in any case.
+            wait: Whether to wait until the payout has ended, was declined, was not sent or needs review. If False,
+                return as soon as Upbit has answered or its answer is lost. A payout with the same amount, currency and
+                network that is not settled is waited for in any case. That may take its lease and the settling time,
+                about two minutes by default; more than 16 minutes if its connection could not be bounded.
 
         Returns:
             The updated payout. If waiting for it failed, `error` says why.
 
         Raises:
             PayoutConflict: The key identifies another payment.
-            PayoutBlocked: A payout of the same amount, currency and network needs review first, or Upbit shows an
-                equal withdrawal that belongs to no payout.
+            PayoutBlocked: A payout of the same amount, currency and network needs review first, or Upbit shows a
+                withdrawal that belongs to no payout and could be this one.
             PreflightFailed: With ``check``: a check failed.
-            JournalError: The journal can't be used.
-            UpbitError: Nothing was sent because the network is down, or Upbit rejected the request unprocessed.
+            JournalError: The journal can't be used, or the payout's row is not trusted.
+            ConfigurationError: There are no keys to sign with, or a further copy can't be signed as the first was.
+            UpbitError: Nothing was sent because the network is down, or Upbit throttled or banned the request without
+                processing it. With `may_have_executed`, a cancellation that did not come from the caller interrupted
+                it.
+            TypeError: An argument is of the wrong type.
+            ValueError: An argument has a wrong value, such as an amount that is not positive.
 
         Example:
             .. code-block:: python
@@ -185,28 +201,30 @@ class Payouts(ManualDecisions):
             host=self._client.host,
             now=self._repository.clock(),
         )
-        key, wait = arguments.key_of(key), flag("wait", wait)
-        trust = self._repository.authenticator
-        new = transitions.planned(key, requested, trust.request_mac(key, requested.members))
+        key, wait = arguments.checked_key(key), flag("wait", wait)
+        authenticator = self._repository.authenticator
+        new = transitions.planned(key, requested, authenticator.payment_mac(key, requested.members))
         payout = await self._repository.add(new)
         arguments.raise_if_other(payout, requested)
-        if payout.state.may_leave and not trust.vouches_for(payout):  # authorised with a former journal key
+        if payout.state.may_be_sent and not authenticator.verifies(
+            payout
+        ):  # authorised with a former journal key
             payout = await self._repository.change(key, self._authorise(requested))
         while True:
             payout = await self._driver.drive(key, requested)
             if wait:
                 payout = await self._driver.finish(payout)
-            is_blocked = payout.state is PayoutState.QUEUED and payout.error is not None
-            if is_blocked or payout.state not in _SENT_ELSEWHERE:
+            has_failed_before_sending = payout.state is PayoutState.QUEUED and payout.error is not None
+            if has_failed_before_sending or payout.state not in _DRIVE_AGAIN:
                 return payout
 
     def _authorise(self, requested: Intent) -> Change:
         """Return the change that authorises a row again, for a call that requests the same payment."""
 
-        def authorise(known: Payout, _now: Now) -> Payout | None:
-            arguments.raise_if_other(known, requested)
-            mac = self._repository.authenticator.request_mac(known.key, known.intent.members)
-            return manual.authorised(known, mac)
+        def authorise(payout: Payout, _now: Now) -> Payout | None:
+            arguments.raise_if_other(payout, requested)
+            mac = self._repository.authenticator.payment_mac(payout.key, payout.intent.members)
+            return manual.authorised(payout, mac)
 
         return authorise
 
@@ -220,7 +238,7 @@ class Payouts(ManualDecisions):
                 if payout is None:
                     print("nothing was asked for under this key")
         """
-        return await self._repository.find(arguments.key_of(key))
+        return await self._repository.find(arguments.checked_key(key))
 
     async def wait(
         self,
@@ -228,7 +246,7 @@ class Payouts(ManualDecisions):
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - at the deadline it still settles what is due
     ) -> Payout:
-        """Wait until a payout has ended, was not sent or needs review, and return it. This sends nothing.
+        """Wait until a payout has ended, was declined, was not sent or needs review, and return it. This sends nothing.
 
         An ``unknown`` payout is settled. A ``planned`` or ``queued`` one waits until `send` or `recover` sends it.
 
@@ -251,7 +269,7 @@ class Payouts(ManualDecisions):
                 payout = await payouts.wait("invoice-42", timeout=3600)
         """
         wait = Wait(
-            arguments.key_of(key),
+            arguments.checked_key(key),
             inputs.timeout("timeout", timeout),
             repository=self._repository,
             settler=self._settler,
@@ -344,10 +362,6 @@ class Payouts(ManualDecisions):
         """Close the journal."""
         with anyio.CancelScope(shield=True):
             await self.aclose()
-
-
-_SENT_ELSEWHERE: Final = frozenset({PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.SENDING})
-"""Another process is sending the payout, or has tried to in vain."""
 
 
 def _utc_now() -> dt.datetime:

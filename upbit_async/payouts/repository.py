@@ -102,7 +102,7 @@ class PayoutRepository:
 
     @functools.cached_property
     def authenticator(self) -> RowAuthenticator:
-        """Signer and verifier of the journal's rows.
+        """Authenticator of the journal's rows.
 
         Raises:
             ConfigurationError: There is no journal key, and no secret key to derive one from.
@@ -117,7 +117,10 @@ class PayoutRepository:
     # -- reading -----------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Payout | None:
-        """Return a payout with all of its changes, written or not; None if there is none of that key."""
+        """Write the payout's changes that are not written yet, and return it; None if there is none of that key.
+
+        If they still can't be written, the payout is returned with them, and its `error` says why.
+        """
         await self.open()
         try:
             await self._write_pending(key)
@@ -126,7 +129,7 @@ class PayoutRepository:
         return await self.journal.get(key)
 
     async def read(self, key: str) -> Payout:
-        """Return a payout that must exist.
+        """Return a payout that must exist, as `find` does.
 
         Raises:
             ValueError: There is none of that key.
@@ -138,22 +141,24 @@ class PayoutRepository:
 
     async def fee_convention(self) -> FeeConvention | None:
         """Return whether Upbit's amounts include the fee; None if its answers have not shown that yet."""
-        known = await self.journal.recent_answered()
-        return fee_convention_of((each.intent, each.record) for each in known if each.record is not None)
+        payouts = await self.journal.recent_answered()
+        return fee_convention_of((each.intent, each.record) for each in payouts if each.record is not None)
 
     # -- changing ----------------------------------------------------------------------------------
 
     async def add(self, payout: Payout) -> Payout:
         """Add a payout unless its key exists, and return the payout that has the key."""
-        known = await self.find(payout.key)
-        if known is None:
-            known = await self.journal.add(payout)
-            if known.history == payout.history:
-                self._report(None, known)
-        return known
+        stored = await self.find(payout.key)
+        if stored is not None:
+            return stored
+        stored = await self.journal.add(payout)
+        was_added_by_this_call = stored.history == payout.history  # else another task or process was first
+        if was_added_by_this_call:
+            self._report(None, stored)
+        return stored
 
     async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
-        """Replace a payout if it is still the one that was read, and report the change.
+        """Replace a payout if it has not changed since it was read, and report the change.
 
         Raises:
             StaleRevision: The payout has changed since it was read.
@@ -177,7 +182,7 @@ class PayoutRepository:
         """Apply a change that must not be lost, such as Upbit's answer. This never fails.
 
         Args:
-            payout: The payout as it was recorded when its request left.
+            payout: The payout as it was when its copy was recorded.
             change: The change.
 
         Returns:
@@ -239,11 +244,11 @@ class PayoutRepository:
         what = (
             f"withdrawal {changed.uuid}"
             if changed.uuid is not None
-            else "an unsettled request for an equal payment"
+            else "an unsettled request with the same criteria"
         )
         while True:
             try:
-                return await self.compare_and_swap(payout, transitions.conflicting(payout, what, by_key, now))
+                return await self.compare_and_swap(payout, transitions.contested(payout, what, by_key, now))
             except StaleRevision:
                 payout = await self._stored(payout.key)
 

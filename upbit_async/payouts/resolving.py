@@ -1,4 +1,7 @@
-"""Manual decisions about payouts: checks whether a decision is allowed, and writes it to the journal."""
+"""Manual decisions about payouts: checks whether a decision is allowed, and writes it to the journal.
+
+`Payouts` inherits the methods. The functions after them make the checks; the state changes are in `manual`.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
 
 __all__ = [
-    "ManualDecisions",
+    "ManualDecisionMethods",
     "abandon",
     "acknowledge",
-    "raise_if_settled",
+    "raise_if_not_resolvable",
     "resolve_as",
     "resolve_as_not_sent",
     "retry",
@@ -38,7 +41,7 @@ _FRESH: Final = dt.timedelta(hours=1)
 """Time after a copy was sent for which `abandon` needs `force`."""
 
 
-class ManualDecisions:
+class ManualDecisionMethods:
     """Methods of `Payouts` that record manual decisions.
 
     Args:
@@ -95,9 +98,9 @@ class ManualDecisions:
         """
         if (uuid is None) == (not flag("not_sent", not_sent)):
             raise ValueError("resolve takes either a uuid or not_sent=True")
-        decision = arguments.decision_of(note, actor)
-        payout = await self._settler.expire(arguments.key_of(key))
-        raise_if_settled(payout)
+        decision = arguments.checked_decision(note, actor)
+        payout = await self._settler.expire(arguments.checked_key(key))
+        raise_if_not_resolvable(payout)
         if uuid is None:
             return await resolve_as_not_sent(self._repository, payout, decision)
         record = await self._client.withdraws.get(uuid)
@@ -136,9 +139,9 @@ class ManualDecisions:
                     payout = await payouts.send("invoice-42", **invoice, address=address)
                 assert payout.state is PayoutState.DONE
         """
-        decision = arguments.decision_of(note, actor)
+        decision = arguments.checked_decision(note, actor)
         needs_new_nonce = flag("new_nonce", new_nonce)
-        payout = await self._settler.expire(arguments.key_of(key))
+        payout = await self._settler.expire(arguments.checked_key(key))
         return await retry(self._repository, payout, decision, new_nonce=needs_new_nonce)
 
     async def abandon(
@@ -175,10 +178,10 @@ class ManualDecisions:
                     )
                 assert payout.state is PayoutState.ABANDONED
         """
-        decision = arguments.decision_of(note, actor)
+        decision = arguments.checked_decision(note, actor)
         force = flag("force", force)
         # This waits for no other call: it may be the one to stop.
-        payout = await self._settler.expire(arguments.key_of(key))
+        payout = await self._settler.expire(arguments.checked_key(key))
         if payout.state is PayoutState.NOT_SENT:
             payout = await self._settler.read_again(payout)
         return await abandon(self._repository, payout, decision, force=force)
@@ -210,13 +213,13 @@ class ManualDecisions:
                         await payouts.acknowledge(uuid, note="paid by hand", actor="Ann")
                     payout = await payouts.send("invoice-42", **invoice, address=address)
         """
-        decision = arguments.decision_of(note, actor)
+        decision = arguments.checked_decision(note, actor)
         record = await self._client.withdraws.get(uuid)
         await self._repository.open()
         await acknowledge(self._repository, record.uuid.casefold(), record.currency, decision)
 
 
-def raise_if_settled(payout: Payout) -> None:
+def raise_if_not_resolvable(payout: Payout) -> None:
     """Check that a payout can be resolved: its outcome is open, or rests on a match or a manual decision.
 
     Raises:
@@ -348,8 +351,8 @@ async def retry(
         ValueError: It is neither not_sent nor declined, or it needs a new nonce, or may not have one yet.
     """
     key, sent_request = repr(payout.key), payout.sent_request
-    is_vouched_for = repository.authenticator.vouches_for(payout)
-    waits_for_key = payout.state.may_leave and not is_vouched_for
+    is_authentic = repository.authenticator.verifies(payout)
+    waits_for_key = payout.state.may_be_sent and not is_authentic
     if payout.state not in {PayoutState.NOT_SENT, PayoutState.DECLINED} and not waits_for_key:
         raise ValueError(
             f"{payout} is {payout.state}, and only a payout that is not_sent or declined can be sent again"
@@ -364,7 +367,7 @@ async def retry(
             f"{payout} can't be sent again: Upbit has refused its nonce as used, and would refuse it again; compare "
             f"with Upbit's website, call resolve({key}, not_sent=True), then retry({key}, new_nonce=True)"
         )
-    if not new_nonce and sent_request is not None and not sent_request.needs_new_nonce and not is_vouched_for:
+    if not new_nonce and sent_request is not None and not sent_request.needs_new_nonce and not is_authentic:
         raise ValueError(
             f"{payout} can't be sent again: its row in the journal was written with another journal key, or changed by "
             "something else, so its nonce can't be trusted; compare with Upbit's website, call "
@@ -375,7 +378,7 @@ async def retry(
     )
     mac = payout.mac
     if waits_for_key or new_nonce:  # this authorises the payment in the row
-        mac = repository.authenticator.request_mac(payout.key, payout.intent.members)
+        mac = repository.authenticator.payment_mac(payout.key, payout.intent.members)
     return await _swap(
         repository,
         payout,

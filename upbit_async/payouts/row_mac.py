@@ -5,9 +5,12 @@ not verify is never sent. The MAC proves that a holder of a journal key authoris
 that the row was not paid before: a row that is reset to an earlier state still verifies. There the nonce, and the
 search for withdrawals that no payout owns, are the protection.
 
-A request is signed when it is written, and again with its nonce before it is sent. Both MACs are HMAC-SHA256 over a
-label, which separates the two kinds and the versions, and over fields that each follow their length, so that no text
-can move from one field to the next.
+A row has up to two MACs. That of the *payment* covers the key and the body, and is written with the payout. That of the
+*departure* covers the nonce, the algorithm and the access key too, and is written with the record of the first copy.
+Both are HMAC-SHA256 over a label, which separates the two kinds and the versions, and over fields that each follow
+their length, so that no text can move from one field to the next.
+
+Neither is a signature of a request: Upbit's tokens are signed with the secret key, in `upbit_async.protocol.token`.
 """
 
 from __future__ import annotations
@@ -27,10 +30,10 @@ __all__ = [
     "JOURNAL_KEY_PURPOSE",
     "JournalKeys",
     "RowAuthenticator",
-    "sign_departure",
-    "sign_request",
+    "mac_of_departure",
+    "mac_of_payment",
     "verifies_departure",
-    "verifies_request",
+    "verifies_payment",
 ]
 
 JOURNAL_KEY_PURPOSE: Final = b"upbit_async payouts journal v1"
@@ -44,13 +47,13 @@ _SHORTEST_KEY: Final = 16
 
 @attrs.frozen(init=False, repr=False, eq=False)
 class JournalKeys:
-    """Keys that sign and verify rows, masked wherever they are shown.
+    """Keys that authenticate rows, masked wherever they are shown.
 
     They can't be pickled, and compare in constant time.
 
     Args:
-        keys: The keys, of at least 16 bytes each. The first signs, all verify. To replace a key, put the new one first,
-            and drop the former one when no open row was signed with it.
+        keys: The keys, of at least 16 bytes each. The first makes new MACs, all verify. To replace a key, put the new
+            one first, and drop the former one when no open row has a MAC by it.
 
     Raises:
         TypeError: The keys are not a sequence of bytes.
@@ -61,7 +64,7 @@ class JournalKeys:
 
             from upbit_async.payouts.row_mac import JournalKeys
 
-            keys = JournalKeys([b"the key that signs", b"the former key, which verifies"])
+            keys = JournalKeys([b"the key of new rows", b"the former key, which verifies"])
     """
 
     # A closure, so that no attribute holds a key: walking an object's attributes does not find it.
@@ -74,16 +77,16 @@ class JournalKeys:
         kept = tuple(keys)
         object.__setattr__(self, "_reveal", lambda: kept)
 
-    def sign(self, message: bytes) -> str:
+    def mac_of(self, message: bytes) -> str:
         """Return the MAC of a message, by the first key."""
-        return _mac(self._reveal()[0], message)
+        return _hmac_of(self._reveal()[0], message)
 
     def verifies(self, mac: str | None, message: bytes) -> bool:
-        """Return whether any key has signed a message."""
+        """Return whether the MAC of a message is by one of the keys."""
         if not isinstance(mac, str):
             return False
         expected = mac.encode("utf-8", "surrogatepass")
-        matches = [hmac.compare_digest(_mac(key, message).encode(), expected) for key in self._reveal()]
+        matches = [hmac.compare_digest(_hmac_of(key, message).encode(), expected) for key in self._reveal()]
         return any(matches)  # all are compared, so the time does not reveal which
 
     def __repr__(self) -> str:
@@ -112,10 +115,10 @@ class JournalKeys:
 
 @attrs.frozen
 class RowAuthenticator:
-    """Signer and verifier of one journal's rows.
+    """Maker and verifier of the MACs of one journal's rows.
 
     Attributes:
-        keys: Journal keys: the first signs, all verify.
+        keys: Journal keys: the first makes new MACs, all verify.
         host: Host that the journal belongs to.
         account: Label of the account that it belongs to.
     """
@@ -124,13 +127,13 @@ class RowAuthenticator:
     host: str
     account: str
 
-    def request_mac(self, key: str, members: Mapping[str, str]) -> str:
-        """Return the MAC over what a payout asks for."""
-        return sign_request(self.keys, host=self.host, account=self.account, key=key, members=members)
+    def payment_mac(self, key: str, members: Mapping[str, str]) -> str:
+        """Return the MAC of a payment: over what a payout asks for."""
+        return mac_of_payment(self.keys, host=self.host, account=self.account, key=key, members=members)
 
     def departure_mac(self, payout: Payout, signing: SigningParams, signed_by: str) -> str:
-        """Return the MAC over what a payout asks for and what its request is signed with."""
-        return sign_departure(
+        """Return the MAC of a departure: over what a payout asks for and what its request is signed with."""
+        return mac_of_departure(
             self.keys,
             host=self.host,
             account=self.account,
@@ -141,11 +144,11 @@ class RowAuthenticator:
             signed_by=signed_by,
         )
 
-    def vouches_for(self, payout: Payout) -> bool:
+    def verifies(self, payout: Payout) -> bool:
         """Return whether this library wrote the row with one of the keys, in everything that would be sent."""
         same = {"host": self.host, "account": self.account, "key": payout.key}
         members = payout.intent.members
-        if not verifies_request(self.keys, payout.mac, **same, members=members):
+        if not verifies_payment(self.keys, payout.mac, **same, members=members):
             return False
         sent_request = payout.sent_request
         if sent_request is None or sent_request.needs_new_nonce:
@@ -161,8 +164,10 @@ class RowAuthenticator:
         )
 
 
-def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, members: Mapping[str, str]) -> str:
-    """Return the MAC of a payout's request, for the write that adds it.
+def mac_of_payment(
+    keys: JournalKeys, *, host: str, account: str, key: str, members: Mapping[str, str]
+) -> str:
+    """Return the MAC of a payment, for the write that adds the payout.
 
     Args:
         keys: The journal's keys.
@@ -174,13 +179,13 @@ def sign_request(keys: JournalKeys, *, host: str, account: str, key: str, member
     Raises:
         TypeError: A field is not text.
     """
-    return keys.sign(_message(_REQUEST, (host, account, key), members))
+    return keys.mac_of(_message(_REQUEST, (host, account, key), members))
 
 
-def verifies_request(
+def verifies_payment(
     keys: JournalKeys, mac: str | None, *, host: str, account: str, key: str, members: Mapping[str, str]
 ) -> bool:
-    """Return whether a request is the one that was signed. A missing MAC and a damaged row never verify."""
+    """Return whether a MAC is that of a payment. A missing MAC and a damaged row never verify."""
     try:
         message = _message(_REQUEST, (host, account, key), members)
     except TypeError:
@@ -188,7 +193,7 @@ def verifies_request(
     return keys.verifies(mac, message)
 
 
-def sign_departure(
+def mac_of_departure(
     keys: JournalKeys,
     *,
     host: str,
@@ -199,7 +204,7 @@ def sign_departure(
     algorithm: str,
     signed_by: str,
 ) -> str:
-    """Return the MAC of a payout's request with its nonce, for the write before it is sent.
+    """Return the MAC of a departure, for the write that records a copy.
 
     Args:
         keys: The journal's keys.
@@ -214,7 +219,7 @@ def sign_departure(
     Raises:
         TypeError: A field is not text.
     """
-    return keys.sign(_message(_DEPARTURE, (host, account, key), members, (nonce, algorithm, signed_by)))
+    return keys.mac_of(_message(_DEPARTURE, (host, account, key), members, (nonce, algorithm, signed_by)))
 
 
 def verifies_departure(  # noqa: PLR0913 - each is one field of the row
@@ -229,7 +234,7 @@ def verifies_departure(  # noqa: PLR0913 - each is one field of the row
     algorithm: str,
     signed_by: str,
 ) -> bool:
-    """Return whether a departure is the one that was signed. A missing MAC and a damaged row never verify."""
+    """Return whether a MAC is that of a departure. A missing MAC and a damaged row never verify."""
     try:
         message = _message(_DEPARTURE, (host, account, key), members, (nonce, algorithm, signed_by))
     except TypeError:
@@ -240,7 +245,7 @@ def verifies_departure(  # noqa: PLR0913 - each is one field of the row
 def _message(
     label: str, head: tuple[str, ...], members: Mapping[str, str], tail: tuple[str, ...] = ()
 ) -> bytes:
-    """Return the canonical bytes to sign."""
+    """Return the canonical bytes to authenticate."""
     if not isinstance(members, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a row may hold anything
         raise TypeError(f"members must be a mapping, got {type(members).__name__}")
     body = [text for pair in members.items() for text in pair]
@@ -250,7 +255,7 @@ def _message(
 
 def _field(text: str) -> bytes:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a row may hold anything
-        raise TypeError(f"a signed field must be text, got {type(text).__name__}")
+        raise TypeError(f"an authenticated field must be text, got {type(text).__name__}")
     content = text.encode("utf-8", "surrogatepass")  # two texts never have the same bytes
     return _length(len(content)) + content
 
@@ -259,7 +264,7 @@ def _length(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
-def _mac(key: bytes, message: bytes) -> str:
+def _hmac_of(key: bytes, message: bytes) -> str:
     return _FORM + hmac.digest(key, message, hashlib.sha256).hex()
 
 

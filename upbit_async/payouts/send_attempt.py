@@ -1,4 +1,9 @@
-"""One attempt to send a payout's request: recorded before its first byte, followed to its outcome."""
+"""One attempt to send a payout: the copy is recorded, checked, sent, and its outcome recorded.
+
+This is where money is at stake. A copy is sent only if the journal has it on the disk, and shows it unchanged right
+before the first byte. Whatever happens then, the journal is given the outcome: the answer, that the answer is lost, or
+that nothing was sent.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import lease_is_over
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
-from upbit_async.protocol.send_guard import SigningParams
+from upbit_async.protocol.send_guard import SendGuard, SigningParams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,16 +41,19 @@ _LEASE: Final = 1.5
 """Length of a lease, as a multiple of the longest time that a call may take."""
 
 
-class SendAttempt:
-    """Attempt to send one copy of a payout's request, and `SendGuard` of the call that does it.
+class SendAttempt(SendGuard):
+    """Attempt to send one copy of a payout's request, and the guard of the call that does it.
+
+    `run` calls the transport. The transport calls `record_departure` and `may_send` on the way to the first byte. Then
+    `run` writes the outcome to the journal. `upbit_async.payouts` shows all steps in order.
 
     Args:
         payout: The payout, in a state in which it may be sent.
         baseline: The account's newest withdrawals before the first copy, by their ids in lower case.
-        owner: Name of the sender, which holds the lease.
+        lease_holder: Name of the sender, which holds the copy's lease.
         transport: Transport that makes the call.
         repository: Repository of the payouts.
-        known: The withdrawals that the client knows from answers.
+        known_withdrawals: The withdrawals that the client knows from answers.
     """
 
     def __init__(
@@ -53,34 +61,39 @@ class SendAttempt:
         payout: Payout,
         baseline: Sequence[str],
         *,
-        owner: str,
+        lease_holder: str,
         transport: Transport,
         repository: PayoutRepository,
-        known: KnownWithdrawals,
+        known_withdrawals: KnownWithdrawals,
     ) -> None:
         self._payout = payout
         self._baseline = baseline
-        self._owner = owner
+        self._lease_holder = lease_holder
         self._transport = transport
         self._repository = repository
-        self._known = known
+        self._known_withdrawals = known_withdrawals
         self._scope = anyio.CancelScope()
         self._is_cancelled = False
-        self._is_released = False
+        self._may_have_left = False  # whether the first byte may have been sent
 
     async def run(self) -> Payout:
-        """Send the copy and record its outcome. A cancelled caller waits for that once the first byte may be sent.
+        """Send the copy and record its outcome.
+
+        A cancelled caller always waits until the outcome is recorded. If the first byte was not sent, the attempt is
+        stopped before; otherwise the request is finished, and its answer recorded.
 
         Returns:
-            The updated payout: a copy was sent.
+            The updated payout: a copy was sent, or may have been.
 
         Raises:
             StaleRevision: Another task or process has changed the payout; nothing was sent.
             ConflictingPayout: Another payout must be settled first; nothing was sent.
-            UpbitError: Nothing was sent, or Upbit rejected it unprocessed.
+            UpbitError: The copy was not sent, or Upbit throttled or banned it without processing it. With
+                `may_have_executed`, a cancellation that did not come from the caller interrupted the attempt, and it
+                may have been sent.
         """
         try:
-            return await run_to_completion(self._send_until_cancelled, on_cancel=self._cancel)
+            return await run_to_completion(self._call_until_cancelled, on_cancel=self._cancel)
         except anyio.get_cancelled_exc_class():
             if self._is_cancelled:
                 raise
@@ -92,62 +105,65 @@ class SendAttempt:
 
     def _cancel(self) -> OnCancel:
         self._is_cancelled = True
-        if not self._is_released:
+        if not self._may_have_left:
             self._scope.cancel()
         return OnCancel.WAIT
 
-    # -- before the first byte ---------------------------------------------------------------------
+    # -- SendGuard: called by transport/attempt.py on the way to the first byte --------------------
 
-    async def signing_params(self) -> SigningParams:
-        """Record that a copy is about to be sent, and return what to sign it with."""
+    async def record_departure(self) -> SigningParams:
+        """Commit ``sending`` to the journal, with nonce, baseline and lease; return nonce and algorithm."""
         departing = self._departing(await self._repository.now())
+        if self._is_cancelled:
+            raise UpbitError("its caller was cancelled")
         with anyio.CancelScope(shield=True):  # or it might be recorded without this attempt knowing
             self._payout = await self._repository.compare_and_swap(self._payout, departing)
         return self._payout.required_request.signing
 
     def _departing(self, now: Now) -> Payout:
         lease = transitions.Lease(
-            self._owner,
+            self._lease_holder,
             _LEASE * self._transport.timeouts.total,
             is_bounded=self._transport.bounds_connections,
         )
         again = partial(transitions.departing_again, self._payout, lease, now)
-        known = self._payout.sent_request
-        if known is not None and not known.needs_new_nonce:
+        earlier = self._payout.sent_request
+        if earlier is not None and not earlier.needs_new_nonce:
             return again()
         signing = SigningParams(nonce=str(uuid.uuid4()), algorithm=self._transport.algorithm)
         signed_by = self._transport.key_digest
         mac = self._repository.authenticator.departure_mac(self._payout, signing, signed_by)
-        signature = transitions.Signature(signing, signed_by, mac)
-        if known is not None:
-            return again(signature)
-        return transitions.departing(self._payout, lease, now, signature, baseline=self._baseline)
+        record = transitions.SigningRecord(signing, signed_by, mac)
+        if earlier is not None:
+            return again(record)
+        return transitions.departing(self._payout, lease, now, record, baseline=self._baseline)
 
     async def may_send(self) -> bool:
-        """Return whether the first byte may be sent: this attempt must still own the lease and the journal's row."""
-        self._is_released = False
+        """Return whether the lease still runs, and the journal still shows the copy that this attempt recorded."""
         if self._is_cancelled:
             return False
-        known = await self._repository.journal.get(self._payout.key)
+        stored = await self._repository.journal.get(self._payout.key)
         now = (await self._repository.now()).journal
         sent_request = self._payout.required_request
-        is_unchanged = known is not None and _is_same_request(known, self._payout)
+        is_unchanged = stored is not None and _shows_same_copy(stored, self._payout)
         in_time = not lease_is_over(sent_request.left_at, sent_request.lease, now)
-        # Nothing comes between this and the first byte.
-        self._is_released = is_unchanged and in_time and not self._is_cancelled
-        return self._is_released
+        # The first byte follows at once, on a connection of the client's own and in an injected client that reports
+        # its first byte. For other injected clients this runs before they connect, and never again.
+        permitted = is_unchanged and in_time and not self._is_cancelled
+        self._may_have_left |= permitted  # stays: an injected client may ask again after the first byte
+        return permitted
 
     # -- the call and its outcome ------------------------------------------------------------------
 
-    async def _send_until_cancelled(self) -> Payout:
+    async def _call_until_cancelled(self) -> Payout:
         result: Payout | None = None
         with self._scope:
-            result = await self._send()
+            result = await self._call()
         if result is None:  # the caller was cancelled before the first byte
             return await self._conclude_unsent("its caller was cancelled")
         return result
 
-    async def _send(self) -> Payout:
+    async def _call(self) -> Payout:
         body = dict(self._payout.intent.members)
         try:
             record = await self._transport.call(_PAY, body, guard=self)
@@ -156,7 +172,7 @@ class SendAttempt:
         except UpbitError as error:
             return await self._conclude_failed(error)
         except Exception as error:
-            if self._is_released:
+            if self._may_have_left:
                 # Only the class: the text may contain secrets.
                 unknown = UpbitError(
                     f"{type(error).__name__} was raised while it was being sent", may_have_executed=True
@@ -177,7 +193,7 @@ class SendAttempt:
         """
         if uuid in self._payout.required_request.baseline:
             return "was there before"
-        if uuid not in self._known.unproven:
+        if uuid not in self._known_withdrawals.unproven:
             return ""
         try:
             related = await self._repository.journal.related(self._payout.criteria.currency, [uuid])
@@ -191,11 +207,13 @@ class SendAttempt:
     async def _conclude_failed(self, error: UpbitError) -> Payout:
         if error.may_have_executed:
             return await self._conclude(
-                lambda payout, now: transitions.lost(payout, error, owner=self._owner, now=now)
+                lambda payout, now: transitions.lost(payout, error, lease_holder=self._lease_holder, now=now)
             )
         if isinstance(error, APIError) and not isinstance(error, (RateLimited, Banned)):
             return await self._conclude(
-                lambda payout, now: transitions.declined(payout, error, owner=self._owner, now=now)
+                lambda payout, now: transitions.declined(
+                    payout, error, lease_holder=self._lease_holder, now=now
+                )
             )
         await self._conclude_unsent(error)
         raise error
@@ -204,19 +222,32 @@ class SendAttempt:
         if self._payout.state is not PayoutState.SENDING:
             return self._payout
         return await self._conclude(
-            lambda payout, now: transitions.reverted(payout, owner=self._owner, why=why, now=now)
+            lambda payout, now: transitions.reverted(
+                payout, lease_holder=self._lease_holder, why=why, now=now
+            )
         )
 
     async def _conclude(self, change: Change) -> Payout:
         return await self._repository.conclude(self._payout, change)
 
 
-def _is_same_request(known: Payout, sent: Payout) -> bool:
-    """Whether the journal's row is the one that was recorded as leaving, in everything that is sent."""
+def _shows_same_copy(stored: Payout, recorded: Payout) -> bool:
+    """Whether the journal still shows the copy that this attempt has recorded, in everything that is sent.
+
+    The revision may have changed. A process whose clock can't be compared with the recorded time adds a reading of its
+    clock to the row, and that is no reason to stop (see `transitions.expired`).
+
+    The state, the nonce and the number of copies identify one recorded copy. After this copy has left `sending`, the
+    next one has a higher number or a new nonce: only this attempt's own outcome takes the number back. The owner is
+    compared too, and whether a copy with this nonce has arrived, since Upbit would refuse another.
+    """
+    now, then = stored.sent_request, recorded.required_request
     return (
-        known.revision == sent.revision
-        and known.intent.members == sent.intent.members
-        and list(known.intent.members) == list(sent.intent.members)
-        and known.sent_request is not None
-        and known.sent_request.signing == sent.required_request.signing
+        stored.state is PayoutState.SENDING
+        and now is not None
+        and now.owner == then.owner
+        and now.copies == then.copies
+        and now.signing == then.signing
+        and now.arrived == then.arrived
+        and list(stored.intent.members.items()) == list(recorded.intent.members.items())
     )

@@ -1,4 +1,9 @@
-"""Sender of payouts: checks the row, takes the baseline, waits for equal payouts, repeats where that is safe."""
+"""Sender of payouts: makes send attempts when that is safe, and repeats them while nothing was sent.
+
+Before each attempt the row must be authorised with a present journal key. Other payouts with the same criteria must be
+settled, because Upbit's list could not tell them apart. Before a first copy or a new nonce, `unowned` compares Upbit's
+newest withdrawals with the journal. An attempt is repeated if it was not sent, or was throttled.
+"""
 
 from __future__ import annotations
 
@@ -30,28 +35,28 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
-    from upbit_async.payouts.unowned import UnownedGuard
+    from upbit_async.payouts.unowned import UnownedCheck
 
 __all__ = ["Sender"]
 
 
 class Sender:
-    """Sends payouts, one at a time of each amount, currency and network.
+    """Sends payouts, one at a time of those with the same criteria.
 
     Args:
         client: Client that sends them.
         repository: Repository of the payouts.
         settler: Settler of other payouts that must be settled first.
-        guard: Guard that takes the baseline, and blocks a payout that an unowned withdrawal may have paid.
+        unowned_check: Check that no unowned withdrawal may be the payout; it returns the baseline.
     """
 
     def __init__(
-        self, client: UpbitClient, repository: PayoutRepository, settler: Settler, guard: UnownedGuard
+        self, client: UpbitClient, repository: PayoutRepository, settler: Settler, unowned_check: UnownedCheck
     ) -> None:
         self._client = client
         self._repository = repository
         self._settler = settler
-        self._guard = guard
+        self._unowned_check = unowned_check
         self._locks = KeyedLock()
         self._name = f"payouts {uuid.uuid4()}"
 
@@ -66,17 +71,18 @@ class Sender:
                 belongs to no payout could be this one.
             JournalError: The row was not authorised with the present journal key.
             ConfigurationError: A further copy can't be signed as the first was.
-            UpbitError: Nothing was sent, or Upbit rejected it unprocessed.
+            UpbitError: Nothing was sent, or Upbit throttled or banned it without processing it. With
+                `may_have_executed`, the copy may have been sent; see `SendAttempt.run`.
         """
         self._check_authorised(payout)
         self._check_access_key(payout)
         before = payout.state
         async with self._locks.hold(payout.criteria):
-            for attempt in itertools.count(1):
+            for number in itertools.count(1):
                 try:
                     return await self._send_copy(payout)
                 except (NotSent, RateLimited) as error:
-                    wait = self._wait_after(error, attempt)
+                    wait = self._wait_after(error, number)
                     if wait is None:
                         raise
                 await anyio.sleep(wait)
@@ -94,40 +100,44 @@ class Sender:
                     payout = await self._settler.read_again(payout)
                     if payout.state is not before:
                         return payout
-                baseline = await self._baseline(payout)
+                baseline = await self._check_unowned(payout)
                 self._check_authorised(payout)
                 attempt = SendAttempt(
                     payout,
                     baseline,
-                    owner=self._owner,
+                    lease_holder=self._name_in_this_process,
                     transport=self._client.transport,
                     repository=self._repository,
-                    known=self._client.known_withdrawals,
+                    known_withdrawals=self._client.known_withdrawals,
                 )
                 return await attempt.run()
             except ConflictingPayout as conflict:
-                await self._wait_for_equal(payout, conflict.by_key)
+                await self._wait_for_other(payout, conflict.by_key)
             except StaleRevision:
                 payout = await self._repository.read(payout.key)
         return payout
 
-    async def _baseline(self, payout: Payout) -> tuple[str, ...]:
-        """Return the baseline of the first copy. The guard is asked before a first copy and before a new nonce."""
-        known = payout.sent_request
-        if known is not None and not known.needs_new_nonce:
-            return known.baseline
-        newest = await self._guard.baseline(payout)
-        return newest if known is None else known.baseline
+    async def _check_unowned(self, payout: Payout) -> tuple[str, ...]:
+        """Check before a first copy or a new nonce that no unowned withdrawal may be the payout.
+
+        Returns:
+            The baseline of the first copy, which later copies keep.
+        """
+        earlier = payout.sent_request
+        if earlier is not None and not earlier.needs_new_nonce:
+            return earlier.baseline
+        newest = await self._unowned_check.check_and_take_baseline(payout)
+        return newest if earlier is None else earlier.baseline
 
     @property
-    def _owner(self) -> str:
+    def _name_in_this_process(self) -> str:
         return f"{self._name} of process {os.getpid()}"  # read each time: the process may have forked
 
-    async def _wait_for_equal(self, payout: Payout, by_key: str) -> None:
-        """Wait until an equal payout is settled, or settle it.
+    async def _wait_for_other(self, payout: Payout, by_key: str) -> None:
+        """Wait until another payout with the same criteria is settled, or settle it.
 
         Raises:
-            PayoutBlocked: That failed, or the equal payout needs review.
+            PayoutBlocked: That failed, or the other payout needs review.
             JournalError: The journal can't be used.
         """
         blocked = f"{payout} was not sent: payout {by_key!r} of the same amount, currency and network"
@@ -144,26 +154,27 @@ class Sender:
         if other.state is PayoutState.NEEDS_REVIEW:
             raise PayoutBlocked(f"{blocked} needs review first: {other.reason}", by_key=by_key)
 
-    def _wait_after(self, error: NotSent | RateLimited, attempt: int) -> float | None:
+    def _wait_after(self, error: NotSent | RateLimited, number: int) -> float | None:
+        """Return how long to wait after an attempt, in seconds; None if it was the last."""
         throttled = isinstance(error, RateLimited)
         situation = Situation(
             Safety.ONCE,
             Failure.THROTTLED if throttled else Failure.NOT_SENT,
-            attempt,
+            number,
             hint=error.retry_after if isinstance(error, RateLimited) else None,
         )
         return wait_before_retry(self._client.transport.retry, situation, rand=random.random)
 
     def _check_authorised(self, payout: Payout) -> None:
-        if self._repository.authenticator.vouches_for(payout):
+        if self._repository.authenticator.verifies(payout):
             return
         key = repr(payout.key)
         advice = (
             f"repeat the same call of send to authorise it; or check what it asks for, then call retry({key})"
         )
         if payout.sent_request is not None and not payout.sent_request.needs_new_nonce:
-            released = f"resolve({key}, not_sent=True) and retry({key}, new_nonce=True)"
-            advice = f"compare with Upbit's website, then call {released}"
+            calls = f"resolve({key}, not_sent=True) and retry({key}, new_nonce=True)"
+            advice = f"compare with Upbit's website, then call {calls}"
         raise JournalError(
             f"{payout} was not sent: its row in the journal was authorised with another journal key, or changed by "
             f"something else; {advice}",
@@ -171,11 +182,13 @@ class Sender:
         )
 
     def _check_access_key(self, payout: Payout) -> None:
-        known = payout.sent_request
-        if known is None or known.needs_new_nonce or known.signed_by == self._client.transport.key_digest:
+        earlier = payout.sent_request
+        if earlier is None or earlier.needs_new_nonce:
+            return
+        if earlier.signed_by == self._client.transport.key_digest:
             return
         raise ConfigurationError(
-            f"{payout} was not sent: it was signed with access key #{known.signed_by[:8]}, and a copy that this "
+            f"{payout} was not sent: it was signed with access key #{earlier.signed_by[:8]}, and a copy that this "
             "client's access key signs could be carried out in addition; send it again with the former key, or "
             f"compare with Upbit's website and call resolve({payout.key!r}, not_sent=True), then "
             f"retry({payout.key!r}, new_nonce=True)"

@@ -1,4 +1,13 @@
-"""Settling: determines the outcome of payouts whose answer was lost, and follows accepted ones. Sends no money."""
+"""Settling: determines the outcome of payouts whose answer was lost, and follows accepted ones. Sends no money.
+
+A payout is *settled* when it is neither `sending` nor `unknown`. `sending` ends with the answer or with the lease; then
+the answer is lost. For a lost answer, `settle` waits for the settling time and reads Upbit's list back to the baseline.
+`decision` concludes from it that the payout is one of the withdrawals, was not sent, or needs review, or that another
+payout must be settled first.
+
+A conclusion is checked again when more is known: `read_again` for a payout that was not sent, and `reconsider` for
+one that needs review.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +32,7 @@ from upbit_async.payouts.decision import (
     other_claimants,
 )
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
-from upbit_async.payouts.journal_time import settling_left
+from upbit_async.payouts.journal_time import remaining_settling_time
 from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
@@ -50,7 +59,7 @@ _CONSIDERED_UNSENT: Final = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED,
 
 
 class Settler:
-    """Settles payouts by Upbit's list of withdrawals, and follows accepted ones.
+    """Settles payouts, and follows accepted ones.
 
     Args:
         client: Client that reads the list.
@@ -67,11 +76,14 @@ class Settler:
     # -- waiting -----------------------------------------------------------------------------------
 
     async def expire(self, key: str) -> Payout:
-        """Return a payout; it becomes ``unknown`` if its owner has not recorded an outcome within its lease."""
+        """Return a payout; it becomes ``unknown`` if no outcome was recorded within its lease."""
         return await self._repository.change(key, transitions.expired)
 
-    async def wait_until_sent(self, key: str) -> Payout:
-        """Wait until no task or process is sending a payout: its answer is recorded, or its lease is over."""
+    async def wait_while_sending(self, key: str) -> Payout:
+        """Wait while a task or process is sending a payout: until its outcome is recorded, or its lease is over.
+
+        A payout in any other state, such as a planned one, is returned at once.
+        """
         pauses = backoff(*LEASE_POLLS)
         while True:
             payout = await self.expire(key)
@@ -79,31 +91,31 @@ class Settler:
                 return payout
             await anyio.sleep(next(pauses))
 
-    async def wait_until_settled(self, key: str, *, behind: frozenset[str] = frozenset()) -> Payout:
-        """Wait until a payout is not under way any more, and settle it if its answer is lost.
+    async def wait_until_settled(self, key: str, *, waiting_for_this: frozenset[str] = frozenset()) -> Payout:
+        """Wait until a payout is settled, and settle it if its answer is lost.
 
         Args:
             key: The payout's key.
-            behind: Keys of the payouts that wait for this one.
+            waiting_for_this: Keys of the payouts that wait for this one.
         """
         while True:
-            payout = await self.wait_until_sent(key)
+            payout = await self.wait_while_sending(key)
             if payout.state is PayoutState.UNKNOWN:
-                payout = await self.settle(key, behind=behind)
+                payout = await self.settle(key, waiting_for_this=waiting_for_this)
             if not payout.state.is_under_way:
                 return payout
 
     async def _wait_until_all_settled(
-        self, keys: Collection[str], behind: frozenset[str], deadline: float
+        self, keys: Collection[str], waiting_for_this: frozenset[str], deadline: float
     ) -> bool:
-        """Wait until no payout of these keys is under way; return False if the deadline comes first."""
+        """Wait until all payouts of these keys are settled; return False if the deadline comes first."""
         with anyio.CancelScope(deadline=deadline) as scope:
             for key in keys:
-                await self.wait_until_settled(key, behind=behind)
+                await self.wait_until_settled(key, waiting_for_this=waiting_for_this)
         return not scope.cancelled_caught
 
-    async def time_left(self, payout: Payout) -> float:
-        """Return the rest of a payout's settling time, in seconds.
+    async def remaining_settling_time(self, payout: Payout) -> float:
+        """Return what remains of a payout's settling time, in seconds.
 
         It starts when the loss was recorded, by the journal's clock, and continues across restarts of the service.
         """
@@ -111,7 +123,7 @@ class Settler:
         now = (await self._repository.now()).journal
         if sent_request.lost_at is None:
             return self._settling_time
-        return settling_left(
+        return remaining_settling_time(
             sent_request.lost_at,
             sent_request.left_at,
             self._settling_time,
@@ -144,13 +156,13 @@ class Settler:
     # -- settling ----------------------------------------------------------------------------------
 
     async def settle(
-        self, key: str, *, behind: frozenset[str] = frozenset(), deadline: float = math.inf
+        self, key: str, *, waiting_for_this: frozenset[str] = frozenset(), deadline: float = math.inf
     ) -> Payout:
         """Wait for the end of the settling time, read the list, and decide. A settled payout stays as it is.
 
         Args:
             key: The payout's key.
-            behind: Keys of the payouts that wait for this one.
+            waiting_for_this: Keys of the payouts that wait for this one.
             deadline: Latest time to wait for, by the loop's clock. What would take longer stays as it is.
 
         Raises:
@@ -158,25 +170,27 @@ class Settler:
         """
         while True:
             async with self._locks.hold(key):
-                found = await self._settle_once(key, behind, deadline)
+                found = await self._settle_once(key, waiting_for_this, deadline)
             if isinstance(found, Payout):
                 return found
             # No lock is held here: two payouts that wait for each other would deadlock.
-            if not await self._wait_until_all_settled(found.keys, behind | {key}, deadline):
+            if not await self._wait_until_all_settled(found.keys, waiting_for_this | {key}, deadline):
                 return await self._repository.read(key)
 
-    async def _settle_once(self, key: str, behind: frozenset[str], deadline: float) -> Payout | WaitFor:
+    async def _settle_once(
+        self, key: str, waiting_for_this: frozenset[str], deadline: float
+    ) -> Payout | WaitFor:
         """Settle a payout, unless others must be settled first."""
         while True:
             payout = await self.expire(key)
             if payout.state is not PayoutState.UNKNOWN:
                 return payout
-            if left := await self.time_left(payout):
-                if anyio.current_time() + left > deadline:
+            if remaining := await self.remaining_settling_time(payout):
+                if anyio.current_time() + remaining > deadline:
                     return payout
-                await anyio.sleep(left)
+                await anyio.sleep(remaining)
                 continue
-            conclusion = await self._judge_twice(payout, behind)
+            conclusion = await self._judge_twice(payout, waiting_for_this)
             if isinstance(conclusion, WaitFor):
                 return conclusion
             try:
@@ -207,7 +221,9 @@ class Settler:
                 case RequireReview(_, [_, *_]):
                     doubt = outcome
                 case _:  # other new withdrawals prove nothing
-                    if payout.state is PayoutState.ABANDONED and not await self.time_left(payout):
+                    if payout.state is PayoutState.ABANDONED and not await self.remaining_settling_time(
+                        payout
+                    ):
                         return await self._repository.change(payout.key, transitions.cleared)
                     return payout
             if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
@@ -218,7 +234,7 @@ class Settler:
         """Judge a payout that needs review again: what has become known since may settle it.
 
         A withdrawal that turned up after the payout had been called not sent stays a matter for review. By then it is
-        as likely to be an equal withdrawal made elsewhere as a late copy.
+        as likely to be another withdrawal of that amount as a late copy.
 
         Raises:
             UpbitError: The list could not be read.
@@ -267,16 +283,16 @@ class Settler:
 
     # -- judging -----------------------------------------------------------------------------------
 
-    async def _judge_twice(self, payout: Payout, behind: Collection[str] = ()) -> Conclusion:
+    async def _judge_twice(self, payout: Payout, waiting_for_this: Collection[str] = ()) -> Conclusion:
         """Judge a payout, and confirm by a second list that it was not sent: one list may be incomplete."""
-        conclusion = await self._judge(payout, behind)
+        conclusion = await self._judge(payout, waiting_for_this)
         if isinstance(conclusion, DeclareNotSent):
             await anyio.sleep(_CONFIRMATION_DELAY)
-            conclusion = await self._judge(payout, behind, confirm=True)
+            conclusion = await self._judge(payout, waiting_for_this, confirm=True)
         return conclusion
 
     async def _judge(
-        self, payout: Payout, behind: Collection[str] = (), *, confirm: bool = False
+        self, payout: Payout, waiting_for_this: Collection[str] = (), *, confirm: bool = False
     ) -> Conclusion:
         sent_request = payout.required_request
         listing = await since_baseline(
@@ -293,7 +309,7 @@ class Settler:
                 made_without_payout=self._client.known_withdrawals.unguarded,
                 excluded={*sent_request.excluded, *related.acknowledged},
                 fee_convention=await self._repository.fee_convention(),
-                waiting_for_this=behind,
+                waiting_for_this=waiting_for_this,
                 gap=listing.gap,
                 unreadable=listing.unreadable,
             ),

@@ -1,7 +1,10 @@
 """State changes of a payout by what happens to its request. Pure; manual decisions are in `manual`.
 
-Each function returns the updated payout, or None if nothing changes. Two tasks or processes may learn about the same
-request, and the second must not undo what the first has found out.
+Each function returns the updated payout, or None if nothing changes. Their names are participles: the payout is
+`departing` when a copy is recorded, then `answered`, `declined`, `lost`, `reverted` or `expired`.
+
+Two tasks or processes may learn about the same request at different times, so each function asks what is already known:
+the second must not undo what the first has found out. Upbit's own answer outweighs the list and manual decisions.
 """
 
 from __future__ import annotations
@@ -26,18 +29,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Lease",
-    "Signature",
+    "SigningRecord",
     "adopted",
     "answered",
-    "blocked",
     "cleared",
-    "conflicting",
+    "contested",
     "declined",
     "departing",
     "departing_again",
     "disproved",
     "doubtful",
     "expired",
+    "failed_before_sending",
     "followed",
     "identified",
     "lost",
@@ -65,24 +68,24 @@ class Lease:
     """Right to send one copy.
 
     Attributes:
-        owner: Name of the sender.
-        seconds: Time for which no other task or process touches the payout, in seconds.
-        is_bounded: Whether the operating system closes the copy's connection within the lease.
+        holder: Name of the sender.
+        seconds: Time for which no other task or process may conclude anything about the payout, in seconds.
+        is_bounded: Whether the copy is sent only on a bounded connection; see `upbit_async.transport.bounding`.
     """
 
-    owner: str
+    holder: str
     seconds: float
     is_bounded: bool = True
 
 
 @attrs.frozen
-class Signature:
-    """What a copy is signed with.
+class SigningRecord:
+    """What the journal records of a copy's signing_record.
 
     Attributes:
-        signing: Nonce and algorithm.
-        signed_by: Digest of the access key.
-        mac: Proof that this library wrote it into the row.
+        signing: Nonce and algorithm of the copy's token.
+        signed_by: Digest of the access key that signs the token.
+        mac: MAC of the departure; see `upbit_async.payouts.row_mac`.
     """
 
     signing: SigningParams
@@ -100,55 +103,57 @@ def planned(key: str, intent: Intent, mac: str = "") -> Payout:
 
 
 def departing(
-    payout: Payout, lease: Lease, now: Now, signature: Signature, *, baseline: Sequence[str]
+    payout: Payout, lease: Lease, now: Now, signing_record: SigningRecord, *, baseline: Sequence[str]
 ) -> Payout:
-    """Record that the first copy is about to be sent."""
+    """Record the first copy, before any of it is sent."""
     sent_request = SentRequest(
-        signing=signature.signing,
-        signed_by=signature.signed_by,
+        signing=signing_record.signing,
+        signed_by=signing_record.signed_by,
         copies=1,
         previous_state=payout.state,
-        owner=lease.owner,
+        owner=lease.holder,
         left_at=Moment.at(now.journal),
         left_utc=now.utc,
         lease=lease.seconds,
         is_bounded=lease.is_bounded,
         baseline=tuple(baseline),
-        mac=signature.mac,
+        mac=signing_record.mac,
     )
     return moved(payout, PayoutState.SENDING, now, "about to be sent", error=None, sent_request=sent_request)
 
 
-def departing_again(payout: Payout, lease: Lease, now: Now, signature: Signature | None = None) -> Payout:
-    """Record that one more copy is about to be sent.
+def departing_again(
+    payout: Payout, lease: Lease, now: Now, signing_record: SigningRecord | None = None
+) -> Payout:
+    """Record one more copy, before any of it is sent.
 
     Args:
         payout: The payout.
         lease: Right to send the copy.
         now: The present.
-        signature: What the copy is signed with, if it has a new nonce.
+        signing_record: What is recorded of its signature, if it has a new nonce.
     """
-    known = payout.required_request
+    earlier = payout.required_request
     sent_request = attrs.evolve(
-        known,
-        copies=known.copies + 1,
+        earlier,
+        copies=earlier.copies + 1,
         previous_state=payout.state,
-        owner=lease.owner,
+        owner=lease.holder,
         left_at=Moment.at(now.journal),
         left_utc=now.utc,
         lease=lease.seconds,
         lost_at=None,
-        is_bounded=known.is_bounded and lease.is_bounded,
+        is_bounded=earlier.is_bounded and lease.is_bounded,
         needs_new_nonce=False,
     )
     what = "of the same request"
-    if signature is not None:
+    if signing_record is not None:
         what = "with a new nonce"
         sent_request = attrs.evolve(
             sent_request,
-            signing=signature.signing,
-            signed_by=signature.signed_by,
-            mac=signature.mac,
+            signing=signing_record.signing,
+            signed_by=signing_record.signed_by,
+            mac=signing_record.mac,
             arrived=False,
             needs_new_nonce=True,  # if Upbit rejects it unprocessed, the next copy needs a new nonce again
         )
@@ -156,20 +161,20 @@ def departing_again(payout: Payout, lease: Lease, now: Now, signature: Signature
     return moved(payout, PayoutState.SENDING, now, note, error=None, sent_request=sent_request)
 
 
-def blocked(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
-    """Record what prevents the next copy, before it was recorded as being sent."""
-    if not payout.state.may_leave or str(payout.error) == str(error):
+def failed_before_sending(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
+    """Record why the payout could not be sent; its state stays."""
+    if not payout.state.may_be_sent or str(payout.error) == str(error):
         return None
     return attrs.evolve(payout, error=error)
 
 
-def reverted(payout: Payout, *, owner: str, why: UpbitError | str, now: Now) -> Payout | None:
-    """Return to the state before the last copy, which was not sent or was rejected unprocessed.
+def reverted(payout: Payout, *, lease_holder: str, why: UpbitError | str, now: Now) -> Payout | None:
+    """Return to the state before the last copy, which was not sent, or was throttled or banned without being processed.
 
     Earlier copies may have been sent.
     """
-    if payout.state is not PayoutState.SENDING or payout.required_request.owner != owner:
-        return None  # another owner has it now
+    if payout.state is not PayoutState.SENDING or payout.required_request.owner != lease_holder:
+        return None  # another sender holds the lease now
     error = None if isinstance(why, str) else why
     note = f"the request was not carried out: {why}"
     sent_request = payout.required_request
@@ -229,35 +234,35 @@ def answered(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
     return identified(payout, record, now, Evidence.ANSWER, note)
 
 
-def declined(payout: Payout, error: APIError, *, owner: str, now: Now) -> Payout | None:
+def declined(payout: Payout, error: APIError, *, lease_holder: str, now: Now) -> Payout | None:
     """Record that Upbit has declined a copy. If there were several, that settles nothing: it is about one of them."""
     if payout.uuid is not None or payout.sent_request is None:
         return None
     if payout.sent_request.copies > 1 or payout.state is PayoutState.ABANDONED:
         note = f"Upbit has declined a further copy, which does not show the outcome of the first: {error}"
-        return _lost(payout, error, note, owner=owner, now=now)
+        return _lost(payout, error, note, lease_holder=lease_holder, now=now)
     note = f"Upbit has declined it: {error}"
     return moved(
         payout, PayoutState.DECLINED, now, note, error=error, evidence=Evidence.ANSWER, sent_request=None
     )
 
 
-def lost(payout: Payout, error: UpbitError, *, owner: str, now: Now) -> Payout | None:
-    """Record that the answer to a copy is lost. Its owner has closed the connection before."""
+def lost(payout: Payout, error: UpbitError, *, lease_holder: str, now: Now) -> Payout | None:
+    """Record that the answer to a copy is lost. Its lease holder has closed the connection before."""
     if payout.sent_request is None:
         return None  # an earlier copy was not sent, or was declined
     arrived = isinstance(error, OutcomeUnknown) and error.name == _NONCE_USED
-    return _lost(payout, error, str(error), owner=owner, arrived=arrived, now=now)
+    return _lost(payout, error, str(error), lease_holder=lease_holder, arrived=arrived, now=now)
 
 
 def _lost(
-    payout: Payout, error: UpbitError, note: str, *, owner: str, now: Now, arrived: bool = False
+    payout: Payout, error: UpbitError, note: str, *, lease_holder: str, now: Now, arrived: bool = False
 ) -> Payout | None:
-    known = payout.required_request
-    sent_request = attrs.evolve(known, arrived=known.arrived or arrived)
-    if payout.state is PayoutState.SENDING and known.owner != owner:
+    before = payout.required_request
+    sent_request = attrs.evolve(before, arrived=before.arrived or arrived)
+    if payout.state is PayoutState.SENDING and before.owner != lease_holder:
         # Another copy is being sent. Settling starts at its end, which is later.
-        return None if sent_request == known else attrs.evolve(payout, sent_request=sent_request)
+        return None if sent_request == before else attrs.evolve(payout, sent_request=sent_request)
     sent_request = attrs.evolve(sent_request, lost_at=Moment.at(now.journal), needs_new_nonce=False)
     if payout.state in _SETTLE_AGAIN:
         return moved(
@@ -269,7 +274,7 @@ def _lost(
     return moved(payout, payout.state, now, late, sent_request=attrs.evolve(sent_request, reopened=True))
 
 
-def conflicting(payout: Payout, what: str, other: str, now: Now) -> Payout:
+def contested(payout: Payout, what: str, other: str, now: Now) -> Payout:
     """Record that another payout has what this one would get by Upbit's answer."""
     note = f"conflict with payout {other!r}, which already has {what}"
     sent_request = None if payout.sent_request is None else attrs.evolve(payout.sent_request, answered=True)
@@ -329,11 +334,11 @@ def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> P
         candidates: The withdrawals that may be it, by their ids in lower case.
         now: The present.
     """
-    known = payout.required_request
+    before = payout.required_request
     is_late = payout.state in {PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED}
-    sent_request = attrs.evolve(known, candidates=tuple(candidates), reopened=known.reopened or is_late)
+    sent_request = attrs.evolve(before, candidates=tuple(candidates), reopened=before.reopened or is_late)
     if payout.state is PayoutState.ABANDONED:
-        if sent_request == known:
+        if sent_request == before:
             return None
         note = f"it may have been paid all the same: {_with_advice(payout, why)}"
         return moved(payout, payout.state, now, note, sent_request=sent_request)
@@ -367,16 +372,16 @@ def identified(
 ) -> Payout:
     """Record which withdrawal a payout is. Once that is certain, the data for finding it is dropped."""
     state = _ENDS.get(record.state, PayoutState.ACCEPTED)
-    known = payout.sent_request
+    sent_request = payout.sent_request
     changes: dict[str, Any] = {"uuid": record.uuid, "record": record, "evidence": evidence}
     # A match or a manual decision may prove wrong, and then the data is needed again.
-    if known is not None and evidence is Evidence.ANSWER:
-        known = attrs.evolve(known, baseline=(), candidates=(), excluded=())
-    is_unexpected = evidence is Evidence.ANSWER and known is None
+    if sent_request is not None and evidence is Evidence.ANSWER:
+        sent_request = attrs.evolve(sent_request, baseline=(), candidates=(), excluded=())
+    is_unexpected = evidence is Evidence.ANSWER and sent_request is None
     if is_unexpected or not _may_become(payout, state):
         note = f"an answer arrived when none was expected, and {note}"
         return to_review(payout, now, note, **changes)
-    return moved(payout, state, now, note, actor=actor, error=None, sent_request=known, **changes)
+    return moved(payout, state, now, note, actor=actor, error=None, sent_request=sent_request, **changes)
 
 
 def to_review(payout: Payout, now: Now, note: str, **changes: Any) -> Payout:

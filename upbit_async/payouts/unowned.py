@@ -1,4 +1,4 @@
-"""Guard against paying twice when the journal does not know the first payment.
+"""Check against paying twice when the journal does not know the first payment.
 
 A journal that was lost, restored from a backup or left on a volume that is not mounted looks like a new one: it does
 not know what was paid. So before a payout's first copy is sent, the account's newest withdrawals are compared with the
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
     from upbit_async.protocol.endpoint import Transport
 
-__all__ = ["UnownedGuard", "could_be", "new_mark"]
+__all__ = ["UnownedCheck", "could_be", "new_mark"]
 
 _log = logger("upbit_async.payouts")
 
@@ -40,7 +40,7 @@ _WITHOUT_MARK: Final = dt.timedelta(days=7)
 """Age of the oldest withdrawals that are compared if there is no mark."""
 
 _UNPAID: Final = frozenset({WithdrawalState.FAILED, WithdrawalState.CANCELLED, WithdrawalState.REJECTED})
-_REOPENED: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ABANDONED})
+_MAY_TURN_UP: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ABANDONED})
 _MOST_SHOWN: Final = 5
 
 
@@ -79,24 +79,24 @@ def new_mark(
 
 
 @attrs.frozen
-class _Sorted:
+class _Classified:
     """The rows of a list, by whether a payout owns them.
 
     Attributes:
         owned: The withdrawals that are accounted for, by their ids in lower case.
-        waits_for: Keys of payouts under way that may own a withdrawal which could be the payment.
-        reopens: Payouts considered unsent that may own such a withdrawal.
+        wait_for: Keys of unsettled payouts that may own a withdrawal which could be the payment.
+        read_again: Payouts considered unsent that may own such a withdrawal.
         unowned: The withdrawals that no payout owns.
     """
 
     owned: frozenset[str]
-    waits_for: tuple[str, ...]
-    reopens: tuple[Payout, ...]
+    wait_for: tuple[str, ...]
+    read_again: tuple[Payout, ...]
     unowned: tuple[Withdrawal, ...]
 
 
-class UnownedGuard:
-    """Lets a payout be sent only if no unowned withdrawal could be it.
+class UnownedCheck:
+    """Check that no unowned withdrawal could be a payout that is about to be sent.
 
     Args:
         transport: Transport that reads Upbit's list.
@@ -121,13 +121,25 @@ class UnownedGuard:
         self._trailing = dt.timedelta(seconds=trailing)
         self._blocks = blocks
 
-    async def baseline(self, payout: Payout) -> tuple[str, ...]:
-        """Return the newest withdrawals in a payout's currency, by their ids in lower case.
+    async def check_and_take_baseline(self, payout: Payout) -> tuple[str, ...]:
+        """Read Upbit's list, check it against the journal, and store the unowned withdrawals in the journal.
+
+        It waits for other payouts if the list shows a withdrawal that may be theirs.
+
+        Returns:
+            The baseline: the newest withdrawals in the payout's currency, by their ids in lower case.
 
         Raises:
             PayoutBlocked: A withdrawal that belongs to no payout could be this payment.
             UpbitError: The list could not be read back far enough; nothing was sent.
         """
+        listing, suspects = await self._compare(payout)
+        if suspects and self._blocks:
+            raise _blocked(payout, suspects)
+        return listing.uuids
+
+    async def _compare(self, payout: Payout) -> tuple[Listing, tuple[Withdrawal, ...]]:
+        """Return Upbit's list, and the unowned withdrawals that could be the payout."""
         currency, journal = payout.criteria.currency, self._repository.journal
         tried: set[str] = set()
         while True:
@@ -139,27 +151,25 @@ class UnownedGuard:
             related = await journal.related(currency, listing.uuids)
             fee_convention = await self._repository.fee_convention()
             related = attrs.evolve(related, payouts=other_claimants(related.payouts, payout.key, now))
-            known = self._sort(payout, listing, related, fee_convention, mark, oldest)
-            reopens = [other for other in known.reopens if other.key not in tried]
-            if not known.waits_for and not reopens:
+            found = self._classify(payout, listing, related, fee_convention, mark, oldest)
+            read_again = [other for other in found.read_again if other.key not in tried]
+            if not found.wait_for and not read_again:
                 break
-            for key in known.waits_for:
-                await self._settler.wait_until_settled(key, behind=frozenset({payout.key}))
-            for other in reopens:
+            for key in found.wait_for:
+                await self._settler.wait_until_settled(key, waiting_for_this=frozenset({payout.key}))
+            for other in read_again:
                 tried.add(other.key)
                 # Read in full: what `related` returns lacks its history.
                 await self._settler.read_again(await self._repository.read(other.key))
-        await self._store(currency, listing, known, mark)
-        blocking = {
+        await self._store(currency, listing, found, mark)
+        suspects = {
             row.uuid.casefold(): row
-            for row in (*known.unowned, *related.unowned)
-            if could_be(payout.intent, row, fee_convention) and row.uuid.casefold() not in known.owned
+            for row in (*found.unowned, *related.unowned)
+            if could_be(payout.intent, row, fee_convention) and row.uuid.casefold() not in found.owned
         }
-        if blocking and self._blocks:
-            raise _blocked(payout, tuple(blocking.values()))
-        return listing.uuids
+        return listing, tuple(suspects.values())
 
-    def _sort(
+    def _classify(
         self,
         payout: Payout,
         listing: Listing,
@@ -167,7 +177,7 @@ class UnownedGuard:
         fee_convention: FeeConvention | None,
         mark: str | None,
         oldest: dt.datetime,
-    ) -> _Sorted:
+    ) -> _Classified:
         """Return which of the withdrawals belong to payouts."""
         own = payout.sent_request
         owned = {other.uuid.casefold() for other in related.payouts if other.uuid is not None}
@@ -175,8 +185,8 @@ class UnownedGuard:
         owned |= {*related.acknowledged, *(own.excluded if own is not None else ())}
         if own is not None:
             owned |= set(own.baseline)
-        waits_for: dict[str, None] = {}
-        reopens: dict[str, Payout] = {}
+        wait_for: dict[str, None] = {}
+        read_again: dict[str, Payout] = {}
         unowned: list[Withdrawal] = []
         for row in listing.rows:
             if row.uuid.casefold() == mark:
@@ -188,21 +198,22 @@ class UnownedGuard:
             if not claimants:
                 unowned.append(row)
             elif could_be(payout.intent, row, fee_convention):
-                waits_for |= {other.key: None for other in claimants if other.state.is_under_way}
-                reopens |= {other.key: other for other in claimants if other.state in _REOPENED}
+                wait_for |= {other.key: None for other in claimants if other.state.is_under_way}
+                read_again |= {other.key: other for other in claimants if other.state in _MAY_TURN_UP}
                 if not any(other.state.is_under_way for other in claimants):
                     unowned.append(row)
-        return _Sorted(frozenset(owned), tuple(waits_for), tuple(reopens.values()), tuple(unowned))
+        return _Classified(frozenset(owned), tuple(wait_for), tuple(read_again.values()), tuple(unowned))
 
-    async def _store(self, currency: str, listing: Listing, known: _Sorted, mark: str | None) -> None:
-        accounted = known.owned | {row.uuid.casefold() for row in known.unowned}
+    async def _store(self, currency: str, listing: Listing, found: _Classified, mark: str | None) -> None:
+        """Store the unowned withdrawals in the journal, and move the mark over what is accounted for."""
+        accounted = found.owned | {row.uuid.casefold() for row in found.unowned}
         is_known = all((error.uuid or "").casefold() in accounted for error in listing.unreadable)
         is_whole = not listing.gap and is_known
         moved = new_mark(listing.rows, accounted, mark, self._trailing) if is_whole else mark
-        if known.unowned or moved != mark:
-            await self._repository.journal.reconcile(currency, known.unowned, old_mark=mark, new_mark=moved)
-        if known.unowned:
-            _log.info("%d withdrawals in %s belong to no payout", len(known.unowned), currency)
+        if found.unowned or moved != mark:
+            await self._repository.journal.reconcile(currency, found.unowned, old_mark=mark, new_mark=moved)
+        if found.unowned:
+            _log.info("%d withdrawals in %s belong to no payout", len(found.unowned), currency)
 
 
 def _blocked(payout: Payout, rows: Sequence[Withdrawal]) -> PayoutBlocked:

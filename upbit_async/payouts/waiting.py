@@ -10,7 +10,7 @@ from upbit_async.concurrency import backoff
 from upbit_async.errors import JournalError, PollTimeout, UpbitError
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.settling import LEASE_POLLS
-from upbit_async.polling import is_permanent
+from upbit_async.polling import ends_waits
 
 if TYPE_CHECKING:
     from upbit_async.payouts.repository import PayoutRepository
@@ -51,7 +51,7 @@ class Wait:
         self._retries = backoff(_FIRST_RETRY, _LONGEST_RETRY, 2.0)
 
     async def end(self) -> Payout:
-        """Return the payout once it has ended, was not sent or needs review.
+        """Return the payout once it has ended, was declined, was not sent or needs review.
 
         Raises:
             PollTimeout: The deadline comes first.
@@ -71,22 +71,22 @@ class Wait:
                     return payout
 
     async def _pause(self, seconds: float) -> None:
-        left = self._deadline - anyio.current_time()
-        if left <= 0:
+        remaining = self._deadline - anyio.current_time()
+        if remaining <= 0:
             raise await self._timed_out()
-        await anyio.sleep(min(seconds, left))
+        await anyio.sleep(min(seconds, remaining))
 
     async def _settle(self, payout: Payout) -> None:
-        left = max(0.0, self._deadline - anyio.current_time())
-        if await self._settler.time_left(payout) > left:
-            await anyio.sleep(left)
+        remaining = max(0.0, self._deadline - anyio.current_time())
+        if await self._settler.remaining_settling_time(payout) > remaining:
+            await anyio.sleep(remaining)
             raise await self._timed_out()
         try:
             # The settling time ends before the deadline, so this is the last attempt, and it is not cut short.
-            with anyio.move_on_after(left + self._last_settling) as scope:
+            with anyio.move_on_after(remaining + self._last_settling) as scope:
                 await self._settler.settle(self._key)
         except UpbitError as error:
-            if is_permanent(error) or isinstance(error, JournalError):
+            if ends_waits(error) or isinstance(error, JournalError):
                 raise
             await self._pause(next(self._retries))
             return

@@ -1,8 +1,17 @@
 """Polls of batches: request the records of up to 100 transfers, and publish what they show.
 
-If a poll fails because of one id or row, the batch is halved until that one is found. The wait for an id that is
-refused alone ends. A transfer whose row does not decode alone is polled alone from then on, until it decodes, so that
-no later sweep has to search for it.
+One id or row can fail the poll of a whole batch. The batch is then halved until that one is found. Here it is C::
+
+    poll A B C D     fails
+    poll A B         succeeds, so the cause is C or D: skip the request for both
+    poll C           fails, alone: this is the failure of C
+    poll D           succeeds
+
+If Upbit refused the id of C, its waits end. If the row of C does not decode, its waits continue: C is polled alone from
+then on, until it decodes, so that no later sweep has to search for it. `failures` has all kinds of failures.
+
+`BatchPolls` makes the requests. `PollResults` passes each result on to the transfer, its subscriptions, the observer
+and the log, and plans the transfer's next poll.
 """
 
 from __future__ import annotations
@@ -14,8 +23,8 @@ import anyio
 from upbit_async.errors import DecodeError, NotFound, UpbitError
 from upbit_async.events import PollFailed, StateChanged
 from upbit_async.logs import logger
-from upbit_async.polling.failures import FailedPoll, PollFailure
-from upbit_async.polling.progress import StateChange, Transfer, goes_back
+from upbit_async.polling.failures import PollFailure, PollFailureKind
+from upbit_async.polling.progress import StateChange, TransferRecord, goes_back
 from upbit_async.protocol.duplicates import by_id
 from upbit_async.protocol.rows import ReadableRows
 
@@ -29,13 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchPolls", "PollResults"]
 
-R = TypeVar("R", bound=Transfer)
+R = TypeVar("R", bound=TransferRecord)
 
 _log = logger("upbit_async.polling")
 
 
 class BatchPolls(Generic[R]):
-    """Polls of batches, halved if one transfer spoils them.
+    """Polls of batches, which are halved if one transfer may have caused a failure.
 
     Args:
         fetch: Function that requests records; see `Watcher`.
@@ -61,43 +70,46 @@ class BatchPolls(Generic[R]):
         self._utc_now = utc_now
 
     async def poll(self, batch: Sequence[WatchedTransfer[R]]) -> bool:
-        """Poll a batch; if one of its transfers spoils it, poll it in ever smaller parts.
+        """Poll a batch, and publish the results. If one transfer may have caused a failure, poll smaller parts.
 
         Returns:
-            Whether the poll of the whole batch failed.
+            Whether the poll of the whole batch succeeded.
         """
         began = anyio.current_time()
         try:
             rows = await self._fetch([transfer.id for transfer in batch])
         except (UpbitError, ValueError) as error:
-            await self._narrow_down(batch, FailedPoll(error, began))
-            return True
-        missing, nameless = self._publish_rows(batch, rows, began)
-        if not missing:
+            await self._narrow_down(batch, PollFailure(error, began))
             return False
-        if len(batch) > 1 and len(missing) <= len(nameless):  # an unreadable row for each missing transfer
-            for transfer, unreadable in zip(missing, nameless, strict=False):
-                self._results.publish_failed_poll([transfer], unreadable, began)
+        missing, unattributed = self._publish_rows(batch, rows, began)
+        if not missing:
             return True
-        await self._narrow_down(missing, FailedPoll(nameless[0], began))
-        return True
+        if len(batch) > 1 and len(missing) <= len(unattributed):
+            # There is an unreadable row for each missing transfer, so there is nothing to search for. Which row belongs
+            # to which transfer does not matter, because the error is only reported.
+            for transfer, unreadable in zip(missing, unattributed, strict=False):
+                self._results.publish_retryable([transfer], unreadable, began)
+            return False
+        await self._narrow_down(missing, PollFailure(unattributed[0], began))
+        return False
 
-    async def _narrow_down(self, suspects: Sequence[WatchedTransfer[R]], failed: FailedPoll) -> None:
-        """Search for the transfer that caused a failed poll by halves, and publish the failure of that transfer."""
-        if len(suspects) < 2 or not failed.may_concern_one:  # noqa: PLR2004 - one transfer can't be halved
-            self._results.publish_failure(suspects, failed)
+    async def _narrow_down(self, suspects: Sequence[WatchedTransfer[R]], failure: PollFailure) -> None:
+        """Find the transfer that caused a failure, by halving, and publish the failure of that transfer."""
+        if len(suspects) < 2 or not failure.may_concern_one:  # noqa: PLR2004 - one transfer can't be halved
+            self._results.publish_failure(suspects, failure)
             return
         middle = len(suspects) // 2
         first, second = self._queue.still_in(suspects[:middle]), suspects[middle:]
-        first_failed = bool(first) and await self.poll(first)
-        left = self._queue.still_in(second)
-        # If the first half succeeds, the cause is in the second, which need not be polled whole. Yet a wait ends only
-        # by a poll of its id alone.
-        is_in_left = not first_failed and len(left) == len(second)
-        if is_in_left and (len(left) > 1 or failed.failure is PollFailure.ROW):
-            await self._narrow_down(left, failed)
-        elif left:
-            await self.poll(left)
+        first_succeeded = not first or await self.poll(first)
+        rest_of_second = self._queue.still_in(second)
+        # If the first half succeeds, the cause is in the second, unless it was removed. So skip the request for the
+        # whole second half and halve it directly. A single id is still polled alone, because only that may end a wait.
+        # A row that does not decode ends no wait, so its transfer need not be polled alone.
+        cause_is_in_second = first_succeeded and len(rest_of_second) == len(second)
+        if cause_is_in_second and (len(rest_of_second) > 1 or failure.kind is PollFailureKind.ROW):
+            await self._narrow_down(rest_of_second, failure)
+        elif rest_of_second:
+            await self.poll(rest_of_second)
 
     def _publish_rows(
         self, batch: Sequence[WatchedTransfer[R]], rows: Sequence[R] | ReadableRows[R], began: float
@@ -112,20 +124,22 @@ class BatchPolls(Generic[R]):
         unreadable = rows.unreadable if isinstance(rows, ReadableRows) else ()
         errors = {error.uuid.casefold(): error for error in unreadable if error.uuid is not None}
         keys = {transfer.key for transfer in batch}
-        nameless = [error for error in unreadable if error.uuid is None or error.uuid.casefold() not in keys]
+        unattributed = [
+            error for error in unreadable if error.uuid is None or error.uuid.casefold() not in keys
+        ]
         at = self._utc_now()
         missing: list[WatchedTransfer[R]] = []
         for transfer in self._queue.still_in(batch):
-            if (row := found.get(transfer.key)) is not None:
-                self._results.publish_row(transfer, row, began, at)
+            if (record := found.get(transfer.key)) is not None:
+                self._results.publish_record(transfer, record, began, at)
             elif (error := errors.get(transfer.key)) is not None:
                 self._queue.singles.discard(transfer)  # its unreadable row costs no other transfer
-                self._results.publish_failed_poll([transfer], error, began)
-            elif nameless:
+                self._results.publish_retryable([transfer], error, began)
+            elif unattributed:
                 missing.append(transfer)
             else:
                 self._results.publish_absence(transfer, began)
-        return missing, nameless
+        return missing, unattributed
 
 
 class PollResults(Generic[R]):
@@ -157,20 +171,20 @@ class PollResults(Generic[R]):
         self._emit = emit
         self._wake = wake
 
-    def publish_row(self, transfer: WatchedTransfer[R], row: R, began: float, at: dt.datetime) -> None:
-        """Publish a transfer's record.
+    def publish_record(self, transfer: WatchedTransfer[R], record: R, began: float, at: dt.datetime) -> None:
+        """Publish the record that a poll returned.
 
         Args:
             transfer: The transfer.
-            row: The record.
+            record: Its record.
             began: Start of the poll, by the event loop's clock.
             at: When the record was received.
         """
         self._queue.singles.discard(transfer)
-        change = transfer.update(row, at)
+        change = transfer.update(record, at)
         for subscription in transfer.subscriptions:
-            subscription.update(row, at)
-        if row.state.is_final:
+            subscription.update(record, at)
+        if record.state.is_final:
             self._finish(transfer)
         else:
             if change is not None:
@@ -185,49 +199,47 @@ class PollResults(Generic[R]):
         name = f"{self._kind} {transfer.id}"
         if transfer.record is not None:
             text = f"Upbit's answer lacks {name}, which an earlier answer contained"
-            self.publish_failed_poll([transfer], NotFound(text, status=200, asked_for=transfer.id), began)
+            self.publish_retryable([transfer], NotFound(text, status=200, asked_for=transfer.id), began)
         elif began < transfer.started + self._grace:
             self._end_poll(transfer, began, None)
         else:
             text = f"{name} was not found within {began - transfer.started:.0f} s"
             text = f"{text}; check the id, the region and the account"
-            self._fail(transfer, NotFound(text, status=200, asked_for=transfer.id))
+            self._end_waits(transfer, NotFound(text, status=200, asked_for=transfer.id))
 
-    def publish_failure(self, batch: Sequence[WatchedTransfer[R]], failed: FailedPoll) -> None:
-        """Publish a failed poll of transfers that can't be narrowed down further."""
-        kind, error = failed.failure, failed.error
-        if kind is PollFailure.KEY:
+    def publish_failure(self, batch: Sequence[WatchedTransfer[R]], failure: PollFailure) -> None:
+        """Publish a failure that can't be narrowed down further: end waits or report it, depending on its kind."""
+        kind, error = failure.kind, failure.error
+        if kind is PollFailureKind.KEY:
             for transfer in tuple(self._queue):
-                self._fail(transfer, error)
-        elif kind is PollFailure.ABSENT:
+                self._end_waits(transfer, error)
+        elif kind is PollFailureKind.ABSENT:
             for transfer in self._queue.still_in(batch):
-                self.publish_absence(transfer, failed.began)
-        elif kind is PollFailure.ID or isinstance(error, ValueError):
+                self.publish_absence(transfer, failure.began)
+        elif kind is PollFailureKind.ID or isinstance(error, ValueError):
             for transfer in batch:
-                self._fail(transfer, error)
+                self._end_waits(transfer, error)
         else:
-            if kind is PollFailure.ROW:
+            if kind is PollFailureKind.ROW:
                 for transfer in self._queue.still_in(batch):
                     self._queue.singles.add(transfer, anyio.current_time())
-            self.publish_failed_poll(batch, error, failed.began)
+            self.publish_retryable(batch, error, failure.began)
 
-    def publish_failed_poll(
-        self, batch: Sequence[WatchedTransfer[R]], error: UpbitError, began: float
-    ) -> None:
-        """Publish a failed poll that ends no wait."""
+    def publish_retryable(self, batch: Sequence[WatchedTransfer[R]], error: UpbitError, began: float) -> None:
+        """Publish a failure that ends no wait, because a later poll may succeed."""
         for transfer in self._queue.still_in(batch):
             self._end_poll(transfer, began, error)
         uuids = tuple(transfer.id for transfer in batch)
         self._emit(PollFailed(host=self._host, uuids=uuids, error=error))
 
-    def _end_poll(self, transfer: WatchedTransfer[R], began: float, failure: UpbitError | None) -> None:
+    def _end_poll(self, transfer: WatchedTransfer[R], began: float, error: UpbitError | None) -> None:
         """End a poll after which the transfer is still watched, and plan the next."""
-        transfer.polled_at, now = began, anyio.current_time()
+        now, transfer.last_poll_began = anyio.current_time(), began
         for subscription in transfer.subscriptions:
-            subscription.end_poll(now, failure)
+            subscription.end_poll(now, error)
             if subscription.is_ready:
                 self._notify(subscription)
-        self._queue.schedule(transfer, now)
+        self._queue.plan_next_poll(transfer, now)
 
     def _announce(self, transfer: WatchedTransfer[R], change: StateChange[R]) -> None:
         kind, state = self._kind, change.state.value
@@ -238,7 +250,7 @@ class PollResults(Generic[R]):
             _log.warning("%s %s went back from %s to %s", kind, transfer.id, previous, state)
         self._emit(StateChanged(host=self._host, uuid=change.record.uuid, previous=previous, state=state))
 
-    def _fail(self, transfer: WatchedTransfer[R], error: UpbitError | ValueError) -> None:
+    def _end_waits(self, transfer: WatchedTransfer[R], error: UpbitError | ValueError) -> None:
         for subscription in transfer.subscriptions:
             subscription.fail(error)
         self._finish(transfer)

@@ -17,7 +17,8 @@ class DepositPoller(TransferPoller[Deposit]):
     """Poller for one deposit. See https://global-docs.upbit.com/reference/get-deposit.
 
     Creating one starts no task and sends no request. It can be used for several waits, also by several tasks at once;
-    all waits of a client share their requests. Two pollers are equal if they are for the same deposit.
+    all waits for deposits of one client by the same kind of id share their requests. Two pollers are equal if they are
+    for the same deposit by uuid, or by the same transaction and from the same client.
 
     A deposit in ``TRAVEL_RULE_SUSPECTED`` is not credited until its sender is verified with `client.travel_rule`. Use
     `changes` to detect this state.

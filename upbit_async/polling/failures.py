@@ -1,7 +1,19 @@
 """Classification of failed polls. Pure.
 
-A failed poll does not end a wait: networks, proxies and Upbit fail temporarily while the transfer continues. It is
-reported to the observer as `PollFailed`. Only an error with which every later poll would fail too ends a wait.
+What a failure does to the waits depends on its kind:
+
+=========  ==============================================  ================================================
+Kind       Cause                                           Effect
+=========  ==============================================  ================================================
+RETRYABLE  network, proxy, rate limit, server error        none; the next poll is made as planned
+KEY        key missing, refused or blocked                 ends all waits of the watcher
+ID         an id was refused, or can't be sent             ends the waits for this id
+ABSENT     Upbit does not know a transfer                  ends its waits once the grace period is over
+ROW        the record of a transfer does not decode        none; the transfer is polled alone from then on
+=========  ==============================================  ================================================
+
+For the last three kinds, the batch is halved until the transfer is found. A failure that ends no wait is reported to
+the observer as the event `PollFailed`.
 """
 
 from __future__ import annotations
@@ -25,7 +37,7 @@ from upbit_async.errors import (
     UpbitError,
 )
 
-__all__ = ["FailedPoll", "PollFailure", "failure_of", "is_permanent"]
+__all__ = ["PollFailure", "PollFailureKind", "ends_waits", "kind_of"]
 
 _CONCERNS_AN_ID: Final = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -34,59 +46,68 @@ _CONCERNS_AN_ID: Final = frozenset(
 _QUERY_REFUSED: Final = "invalid_query_payload"
 
 
-class PollFailure(enum.Enum):
-    """Kinds of failed polls."""
+class PollFailureKind(enum.Enum):
+    """Kind of a failed poll: what to do with the waits."""
 
-    PASSING = "passing"
-    """The next poll may succeed: continue with every wait."""
+    RETRYABLE = "retryable"
+    """The next poll may succeed: continue all waits."""
     KEY = "key"
-    """The key is missing, refused or blocked: end every wait of the client."""
+    """The key is missing, refused or blocked: end all waits of this watcher."""
     ID = "id"
-    """An id was refused by name, or can't be sent: poll each id alone, and end the wait for the one that is refused."""
+    """Upbit refused an id with one of its error names (a proxy has none), or an id can't be sent.
+
+    Narrow down to single ids, and end the waits for the one that is refused.
+    """
     ABSENT = "absent"
-    """Upbit does not know a transfer: poll each id alone, and end a wait only once the grace period is over."""
+    """Upbit does not know a transfer: narrow down to single ids, and end its waits once the grace period is over."""
     ROW = "row"
-    """A row does not decode: poll each id alone, and continue with every wait, because the row may change."""
+    """A row does not decode: narrow down to single ids, and continue all waits, because the row may change."""
 
 
 @attrs.frozen
-class FailedPoll:
-    """A poll that failed.
+class PollFailure:
+    """Failure of one poll.
 
     Attributes:
         error: Reason of the failure.
         began: Start of the poll, by the event loop's clock.
-        failure: Kind of the failure.
+        kind: Kind of the failure.
     """
 
     error: UpbitError | ValueError
     began: float
-    failure: PollFailure = attrs.field(init=False)
+    kind: PollFailureKind = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "failure", failure_of(self.error))
+        object.__setattr__(self, "kind", kind_of(self.error))
 
     @property
     def may_concern_one(self) -> bool:
         """Whether a single transfer may have caused the failure of its whole batch."""
-        return self.failure in {PollFailure.ID, PollFailure.ABSENT, PollFailure.ROW}
+        return self.kind in {PollFailureKind.ID, PollFailureKind.ABSENT, PollFailureKind.ROW}
 
 
-def failure_of(error: UpbitError | ValueError) -> PollFailure:
-    """Return the kind of failure that an error of a poll is."""
+def kind_of(error: UpbitError | ValueError) -> PollFailureKind:
+    """Return the kind of failure that an error means."""
     if isinstance(error, ValueError):
-        return PollFailure.ID
+        return PollFailureKind.ID
     if isinstance(error, DecodeError):
-        return PollFailure.ROW if error.path.startswith("$[") else PollFailure.PASSING
+        return PollFailureKind.ROW if error.path.startswith("$[") else PollFailureKind.RETRYABLE
     if isinstance(error, APIError) and error.name == _QUERY_REFUSED:
-        return PollFailure.ID  # an odd id may have changed the hash of the query, which the signature covers
-    if is_permanent(error):
-        return PollFailure.KEY
-    return _failure_of_answer(error)
+        return (
+            PollFailureKind.ID
+        )  # an odd id may have changed the hash of the query, which the signature covers
+    if ends_waits(error):
+        return PollFailureKind.KEY
+    return _kind_of_answer(error)
 
 
-def is_permanent(error: UpbitError) -> bool:
-    """Return whether every later poll would fail too: the key is missing, refused or blocked."""
+def ends_waits(error: UpbitError) -> bool:
+    """Return whether an error ends all waits that use the key: the key is missing, refused or blocked.
+
+    The problem may be temporary, as a ban (418) is. The waits can be resumed later with the resume tokens of their
+    errors.
+    """
     if isinstance(error, (AuthenticationError, PermissionDenied)):
         # An error without a name does not come from Upbit but from a proxy, which may answer the next poll otherwise.
         # A used nonce concerns one token, and the next request has another.
@@ -94,10 +115,10 @@ def is_permanent(error: UpbitError) -> bool:
     return isinstance(error, (Banned, ConfigurationError))
 
 
-def _failure_of_answer(error: UpbitError) -> PollFailure:
+def _kind_of_answer(error: UpbitError) -> PollFailureKind:
     # An error without a name does not come from Upbit but from a proxy, which may answer the next poll otherwise.
     if not isinstance(error, APIError) or isinstance(error, (RateLimited, ServerError)) or not error.name:
-        return PollFailure.PASSING
+        return PollFailureKind.RETRYABLE
     if isinstance(error, NotFound):
-        return PollFailure.ABSENT
-    return PollFailure.ID if error.status in _CONCERNS_AN_ID else PollFailure.PASSING
+        return PollFailureKind.ABSENT
+    return PollFailureKind.ID if error.status in _CONCERNS_AN_ID else PollFailureKind.RETRYABLE

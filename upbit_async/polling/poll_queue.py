@@ -1,10 +1,26 @@
 """Queue of the transfers that one event loop polls: determines the next batch. Pure: time is an argument.
 
-A sweep polls every transfer that is due, in batches of up to 100. It begins when some transfer is due, and includes
-those that are almost due, so that transfers that began together stay together. The last batch of a sweep is filled up
-with the transfers that are due next.
+A *sweep* polls the transfers that are due, in batches of up to 100. For example, at 10.0 s::
 
-A transfer whose row spoils the answer for others is polled alone (`SinglePolls`).
+    transfer   A       B             C             D
+    due at     10.0    10.1          10.3          14.0
+    polled     yes     yes           yes           if the batch has room
+
+A is due, and begins the sweep. B and C are almost due (since their `earliest` time), so they join it: transfers that
+began together stay together. D fills up the last batch of the sweep, since the request is made anyway.
+
+A transfer whose row makes the answer for others unreadable is polled alone (`SinglePolls`).
+
+No transfer starves:
+
+- Shared batches are in the order of due times. A poll moves the due time of its transfers behind the present. So a
+  transfer that is due can be passed only by transfers that were due before it, each until a poll of it has ended, and
+  by last polls at a deadline, of which each wait has one.
+- A batch always includes the first transfer of the order. Those that do not fit keep their due time.
+- A poll that was cancelled leaves the due times as they were, so its transfers are due again at once.
+- Single polls take turns, also by due time. Shared batches go before them, but only until a single poll is late by the
+  longest wait of the schedule. Single polls run one at a time and four a second at
+  most, so other polls stay free for shared batches.
 """
 
 from __future__ import annotations
@@ -14,8 +30,9 @@ import math
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from urllib.parse import quote
 
-from upbit_async.polling.progress import Transfer
-from upbit_async.polling.schedule import draw_jitter_factor, next_poll
+from upbit_async.polling.progress import TransferRecord
+from upbit_async.polling.schedule import draw_jitter_factor, next_poll_time
+from upbit_async.protocol.endpoint import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -28,14 +45,12 @@ __all__ = ["SINGLE_POLL_SPACING", "PollQueue", "SinglePolls"]
 SINGLE_POLL_SPACING: Final = 0.25
 """Minimum time between two single polls, in seconds: four of the thirty calls a second that an account has."""
 
-_BATCH_SIZE: Final = 100
-"""Ids per request. Upbit documents it as the maximum for withdrawals, and no maximum for deposits."""
 _MAX_QUERY: Final = 8 * 1024
 """Characters of ids per request. Servers commonly accept lines of 8 KiB: nginx and Apache do by default."""
 _ORDER_LIFETIME: Final = 0.25
 """Time for which an order of transfers is used, in seconds. Sorting many for each batch would be slow."""
 
-R = TypeVar("R", bound=Transfer)
+R = TypeVar("R", bound=TransferRecord)
 
 
 class PollQueue(Generic[R]):
@@ -70,7 +85,7 @@ class PollQueue(Generic[R]):
         return iter(self._transfers.values())
 
     def get(self, id_: str) -> WatchedTransfer[R] | None:
-        """Return the transfer with an id in any case, or None."""
+        """Return the transfer with an id, ignoring upper and lower case, or None."""
         return self._transfers.get(id_.casefold())
 
     def still_in(self, batch: Iterable[WatchedTransfer[R]]) -> list[WatchedTransfer[R]]:
@@ -88,22 +103,22 @@ class PollQueue(Generic[R]):
         if not self._transfers:
             self._order.clear()
 
-    def schedule(self, transfer: WatchedTransfer[R], now: float) -> None:
+    def plan_next_poll(self, transfer: WatchedTransfer[R], now: float) -> None:
         """Set the time of a transfer's next poll, after one that ends now."""
         single_since, quiet_since = transfer.single_since, transfer.quiet_since
-        poll = next_poll(
+        time = next_poll_time(
             self._schedule,
             now=now,
             quiet_since=quiet_since if single_since is None else single_since,
             jitter_factor=self._jitter_factor,
         )
-        transfer.schedule(poll, now)
+        transfer.plan_next_poll(time, now)
 
     def next_batch(self, now: float) -> list[WatchedTransfer[R]]:
         """Return the transfers to poll now; none if none is due.
 
-        Shared batches go first, so that single polls delay no other transfer. A single poll that is late by more than
-        the longest wait goes before them, so that shared batches do not displace it for ever.
+        Shared batches go first, so that single polls do not delay other transfers. A single poll that is late by
+        more than the longest wait goes before them, so that shared batches do not displace it for ever.
         """
         overdue = self.singles.pick(now, overdue=self._schedule.longest)
         if overdue is not None:
@@ -111,17 +126,17 @@ class PollQueue(Generic[R]):
         batch = self._shared_batch(now)
         if batch:
             return batch
-        single = self.singles.pick(now) or self.singles.pick_last(now)
+        single = self.singles.pick(now) or self.singles.pick_expired(now)
         return [] if single is None else [single]
 
-    def next_due(self) -> float:
+    def next_due_time(self) -> float:
         """Return when `next_batch` may return a batch; infinity if only the end of a poll can change that."""
-        return min(min((each.due for each in self._idle()), default=math.inf), self.singles.next_due())
+        return min(min((each.due for each in self._idle()), default=math.inf), self.singles.next_due_time())
 
-    def next_due_after(self, batch: Iterable[WatchedTransfer[R]]) -> float:
+    def next_due_time_after(self, batch: Iterable[WatchedTransfer[R]]) -> float:
         """Return when, after a poll of a batch, its transfers or a single poll are due."""
         return min(
-            min((each.due for each in self.still_in(batch)), default=math.inf), self.singles.next_due()
+            min((each.due for each in self.still_in(batch)), default=math.inf), self.singles.next_due_time()
         )
 
     def _idle(self) -> Iterator[WatchedTransfer[R]]:
@@ -130,18 +145,18 @@ class PollQueue(Generic[R]):
 
     def _shared_batch(self, now: float) -> list[WatchedTransfer[R]]:
         if not self._order or now >= self._ordered_at + _ORDER_LIFETIME:
-            self._sort(now)
+            self._plan_sweep(now)
         batch: list[WatchedTransfer[R]] = []
-        while self._order and len(batch) < _BATCH_SIZE:
+        while self._order and len(batch) < PAGE_SIZE:
             transfer = self._order.pop()
             if transfer in self:
                 batch.append(transfer)
-        if 0 < len(batch) < _BATCH_SIZE:
-            batch += self._due_next(_BATCH_SIZE - len(batch), {each.key for each in batch})
-        return batch[: _how_many_fit(each.id for each in batch)]  # the next sort includes the others
+        if 0 < len(batch) < PAGE_SIZE:
+            batch += self._fill_ups(PAGE_SIZE - len(batch), {each.key for each in batch})
+        return batch[: _how_many_fit(each.id for each in batch)]  # the next plan includes the others
 
-    def _sort(self, now: float) -> None:
-        """Order the transfers to poll, by urgency: last polls before a deadline first, then by due time."""
+    def _plan_sweep(self, now: float) -> None:
+        """Order the transfers to poll, the most urgent first: last polls at a deadline, then by due time."""
         self._ordered_at = now
         idle = list(self._idle())
         # What becomes almost due during a sweep is left to the next one, or a sweep might never end.
@@ -156,10 +171,12 @@ class PollQueue(Generic[R]):
         self._order.sort(key=lambda each: (each.deadline > now, each.due))
         self._order.reverse()  # the most urgent is at the end, from which a list pops
 
-    def _due_next(self, count: int, chosen: Container[str]) -> list[WatchedTransfer[R]]:
+    def _fill_ups(self, count: int, chosen: Container[str]) -> list[WatchedTransfer[R]]:
         """Return transfers that fill up a batch, by due time: of those that this sweep has not polled."""
         others = (
-            each for each in self._idle() if each.polled_at < self._sweep_began and each.key not in chosen
+            each
+            for each in self._idle()
+            if each.last_poll_began < self._sweep_began and each.key not in chosen
         )
         return heapq.nsmallest(count, others, key=lambda each: each.due)
 
@@ -168,7 +185,7 @@ class SinglePolls(Generic[R]):
     """Transfers that are polled alone, because an answer that includes them does not decode.
 
     They must not delay other transfers or use up the account's calls. So one of them is polled at a time, and four a
-    second at most, however many there are. Only the last poll before a deadline is exempt from this.
+    second at most, however many there are. Only the last poll at a deadline is exempt from this.
     """
 
     def __init__(self) -> None:
@@ -208,12 +225,12 @@ class SinglePolls(Generic[R]):
         self._next_at = now + SINGLE_POLL_SPACING
         return transfer
 
-    def pick_last(self, now: float) -> WatchedTransfer[R] | None:
+    def pick_expired(self, now: float) -> WatchedTransfer[R] | None:
         """Return a transfer whose last poll is due because a deadline has passed."""
         expired = (each for each in self._idle() if each.deadline <= now)
         return min(expired, key=lambda each: each.deadline, default=None)
 
-    def next_due(self) -> float:
+    def next_due_time(self) -> float:
         """Return when a single poll may be due; infinity if only the end of a poll can change that."""
         idle = self._idle()
         deadline = min((each.deadline for each in idle), default=math.inf)
@@ -230,7 +247,7 @@ def _how_many_fit(ids: Iterable[str]) -> int:
     count = length = 0
     for each in ids:
         length += len("&uuids[]=") + len(quote(each, safe="", errors="replace"))
-        if count and (count == _BATCH_SIZE or length > _MAX_QUERY):
+        if count and (count == PAGE_SIZE or length > _MAX_QUERY):
             break
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""Base of the pollers for withdrawals and deposits."""
+"""Poller: a caller's handle for waiting for one transfer; base of those for withdrawals and deposits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import anyio
 
 from upbit_async.errors import PollTimeout, UpbitError
 from upbit_async.escaping import escaped
-from upbit_async.polling.progress import StateChange, Transfer
+from upbit_async.polling.progress import StateChange, TransferRecord
 from upbit_async.polling.resume import NAMESPACES, IdName, check_id, write_token
 from upbit_async.validation import timeout as checked_timeout
 
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["TransferPoller"]
 
-R = TypeVar("R", bound=Transfer)
+R = TypeVar("R", bound=TransferRecord)
 
 
 class TransferPoller(abc.ABC, Generic[R]):
-    """Poller for one transfer. Creating one starts no task and sends no request.
+    """Handle for waiting for one transfer. The waiting tasks poll, through the watcher.
 
-    It can be used for several waits, also by several tasks at once; all waits of a client share their requests. Two
-    pollers are equal if they are for the same transfer of the same host.
+    Creating one starts no task and sends no request. It can be used for several waits, also by several tasks at once;
+    all waits with one watcher share their requests. Two pollers are equal if host, kind of transfer, kind of id, and id
+    are equal.
 
     Args:
         id_: The transfer's id.
@@ -39,7 +40,7 @@ class TransferPoller(abc.ABC, Generic[R]):
         watcher: The watcher that polls the transfer.
         region: The client's region.
         host: The host that holds the transfer.
-        last: The transfer's record, if it is already known.
+        last: The transfer's record, if it is already known; only with ``by="uuid"``.
 
     Raises:
         TypeError: The id is not text.
@@ -65,7 +66,8 @@ class TransferPoller(abc.ABC, Generic[R]):
         if not id_:
             raise ValueError(f"{by} of a {self._kind} must not be empty")
         if last is None:
-            # An id from Upbit itself is not checked: creating the poller for money that has moved must not fail.
+            # With `last`, the id is from Upbit itself and is not checked: creating the poller for money that has moved
+            # must not fail.
             check_id(by, id_)
         elif last.uuid.casefold() != id_.casefold():
             raise ValueError(escaped(f"last must be {self._kind} {id_}, got {last.uuid}"))
@@ -97,7 +99,7 @@ class TransferPoller(abc.ABC, Generic[R]):
         return write_token(kind=self._kind, region=self._region, host=self._host, by=self._by, id=self._id)
 
     def __eq__(self, other: object) -> bool:
-        """Compare host, kind of transfer, and id in any case."""
+        """Compare host, kind of transfer, kind of id, and id, ignoring upper and lower case of the id."""
         if not isinstance(other, TransferPoller):
             return NotImplemented
         return self._identity == other._identity
@@ -115,19 +117,20 @@ class TransferPoller(abc.ABC, Generic[R]):
         """Yield each change of state, up to the final one.
 
         The state that is already known comes first, without a request. If a state between two polls was missed, the
-        change is ``skipped``. A failed poll is reported to the observer and does not end the iteration, unless every
-        later poll would fail too.
+        next change is marked ``skipped``. A failed poll is reported to the observer. Only the errors
+        below end the iteration.
 
         Yields:
             The changes, in the order in which they were seen.
 
         Raises:
             NotFound: Upbit still does not know the id after ``poll.grace`` seconds.
-            AuthenticationError: Upbit refused the key by name. This and the next three end every wait of the client.
+            AuthenticationError: Upbit refused the key with one of its error names (a proxy has none). This and the
+                next three end all waits that share a poll: those for a client's withdrawals, or for its deposits.
             PermissionDenied: The key may not read transfers.
             Banned: Upbit has blocked the key temporarily.
             ConfigurationError: The client has no key.
-            ValidationError: Upbit refused the id by name, in a request for it alone.
+            ValidationError: Upbit refused the id with one of its error names, in a request for it alone.
 
         Example:
             .. code-block:: python
@@ -180,7 +183,8 @@ class TransferPoller(abc.ABC, Generic[R]):
             return self._last
         with self.subscribe(anyio.current_time() + seconds) as subscription:
             try:
-                # Not `next_change`: 10,000 waits would each keep a record in addition to the latest.
+                # Not `next_change`: it stores each change's record in `last`, and later polls replace only
+                # `subscription.record`. So each wait would hold two records, and there may be 10,000 waits.
                 while change := await subscription.next():
                     if change.state.is_final:
                         return change.record
@@ -190,7 +194,7 @@ class TransferPoller(abc.ABC, Generic[R]):
                 raise
             finally:
                 self._keep(subscription.record)
-            raise self._timed_out(seconds) from subscription.failure
+            raise self._timed_out(seconds) from subscription.last_error
 
     @abc.abstractmethod
     async def result(self, *, timeout: float | None = None) -> R:  # noqa: ASYNC109 - as `wait`
@@ -212,7 +216,8 @@ class TransferPoller(abc.ABC, Generic[R]):
         """Return a subscription to the transfer, with which one task can wait for many transfers.
 
         Args:
-            deadline: Time of the last poll, unless one is running then, by ``anyio.current_time``. Default: none.
+            deadline: Deadline, by ``anyio.current_time``. A poll that is running then is the last; otherwise a last one
+                starts then. Default: none.
 
         Example:
             .. code-block:: python
@@ -230,7 +235,7 @@ class TransferPoller(abc.ABC, Generic[R]):
         )
 
     async def next_change(self, subscription: Subscription[R]) -> StateChange[R] | None:
-        """Return the next change of a subscription from `subscribe`, and keep its newest record as `last`.
+        """Return the next change of a subscription from `subscribe`, and store its newest record as `last`.
 
         Returns:
             The change, or None if the last poll before the deadline brought none.

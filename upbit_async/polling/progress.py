@@ -3,11 +3,11 @@
 The rules:
 
 - Each change of state is reported once, in the order in which the records were received.
-- A change is ``skipped`` if a state between the previous and the new one was never seen. A withdrawal passes
+- A change is marked ``skipped`` if a state between the previous and the new one was missed. A withdrawal passes
   ``WAITING``, ``PROCESSING``, then ``DONE`` or ``FAILED``. A deposit passes ``PROCESSING`` or
   ``TRAVEL_RULE_SUSPECTED``, then ``ACCEPTED``, or ``REFUNDING`` and ``REFUNDED``. ``CANCELLED`` and ``REJECTED`` can
-  follow any state, so a change to them is never ``skipped``.
-- The first change is never ``skipped``.
+  follow any state, so a change to them is never marked.
+- The first change is never marked ``skipped``.
 - A change to an earlier state is reported like any other.
 - A state that this library does not know is reported. It is not final and has no position in the order of states.
 - Nothing is reported after a final state.
@@ -22,7 +22,7 @@ import attrs
 
 from upbit_async.models import DepositState, WithdrawalState
 
-__all__ = ["Progress", "StateChange", "Transfer", "TransferState", "goes_back"]
+__all__ = ["Progress", "StateChange", "TransferRecord", "TransferState", "goes_back"]
 
 TransferState: TypeAlias = WithdrawalState | DepositState
 """State of a withdrawal or deposit."""
@@ -40,7 +40,7 @@ _RANKS = {
 """Positions of the states in the order in which a transfer passes them."""
 
 
-class Transfer(Protocol):
+class TransferRecord(Protocol):
     """Record of a withdrawal or deposit."""
 
     @property
@@ -54,7 +54,7 @@ class Transfer(Protocol):
         ...
 
 
-R = TypeVar("R", bound=Transfer)
+R = TypeVar("R", bound=TransferRecord)
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +65,7 @@ class StateChange(Generic[R]):
         previous: The previous state; None for the first change.
         state: The new state.
         record: The transfer's record with the new state.
-        skipped: Whether a state between the two was never seen.
+        skipped: Whether a state between the two was missed. The change itself is delivered.
         at: When the new state was seen, UTC, by this machine's clock.
 
     Example:

@@ -1,4 +1,16 @@
-"""Changes of many transfers as one stream, also of several regions."""
+"""Changes of many transfers as one stream, also of several regions.
+
+One step of the iteration, with transfers in two regions::
+
+    __anext__ ─ task group ─┬─ up to 3 workers: wait and poll in sg ─┐
+                            └─ up to 3 workers: wait and poll in th ─┴─► inbox: subscriptions that are ready
+                                                                          │
+                            returned: the changes of these  ◄─────────────┘
+
+All workers are ready as soon as the inbox is not empty. Those that sleep return at once. Polls that are running then
+may continue for the *poll grace*; after it they are cancelled, and the next step repeats them. So a change can be
+delivered late by the poll grace, also with a single region.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +22,7 @@ import anyio.lowlevel
 
 from upbit_async.concurrency import open_task_group
 from upbit_async.errors import UpbitError
-from upbit_async.polling.progress import StateChange, Transfer
+from upbit_async.polling.progress import StateChange, TransferRecord
 from upbit_async.polling.watcher import MAX_POLLS
 
 if TYPE_CHECKING:
@@ -19,7 +31,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from upbit_async.polling.poller import TransferPoller
-    from upbit_async.polling.subscription import Publisher, Subscription
+    from upbit_async.polling.subscription import Subscription
+    from upbit_async.polling.watcher import LoopWatcher
     from upbit_async.region import Region
 
 __all__ = ["RegionChanges"]
@@ -27,10 +40,11 @@ __all__ = ["RegionChanges"]
 POLL_GRACE: Final = 1.0
 """Time for which running polls may continue once there is a change to return, in seconds.
 
-It doubles after each step that has cancelled a poll, so that even a slow poll completes eventually.
+It doubles after each step that has cancelled a poll, so that even a slow poll completes eventually. After a step that
+has cancelled none, it is this time again.
 """
 
-R = TypeVar("R", bound=Transfer)
+R = TypeVar("R", bound=TransferRecord)
 
 
 class RegionChanges(Generic[R]):
@@ -102,10 +116,10 @@ class RegionChanges(Generic[R]):
 
     async def _wait(self) -> None:
         # As many tasks as may poll at once, and not one for each transfer: there may be thousands.
-        counts = Counter(subscription.publisher for subscription in self._pollers)
+        counts = Counter(subscription.loop_watcher for subscription in self._pollers)
         self._inbox.workers += [
-            _Worker(publisher, self._inbox)
-            for publisher, count in counts.items()
+            _Worker(loop_watcher, self._inbox)
+            for loop_watcher, count in counts.items()
             for _ in range(min(count, MAX_POLLS))
         ]
         try:
@@ -164,7 +178,7 @@ class _Inbox(Generic[R]):
         """Add a subscription that is ready, and wake the workers."""
         self.subscriptions[subscription] = None
         for worker in self.workers:
-            worker.publisher.wake(worker)
+            worker.loop_watcher.wake(worker)
 
     def take_all(self) -> list[Subscription[R]]:
         """Remove and return all subscriptions."""
@@ -173,18 +187,18 @@ class _Inbox(Generic[R]):
 
 
 class _Worker(Generic[R]):
-    """One of a few waiters that wait and poll for all subscriptions of one publisher."""
+    """Waiter for all subscriptions of this iteration, which waits and polls in one loop watcher."""
 
-    def __init__(self, publisher: Publisher[R], inbox: _Inbox[R]) -> None:
-        self.publisher = publisher
+    def __init__(self, loop_watcher: LoopWatcher[R], inbox: _Inbox[R]) -> None:
+        self.loop_watcher = loop_watcher
         self._inbox = inbox
 
     @property
     def is_ready(self) -> bool:
-        """Whether any subscription is ready, of any publisher."""
+        """Whether any subscription is ready, of any loop watcher."""
         return bool(self._inbox.subscriptions)
 
     async def run(self, group: TaskGroup, poll_grace: float) -> None:
         """Wait until a subscription is ready, then let the polls of other workers run for a limited time."""
-        await self.publisher.wait(self)
+        await self.loop_watcher.wait(self)
         group.cancel_scope.deadline = min(group.cancel_scope.deadline, anyio.current_time() + poll_grace)

@@ -1,78 +1,71 @@
-"""Transfers that a watcher polls, and the subscriptions through which tasks wait for them."""
+"""Transfers that a watcher polls, and the subscriptions through which tasks wait for them.
+
+Each transfer is polled once for all of its subscriptions::
+
+    task 1 ── Subscription ──┐
+    task 2 ── Subscription ──┼── WatchedTransfer ── polled by LoopWatcher
+    task 3 ── Subscription ──┘
+
+A `WatchedTransfer` has what all of them share: the newest record and the time of the next poll. A `Subscription` has
+what differs: the changes that its task has not taken yet, the deadline, and the resume token.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import attrs
 
 from upbit_async.errors import UpbitError
-from upbit_async.polling.progress import Progress, StateChange, Transfer
+from upbit_async.polling.progress import Progress, StateChange, TransferRecord
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from upbit_async.polling.leader_followers import Waiter
-    from upbit_async.polling.schedule import NextPoll
+    from upbit_async.polling.schedule import PollTime
+    from upbit_async.polling.watcher import LoopWatcher
 
-__all__ = ["Publisher", "Subscription", "WatchedTransfer"]
+__all__ = ["Subscription", "WatchedTransfer"]
 
-R = TypeVar("R", bound=Transfer)
-
-
-class Publisher(Protocol[R]):
-    """Part of a watcher that polls transfers in one event loop and publishes their changes to subscriptions."""
-
-    def add(self, subscription: Subscription[R], /) -> None:
-        """Watch the transfer of a subscription."""
-        ...
-
-    def remove(self, subscription: Subscription[R], /) -> None:
-        """Remove a subscription, and stop watching its transfer if it has no other."""
-        ...
-
-    def wait(self, waiter: Waiter, /) -> Awaitable[None]:
-        """Return when the waiter is ready; until then sleep, or poll on behalf of all."""
-        ...
-
-    def wake(self, waiter: Waiter, /) -> None:
-        """Wake a waiter that sleeps, so that it checks again whether it is ready."""
-        ...
+R = TypeVar("R", bound=TransferRecord)
 
 
 class Subscription(Generic[R]):
-    """Interest of one task in one transfer, which is watched as long as the context is entered.
+    """Subscription of one task to one transfer: the transfer is watched while the context is entered.
+
+    It is also the task's `Waiter`: the polls make it ready, and `next` returns then.
 
     Attributes:
-        publisher: What polls the transfer.
+        loop_watcher: Object that polls the transfer.
         id: The transfer's id.
         resume_token: The token that errors of this subscription carry.
-        deadline: Time of the last poll, unless one is running then, by the event loop's clock; infinity for none.
+        deadline: Deadline, by the event loop's clock; infinity for none. A poll that is running then is the last;
+            otherwise a last one starts then.
         record: The transfer's newest record, or None.
-        failure: The error of the last poll, or None if it succeeded.
+        last_error: The error of the last poll, which did not end the wait; None if the poll succeeded.
         on_ready: Function that is called when the subscription becomes ready, for tasks that wait for many.
     """
 
     # There may be 10,000 of them, so their size matters.
     __slots__ = (
         "_changes",
-        "_error",
         "_expired",
+        "_final_error",
         "_progress",
         "deadline",
-        "failure",
         "id",
+        "last_error",
+        "loop_watcher",
         "on_ready",
-        "publisher",
         "record",
         "resume_token",
     )
 
     def __init__(
         self,
-        publisher: Publisher[R],
+        loop_watcher: LoopWatcher[R],
         id_: str,
         *,
         last: R | None,
@@ -80,16 +73,16 @@ class Subscription(Generic[R]):
         deadline: float,
         at: dt.datetime,
     ) -> None:
-        self.publisher = publisher
+        self.loop_watcher = loop_watcher
         self.id = id_
         self.resume_token = resume_token
         self.deadline = deadline
         self.record: R | None = None
-        self.failure: UpbitError | None = None
+        self.last_error: UpbitError | None = None
         self.on_ready: Callable[[Subscription[R]], None] | None = None
         self._progress: Progress[R] = Progress()
         self._changes: list[StateChange[R]] = []
-        self._error: UpbitError | ValueError | None = None
+        self._final_error: UpbitError | ValueError | None = None
         self._expired = False
         if last is not None:
             self.update(last, at)
@@ -103,11 +96,11 @@ class Subscription(Generic[R]):
 
     def start(self) -> None:
         """Start watching the transfer, as entering the context does."""
-        self.publisher.add(self)
+        self.loop_watcher.add(self)
 
     def stop(self) -> None:
         """Stop watching the transfer, as leaving the context does."""
-        self.publisher.remove(self)
+        self.loop_watcher.remove(self)
 
     async def next(self) -> StateChange[R] | None:
         """Return the next change of state, or None if the last poll before the deadline brought none.
@@ -116,43 +109,43 @@ class Subscription(Generic[R]):
             UpbitError: The wait has ended; the error carries the resume token.
             ValueError: No request can carry the id.
         """
-        await self.publisher.wait(self)
+        await self.loop_watcher.wait(self)
         if self._changes:
             return self._changes.pop(0)
-        if isinstance(self._error, UpbitError):
-            raise self._error.with_resume_token(self.resume_token)
-        if self._error is not None:
-            raise ValueError(str(self._error)) from self._error  # a copy for each waiting task
+        if isinstance(self._final_error, UpbitError):
+            raise self._final_error.with_resume_token(self.resume_token)
+        if self._final_error is not None:
+            raise ValueError(str(self._final_error)) from self._final_error  # a copy for each waiting task
         return None
 
     @property
     def is_ready(self) -> bool:
         """Whether `next` returns or raises at once."""
-        return bool(self._changes) or self._error is not None or self._expired
+        return bool(self._changes) or self._final_error is not None or self._expired
 
     def update(self, record: R, at: dt.datetime) -> None:
-        """Record the transfer's newest record."""
-        self.record, self.failure = record, None
+        """Store the transfer's newest record, and its change of state if there is one."""
+        self.record, self.last_error = record, None
         change = self._progress.feed(record, at)
         if change is not None:
             self._changes.append(change)
 
-    def end_poll(self, ended: float, failure: UpbitError | None) -> None:
-        """Record the end of a poll. If the deadline has passed by then, it was the last one.
+    def end_poll(self, ended: float, error: UpbitError | None) -> None:
+        """Store the error of a poll that has ended, and expire if the deadline has passed: the poll was the last one.
 
         It is the last one even if it began before the deadline, because another one might take as long again.
         """
-        self.failure = failure
+        self.last_error = error
         self._expired = self.deadline <= ended
 
     def fail(self, error: UpbitError | ValueError) -> None:
         """End the wait with an error."""
-        self._error = error
+        self._final_error = error
 
 
 @attrs.define(eq=False, kw_only=True)
 class WatchedTransfer(Generic[R]):
-    """One transfer that is polled, with its subscriptions. Times are by the event loop's clock.
+    """Transfer that is polled, with its subscriptions. Times are by the event loop's clock.
 
     Attributes:
         id: The transfer's id, as the first subscription spells it.
@@ -161,8 +154,8 @@ class WatchedTransfer(Generic[R]):
         quiet_since: Time of the last change, or the start of watching.
         earliest: From this time on, it may join a batch of others that are due.
         due: Time of the next poll.
-        polled_at: Start of the last poll.
-        deadline: Time of the first last poll among its subscriptions.
+        last_poll_began: Start of the last poll.
+        deadline: Earliest deadline of its subscriptions, without those whose last poll has ended.
         in_flight: Whether a poll of it is running.
         single_since: Since when it is polled alone; None if it is polled with others.
         record: The newest record; before the first poll, the one that a subscription began with.
@@ -176,7 +169,7 @@ class WatchedTransfer(Generic[R]):
     quiet_since: float
     earliest: float
     due: float
-    polled_at: float = -math.inf
+    last_poll_began: float = -math.inf
     deadline: float = math.inf
     in_flight: bool = False
     single_since: float | None = None
@@ -185,7 +178,7 @@ class WatchedTransfer(Generic[R]):
     subscriptions: dict[Subscription[R], None] = attrs.field(factory=dict["Subscription[R]", None])
 
     def update(self, record: R, at: dt.datetime) -> StateChange[R] | None:
-        """Record the newest record; return the change of state, or None if there is none."""
+        """Store the newest record; return the change of state, or None if there is none."""
         self.record = record
         return self.progress.feed(record, at)
 
@@ -195,11 +188,11 @@ class WatchedTransfer(Generic[R]):
         self.deadline = min(self.deadline, subscription.deadline)
         self.poll_by(subscription.deadline)
 
-    def schedule(self, poll: NextPoll, now: float) -> None:
-        """Set the next poll, not later than at the first deadline that is still to come."""
+    def plan_next_poll(self, time: PollTime, now: float) -> None:
+        """Set the time of the next poll, which is not later than the earliest deadline that is still to come."""
         deadlines = (one.deadline for one in self.subscriptions if one.deadline > now)
         self.deadline = min(deadlines, default=math.inf)
-        self.earliest, self.due = poll.earliest, poll.due
+        self.earliest, self.due = time.earliest, time.due
         self.poll_by(self.deadline)
 
     def poll_by(self, when: float) -> None:

@@ -1,4 +1,15 @@
-"""Watcher: polls many transfers with few requests, as long as tasks wait for them."""
+"""Watcher: polls many transfers with few requests, while tasks wait for them.
+
+A `Watcher` outlives event loops; its `LoopWatcher` has the state of one loop. One wait for a transfer:
+
+1. `Watcher.subscribe` returns a `Subscription`.
+2. Entering it calls `LoopWatcher.add`: the transfer joins the `PollQueue`.
+3. `Subscription.next` calls `LoopWatcher.wait`: the task sleeps, or polls on behalf of all, until there is a change.
+4. Leaving it calls `LoopWatcher.remove`: a transfer without subscriptions is not polled any more.
+
+The parts of a `LoopWatcher`: `LeaderFollowers` decides which of the waiting tasks polls, `PollQueue` decides what is
+polled next, and `BatchPolls` makes the requests and publishes the results.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +30,7 @@ from upbit_async.policy import PollSchedule
 from upbit_async.polling.batch_polls import BatchPolls, PollResults
 from upbit_async.polling.leader_followers import LeaderFollowers, Poll, Waiter
 from upbit_async.polling.poll_queue import PollQueue
-from upbit_async.polling.progress import Transfer
+from upbit_async.polling.progress import TransferRecord
 from upbit_async.polling.subscription import Subscription, WatchedTransfer
 from upbit_async.protocol.rows import ReadableRows
 
@@ -29,13 +40,13 @@ if TYPE_CHECKING:
 __all__ = ["MAX_POLLS", "LoopWatcher", "Watcher"]
 
 MAX_POLLS: Final = 3
-"""Maximum number of polls that run at once.
+"""Maximum number of polls of one watcher that run at once in one event loop.
 
 With several, the rate limit and not the round trip determines how long a sweep takes. With few, other calls of the
 client wait behind few polls.
 """
 
-R = TypeVar("R", bound=Transfer)
+R = TypeVar("R", bound=TransferRecord)
 
 
 def _utc_now() -> dt.datetime:
@@ -48,9 +59,10 @@ def _ignore(_event: Event) -> None:
 
 @attrs.define(eq=False)
 class Watcher(Generic[R]):
-    """Watcher that all waits for one client's withdrawals, or deposits, share.
+    """Poller of many transfers, which the waits of one client share.
 
-    It has no task and needs no closing: the tasks that wait also poll for all others, and a transfer without a waiting
+    A client has three: for withdrawals, for deposits by uuid, and for deposits by transaction. A watcher
+    has no task and needs no closing: the tasks that wait also poll for all others, and a transfer without a waiting
     task is not polled. It may be created outside an event loop, and used in one loop after another.
 
     Attributes:
@@ -91,14 +103,15 @@ class Watcher(Generic[R]):
             resume_token: The token that errors of the subscription carry.
             last: The record that is already known; it is the first change. With it, the first poll takes place after
                 ``schedule.first`` seconds, since the transfer was probably created just now. Without it, at once.
-            deadline: Time of the last poll, unless one is running then, by ``anyio.current_time``. Default: none.
+            deadline: Deadline, by ``anyio.current_time``. A poll that is running then is the last; otherwise a last one
+                starts then. Default: none.
         """
         at = self.utc_now()
         return Subscription(
-            self._publisher(), id_, last=last, resume_token=resume_token, deadline=deadline, at=at
+            self._current_loop_watcher(), id_, last=last, resume_token=resume_token, deadline=deadline, at=at
         )
 
-    def _publisher(self) -> LoopWatcher[R]:
+    def _current_loop_watcher(self) -> LoopWatcher[R]:
         # The state of a loop that was closed early, such as a leader that never ended, must not block the next loop.
         if self._loop_watcher is None or self._loop_watcher.loop != anyio.lowlevel.current_token():
             self._loop_watcher = LoopWatcher(self)
@@ -106,7 +119,7 @@ class Watcher(Generic[R]):
 
 
 class LoopWatcher(Generic[R]):
-    """Part of a watcher that belongs to one event loop: the `Publisher` of its subscriptions.
+    """Part of a watcher that belongs to one event loop: its queue, its waiting tasks and its polls.
 
     Args:
         watcher: The watcher.
@@ -119,7 +132,7 @@ class LoopWatcher(Generic[R]):
         self.queue: PollQueue[R] = PollQueue(watcher.schedule, watcher.rand)
         self._first_wait = watcher.schedule.first
         self._utc_now = watcher.utc_now
-        self._leader_followers = LeaderFollowers(self._next_poll, max_polls=MAX_POLLS)
+        self._leader_followers = LeaderFollowers(self._poll_or_due_time, max_polls=MAX_POLLS)
         results = PollResults(
             kind=watcher.kind,
             host=watcher.host,
@@ -148,7 +161,8 @@ class LoopWatcher(Generic[R]):
             transfer = self._watch(subscription)
         else:
             self._share_record(transfer, subscription)
-            transfer.poll_by(max(anyio.current_time(), transfer.polled_at + self._first_wait))
+            # Another waiter pulls the next poll forward, but not within `first` of the start of the last one.
+            transfer.poll_by(max(anyio.current_time(), transfer.last_poll_began + self._first_wait))
         transfer.subscribe(subscription)
         self._leader_followers.notify_due(transfer.due)
 
@@ -179,7 +193,7 @@ class LoopWatcher(Generic[R]):
             due=now,
         )
         if subscription.record is not None:
-            self.queue.schedule(transfer, now)
+            self.queue.plan_next_poll(transfer, now)  # as after a poll: the record is fresh
             transfer.update(subscription.record, self._utc_now())
         self.queue.add(transfer)
         return transfer
@@ -191,12 +205,14 @@ class LoopWatcher(Generic[R]):
         elif subscription.record is not None and transfer.record is None:
             transfer.update(subscription.record, self._utc_now())
 
-    def _next_poll(self) -> Poll | float:
-        """Return the next poll, or when the next is due."""
+    def _poll_or_due_time(self) -> Poll | float:
+        """Return the poll to run now, or when the next one is due."""
+        # Between this choice and the marks in `_poll_batch` no task yields, so no other leader can choose the same
+        # transfers.
         batch = self.queue.next_batch(anyio.current_time())
-        return functools.partial(self._poll, batch) if batch else self.queue.next_due()
+        return functools.partial(self._poll_batch, batch) if batch else self.queue.next_due_time()
 
-    async def _poll(self, batch: Sequence[WatchedTransfer[R]]) -> None:
+    async def _poll_batch(self, batch: Sequence[WatchedTransfer[R]]) -> None:
         for transfer in batch:
             transfer.in_flight = True
         try:
@@ -204,4 +220,4 @@ class LoopWatcher(Generic[R]):
         finally:
             for transfer in batch:
                 transfer.in_flight = False
-            self._leader_followers.notify_due(self.queue.next_due_after(batch))
+            self._leader_followers.notify_due(self.queue.next_due_time_after(batch))

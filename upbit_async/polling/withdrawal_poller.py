@@ -30,7 +30,8 @@ class WithdrawalPoller(TransferPoller[Withdrawal]):
     """Poller for one withdrawal. See https://global-docs.upbit.com/docs/digital-asset-withdrawal.
 
     Creating one starts no task and sends no request. It can be used for several waits, also by several tasks at once;
-    all waits of a client share their requests. Two pollers are equal if they are for the same withdrawal.
+    all waits for withdrawals of one client share their requests. Two pollers are equal if they are for the same
+    withdrawal.
 
     Example:
         .. code-block:: python

@@ -1,4 +1,11 @@
-"""Check of the answers to requests that must not happen twice."""
+"""Check that an answer belongs to its request, for requests that must not happen twice.
+
+A server that sends two answers to one request shifts all later answers of a kept connection: each request then gets the
+answer of the one before it. Such a request therefore goes out on a fresh connection where that can be known. Where it
+can't, as with some injected HTTP clients, the answer must show by itself that it belongs to its request.
+
+`upbit_async.resources.known_withdrawals` implements the check for withdrawals.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +18,9 @@ __all__ = ["AnswerCheck"]
 
 
 class AnswerCheck(Protocol):
-    """Keeps the answers to such requests apart.
+    """Compares the answers to such requests with what was asked and with earlier answers.
 
-    Two answers to one request shift all later answers of a kept connection. Where the connection is not known to be
-    fresh, an answer must therefore show by itself that it belongs to its request.
+    The transport calls `doubt_about` before it takes an answer for its request's, and `accept` when it does.
     """
 
     def doubt_about(self, intent: Intent, record: object) -> str:

@@ -4,7 +4,7 @@
 failure             READ, REPEATABLE             ONCE
 ==================  ===========================  ===========================================
 not sent            repeat                       repeat
-throttled           repeat, the group waits      repeat: it was refused unprocessed
+throttled           repeat, the group waits      repeat: it was not processed
 throttled, bare     repeat, the group waits      outcome unknown
 banned              stop                         stop
 nonce used          repeat once                  outcome unknown
@@ -30,7 +30,7 @@ from upbit_async.protocol.replies import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RetryBudget", "Situation", "is_unknown", "leaves_doubt", "wait_before_retry"]
+__all__ = ["STANDSTILL", "RetryBudget", "Situation", "is_unknown", "leaves_doubt", "wait_before_retry"]
 
 STANDSTILL: Final = 1.0
 """Minimum time for which a whole rate group stops after 429, in seconds."""
@@ -50,14 +50,14 @@ _KNOWN_NOT_DONE = {Failure.NOT_SENT, Failure.THROTTLED, Failure.BANNED, Failure.
 _THROTTLINGS = {Failure.THROTTLED, Failure.BARE_THROTTLED}
 
 
-def leaves_doubt(fault: Failure) -> bool:
+def leaves_doubt(failure: Failure) -> bool:
     """Return whether a request may have been executed in spite of the failure."""
-    return fault not in _KNOWN_NOT_DONE
+    return failure not in _KNOWN_NOT_DONE
 
 
-def is_unknown(safety: Safety, fault: Failure) -> bool:
+def is_unknown(safety: Safety, failure: Failure) -> bool:
     """Return whether a request that must not be repeated may have been executed after all."""
-    return safety is Safety.ONCE and leaves_doubt(fault)
+    return safety is Safety.ONCE and leaves_doubt(failure)
 
 
 @attrs.define
@@ -71,9 +71,9 @@ class RetryBudget:
     capacity: int = 500
     tokens: int = 500
 
-    def spend(self, fault: Failure) -> int | None:
+    def spend(self, failure: Failure) -> int | None:
         """Spend the cost of a repetition and return it; None if too few tokens are left."""
-        cost = 5 if fault in _THROTTLINGS else 14
+        cost = 5 if failure in _THROTTLINGS else 14
         if cost > self.tokens:
             return None
         self.tokens -= cost
@@ -90,14 +90,14 @@ class Situation:
 
     Attributes:
         safety: Safety class of the endpoint.
-        fault: Failure of the attempt.
+        failure: Failure of the attempt.
         attempt: Number of the attempt, from 1.
         nonce_retried: Whether the call was repeated for a used nonce before.
         hint: Time that the server asks to wait, in seconds, or None.
     """
 
     safety: Safety
-    fault: Failure
+    failure: Failure
     attempt: int
     nonce_retried: bool = False
     hint: float | None = None
@@ -115,13 +115,13 @@ def wait_before_retry(
     """
     if situation.attempt >= policy.attempts:
         return None
-    if situation.fault is Failure.NONCE_USED:
+    if situation.failure is Failure.NONCE_USED:
         known_twice = situation.safety is Safety.ONCE or situation.nonce_retried
         return None if known_twice else situation.hint or 0.0
-    if situation.fault not in _AGAIN[situation.safety]:
+    if situation.failure not in _AGAIN[situation.safety]:
         return None
     doubled = 2.0 ** min(situation.attempt - 1, 32)
-    if situation.fault in _THROTTLINGS:
+    if situation.failure in _THROTTLINGS:
         floor = max(STANDSTILL, situation.hint or 0.0)
         return floor + rand() * min(policy.cap, policy.throttled_base * doubled)
     return max(situation.hint or 0.0, rand() * min(policy.cap, policy.base * doubled))

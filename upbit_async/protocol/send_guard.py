@@ -1,7 +1,12 @@
-"""Guard of a request that must not be repeated: asked before the first byte is sent."""
+"""Guard of a request that must not be repeated: it supplies nonce and algorithm, and can stop the request.
+
+The *first byte* is the first byte of the HTTP request: after connecting, and after TLS. Before it, Upbit can't have
+executed anything. After it, only an answer shows whether Upbit has.
+"""
 
 from __future__ import annotations
 
+import abc
 from typing import Protocol
 
 import attrs
@@ -25,18 +30,24 @@ class SigningParams:
 
 
 class SendGuard(Protocol):
-    """Guard of one request: it signs it, and can withhold it until its first byte leaves.
+    """Guard of one request: it supplies nonce and algorithm, and can stop the request before its first byte.
 
-    The transport sends a guarded call once. The owner of the guard decides whether to repeat it.
+    The transport makes one attempt of a guarded call. The owner of the guard decides whether to repeat the call. The
+    only guard of this package is `upbit_async.payouts.send_attempt.SendAttempt`.
     """
 
-    async def signing_params(self) -> SigningParams:
-        """Return what to sign the request with. The request leaves after this.
+    @abc.abstractmethod
+    async def record_departure(self) -> SigningParams:
+        """Record that the request is going to be sent; return the nonce and the algorithm to sign it with.
 
-        The guard records here that the request may leave. What this method raises stops the call, and is raised by it.
+        It is called once, before connecting. When it returns, the record survives a crash. An exception stops the
+        call, which raises it.
         """
-        ...
 
+    @abc.abstractmethod
     async def may_send(self) -> bool:
-        """Return whether the first byte may leave, which it then does at once. May be called more than once."""
-        ...
+        """Return whether the first byte may be sent now. An exception counts as no, and is logged.
+
+        It is called before connecting by some HTTP clients, and right before the first byte by most: by the client's
+        own connections, and by injected clients that report their first byte. The last call decides.
+        """

@@ -52,7 +52,7 @@ class Deposits(TransferRecords[Deposit]):
         super().__init__(transport, listing=LIST_DEPOSITS, single=GET_DEPOSIT, states=DepositState)
         self._schedule = schedule
         self._watchers = {
-            "uuid": self._watcher(self._poll, "uuid"),
+            "uuid": self._watcher(self._fetch_by_uuid, "uuid"),
             "txid": self._watcher(self._find, "txid"),
         }
         self._chosen: dict[str, str] = {}  # the deposit of each transaction, if it made several

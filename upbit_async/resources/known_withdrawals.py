@@ -1,4 +1,9 @@
-"""Withdrawals that a client knows from Upbit's answers, so that a lost one is not mistaken for one of them."""
+"""Ids of the withdrawals that a client has seen in Upbit's answers.
+
+They serve two comparisons. An answer whose connection may have carried other requests must not name a withdrawal that
+an earlier answer named (`upbit_async.protocol.answer_check`). And a withdrawal whose answer was lost must not be taken
+for one that another request of this client has made (`withdraws.reconcile`, `upbit_async.payouts`).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ _SOURCE = "it came over a connection that may have carried earlier requests"
 
 
 class KnownWithdrawals:
-    """Withdrawals of one client and its siblings; see `upbit_async.protocol.answer_check.AnswerCheck`.
+    """Known withdrawals of one client and its siblings, and their `upbit_async.protocol.answer_check.AnswerCheck`.
 
     It keeps the newest 10,000 ids of each kind, in lower case. Clients are used in several threads.
     """

@@ -22,7 +22,7 @@ from upbit_async.checks import (
 from upbit_async.concurrency import backoff
 from upbit_async.errors import APIError, NotFound, PreflightFailed, UpbitError, ValidationError
 from upbit_async.models.intent import shortened
-from upbit_async.polling import is_permanent
+from upbit_async.polling import ends_waits
 from upbit_async.protocol.endpoints import (
     GET_WITHDRAWAL_CHANCE,
     LIST_WALLETS,
@@ -109,7 +109,7 @@ async def reconcile(
         try:
             rows = await _rows_since(intent, newest)
         except UpbitError as error:
-            if last or is_permanent(error):
+            if last or ends_waits(error):
                 raise
         else:
             result = conclude(intent, matches(intent, rows, known_uuids=others(), slack=CLOCK_SLACK))

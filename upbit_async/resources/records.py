@@ -84,7 +84,7 @@ class TransferRecords(Generic[R]):
         if wanted is not None and transactions is not None:
             raise ValueError("uuids and txids exclude each other")
         most = inputs.count("limit", limit, most=PAGE_SIZE)
-        asked: dict[str, Param] = {
+        params: dict[str, Param] = {
             "currency": inputs.optional_text("currency", currency),
             "state": None if state is None else self._states(inputs.text("state", state)),
             "uuids": wanted,
@@ -97,7 +97,7 @@ class TransferRecords(Generic[R]):
         }
         if wanted == [] or transactions == []:
             return []  # without ids Upbit would return all transfers
-        rows = await self._transport.call(self._listing, asked)
+        rows = await self._transport.call(self._listing, params)
         return rows[:most]
 
     def iter(
@@ -186,8 +186,8 @@ class TransferRecords(Generic[R]):
             self._single, {"currency": inputs.optional_text("currency", currency)}
         )
 
-    async def _poll(self, uuids: Sequence[str]) -> ReadableRows[R]:
-        """Return the transfers with these ids. An unreadable row does not fail the others."""
+    async def _fetch_by_uuid(self, uuids: Sequence[str]) -> ReadableRows[R]:
+        """Return the transfers with these ids, for a watcher. An unreadable row does not fail the others."""
         wanted = inputs.id_list("uuids", uuids)
-        asked: dict[str, Param] = {"uuids": wanted, "limit": PAGE_SIZE, "order_by": "desc"}
-        return await self._transport.call(self._by_rows, asked)
+        params: dict[str, Param] = {"uuids": wanted, "limit": PAGE_SIZE, "order_by": "desc"}
+        return await self._transport.call(self._by_rows, params)

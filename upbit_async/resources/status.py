@@ -10,7 +10,7 @@ import attrs
 from upbit_async.errors import NotFound, UpbitError
 from upbit_async.events import PollFailed
 from upbit_async.models import WalletStatus
-from upbit_async.polling import is_permanent
+from upbit_async.polling import ends_waits
 from upbit_async.protocol.endpoints import LIST_WALLETS
 from upbit_async.resources import inputs
 
@@ -162,7 +162,7 @@ class Status:
         try:
             return await self.wallets(currency, net_type)
         except UpbitError as error:
-            if is_permanent(error):
+            if ends_waits(error):
                 raise
             self._transport.emit(PollFailed(host=self._transport.host, uuids=(), error=error))
             return list(known.values())

@@ -35,7 +35,7 @@ class WithdrawalRecords(TransferRecords[Withdrawal]):
             states=WithdrawalState,
         )
         self._watcher: Watcher[Withdrawal] = Watcher(
-            self._poll, schedule, kind="withdrawal", host=transport.host, emit=transport.emit
+            self._fetch_by_uuid, schedule, kind="withdrawal", host=transport.host, emit=transport.emit
         )
 
     async def chance(self, currency: str, net_type: str) -> WithdrawalChance:

@@ -1,8 +1,8 @@
 """Local Upbit to develop and test against.
 
-`Sandbox` implements the documented wallet API with exact accounting and Upbit's rate limits, and injects faults that
-cost money. It implements the rules independently: none of the client's code for signing and decoding is used here, so
-that the two can't share a mistake.
+`Sandbox` implements the documented wallet API with exact accounting and Upbit's rate limits. It injects faults that
+would cost money in production, such as a lost answer. It implements the rules independently: it uses none of the
+client's code for signing and decoding, so that the two can't share a mistake.
 """
 
 from upbit_async.sandbox.exchange.assets import WalletRecord

@@ -1,4 +1,4 @@
-"""Knobs: every choice of the server that Upbit's documentation leaves open, with a default."""
+"""Knobs: every behaviour of the server that Upbit's documentation does not specify, with a default."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ErrorSpec:
 
 @attrs.define(kw_only=True, field_transformer=validation.check_annotations)
 class Knobs:
-    """Choices of the server that Upbit's documentation leaves open.
+    """Behaviours of the server that Upbit's documentation does not specify.
 
     Each knob may be changed while the sandbox runs. The defaults follow the published samples where there are any.
     Elsewhere they are the more tolerant choice, so that a correct client works unchanged. Times are in seconds, from 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 import uuid
 from contextlib import AsyncExitStack, nullcontext
-from importlib import import_module
+from importlib.util import find_spec
 from itertools import count
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Final, Self, Unpack
@@ -49,16 +49,17 @@ _numbers: Final = count(1)
 class Sandbox:
     """Local Upbit with one account.
 
-    The account starts as in Upbit's examples: BTC, ETH, XRP and USDT on three networks, addresses for withdrawals and
+    The account starts as in Upbit's examples: BTC, ETH and XRP, USDT on three networks, addresses for withdrawals and
     deposits, and one past withdrawal and one past deposit in each state. New withdrawals go from WAITING to PROCESSING
     to DONE and new deposits from PROCESSING to ACCEPTED, three seconds each, unless ``transitions`` changes it.
 
     In process, ``client`` returns a client of this library, and ``transport`` serves any httpx client. ``serve`` opens
-    a socket for all other clients. Needs ``upbit_async[sandbox]``.
+    a socket for all other clients. ``ledger`` has all movements of money, ``requests`` all requests, and ``now`` is the
+    sandbox's current time. Needs ``upbit_async[sandbox]``.
 
     Args:
         region: Region of the exchange.
-        knobs: Choices that the documentation leaves open; they may be changed at any time.
+        knobs: Behaviours that Upbit's documentation does not specify; they may be changed at any time.
         transitions: Transitions of new transfers, by default three seconds in each state. Transitions that name states
             apply to withdrawals only. ``withdrawals.transitions`` and ``deposits.transitions`` change them later.
         limits: Whether calls are counted, and answered with 429 and 418 above the limit. Default true.
@@ -74,10 +75,11 @@ class Sandbox:
         region: Region of the exchange.
         base_url: Base URL for requests in process; it does not resolve outside of it.
         credentials: Key with all permissions.
-        knobs: Choices that the documentation leaves open.
+        knobs: Behaviours that Upbit's documentation does not specify.
         keys: All keys of the account.
         account: Control of the account: balances, addresses, locks.
-        vasps: Exchanges that take part in the travel rule; live records that may be changed.
+        vasps: VASPs (virtual asset service providers): exchanges that take part in the travel rule; live records that
+            may be changed.
         wallets: Listed wallets by (currency, net_type); live records that may be changed.
         withdrawals: Withdrawals by uuid; ``withdrawals.create_on_website`` creates one.
         deposits: Deposits by uuid; ``deposits.arrive`` creates one.
@@ -370,7 +372,7 @@ def require_packages(*packages: str) -> None:
     Raises:
         ModuleNotFoundError: Some are missing; the text says how to install them.
     """
-    missing = [package for package in packages if not _is_installed(package)]
+    missing = [package for package in packages if find_spec(package) is None]
     if missing:
         them = "them" if len(missing) > 1 else "it"
         raise ModuleNotFoundError(
@@ -378,13 +380,3 @@ def require_packages(*packages: str) -> None:
             '    pip install "upbit_async[sandbox]"',
             name=missing[0],
         )
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name != package:  # the package is installed, but lacks a dependency
-            raise
-        return False
-    return True

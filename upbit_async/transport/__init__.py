@@ -1,6 +1,7 @@
-"""One call to Upbit: connection pool, rate limit, attempts, verdict.
+"""Transport of one call to Upbit: connection pool, rate limit, attempts, meaning of the answer.
 
-What happens between `Transport.call` and its return. Every arrow to the right is one module.
+What happens between `Transport.call` and its return. Every column is one module. A guard, which only payouts use, is
+called in 3 and 4; `upbit_async.payouts` shows what it does there.
 
 ```text
 resource            http_transport          attempt                http_port            HTTP library
@@ -9,14 +10,14 @@ resource            http_transport          attempt                http_port    
    │                      ├───── attempt ─────▶│                       │                     │
    │                      │                    │ 1 slot of the pool    │                     │
    │                      │                    │ 2 ticket of the limiter                     │
-   │                      │                    │ 3 guard: signing parameters  (PREPARED)     │
+   │                      │                    │ 3 guard: record_departure    (PREPARED)     │
    │                      │                    ├──── send ────────────▶│ sign                │
    │                      │                    │                       ├──── request ───────▶│ (SENDING)
    │                      │                    │◀─── hooks ────────────┼──── trace ──────────┤ connect, TLS
-   │                      │                    │ 4 ban? guard? cancelled?                    │
+   │                      │                    │ 4 ban? guard: may_send? cancelled?          │
    │                      │                    ├──── or Withheld ──────┼────────────────────▶│ first byte (SENT)
    │                      │                    │                       │◀─── response ───────┤
-   │                      │                    │◀─── Answer or Lost ───┤ read it  (ANSWERED) │
+   │                      │                    │◀── Answer, NoAnswer ──┤ read it  (ANSWERED) │
    │                      │                    │ 5 classify; tell limiter, penalty box       │
    │                      │                    │ 6 release slot; close an unclean connection │
    │                      │◀──── Outcome ──────┤                       │                     │
@@ -26,13 +27,13 @@ resource            http_transport          attempt                http_port    
 
 Where cancellation can strike:
 
-- In 1 and 2, and before a retry: at once. Nothing has left.
-- In 3: after the guard has returned, so that its record is complete. Nothing leaves then.
+- In 1 and 2, and before a retry: at once. Nothing was sent.
+- In 3: after the guard has returned, so that its record is complete. Nothing is sent then.
 - From 3 to the first byte: the request is stopped, and its connection is closed.
 - After the first byte, a request that must not happen twice is finished in a separate task, and its outcome becomes the
   event `AnswerAfterCancellation`. Any other request is stopped; one through an injected client ends by itself.
 
-Files, from the outside in: `http_transport` (retry loop) · `attempt` · `http_port` (the only importer of httpx) with
+Files, from the outside in: `http_transport` (retry loop) · `attempt` · `http_port` (adapter to the HTTP library) with
 `request_progress` and `connection_check` · `connection_pool`, `limiter`, `penalty_box` and `cooldowns` (`key_state`
 shares the last three among all clients of one key) · `decoding` and `failures` (what an answer means) · `assembly`.
 """

@@ -1,4 +1,8 @@
-"""Builds the state that a client and its siblings share."""
+"""Construction of a client's transport state from its options; see `upbit_async.transport.call.ClientState`.
+
+The limiter, the penalty box and the cooldowns are those of the access key at its host (`key_state`), so all clients of
+one key share them. A limiter of the user's takes the place of that limiter, and is put under the ban all the same.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +43,17 @@ def assemble(  # noqa: PLR0913 - a client's options, all keyword-only
     answer_check: AnswerCheck,
 ) -> ClientState:
     """Build the state that a client and its siblings share.
+
+    Args:
+        region: Region of the client.
+        base_url: Base URL of the host.
+        credentials: Keys of the account; None for a client that can't sign.
+        connections: Maximum number of connections.
+        limiter: Rate limiter of the user's; None for that of the access key.
+        http: HTTP client of the user's, of httpx or httpx2; None for connections of our own.
+        algorithm: Signature algorithm of the tokens.
+        space_as_plus: Whether a space is hashed as ``+``.
+        answer_check: Check of the answers to requests that must not happen twice.
 
     Raises:
         ConfigurationError: The credentials can't be a key.

@@ -1,4 +1,15 @@
-"""One attempt of a call: slot, ticket, request, answer, and release of slot and ticket."""
+"""One attempt of a call: acquires a slot and a ticket, sends the request, classifies the answer, releases both.
+
+The methods call each other in this order::
+
+    attempt                          acquires slot and ticket, then
+      _send_surviving_cancellation   in a separate task, if the caller's cancellation must not end it
+        _send_once                   logs the outcome as unknown if that task is torn down
+          _send_and_release          classifies the answer, reports it, and releases slot and ticket
+            _sign_and_send           lets a guard record the request, signs it, and calls the HTTP port
+
+A call that may be repeated skips `_send_once`, and on a connection of the client's own also the method before it.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +32,15 @@ from upbit_async.transport import shared_clock
 from upbit_async.transport.call import Call, ClientState, EventReporter, HeldResources, Outcome
 from upbit_async.transport.connection_check import ConnectionCheck
 from upbit_async.transport.failures import banned
-from upbit_async.transport.http_port import SATURATED, Lost
+from upbit_async.transport.http_port import SATURATED, NoAnswer
 from upbit_async.transport.limiter import Ticket
-from upbit_async.transport.request_progress import Phase, RequestProgress, Withheld
+from upbit_async.transport.request_progress import (
+    CALLER_CANCELLED,
+    REPEAT_IF_WANTED,
+    Phase,
+    RequestProgress,
+    Withheld,
+)
 from upbit_async.transport.teardown import TeardownReport
 
 if TYPE_CHECKING:
@@ -37,7 +54,7 @@ __all__ = ["Attempter"]
 
 _log = logger("upbit_async.http")
 _NOTABLE_WAIT = 0.001
-_CALLER_CANCELLED = "its caller was cancelled while it was under way"
+_CANCELLED_UNDER_WAY = "its caller was cancelled while it was under way"
 
 
 class Attempter:
@@ -54,54 +71,70 @@ class Attempter:
         self._timeouts = timeouts
         self._report = report
 
-    async def attempt(self, call: Call, late: Callable[[Outcome, str], None]) -> Outcome:
+    async def attempt(self, call: Call, report_late: Callable[[Outcome, str], None]) -> Outcome:
         """Send a request once, if there is time for it.
 
         Args:
             call: The call.
-            late: Receives the outcome of a request that must not happen twice if its caller can't receive it, and
-                the reason.
+            report_late: Receives the outcome of a request that must not happen twice, and why its caller can't receive
+                it, if that is so.
 
         Raises:
             Banned: The key is banned.
             ConfigurationError: The client was closed.
         """
-        held = await self._enter(call)
+        held = await self._acquire(call)
         if isinstance(held, Outcome):
             return held
         progress = RequestProgress([self._check_ban])
         if not call.once and not self._shared.injected:
-            return await self._carry(call, held, progress)
-        return await self._complete(call, held, progress, late)
+            return await self._send_and_release(call, held, progress)
+        return await self._send_surviving_cancellation(call, held, progress, report_late)
 
-    async def _complete(
+    async def _send_surviving_cancellation(
         self,
         call: Call,
         held: HeldResources,
         progress: RequestProgress,
-        late: Callable[[Outcome, str], None],
+        report_late: Callable[[Outcome, str], None],
     ) -> Outcome:
         """Send a request in a way that survives the cancellation of its caller."""
         cancellation = _Cancellation(progress, once=call.once, can_stop=not self._shared.injected)
         ended: list[Outcome] = []
 
         async def work() -> None:
-            carry = functools.partial(self._carry_once, late=late) if call.once else self._carry
-            ended.append(await carry(call, held, progress))
+            once = functools.partial(self._send_once, report_late=report_late)
+            send = once if call.once else self._send_and_release
+            try:
+                ended.append(await send(call, held, progress))
+            except Exception as error:
+                if progress.is_cancelled:  # no caller receives it
+                    _log.warning(
+                        "%s: %s was raised after its caller was cancelled", call.asked, type(error).__name__
+                    )
+                raise
 
         try:
             await run_to_completion(work, on_cancel=cancellation.decide, tasks=self._shared.tasks)
-        except anyio.get_cancelled_exc_class():
+        except BaseException:
             if call.once and ended and progress.may_have_left:
-                late(ended[0], _CALLER_CANCELLED)
+                report_late(ended[0], _CANCELLED_UNDER_WAY)
             raise
         finally:
             if not held.started:  # its task was cancelled before its first step
-                await self._hand_back(held)
+                await self._release_unused(held)
         return ended[0]
 
-    async def _enter(self, call: Call) -> HeldResources | Outcome:
-        """Acquire a slot and a ticket of the limiter, or return why that failed."""
+    async def _acquire(self, call: Call) -> HeldResources | Outcome:
+        """Acquire a slot of the pool and a ticket of the limiter.
+
+        Returns:
+            Both, or the outcome of an attempt that got one of them too late.
+
+        Raises:
+            Banned: The key is banned, or was banned during the wait.
+            ConfigurationError: The client was closed.
+        """
         self._refuse_if_forbidden(call)
         busy = f"all {self._shared.pool.size} connections of this client were busy"
         began = anyio.current_time()
@@ -124,7 +157,7 @@ class Attempter:
             try:
                 self._refuse_if_forbidden(call)  # a ban may have begun during the wait
             except errors.UpbitError:
-                await self._hand_back(held)
+                await self._release_unused(held)
                 raise
             return held
         self._refuse_if_forbidden(call)  # a ban cuts the wait short
@@ -136,7 +169,7 @@ class Attempter:
             ticket = await self._shared.limiter.acquire(call.endpoint.group)
         except errors.UpbitError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a limiter of the user's raises, nothing has left
+        except Exception as error:  # noqa: BLE001 - whatever a limiter of the user's raises, nothing was sent
             _log.exception("the limiter raised; the call is not sent")
             what = f"the limiter raised {type(error).__name__}"
             return _not_sent(what, "check the limiter; the log has its error")
@@ -150,20 +183,21 @@ class Attempter:
         if seconds := self._shared.penalty_box.seconds_left():
             raise banned(self._shared, call, seconds)
 
-    async def _hand_back(self, held: HeldResources) -> None:
-        """Release slot and ticket of an attempt that did not begin."""
+    async def _release_unused(self, held: HeldResources) -> None:
+        """Release slot and ticket of an attempt that did not start."""
         self._report_to_limiter(held, None)
         await held.slot.release(clean=True)
 
-    async def _carry(self, call: Call, held: HeldResources, progress: RequestProgress) -> Outcome:
+    async def _send_and_release(self, call: Call, held: HeldResources, progress: RequestProgress) -> Outcome:
         """Send the request, read its answer, and release slot and ticket in every case."""
         held.started = True
         outcome: Outcome | None = None
-        started, left_at = anyio.current_time(), shared_clock.now()
+        # By two clocks: the loop's measures the attempt, and the process's compares it with bans in other threads.
+        started, started_at = anyio.current_time(), shared_clock.now()
         is_torn_down = False
         try:
             self._report(events.AttemptStarted, endpoint=call.asked, attempt=call.attempt)
-            judged = outcome = self._classify(await self._send(call, held, progress), left_at)
+            judged = outcome = self._classify(await self._sign_and_send(call, held, progress), started_at)
             held.outcome = outcome
         except GeneratorExit:  # the event loop was closed: nothing can be awaited any more
             is_torn_down = True
@@ -178,42 +212,44 @@ class Attempter:
                     self._report_to_limiter(held, outcome)
                     self._report_end(call, outcome, anyio.current_time() - started)
                 finally:
-                    await self._hand_back_used(held, progress, clean=outcome is not None and outcome.is_clean)
+                    await self._release_used(held, progress, clean=outcome is not None and outcome.is_clean)
         return judged
 
-    async def _hand_back_used(self, held: HeldResources, progress: RequestProgress, *, clean: bool) -> None:
+    async def _release_used(self, held: HeldResources, progress: RequestProgress, *, clean: bool) -> None:
         """Release the slot; a connection that is not clean is closed, and the next request opens another."""
         await held.slot.release(clean=clean)
         if not clean and progress.may_have_left and not self._shared.injected:
             self._report(events.ConnectionReplaced)
 
-    async def _carry_once(
+    async def _send_once(
         self,
         call: Call,
         held: HeldResources,
         progress: RequestProgress,
         *,
-        late: Callable[[Outcome, str], None],
+        report_late: Callable[[Outcome, str], None],
     ) -> Outcome:
         """Send a request that must not happen twice, and log its outcome if it is torn down."""
         report_unknown = functools.partial(_log_unknown, call.intent, progress)
         teardown = TeardownReport(report_unknown, call.deadline - anyio.current_time())
         try:
-            return await self._carry(call, held, progress)
+            return await self._send_and_release(call, held, progress)
         except BaseException as stop:
             if held.outcome is not None and progress.may_have_left:
-                late(held.outcome, f"{type(stop).__name__} was raised after its answer had come")
+                report_late(held.outcome, f"{type(stop).__name__} was raised after its answer had come")
             elif not teardown.was_made:
                 report_unknown()
             raise
         finally:
             teardown.cancel()
 
-    async def _send(self, call: Call, held: HeldResources, progress: RequestProgress) -> Answer | Lost:
+    async def _sign_and_send(
+        self, call: Call, held: HeldResources, progress: RequestProgress
+    ) -> Answer | NoAnswer:
         connection, guard = held.slot.connection, call.guard
         with anyio.CancelScope(deadline=call.deadline):
             if call.once:
-                # A guard records whether its connection will be bounded before there is one.
+                # The guard stores `is_bounded` before the connection exists, so the requirement is fixed here.
                 needs_bounded = guard is not None and self._shared.bounds.are_possible
                 progress.connection = ConnectionCheck(
                     needs_fresh=True, needs_bounded=needs_bounded, drop_after=self._timeouts.read
@@ -222,26 +258,29 @@ class Attempter:
             nonce, algorithm = str(uuid.uuid4()), None
             if guard is not None:
                 progress.hooks = [*progress.hooks, functools.partial(_check_guard, guard)]
-                signing = await guard.signing_params()
+                signing = await guard.record_departure()
                 nonce, algorithm = signing.nonce, signing.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
             if progress.is_cancelled:
-                return Lost(sent=False, what="its caller was cancelled")
+                return NoAnswer(sent=False, what=CALLER_CANCELLED, advice=REPEAT_IF_WANTED)
             return self._shared.cleaned(await connection.send(call.message, token, self._timeouts, progress))
         what = f"no whole answer in {self._timeouts.total:g} s"
-        return Lost(sent=progress.may_have_left, what=what)
+        return NoAnswer(sent=progress.may_have_left, what=what)
 
     async def _check_ban(self) -> None:
         """Withhold a request if the key was banned since it began."""
         if self._shared.penalty_box.seconds_left() > 0:
-            raise Withheld
+            raise Withheld(
+                "Upbit blocked this key or address just before its first byte",
+                "the next call says until when",
+            )
 
-    def _classify(self, came: Answer | Lost, left_at: float) -> Outcome:
-        if isinstance(came, Lost):
-            return Outcome(Failure.NETWORK if came.sent else Failure.NOT_SENT, lost=came)
+    def _classify(self, came: Answer | NoAnswer, started_at: float) -> Outcome:
+        if isinstance(came, NoAnswer):
+            return Outcome(Failure.NETWORK if came.sent else Failure.NOT_SENT, no_answer=came)
         failure = classify(came)
         if failure is None:
-            self._shared.penalty_box.forgive(left_at)
+            self._shared.penalty_box.forgive(started_at)
             return Outcome(None, came)
         now = dt.datetime.now(dt.UTC)
         hint = hint_for(came, failure, now)
@@ -289,7 +328,7 @@ class Attempter:
 
 @attrs.define(eq=False)
 class _Cancellation:
-    """What happens to a request when its caller is cancelled.
+    """Decision about a request when its caller is cancelled.
 
     Before its first byte it is stopped; after that, a request that must not happen twice is finished.
 
@@ -314,14 +353,17 @@ class _Cancellation:
 
 
 async def _check_guard(guard: SendGuard) -> None:
-    """Withhold a request unless its guard lets it leave."""
+    """Withhold a request unless its guard permits it."""
     try:
         permitted = await guard.may_send()
-    except Exception:  # noqa: BLE001 - whatever it is, in doubt nothing leaves
+    except Exception:  # noqa: BLE001 - whatever it is, in doubt nothing is sent
         _log.exception("the guard of a request raised; the request is not sent")
         permitted = False
     if not permitted:
-        raise Withheld
+        raise Withheld(
+            "its guard stopped it before its first byte",
+            "the record that the guard keeps has changed, or could not be checked: read it, then call again",
+        )
 
 
 def _log_unknown(intent: Intent, progress: RequestProgress) -> None:
@@ -331,4 +373,4 @@ def _log_unknown(intent: Intent, progress: RequestProgress) -> None:
 
 
 def _not_sent(what: str, advice: str) -> Outcome:
-    return Outcome(Failure.NOT_SENT, lost=Lost(sent=False, what=what, advice=advice))
+    return Outcome(Failure.NOT_SENT, no_answer=NoAnswer(sent=False, what=what, advice=advice))

@@ -4,6 +4,9 @@ Without them, a request that was written while the network was down stays in the
 repeats it for minutes, even after the connection was closed or the process was killed. So it can arrive long after the
 client has reported its outcome as unknown.
 
+A connection is *bounded* if the operating system drops what it has not delivered when it is closed, and after the read
+timeout in any case. Everything named ``is_bounded`` means this. Two options do it:
+
 * ``SO_LINGER`` (1, 0): closing the socket, by the client or by the end of the process, discards what was not
   acknowledged.
 * ``TCP_USER_TIMEOUT``: the kernel drops the connection when bytes stay unacknowledged for this long, even while a

@@ -1,4 +1,8 @@
-"""Types that the parts of the transport share: a call, its outcome, and the client's state."""
+"""Types that the parts of the transport share.
+
+`Call` is one call of a resource, over all of its attempts. `HeldResources` and `Outcome` belong to one attempt.
+`ClientState` is what the calls of a client share with each other, and with those of its siblings.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from upbit_async.region import Region
 from upbit_async.transport.connection_check import Bounds
 from upbit_async.transport.connection_pool import ConnectionPool, Slot
 from upbit_async.transport.cooldowns import Cooldowns
-from upbit_async.transport.http_port import Lost
+from upbit_async.transport.http_port import NoAnswer
 from upbit_async.transport.key_state import KeyUse
 from upbit_async.transport.limiter import RateLimiter, Ticket
 from upbit_async.transport.penalty_box import PenaltyBox
@@ -49,7 +53,7 @@ class EventReporter(Protocol):
 
 @attrs.define(eq=False)
 class ClientState:
-    """State that a client shares with its siblings from `with_options`.
+    """State that the calls of a client share, and that it shares with its siblings from `with_options`.
 
     Attributes:
         region: Region of the client.
@@ -57,7 +61,7 @@ class ClientState:
         signer: Signs requests; None without keys.
         pool: Connection pool.
         injected: Whether requests go through an HTTP client of the user's.
-        limiter: Decides when a call may leave.
+        limiter: Decides when a request may be sent.
         penalty_box: Ban of this key at this host.
         cooldowns: Cooldowns of calls that Upbit accepts once per interval.
         answer_check: Check of the answers to requests that must not happen twice.
@@ -101,12 +105,12 @@ class ClientState:
         """Return a text from outside without keys and tokens."""
         return text if self.signer is None else self.signer.scrub(text)
 
-    def cleaned(self, came: Answer | Lost) -> Answer | Lost:
+    def cleaned(self, came: Answer | NoAnswer) -> Answer | NoAnswer:
         """Return an answer without its request's token, or a failure without keys and tokens.
 
         This happens before any frame holds it that a traceback may show. The rest of an answer is the caller's.
         """
-        if isinstance(came, Lost):
+        if isinstance(came, NoAnswer):
             return attrs.evolve(came, what=self.scrub(came.what)[:_LONGEST_TEXT])
         if self.signer is None or (body := self.signer.without_token(came.body)) is came.body:
             return came
@@ -124,7 +128,7 @@ class Call:
     Attributes:
         endpoint: Endpoint of the call.
         message: The request.
-        intent: What the request means to do, for the error if its answer is lost.
+        intent: What the request asks for, for the error if its answer is lost.
         deadline: End of the time for the call, by the running loop's clock.
         guard: Guard of the request, or None.
         attempt: Number of the current attempt, from 1.
@@ -133,7 +137,7 @@ class Call:
         retry_cost: Cost of the last retry, from the retry budget.
         may_count: Whether Upbit may have counted the last attempt.
         is_fresh: Whether the last attempt's connection is known to carry no other request's answer.
-        is_bounded: Whether the kernel drops what the last attempt's connection has not delivered.
+        is_bounded: Whether the last attempt's connection was bounded; see `upbit_async.transport.bounding`.
     """
 
     endpoint: Endpoint[Any]
@@ -182,14 +186,14 @@ class Outcome:
     Attributes:
         failure: Kind of failure; None if the status is good.
         answer: The answer, if a whole one was read.
-        lost: Why none was read.
+        no_answer: Why none was read.
         hint: How long the server asks to wait, in seconds.
         banned_for: Length of the ban, in seconds.
     """
 
     failure: Failure | None
     answer: Answer | None = None
-    lost: Lost | None = None
+    no_answer: NoAnswer | None = None
     hint: float | None = None
     banned_for: float = 0.0
 
@@ -208,9 +212,16 @@ class Outcome:
 
 @attrs.define(eq=False)
 class HeldResources:
-    """Slot and ticket of an attempt, released exactly once."""
+    """Slot and ticket of an attempt, released exactly once.
+
+    Attributes:
+        slot: Slot of the connection pool.
+        ticket: Ticket of the limiter.
+        outcome: Outcome of the attempt, as soon as it is known.
+        started: Whether the attempt has begun, and so releases them itself.
+    """
 
     slot: Slot
     ticket: Ticket
-    outcome: Outcome | None = None  # as soon as it is known
-    started: bool = False  # whether the attempt has begun, and so releases them itself
+    outcome: Outcome | None = None
+    started: bool = False

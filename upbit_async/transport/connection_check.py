@@ -1,4 +1,4 @@
-"""Check of the connection that a request leaves on: never used before, and bounded.
+"""Check of the connection that a request is sent on: never used before, and bounded.
 
 A request that must not happen twice needs a connection without earlier requests, since a late answer to one of those
 would be taken for its own. If it is guarded, the operating system must also be able to drop it (see `bounding`).
@@ -21,10 +21,10 @@ class ConnectionCheck:
 
     Attributes:
         needs_fresh: Whether the request must not happen twice.
-        needs_bounded: Whether it may leave only on a bounded connection.
+        needs_bounded: Whether it may be sent only on a bounded connection.
         drop_after: How long the kernel may keep undelivered bytes of such a request, in seconds.
         is_fresh: Whether the connection is known to carry no other request's answer.
-        is_bounded: Whether the kernel drops what the connection has not delivered.
+        is_bounded: Whether the connection is bounded; see `upbit_async.transport.bounding`.
         was_used: Whether the last connection was refused because it had been used before.
         was_unbounded: Whether the last connection was refused because it could not be bounded.
         can_be_bounded: Whether connections of this kind can be bounded; None if the HTTP library does not say.
@@ -52,7 +52,7 @@ class ConnectionCheck:
             self._unbound()
 
     def objection(self, *, is_shared: bool, is_in_process: bool) -> str:
-        """Return why the request must not leave on this connection; empty if it may.
+        """Return why the request must not be sent on this connection; empty if it may.
 
         Args:
             is_shared: Whether it is HTTP/2. Its streams keep answers apart, and one request must not end the others.

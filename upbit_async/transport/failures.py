@@ -1,4 +1,9 @@
-"""Errors of calls that failed: which one, its text and its fields."""
+"""Choice of the error that a failed call raises, with its text and fields.
+
+`error_for` chooses by the outcome of the last attempt. If a request that must not happen twice may have been executed,
+it is `OutcomeUnknown`. If there is no answer, it is `NotSent` or `TransportError`. Otherwise it is the `APIError` of
+Upbit's answer. Every text from outside is scrubbed of keys, and addresses in it are shortened.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ from upbit_async.protocol.retry import STANDSTILL, is_unknown, leaves_doubt
 
 if TYPE_CHECKING:
     from upbit_async.transport.call import Call, ClientState, Outcome
-    from upbit_async.transport.http_port import Lost
+    from upbit_async.transport.http_port import NoAnswer
 
 __all__ = ["banned", "error_for", "too_soon", "unreadable"]
 
@@ -24,15 +29,15 @@ _LONGEST_SHOWN = 80
 
 def error_for(shared: ClientState, call: Call, outcome: Outcome) -> errors.UpbitError:
     """Return the error of an attempt that failed and is not repeated."""
-    failure, answer, lost = outcome.failure, outcome.answer, outcome.lost
+    failure, answer, no_answer = outcome.failure, outcome.answer, outcome.no_answer
     if failure is Failure.UNREADABLE and answer is not None:
         return unreadable(
             shared, call, answer, "$", f"{call.asked}: the answer can't be read: {answer.defect}"
         )
     if failure is not None and is_unknown(call.endpoint.safety, failure):
-        return _unknown(shared, call, answer or lost)
+        return _unknown(shared, call, answer or no_answer)
     if answer is None:
-        return _no_answer(shared, call, lost)
+        return _no_answer(shared, call, no_answer)
     return _refusal(shared, call, outcome, answer)
 
 
@@ -77,7 +82,7 @@ def unreadable(shared: ClientState, call: Call, answer: Answer, path: str, text:
 
 
 def _unknown(
-    shared: ClientState, call: Call, came: Answer | Lost | None, *, why: str = ""
+    shared: ClientState, call: Call, came: Answer | NoAnswer | None, *, why: str = ""
 ) -> errors.OutcomeUnknown:
     status, name, raw, uuid = None, "", "", None
     if isinstance(came, Answer):
@@ -107,14 +112,14 @@ def _was_accepted(answer: Answer) -> bool:
     return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def _no_answer(shared: ClientState, call: Call, lost: Lost | None) -> errors.TransportError:
-    what = _shortened(call, shared.scrub(lost.what)) if lost is not None else "no answer"
-    if call.answer_was_lost or lost is None or lost.sent:
+def _no_answer(shared: ClientState, call: Call, no_answer: NoAnswer | None) -> errors.TransportError:
+    what = _shortened(call, shared.scrub(no_answer.what)) if no_answer is not None else "no answer"
+    if call.answer_was_lost or no_answer is None or no_answer.sent:
         return errors.TransportError(
             f"{call.asked}: no usable answer after {call.attempt} attempt(s) ({what}); try again later",
             may_have_executed=not call.reads,
         )
-    return errors.NotSent(f"{call.asked} was not sent ({what}); {lost.advice}")
+    return errors.NotSent(f"{call.asked} was not sent ({what}); {no_answer.advice}")
 
 
 def _refusal(shared: ClientState, call: Call, outcome: Outcome, answer: Answer) -> errors.APIError:

@@ -1,4 +1,4 @@
-"""HTTP port: sends one request on one connection, and returns the answer or why there is none.
+"""HTTP port, the adapter to the HTTP library: sends one request on one connection, and returns what was received.
 
 This is the only module that imports httpx. httpx 0.28 can lose connections of its pool when requests are cancelled
 (https://github.com/encode/httpcore/issues/658), so its pool is not used: each of our connections owns an httpx
@@ -40,7 +40,7 @@ __all__ = [
     "SATURATED",
     "Connection",
     "InjectedConnection",
-    "Lost",
+    "NoAnswer",
     "OwnConnection",
     "library_of",
 ]
@@ -66,11 +66,11 @@ _HEADERS_KEPT = frozenset({"remaining-req", "retry-after", "content-encoding", "
 
 
 @attrs.frozen
-class Lost:
-    """Failure to get a whole answer.
+class NoAnswer:
+    """Reason why there is no whole answer. If the request was not sent, none can come.
 
     Attributes:
-        sent: Whether the request may have left.
+        sent: Whether the first byte may have been sent.
         what: What happened, for the error's text: class and text of the HTTP library's exception, for example. The
             exception itself is not kept, since it may hold the request and its token.
         advice: What to do if nothing was sent, for the error's text.
@@ -86,7 +86,7 @@ class Connection(Protocol):
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
-    ) -> Answer | Lost:
+    ) -> Answer | NoAnswer:
         """Send one request and read its answer. Raises nothing except cancellation."""
         ...
 
@@ -108,7 +108,7 @@ class OwnConnection:
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
-    ) -> Answer | Lost:
+    ) -> Answer | NoAnswer:
         """Send one request and read its answer. Raises nothing except cancellation."""
         # A trace costs a little, so it is left out where the connection is most likely open.
         traces = progress.connection.needs_fresh or time.monotonic() > self._open_until
@@ -158,15 +158,15 @@ class InjectedConnection:
 
     async def send(
         self, message: Message, token: Callable[[], str], timeouts: Timeouts, progress: RequestProgress
-    ) -> Answer | Lost:
+    ) -> Answer | NoAnswer:
         """Send one request and read its answer. Raises nothing except cancellation."""
         if self._client.is_closed:
             what, advice = "the injected HTTP client is closed", "inject one that is open"
-            return Lost(sent=False, what=what, advice=advice)
+            return NoAnswer(sent=False, what=what, advice=advice)
         try:
             await progress.run_hooks()  # already here: not every transport reports its first byte
         except Withheld as reason:
-            return Lost(sent=False, what=str(reason))
+            return NoAnswer(sent=False, what=str(reason), advice=reason.advice)
         progress.start()
         for _ in range(_MOST_REFUSED):
             request = self._library.Request(
@@ -182,7 +182,8 @@ class InjectedConnection:
             if not progress.connection.was_used:
                 return answer
             progress.connection.forget()  # the client has closed it, and opens a new one in the end
-        return Lost(sent=False, what="the injected HTTP client offers only used connections")
+        what = "the injected HTTP client offers only used connections"
+        return NoAnswer(sent=False, what=what, advice="let it open a new one, then try again")
 
     async def aclose(self) -> None:
         """Do nothing; the injected client keeps its connections."""
@@ -280,7 +281,7 @@ def _extensions(timeouts: Timeouts, progress: RequestProgress | None) -> dict[st
 
 async def _exchange(
     library: Any, send: Callable[[Any], Awaitable[Any]], request: Any, progress: RequestProgress
-) -> Answer | Lost:
+) -> Answer | NoAnswer:
     try:
         response = await send(request)
         try:
@@ -294,8 +295,8 @@ async def _exchange(
             return answer
         finally:
             await response.aclose()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the request may have left
-        return _lost(library, error, progress)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the request may have been sent
+        return _no_answer(library, error, progress)
     finally:
         request.headers.pop("Authorization", None)
 
@@ -344,17 +345,19 @@ async def _hang_up(response: Any) -> bool:
     return True
 
 
-def _lost(library: Any, error: Exception, progress: RequestProgress) -> Lost:
+def _no_answer(library: Any, error: Exception, progress: RequestProgress) -> NoAnswer:
     before = (library.ConnectError, library.ConnectTimeout, library.ProxyError, library.LocalProtocolError)
     has_stayed = progress.connect_errors_are_reliable and isinstance(error, (*before, Withheld))
     unsendable = isinstance(error, (library.PoolTimeout, library.UnsupportedProtocol))
-    # Once the first byte has left, no error means "not sent": a hook of the user's may have raised it.
+    # Once the first byte was sent, no error means "not sent": a hook of the user's may have raised it.
     has_stayed = has_stayed or (unsendable and progress.phase < Phase.SENT)
+    if isinstance(error, Withheld):
+        return NoAnswer(sent=not has_stayed, what=str(error), advice=error.advice)
     what = f"{type(error).__name__}: {_text_of(error)}".removesuffix(": ")
     if isinstance(error, library.PoolTimeout):
         what = "no connection in the pool of the injected HTTP client came free"
-        return Lost(sent=not has_stayed, what=what, advice=SATURATED)
-    return Lost(sent=not has_stayed, what=what)
+        return NoAnswer(sent=not has_stayed, what=what, advice=SATURATED)
+    return NoAnswer(sent=not has_stayed, what=what)
 
 
 def _text_of(error: BaseException | None) -> str:

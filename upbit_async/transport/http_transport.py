@@ -1,4 +1,9 @@
-"""The retry loop of a call: attempt, classify, wait, repeat."""
+"""Transport of a client: the retry loop of a call, and what is done with its answer.
+
+`call` makes attempts (see `attempt`) until `_end` returns a value or an error. A failure is repeated if the table in
+`upbit_async.protocol.retry` permits it and there is time. A good answer is decoded and checked, and becomes an error
+if it can't be taken for the request's.
+"""
 
 from __future__ import annotations
 
@@ -148,9 +153,9 @@ class HttpTransport:
         while True:
             call.attempt += 1
             try:
-                outcome = await self._attempter.attempt(call, functools.partial(self._late, call))
+                outcome = await self._attempter.attempt(call, functools.partial(self._report_late, call))
             except errors.UpbitError as refusal:
-                # Nothing may leave now, but an earlier attempt may have left.
+                # Nothing may be sent now, but an earlier attempt may have been.
                 refusal.may_have_executed |= call.may_have_executed
                 if isinstance(refusal, errors.APIError):
                     refusal.endpoint = refusal.endpoint or call.asked
@@ -196,8 +201,10 @@ class HttpTransport:
     def _wait(self, call: Call, outcome: Outcome) -> float | None:
         """Return how long to wait before the next attempt, in seconds; None if there is none."""
         failure = outcome.failure
-        if failure is None or call.guard is not None:
+        if failure is None:
             return None
+        if call.guard is not None:
+            return None  # the guard's owner repeats the call: `upbit_async.payouts.sending`
         situation = Situation(call.endpoint.safety, failure, call.attempt, call.nonce_retried, outcome.hint)
         wait = wait_before_retry(self.retry, situation, rand=random.random)
         deadline = min(call.deadline, anyio.current_effective_deadline())
@@ -269,7 +276,7 @@ class HttpTransport:
         )
         self.report(events.FieldIgnored, endpoint=endpoint, field=field)
 
-    def _late(self, call: Call, outcome: Outcome, why: str) -> None:
+    def _report_late(self, call: Call, outcome: Outcome, why: str) -> None:
         """Report the outcome of a request that must not happen twice and whose caller can't receive it.
 
         Args:

@@ -1,4 +1,12 @@
-"""Rate limiters: a call waits until the sliding window of its rate group has room for it.
+"""Rate limiters: a call waits until the sliding window of its rate group has a permit for it.
+
+One call, step by step:
+
+1. `acquire` puts the call into the queue of its rate group. It returns a `Ticket` once the group's `SlidingWindow` has
+   permits for this call and those ahead of it.
+2. The transport sends the request.
+3. The transport returns the ticket: with `observe` after an answer or a failure, with `refuse` after a 429. From both
+   the window learns how much of the budget remains.
 
 The state is plain numbers under a thread lock, so clients in several threads and event loops share one limiter. No
 task is woken, because that would tie the limiter to one loop. A waiting call checks again when its turn may have come,
@@ -22,7 +30,7 @@ from upbit_async.transport.penalty_box import lift_bans
 
 __all__ = ["LocalLimiter", "NoLimiter", "RateLimiter", "Ticket"]
 
-_RECHECK = 0.02
+_QUEUE_RECHECK = 0.02
 """Maximum re-check interval for the head of the queue, in seconds; the third waits twice as long."""
 _SHORTEST_WAIT = 1e-6
 """Minimum wait, in seconds: more than the rounding error of clocks that are sums of floats."""
@@ -54,9 +62,10 @@ class Ticket:
 
 
 class RateLimiter(Protocol):
-    """Decides when a call may leave. Every `acquire` is followed by one `observe`, `refuse` or `ban`.
+    """Interface of rate limiters: when a call may be sent.
 
-    A limiter may also have ``ban(ticket, seconds)``. It is called, in place of `observe`, when the server has
+    Every `acquire` is followed by one `observe` or `refuse`, or by one ``ban(ticket, seconds)`` if the limiter defines
+    it. ``ban`` is called when the server has
     blocked the key or the address (418) for this many seconds. The client itself obeys a ban either way; a limiter that
     several processes share can pass it on to them.
 
@@ -70,7 +79,7 @@ class RateLimiter(Protocol):
     """
 
     async def acquire(self, group: str) -> Ticket:
-        """Wait until a call of the group may leave."""
+        """Wait until a call of the group may be sent."""
         ...
 
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
@@ -84,7 +93,7 @@ class RateLimiter(Protocol):
         ...
 
     def refuse(self, ticket: Ticket, seconds: float) -> None:
-        """Record that the server refused a call (429): no call of its group leaves for this many seconds."""
+        """Record that the server refused a call (429): no call of its group is sent for this many seconds."""
         ...
 
 
@@ -98,20 +107,23 @@ class _Group:
     newest: int = 0
 
     def check(self, number: int, now: float) -> float:
-        """Return after how many seconds a call must check again; 0 if it may leave."""
+        """Return after how many seconds a call may be sent or must check again; 0 means now.
+
+        This also puts a new call into the queue, and drops calls whose event loop seems to be closed.
+        """
         if number not in self.checks_at:  # it is new, or was dropped
             insort(self.queue, number)
         self.checks_at[number] = now
         while self.checks_at.get(self.queue[0], now) < now - _OVERDUE:
-            self.leave(self.queue[0])
+            self.remove(self.queue[0])
         ahead = bisect_left(self.queue, number)
-        wait = self.window.wait(ahead, now)
+        wait = self.window.delay(ahead, now)
         if wait > 0:
-            wait = max(_SHORTEST_WAIT, min(wait, _RECHECK * (1 + ahead / 2)))
+            wait = max(_SHORTEST_WAIT, min(wait, _QUEUE_RECHECK * (1 + ahead / 2)))
             self.checks_at[number] = now + wait
         return wait
 
-    def leave(self, number: int) -> None:
+    def remove(self, number: int) -> None:
         """Remove a call from the queue."""
         if self.checks_at.pop(number, None) is not None:
             self.queue.remove(number)
@@ -145,7 +157,7 @@ class LocalLimiter:
         self._lock = threading.RLock()
 
     async def acquire(self, group: str) -> Ticket:
-        """Wait until a call of the group may leave; calls leave in order of arrival.
+        """Wait until a call of the group may be sent; calls are sent in order of arrival.
 
         Raises:
             RateLimited: The server refused a call, and the group must wait longer than this call may take.
@@ -163,11 +175,11 @@ class LocalLimiter:
                         state.window.take(ticket, now)
                         return ticket
                     standstill = state.window.standstill(now)
-                _refuse_beyond_deadline(group, standstill)
+                _raise_if_beyond_deadline(group, standstill)
                 await anyio.sleep(wait)
         finally:
             with self._lock:
-                state.leave(number)
+                state.remove(number)
 
     def observe(self, ticket: Ticket, remaining: int | None) -> None:
         """Record that a call has ended, and slow down if the server counts more calls than this limiter."""
@@ -192,7 +204,7 @@ class LocalLimiter:
         lift_bans(self)
 
     def is_at_rest(self, now: float) -> bool:
-        """Whether a new limiter would let calls leave at the same times, so that this one can be dropped."""
+        """Whether a new limiter would send calls at the same times, so that this one can be dropped."""
         with self._lock:
             return all(not group.queue and group.window.is_at_rest(now) for group in self._groups.values())
 
@@ -203,7 +215,7 @@ class LocalLimiter:
         return group
 
 
-def _refuse_beyond_deadline(group: str, standstill: float) -> None:
+def _raise_if_beyond_deadline(group: str, standstill: float) -> None:
     """Raise now rather than at the deadline if the server asks for a wait beyond it."""
     if standstill > 0 and anyio.current_time() + standstill >= anyio.current_effective_deadline():
         raise RateLimited(
@@ -215,7 +227,7 @@ def _refuse_beyond_deadline(group: str, standstill: float) -> None:
 
 
 class NoLimiter:
-    """Limiter that lets every call leave at once. Bans (418) are obeyed all the same.
+    """Limiter that lets every call be sent at once. Bans (418) are obeyed all the same.
 
     Example:
         .. code-block:: python

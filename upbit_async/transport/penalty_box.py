@@ -76,12 +76,12 @@ class PenaltyBox:
             self._until = 0.0
             self._bans = 0
 
-    def forgive(self, left_at: float) -> None:
-        """Record that a call that left at that time was answered. The next ban counts as the first again."""
+    def forgive(self, started_at: float) -> None:
+        """Record that an attempt that started at that time was answered. The next ban counts as the first again."""
         if not self._bans:
             return
         with self._lock:
-            if left_at > self._banned_at:
+            if started_at > self._banned_at:
                 self._bans = 0
 
     def is_at_rest(self, now: float) -> bool:

@@ -153,7 +153,7 @@ def test_payout_in_review_blocks_equal_ones_and_is_always_stored(store: Store) -
     assert store.get("a") == doubt
 
 
-@pytest.mark.parametrize("state", [state for state in PayoutState if not state.is_unsettled])
+@pytest.mark.parametrize("state", [state for state in PayoutState if not state.may_have_unknown_withdrawal])
 def test_settled_payout_blocks_nothing(store: Store, state: PayoutState) -> None:
     first = unsettled(store, "a")
     store.compare_and_swap(first, attrs.evolve(first, state=state))

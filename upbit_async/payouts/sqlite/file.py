@@ -63,7 +63,10 @@ class File:
 
     @contextlib.contextmanager
     def transaction(self, begin: str) -> Generator[sqlite3.Connection]:
-        """Run a block in a transaction: afterwards all of its writes are on the disk, or none of them.
+        """Run a block in a transaction. When the block has ended, all of its writes are on the disk.
+
+        If this raises, all of them may have been written, or none: the identity of the file is checked once more after
+        the commit.
 
         Args:
             begin: Statement that begins the transaction.

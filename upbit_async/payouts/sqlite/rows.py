@@ -139,7 +139,7 @@ def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
     for column in ("state", "is_open", "holds_up_equals", "may_be_unseen", "currency", "net_type", "amount"):
         if derived[column] != row[column]:
             raise ValueError(f"its {column} does not agree with the rest of the row")
-    if payout.state.may_leave and payout.uuid is not None:
+    if payout.state.may_be_sent and payout.uuid is not None:
         raise ValueError(f"it is {payout.state} and has withdrawal {payout.uuid}")
     if payout.state in _WITH_REQUEST and payout.sent_request is None:
         raise ValueError(f"it is {payout.state}, and nothing is recorded of its request")

@@ -1,4 +1,8 @@
-"""The journal's calls as SQL statements, synchronous, for one thread at a time."""
+"""Store of a journal in SQLite: each method of `Journal` as one transaction, synchronous, for one thread at a time.
+
+The rules between payouts are unique indexes of the schema and one check (`_check_reviews`). A write that breaks one of
+them is a `ConflictingPayout` with the key of the other payout.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +41,12 @@ def _listed(states: Iterable[PayoutState]) -> str:
     return ", ".join(f"'{state.value}'" for state in states)
 
 
-_UNSETTLED: Final = _listed(state for state in PayoutState if state.is_unsettled)
+_MAY_HAVE_UNKNOWN_WITHDRAWAL: Final = _listed(
+    state for state in PayoutState if state.may_have_unknown_withdrawal
+)
 # One query for each index: an OR over several would read the whole table.
 _MAY_OWN: Final = (
-    f"SELECT * FROM payouts WHERE state IN ({_UNSETTLED}) AND currency = ? "  # noqa: S608 - our own words
+    f"SELECT * FROM payouts WHERE state IN ({_MAY_HAVE_UNKNOWN_WITHDRAWAL}) AND currency = ? "  # noqa: S608 - our own words
     "UNION ALL SELECT * FROM payouts WHERE may_be_unseen AND currency = ?"
 )
 _OPEN: Final = (
@@ -73,13 +79,13 @@ class Store:
     def bind(self, host: str, region: str) -> None:
         """Bind the file to one host and region; see `Journal.bind`."""
         with self._writing() as connection:
-            known = connection.execute("SELECT host, region FROM binding").fetchone()
-            if known is None:
+            binding = connection.execute("SELECT host, region FROM binding").fetchone()
+            if binding is None:
                 connection.execute("INSERT INTO binding VALUES (?, ?)", (host, region))
-            elif tuple(known) != (host, region):
+            elif tuple(binding) != (host, region):
                 raise JournalError(
-                    f"the journal {self.path} belongs to {known['host']} ({known['region']}), and this client talks "
-                    f"to {host} ({region}): give each host and region its own journal"
+                    f"the journal {self.path} belongs to {binding['host']} ({binding['region']}), and this client "
+                    f"talks to {host} ({region}): give each host and region its own journal"
                 )
 
     def add(self, payout: Payout) -> Payout:
@@ -242,7 +248,7 @@ class Store:
         return None if found is None else str(found["key"])
 
     def _check_reviews(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-        """Raise if an equal payout needs a review that holds this one up."""
+        """Raise if a payout with the same criteria needs a review that holds this one up."""
         by_key = self._another(connection, f"state = 'needs_review' AND holds_up_equals AND {_ALIKE}", row)
         if by_key is not None:
             raise ConflictingPayout(by_key)
