@@ -202,7 +202,9 @@ def _forbids(other: Payout, changed: Payout) -> bool:
 
 
 def _may_own(payout: Payout, currency: str) -> bool:
-    return payout.criteria.currency == currency and (payout.state.is_unsettled or payout.may_be_unseen)
+    return payout.criteria.currency == currency and (
+        payout.state.may_have_unknown_withdrawal or payout.may_be_unseen
+    )
 
 
 async def _checkpoint() -> None:

@@ -80,7 +80,7 @@ class Lease:
 
 @attrs.frozen
 class SigningRecord:
-    """What the journal records of a copy's signing_record.
+    """What the journal records of a copy's signature.
 
     Attributes:
         signing: Nonce and algorithm of the copy's token.
