@@ -147,7 +147,7 @@ async def run(options: DemoOptions, show: Show) -> None:
         raise DemoError(
             f"the withdrawal should have ended as {options.end.value}, not as {record.state.value}"
         )
-    show.heading('Next, the same in ten lines of your code: README.md, "The first ten lines".')
+    show.heading('Next, the same in your code: README.md, "Withdraw".')
 
 
 class _Destination(TypedDict, total=False):
