@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from upbit_async.events import Observer
     from upbit_async.policy import PollSchedule, RetryPolicy, Timeouts
     from upbit_async.polling import RegionChanges, TransferPoller
-    from upbit_async.polling.progress import TransferRecord
+    from upbit_async.polling.progress import TransferSnapshot
 
 __all__ = ["CommonOptions", "RegionErrors", "RegionOutcomes", "UpbitRegions"]
 
-R = TypeVar("R", bound="TransferRecord")
+R = TypeVar("R", bound="TransferSnapshot")
 T = TypeVar("T")
 _ByRegion: TypeAlias = Mapping[str, T] | Mapping[Region, T]
 

@@ -24,7 +24,7 @@ from upbit_async.errors import DecodeError, NotFound, UpbitError
 from upbit_async.events import PollFailed, StateChanged
 from upbit_async.logs import logger
 from upbit_async.polling.failures import PollFailure, PollFailureKind
-from upbit_async.polling.progress import StateChange, TransferRecord, goes_back
+from upbit_async.polling.progress import StateChange, TransferSnapshot, goes_back
 from upbit_async.protocol.duplicates import by_id
 from upbit_async.protocol.rows import ReadableRows
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchPolls", "PollResults"]
 
-R = TypeVar("R", bound=TransferRecord)
+R = TypeVar("R", bound=TransferSnapshot)
 
 _log = logger("upbit_async.polling")
 

@@ -30,7 +30,7 @@ import math
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from urllib.parse import quote
 
-from upbit_async.polling.progress import TransferRecord
+from upbit_async.polling.progress import TransferSnapshot
 from upbit_async.polling.schedule import draw_jitter_factor, next_poll_time
 from upbit_async.protocol.endpoint import PAGE_SIZE
 
@@ -50,7 +50,7 @@ _MAX_QUERY: Final = 8 * 1024
 _ORDER_LIFETIME: Final = 0.25
 """Time for which an order of transfers is used, in seconds. Sorting many for each batch would be slow."""
 
-R = TypeVar("R", bound=TransferRecord)
+R = TypeVar("R", bound=TransferSnapshot)
 
 
 class PollQueue(Generic[R]):

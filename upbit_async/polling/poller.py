@@ -11,7 +11,7 @@ import anyio
 
 from upbit_async.errors import PollTimeout, UpbitError
 from upbit_async.escaping import escaped
-from upbit_async.polling.progress import StateChange, TransferRecord
+from upbit_async.polling.progress import StateChange, TransferSnapshot
 from upbit_async.polling.resume import NAMESPACES, IdName, check_id, write_token
 from upbit_async.validation import timeout as checked_timeout
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TransferPoller"]
 
-R = TypeVar("R", bound=TransferRecord)
+R = TypeVar("R", bound=TransferSnapshot)
 
 
 class TransferPoller(abc.ABC, Generic[R]):

@@ -22,7 +22,7 @@ import attrs
 
 from upbit_async.models import DepositState, WithdrawalState
 
-__all__ = ["Progress", "StateChange", "TransferRecord", "TransferState", "goes_back"]
+__all__ = ["Progress", "StateChange", "TransferSnapshot", "TransferState", "goes_back"]
 
 TransferState: TypeAlias = WithdrawalState | DepositState
 """State of a withdrawal or deposit."""
@@ -40,7 +40,7 @@ _RANKS = {
 """Positions of the states in the order in which a transfer passes them."""
 
 
-class TransferRecord(Protocol):
+class TransferSnapshot(Protocol):
     """Record of a withdrawal or deposit."""
 
     @property
@@ -54,7 +54,7 @@ class TransferRecord(Protocol):
         ...
 
 
-R = TypeVar("R", bound=TransferRecord)
+R = TypeVar("R", bound=TransferSnapshot)
 
 
 @attrs.frozen(kw_only=True)

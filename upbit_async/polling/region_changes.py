@@ -22,7 +22,7 @@ import anyio.lowlevel
 
 from upbit_async.concurrency import open_task_group
 from upbit_async.errors import UpbitError
-from upbit_async.polling.progress import StateChange, TransferRecord
+from upbit_async.polling.progress import StateChange, TransferSnapshot
 from upbit_async.polling.watcher import MAX_POLLS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ It doubles after each step that has cancelled a poll, so that even a slow poll c
 has cancelled none, it is this time again.
 """
 
-R = TypeVar("R", bound=TransferRecord)
+R = TypeVar("R", bound=TransferSnapshot)
 
 
 class RegionChanges(Generic[R]):

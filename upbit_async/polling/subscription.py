@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 import attrs
 
 from upbit_async.errors import UpbitError
-from upbit_async.polling.progress import Progress, StateChange, TransferRecord
+from upbit_async.polling.progress import Progress, StateChange, TransferSnapshot
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Subscription", "WatchedTransfer"]
 
-R = TypeVar("R", bound=TransferRecord)
+R = TypeVar("R", bound=TransferSnapshot)
 
 
 class Subscription(Generic[R]):

@@ -30,7 +30,7 @@ from upbit_async.policy import PollSchedule
 from upbit_async.polling.batch_polls import BatchPolls, PollResults
 from upbit_async.polling.leader_followers import LeaderFollowers, Poll, Waiter
 from upbit_async.polling.poll_queue import PollQueue
-from upbit_async.polling.progress import TransferRecord
+from upbit_async.polling.progress import TransferSnapshot
 from upbit_async.polling.subscription import Subscription, WatchedTransfer
 from upbit_async.protocol.rows import ReadableRows
 
@@ -46,7 +46,7 @@ With several, the rate limit and not the round trip determines how long a sweep 
 client wait behind few polls.
 """
 
-R = TypeVar("R", bound=TransferRecord)
+R = TypeVar("R", bound=TransferSnapshot)
 
 
 def _utc_now() -> dt.datetime:
