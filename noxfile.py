@@ -33,6 +33,7 @@ SHORT = [*PYTEST, "-m", "not thorough"]
 BENCHMARKS = ["lost_answers", "limits", "storms", "bursts", "waiting", "cpu", "startup", "decoding"]
 KEPT = {
     "coverage",
+    "grimp",
     "hatchling",
     "hypothesis",
     "import-linter",

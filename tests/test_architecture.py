@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 
 import upbit_async
@@ -96,6 +98,13 @@ def test_a_file_is_short_and_has_a_docstring(module: Path) -> None:
     text = module.read_text()
     assert len(text.splitlines()) <= LONGEST
     assert ast.get_docstring(ast.parse(text)), "a module needs a docstring"
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    """Imports for type checkers count: modules in a circle can be understood only together."""
+    graph = grimp.build_graph("upbit_async", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the modules
 
 
 def test_nothing_inside_imports_from_the_package_root() -> None:

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from upbit_async.polling.poller import TransferPoller
-    from upbit_async.polling.subscription import Subscription
-    from upbit_async.polling.watcher import LoopWatcher
+    from upbit_async.polling.subscription import SharedPolling, Subscription
     from upbit_async.region import Region
 
 __all__ = ["RegionChanges"]
@@ -189,7 +188,7 @@ class _Inbox(Generic[R]):
 class _Worker(Generic[R]):
     """Waiter for all subscriptions of this iteration, which waits and polls in one loop watcher."""
 
-    def __init__(self, loop_watcher: LoopWatcher[R], inbox: _Inbox[R]) -> None:
+    def __init__(self, loop_watcher: SharedPolling[R], inbox: _Inbox[R]) -> None:
         self.loop_watcher = loop_watcher
         self._inbox = inbox
 

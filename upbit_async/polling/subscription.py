@@ -13,7 +13,7 @@ what differs: the changes that its task has not taken yet, the deadline, and the
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 import attrs
 
@@ -22,14 +22,34 @@ from upbit_async.polling.progress import Progress, StateChange, TransferSnapshot
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
+    from upbit_async.polling.leader_followers import Waiter
     from upbit_async.polling.schedule import PollTime
-    from upbit_async.polling.watcher import LoopWatcher
 
-__all__ = ["Subscription", "WatchedTransfer"]
+__all__ = ["SharedPolling", "Subscription", "WatchedTransfer"]
 
 R = TypeVar("R", bound=TransferSnapshot)
+
+
+class SharedPolling(Protocol[R]):
+    """What a subscription uses of the `LoopWatcher` that polls its transfer."""
+
+    def add(self, subscription: Subscription[R]) -> None:
+        """Watch the transfer of a subscription."""
+        ...
+
+    def remove(self, subscription: Subscription[R]) -> None:
+        """Remove a subscription, and stop watching its transfer if it has no other."""
+        ...
+
+    def wait(self, waiter: Waiter) -> Coroutine[None, None, None]:
+        """Return when the waiter is ready; until then sleep, or poll on behalf of all."""
+        ...
+
+    def wake(self, waiter: Waiter) -> None:
+        """Wake a waiter that sleeps, so that it checks again whether it is ready."""
+        ...
 
 
 class Subscription(Generic[R]):
@@ -65,7 +85,7 @@ class Subscription(Generic[R]):
 
     def __init__(
         self,
-        loop_watcher: LoopWatcher[R],
+        loop_watcher: SharedPolling[R],
         id_: str,
         *,
         last: R | None,
