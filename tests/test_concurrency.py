@@ -50,7 +50,7 @@ async def test_work_returns_its_value_and_ends_before_its_caller() -> None:
 
 
 @pytest.mark.parametrize("error", [Stop(), SystemExit(3), KeyboardInterrupt(), LookupError()], ids=repr)
-async def test_what_the_work_raises_is_raised_in_the_callers_task(error: BaseException) -> None:
+async def test_error_of_the_work_is_raised_in_the_callers_task(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         await run_to_completion(_raising(error), on_cancel=_is_never_called)
     assert caught.value is error

@@ -27,6 +27,7 @@ __all__ = [
     "OwnedTasks",
     "Waker",
     "backoff",
+    "is_asyncio",
     "new_waker",
     "open_task_group",
     "run_to_completion",
@@ -81,7 +82,7 @@ class KeyedLock:
             hold.failure = failure
 
 
-# -- a light event ---------------------------------------------------------------------------------
+# -- a one-shot event ------------------------------------------------------------------------------
 
 
 class Waker(Protocol):
@@ -115,7 +116,7 @@ def new_waker() -> Waker:
 
     On asyncio it is a bare future: anyio's event costs a kilobyte more for each sleeper, and there may be 10,000.
     """
-    if _is_asyncio():
+    if is_asyncio():
         return _FutureWaker(asyncio.get_running_loop().create_future())
     return anyio.Event()
 
@@ -222,7 +223,7 @@ async def run_to_completion(
     end = _End(work)
     try:
         try:
-            if _is_asyncio():
+            if is_asyncio():
                 await _run_on_asyncio(end.run, on_cancel, tasks or OwnedTasks())
             else:
                 await _run_on_trio(end.run, on_cancel)
@@ -317,5 +318,6 @@ async def _run_on_trio(
             raise
 
 
-def _is_asyncio() -> bool:
+def is_asyncio() -> bool:
+    """Return whether the running event loop is asyncio's."""
     return anyio.get_cancelled_exc_class() is asyncio.CancelledError

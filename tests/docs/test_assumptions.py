@@ -225,9 +225,7 @@ async def test_a_copy_has_left_under_a_former_journal_key_so_retry_names_the_way
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_what_was_not_sent_under_a_former_journal_key_takes_a_new_nonce(
-    sandbox: Sandbox, path: Path
-) -> None:
+async def test_unsent_payout_of_a_former_journal_key_takes_a_new_nonce(sandbox: Sandbox, path: Path) -> None:
     await _not_sent(sandbox, path)
     async with payouts_of(sandbox, path, journal_keys=[b"another key of 32 bytes, or so.."]) as payouts:
         await payouts.resolve("k", not_sent=True)

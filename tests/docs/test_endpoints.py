@@ -29,7 +29,7 @@ assert _SPEC.loader is not None
 shown: Any = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(shown)
 
-WISH: dict[str, Any] = {
+WITHDRAWAL: dict[str, Any] = {
     "currency": "BTC",
     "net_type": "BTC",
     "amount": "0.1",
@@ -62,9 +62,9 @@ async def test_a_method_calls_the_endpoint_of_its_row_and_no_other(label: str, m
     region = Region.SG if endpoint.regions is None or Region.SG in endpoint.regions else min(endpoint.regions)
     async with Sandbox(region, transitions=Transitions.manual()) as sandbox:
         client = sandbox.client()
-        withdrawal = await client.withdraws.create(**WISH)
+        withdrawal = await client.withdraws.create(**WITHDRAWAL)
         deposit = sandbox.deposits.arrive("BTC", "BTC", "0.5")
-        known = WISH | {
+        known = WITHDRAWAL | {
             "uuid": deposit.uuid if ".deposits." in method else withdrawal.uuid,
             "deposit_uuid": deposit.uuid,
             "txid": deposit.txid,
@@ -83,7 +83,7 @@ async def test_a_method_calls_the_endpoint_of_its_row_and_no_other(label: str, m
 
 
 def _lost_answer(host: str) -> OutcomeUnknown:
-    members = dict(WISH)
+    members = dict(WITHDRAWAL)
     began = dt.datetime.now(dt.UTC)
     endpoint = "POST /v1/withdraws/coin"
     return OutcomeUnknown(

@@ -32,6 +32,7 @@ __all__ = [
     "WHEN",
     "at",
     "departing",
+    "planned",
     "record",
     "with_expired_lease",
 ]
@@ -53,7 +54,14 @@ INTENT = Intent(
     members={"currency": "USDT", "net_type": "TRX", "amount": "13", "address": "TCANARYADDRESS"},
     started_at=WHEN.utc,
 )
-PLANNED = transitions.planned("k", INTENT)
+
+
+def planned(key: str, **members: str) -> Payout:
+    """Return a planned payout, with other members of its request than the usual ones."""
+    return transitions.planned(key, attrs.evolve(INTENT, members={**INTENT.members, **members}))
+
+
+PLANNED = planned("k")
 LOST = errors.OutcomeUnknown("lost", intent=INTENT)
 ARRIVED = errors.OutcomeUnknown("lost", intent=INTENT, name="nonce_used", status=401)
 SIGNATURE = transitions.SigningRecord(SigningParams(nonce="n", algorithm="HS256"), signed_by="f")

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from upbit_async.payouts.journal_time import JournalTime
     from upbit_async.payouts.manual import ManualDecision
 
-__all__ = ["ConflictingPayout", "Journal", "Related", "StaleRevision"]
+__all__ = ["RECENT_ANSWERS", "ConflictingPayout", "Journal", "Related", "StaleRevision"]
+
+
+RECENT_ANSWERS: Final = 20
+"""Number of payouts that `Journal.recent_answered` returns in the journals of this library."""
 
 
 class StaleRevision(Exception):

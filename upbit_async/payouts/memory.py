@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -12,7 +12,7 @@ import attrs
 
 from upbit_async.errors import JournalError
 from upbit_async.models import Withdrawal
-from upbit_async.payouts.journal import ConflictingPayout, Related, StaleRevision
+from upbit_async.payouts.journal import RECENT_ANSWERS, ConflictingPayout, Related, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from upbit_async.payouts.manual import ManualDecision
 
 __all__ = ["MemoryJournal"]
-
-_RECENT_ANSWERS: Final = 20
 
 
 @attrs.define
@@ -143,7 +141,7 @@ class MemoryJournal:
                 for payout in self._payouts.values()
                 if payout.evidence is Evidence.ANSWER and payout.uuid is not None
             ]
-        return answered[::-1][:_RECENT_ANSWERS]
+        return answered[::-1][:RECENT_ANSWERS]
 
     async def mark(self, currency: str) -> str | None:
         """Return a currency's reconciliation mark; see `Journal.mark`."""

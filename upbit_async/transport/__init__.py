@@ -29,7 +29,8 @@ Where cancellation can strike:
 
 - In 1 and 2, and before a retry: at once. Nothing was sent.
 - In 3: after the guard has returned, so that its record is complete. Nothing is sent then.
-- From 3 to the first byte: the request is stopped, and its connection is closed.
+- From 3 to the first byte: the request is stopped, and its connection is closed. A cancellation in the same step of
+  the event loop as the first byte comes after it.
 - After the first byte, a request that must not happen twice is finished in a separate task, and its outcome becomes the
   event `AnswerAfterCancellation`. Any other request is stopped; one through an injected client ends by itself.
 

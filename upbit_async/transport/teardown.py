@@ -11,7 +11,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
-import anyio
+from upbit_async.concurrency import is_asyncio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class TeardownReport:
     def __init__(self, report: Callable[[], None], seconds: float) -> None:
         self._finalizer: weakref.finalize[[], _Timer] | None = None
         self._handle: weakref.ref[asyncio.TimerHandle] | None = None
-        if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+        if not is_asyncio():
             return  # trio ends its run only after its tasks
         timer = _Timer()
         loop = asyncio.get_running_loop()

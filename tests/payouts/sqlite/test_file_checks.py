@@ -33,18 +33,6 @@ OTHER_USER = 54321
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "journals"
-    folder.mkdir(0o700)
-    return folder
-
-
-@pytest.fixture
-def path(folder: Path) -> Path:
-    return folder / "payouts.db"
-
-
-@pytest.fixture
 def store(path: Path) -> Iterator[Store]:
     store = opened(path)
     yield store

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="file modes mean something else here")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "journals"
-    folder.mkdir(0o700)
-    return folder
-
-
-@pytest.fixture
-def path(folder: Path) -> Path:
-    return folder / "payouts.db"
-
-
 @pytest.mark.parametrize("name", ["payouts.db", "payouts.db-wal"])
 def test_hard_link_is_refused(path: Path, name: str) -> None:
     write(path)

@@ -12,38 +12,23 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import attrs
 import pytest
 from internals import reading, store_of, writing
 from journals import InlineJournal
-from payout_samples import INTENT, PLANNED, SENDING
+from payout_samples import PLANNED, SENDING, planned
 
 from upbit_async import errors
 from upbit_async.payouts import (
     Payout,
     SqliteJournal,
-    transitions,
 )
 from upbit_async.payouts.sqlite import schema
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(str(path), 0.2)
-    store.bind("h", "sg")
-    yield store
-    store.close()
-
-
-def planned(key: str, **members: str) -> Payout:
-    return transitions.planned(key, attrs.evolve(INTENT, members={**INTENT.members, **members}))
 
 
 # The file

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from internals import MAY_OWN_QUERY, OPEN_QUERY, reading, writing
-from payout_samples import EVERY, INTENT, LOST, PLANNED, WHEN, departing, record
+from payout_samples import EVERY, INTENT, LOST, PLANNED, WHEN, departing, planned, record
 
 from upbit_async import errors
 from upbit_async.models import Intent
@@ -29,23 +29,10 @@ from upbit_async.payouts import (
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(str(path), 0.2)
-    store.bind("h", "sg")
-    yield store
-    store.close()
-
-
-def planned(key: str, **members: str) -> Payout:
-    return transitions.planned(key, attrs.evolve(INTENT, members={**INTENT.members, **members}))
 
 
 def unsettled(store: Store, key: str, **members: str) -> Payout:

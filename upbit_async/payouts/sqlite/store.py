@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from upbit_async.errors import JournalError, raise_alone
-from upbit_async.payouts.journal import ConflictingPayout, Related, StaleRevision
+from upbit_async.payouts.journal import RECENT_ANSWERS, ConflictingPayout, Related, StaleRevision
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite.file import File
 from upbit_async.payouts.sqlite.rows import (
@@ -54,7 +54,6 @@ _OPEN: Final = (
     "UNION SELECT number, key FROM payouts WHERE may_be_unseen AND state = 'abandoned' ORDER BY number"
 )
 _ALIKE: Final = "currency = :currency AND net_type = :net_type AND amount = :amount"
-_RECENT_ANSWERS: Final = 20
 _MOST_VARIABLES: Final = 500
 
 
@@ -203,7 +202,7 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?",
-                (_RECENT_ANSWERS,),
+                (RECENT_ANSWERS,),
             ).fetchall()
             return self._payouts(rows)
 
