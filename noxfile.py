@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
-nox.options.sessions = ["tests", "lint", "types", "docs", "rivals", "lowest"]
 nox.options.error_on_external_run = True
 
 HERE = Path(__file__).parent
@@ -64,6 +63,9 @@ def _installed(supported: list[str]) -> list[str]:
 
 
 PYTHONS = _installed(nox.project.python_versions(PROJECT))
+# The oldest Python runs the tests with the lowest dependencies instead of the newest.
+TESTS = [f"tests-{version}" for version in PYTHONS[1:] or PYTHONS]
+nox.options.sessions = [*TESTS, "lint", "types", "docs", "rivals", "lowest"]
 
 
 def _group(name: str) -> list[str]:
@@ -94,18 +96,15 @@ def _test(session: nox.Session, *command: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests: all on the newest Python, with coverage; on the others without trio, which `lowest` has."""
+    """Run all tests on the newest Python; on the others without trio and the long ones, but with coverage."""
     _install(session, "tests")
-    if session.posargs:
+    if session.posargs or session.python == PYTHONS[-1]:
         _test(session, *PYTEST)
-    elif session.python != PYTHONS[-1]:
-        _test(session, *SHORT, "-k", "not trio")
-    else:
-        session.run("coverage", "erase")
-        _test(session, "coverage", "run", "-m", *SHORT)
-        session.run("coverage", "combine", "-q")
-        session.run("coverage", "report", f"--fail-under={COVERAGE}")
-        _test(session, *PYTEST, "-m", "thorough")
+        return
+    session.run("coverage", "erase")
+    _test(session, "coverage", "run", "-m", *SHORT, "-k", "not trio")
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report", f"--fail-under={COVERAGE}")
 
 
 @nox.session

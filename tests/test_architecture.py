@@ -13,6 +13,7 @@ from typing import Any
 
 import grimp
 import pytest
+from source_tree import parsed
 
 import upbit_async
 
@@ -97,7 +98,7 @@ def test_only_the_client_among_the_rooms_above_imports_the_transport() -> None:
 def test_a_file_is_short_and_has_a_docstring(module: Path) -> None:
     text = module.read_text()
     assert len(text.splitlines()) <= LONGEST
-    assert ast.get_docstring(ast.parse(text)), "a module needs a docstring"
+    assert ast.get_docstring(parsed(text)), "a module needs a docstring"
 
 
 def test_modules_do_not_import_each_other_in_a_circle() -> None:
@@ -109,7 +110,7 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
 
 def test_nothing_inside_imports_from_the_package_root() -> None:
     for module in MODULES:
-        for node in ast.walk(ast.parse(module.read_text())):
+        for node in ast.walk(parsed(module.read_text())):
             if (
                 isinstance(node, ast.ImportFrom)
                 and node.module == "upbit_async"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from source_tree import parsed
 
 import upbit_async
 
@@ -84,7 +85,7 @@ def test_star_import_binds_every_public_name() -> None:
 
 
 def test_names_for_type_checkers_match_those_at_run_time() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    tree = parsed((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     checked = next(node for node in tree.body if isinstance(node, ast.If))
     imports = [node for node in ast.walk(checked) if isinstance(node, ast.ImportFrom)]
     said = {alias.name: node.module for node in imports for alias in node.names}
@@ -153,7 +154,7 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_module_has_a_docstring_and_an_accurate_all(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path.read_text(encoding="utf-8"))
     defined: set[str] = set()
     offered: list[str] | None = None
     for node in _top_level(tree.body):

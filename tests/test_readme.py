@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from clients import CREATE
 from environment import clear_environment
+from source_tree import parsed
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -154,7 +155,7 @@ def test_readme_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandb
 def test_readme_test_passes_with_the_plugin_that_it_names(tmp_path: Path) -> None:
     """Run the test in a separate file, with all imports of the README and the function that it tests."""
     assert 'This one needs pytest and anyio\'s plugin, with `anyio_mode = "auto"`' in TEXT
-    body = ast.parse("\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))).body
+    body = parsed("\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))).body
     kept = [
         part
         for part in body

@@ -16,6 +16,7 @@ import attrs
 import pytest
 from answers import error_of
 from signed_client import ManualClock, SignedClient, signed_client
+from source_tree import parsed
 
 from upbit_async.region import Region
 from upbit_async.sandbox import ErrorSpec, Knobs, Sandbox, Transitions
@@ -106,7 +107,7 @@ def test_knob_accepts_whole_numbers_and_none() -> None:
 def test_knob_is_documented_at_its_field_and_in_the_reference(pytestconfig: pytest.Config) -> None:
     page = (pytestconfig.rootpath / "docs" / "reference" / "sandbox.md").read_text(encoding="utf-8")
     assert re.findall(r"autoattribute:: upbit_async\.sandbox\.Knobs\.(\w+)", page) == list(HINTS)
-    classes = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)]
+    classes = [node for node in parsed(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)]
     statements: list[ast.stmt] = [*classes[-1].body[1:], ast.Pass()]
     fields = [each for each in pairwise(statements) if isinstance(each[0], ast.AnnAssign)]
     assert len(fields) == len(HINTS)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+from source_tree import parsed
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
@@ -95,7 +97,7 @@ def docstrings_in(package: Path) -> Iterator[Docstring]:
     for path in sorted(package.rglob("*.py")):
         parts = [package.name, *path.relative_to(package).with_suffix("").parts]
         module = ".".join(parts).removesuffix(".__init__")
-        yield from _docstrings(path, ast.parse(path.read_text(encoding="utf-8")), module)
+        yield from _docstrings(path, parsed(path.read_text(encoding="utf-8")), module)
 
 
 def _docstrings(path: Path, node: ast.AST, name: str) -> Iterator[Docstring]:
