@@ -12,7 +12,7 @@ from typing import Protocol
 import attrs
 
 from upbit_async.errors import UpbitError
-from upbit_async.models import Intent
+from upbit_async.models import Intent, Withdrawal
 
 __all__ = [
     "AnswerAfterCancellation",
@@ -27,6 +27,7 @@ __all__ = [
     "PollFailed",
     "RetryPlanned",
     "StateChanged",
+    "UnownedWithdrawal",
 ]
 
 
@@ -212,6 +213,34 @@ class PayoutChanged(Event):
     state: str
     uuid: str | None
     note: str
+
+
+@attrs.frozen(kw_only=True)
+class UnownedWithdrawal(Event):
+    """The account has a withdrawal that belongs to no payout of the journal. Each one is reported once.
+
+    Call `Payouts.acknowledge` if it was made elsewhere on purpose, or `Payouts.resolve` if it is a payout.
+
+    Attributes:
+        uuid: The withdrawal's id.
+        record: The withdrawal.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.events import Event, UnownedWithdrawal
+
+
+            def alert(event: Event) -> None:
+                if isinstance(event, UnownedWithdrawal):
+                    print("unowned", event.uuid, event.record.amount, event.record.currency)
+
+
+            payouts = Payouts(client.with_options(observer=alert), journal=journal)
+    """
+
+    uuid: str
+    record: Withdrawal
 
 
 class Observer(Protocol):

@@ -26,7 +26,11 @@
     ├─ DepositNotAccepted   .record  the deposit ended and was not credited
     ├─ PayoutConflict       the key belongs to a payment with other parameters
     ├─ PayoutBlocked        .by_key .uuids  another payment must be settled first
-    └─ JournalError         the payouts' journal can't be used; nothing was sent
+    ├─ PayoutNotDone        .payout  the payout is in another state than done
+    ├─ PayoutsPaused        payouts are paused; nothing was sent
+    ├─ AmountLimitExceeded  .currency .limit .departed  the payout would exceed a limit; nothing was sent
+    ├─ ChangesCompacted     .oldest  the changes after a position are not kept any more
+    └─ JournalError         .key  the payouts' journal can't be used; nothing was sent
 
 Programming mistakes (a wrong type, a ``float`` amount, an empty id) are `TypeError` and `ValueError`.
 Every error can be copied and pickled. None shows a key, a token, a whole address or a body. Texts from a server or a
@@ -48,7 +52,15 @@ from upbit_async.errors.api import (
 from upbit_async.errors.base import RAW_CAP as RAW_CAP
 from upbit_async.errors.base import ConfigurationError, UpbitError
 from upbit_async.errors.base import raise_alone as raise_alone
-from upbit_async.errors.payouts import JournalError, PayoutBlocked, PayoutConflict
+from upbit_async.errors.payouts import (
+    AmountLimitExceeded,
+    ChangesCompacted,
+    JournalError,
+    PayoutBlocked,
+    PayoutConflict,
+    PayoutNotDone,
+    PayoutsPaused,
+)
 from upbit_async.errors.requests import DecodeError, NotSent, OutcomeUnknown, RepeatTooSoon, TransportError
 from upbit_async.errors.transfers import (
     DepositNotAccepted,
@@ -63,8 +75,10 @@ from upbit_async.models.reason import Reason
 
 __all__ = [
     "APIError",
+    "AmountLimitExceeded",
     "AuthenticationError",
     "Banned",
+    "ChangesCompacted",
     "ConfigurationError",
     "DecodeError",
     "DepositNotAccepted",
@@ -74,6 +88,8 @@ __all__ = [
     "OutcomeUnknown",
     "PayoutBlocked",
     "PayoutConflict",
+    "PayoutNotDone",
+    "PayoutsPaused",
     "PermissionDenied",
     "PollTimeout",
     "PreflightFailed",

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from upbit_async.errors.base import UpbitError
 
-__all__ = ["JournalError", "PayoutBlocked", "PayoutConflict"]
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = [
+    "AmountLimitExceeded",
+    "ChangesCompacted",
+    "JournalError",
+    "PayoutBlocked",
+    "PayoutConflict",
+    "PayoutNotDone",
+    "PayoutsPaused",
+]
 
 
 class PayoutConflict(UpbitError):
@@ -68,3 +81,95 @@ class JournalError(UpbitError):
     def __init__(self, text: str, *, key: str | None = None) -> None:
         super().__init__(text)
         self.key = key
+
+
+class PayoutNotDone(UpbitError):
+    """A payout is in another state than ``done``. Read its state and reason; do not pay under another key yet.
+
+    `Payout.raise_for_state` raises it. Only ``failed``, ``cancelled``, ``rejected`` and ``declined`` show that the
+    amount was not paid.
+
+    Attributes:
+        payout: The payout, a `upbit_async.payouts.Payout`.
+
+    Example:
+        .. code-block:: python
+
+            destination = {"net_type": "TRX", "address": "TFakeTronWithdrawAddressFakeFakeFa"}
+            payout = await payouts.send("invoice-42", currency="USDT", amount="13", **destination)
+            try:
+                payout.raise_for_state()
+            except errors.PayoutNotDone as error:
+                print(error.payout.state, error.payout.reason)
+    """
+
+    payout: Any  # payouts stand above errors, so their class can't be named here
+
+    def __init__(self, text: str, *, payout: object, may_have_executed: bool = False) -> None:
+        super().__init__(text, may_have_executed=may_have_executed)
+        self.payout = payout
+
+
+class AmountLimitExceeded(UpbitError):
+    """A payout would exceed an `AmountLimit`. Nothing was sent.
+
+    Attributes:
+        currency: The limit's currency.
+        limit: The limit that would be exceeded.
+        departed: Sum of the last 24 hours without this payout, for a limit per day; None for a limit per payout.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.payouts import AmountLimit
+
+            limited = Payouts(client, journal, amount_limits=[AmountLimit("USDT", per_payout="10")])
+            destination = {"net_type": "TRX", "address": "TFakeTronWithdrawAddressFakeFakeFa"}
+            try:
+                await limited.enqueue("invoice-42", currency="USDT", amount="13", **destination)
+            except errors.AmountLimitExceeded as error:
+                print(error.currency, error.limit)
+    """
+
+    def __init__(self, text: str, *, currency: str, limit: Decimal, departed: Decimal | None = None) -> None:
+        super().__init__(text)
+        self.currency = currency
+        self.limit = limit
+        self.departed = departed
+
+
+class PayoutsPaused(UpbitError):
+    """`Payouts.pause` keeps every payout of the journal from being sent. Nothing was sent; call `Payouts.resume`.
+
+    Example:
+        .. code-block:: python
+
+            await payouts.pause(note="the treasury is being moved", actor="Ann")
+            destination = {"net_type": "TRX", "address": "TFakeTronWithdrawAddressFakeFakeFa"}
+            try:
+                await payouts.send("invoice-42", currency="USDT", amount="13", **destination)
+            except errors.PayoutsPaused as error:
+                print(error)
+    """
+
+
+class ChangesCompacted(UpbitError):
+    """`Payouts.compact` has removed changes after the given position. Read `Payouts.list`, then follow from `oldest`.
+
+    Attributes:
+        oldest: The oldest position after which no change is missing.
+
+    Example:
+        .. code-block:: python
+
+            position = 0
+            try:
+                async for change in payouts.changes(after=position):
+                    break
+            except errors.ChangesCompacted as error:
+                position = error.oldest
+    """
+
+    def __init__(self, text: str, *, oldest: int) -> None:
+        super().__init__(text)
+        self.oldest = oldest

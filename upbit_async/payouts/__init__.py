@@ -65,13 +65,19 @@ Pure, without I/O and clocks:
 
 - `payout`: the record of a payout, its states, and the edges between them.
 - `transitions`: state changes by what happens to a request. `manual`: state changes by manual decisions.
+- `departure`: the conditions under which a journal lets a copy depart. `amount_limit`: limits of the amounts.
+- `changes`, `health`: what a journal reports about its payouts.
 - `decision`: the conclusion from Upbit's list and the journal about a payout whose answer was lost.
 - `journal_time`: the time of leases and settling. `row_mac`: authentication of the journal's rows.
 """
 
 from __future__ import annotations
 
-from upbit_async.payouts.journal import ConflictingPayout, Journal, Related, StaleRevision
+from upbit_async.payouts.amount_limit import AmountLimit
+from upbit_async.payouts.changes import PayoutChange
+from upbit_async.payouts.departure import DepartureConditions, DeparturePaused, StaleBaseline
+from upbit_async.payouts.health import PayoutsHealth
+from upbit_async.payouts.journal import ConflictingPayout, Journal, PayoutQuery, Related, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Moment
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.memory import MemoryJournal
@@ -80,7 +86,10 @@ from upbit_async.payouts.payouts import Payouts
 from upbit_async.payouts.sqlite import SqliteJournal
 
 __all__ = [
+    "AmountLimit",
     "ConflictingPayout",
+    "DepartureConditions",
+    "DeparturePaused",
     "Evidence",
     "HistoryEntry",
     "Journal",
@@ -90,10 +99,14 @@ __all__ = [
     "MemoryJournal",
     "Moment",
     "Payout",
+    "PayoutChange",
+    "PayoutQuery",
     "PayoutState",
     "Payouts",
+    "PayoutsHealth",
     "Related",
     "SentRequest",
     "SqliteJournal",
+    "StaleBaseline",
     "StaleRevision",
 ]

@@ -5,25 +5,38 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
 from upbit_async.models import Withdrawal
-from upbit_async.payouts.payout import Payout
+from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions
+from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
-    import datetime as dt
-
+    from upbit_async.payouts.changes import PayoutChange
+    from upbit_async.payouts.health import PayoutsHealth
     from upbit_async.payouts.journal_time import JournalTime
     from upbit_async.payouts.manual import ManualDecision
 
-__all__ = ["RECENT_ANSWERS", "ConflictingPayout", "Journal", "Related", "StaleRevision"]
+__all__ = [
+    "RECENT_ANSWERS",
+    "RETAINED",
+    "ConflictingPayout",
+    "Journal",
+    "PayoutQuery",
+    "Related",
+    "StaleRevision",
+]
 
 
 RECENT_ANSWERS: Final = 20
 """Number of payouts that `Journal.recent_answered` returns in the journals of this library."""
+
+RETAINED: Final = dt.timedelta(days=7)
+"""Time after its departure and its last change for which a final payout is not compacted."""
 
 
 class StaleRevision(Exception):
@@ -79,6 +92,8 @@ class Related:
             histories are left out.
         acknowledged: Those of the withdrawals that are acknowledged as no payouts, by their ids in lower case.
         unowned: All withdrawals in the currency that belong to no payout, and are not acknowledged.
+        matched: All payouts in the currency whose withdrawal was only matched (`Evidence.MATCH`), without their
+            histories.
 
     Example:
         .. code-block:: python
@@ -91,6 +106,7 @@ class Related:
     payouts: Sequence[Payout]
     acknowledged: Collection[str] = frozenset()
     unowned: Sequence[Withdrawal] = ()
+    matched: Sequence[Payout] = ()
 
     def owner_of(self, uuid: str, *, other_than: str | None = None) -> str | None:
         """Return the key of the payout that has a withdrawal, or None.
@@ -103,6 +119,37 @@ class Related:
             if payout.is_withdrawal(uuid) and payout.key != other_than:
                 return payout.key
         return None
+
+
+@attrs.frozen(kw_only=True)
+class PayoutQuery:
+    """Selection of payouts, newest first. Compacted payouts are not selected.
+
+    Attributes:
+        states: The states that are selected; None for all.
+        currency: The currency; None for all.
+        uuid: The withdrawal's id, in any case of letters; None for all.
+        created_after: Earliest time at which the payout was requested, UTC, included; None for all.
+        created_before: The time, UTC, before which it was requested; None for all.
+        before_key: Key of the payout after which the selection continues; None for its beginning.
+        limit: The largest number of payouts.
+
+    Example:
+        .. code-block:: python
+
+            from upbit_async.payouts import PayoutQuery
+
+            async with payouts:
+                newest = await journal.select(PayoutQuery(currency="USDT", limit=10))
+    """
+
+    states: Collection[PayoutState] | None = None
+    currency: str | None = None
+    uuid: str | None = None
+    created_after: dt.datetime | None = None
+    created_before: dt.datetime | None = None
+    before_key: str | None = None
+    limit: int = 100
 
 
 class Journal(Protocol):
@@ -137,24 +184,58 @@ class Journal(Protocol):
         """Return a payout, or None if there is none of that key."""
         ...
 
-    async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
+    async def compare_and_swap(
+        self, old: Payout, new: Payout, conditions: DepartureConditions = UNCONDITIONAL
+    ) -> Payout:
         """Replace `old` by `new`, and return it with its new revision. Either all of it is written, or nothing.
 
-        After a `JournalError` it may have been written.
+        If the revision of `old` is -1, the journal does not have it, and `new` is added with revision 0. After a
+        `JournalError` it may have been written.
+
+        Args:
+            old: The payout as it was read.
+            new: The payout as it shall be.
+            conditions: Conditions that must hold in the same transaction if `new` is ``sending``.
 
         Raises:
             StaleRevision: The journal has another revision than `old`.
             ConflictingPayout: Another payout has the same uuid (in any case of letters). Or another of the same
                 currency, network and amount is ``sending`` or ``unknown``, and `new` would be the second. Or another
                 needs a review that holds up such payouts (`Payout.holds_up_equals`), and `new` is ``sending``.
+            DeparturePaused: `new` is ``sending``, and the journal is paused.
+            StaleBaseline: `new` is ``sending``, and another payout of the same currency, network and amount, in any
+                state but ``planned`` and ``queued``, has changed after the position in the conditions.
+            AmountLimitExceeded: `new` is ``sending``, and would exceed a limit in the conditions. For the limit per
+                day, all other payouts count that have a `Payout.sent_request` whose last copy was recorded within the
+                last 24 hours, by either clock.
         """
         ...
 
-    async def open_keys(self) -> Sequence[str]:
-        """Return the keys of all open payouts, oldest first.
+    async def claim(
+        self,
+        runner: str,
+        *,
+        lease: float,
+        limit: int,
+        states: Collection[PayoutState],
+        released: Collection[str] = (),
+    ) -> Sequence[Payout]:
+        """Claim open payouts for a runner, and return them without their histories, oldest first.
 
-        These are those with `Payout.is_open`, and all abandoned ones of which a copy was sent.
+        A payout can be claimed if its state is one of those given, and no runner has claimed it, or one whose lease is
+        over. A claim only divides the work between runners. What is safe is decided by `compare_and_swap`.
+
+        Args:
+            runner: Name of the runner. Each call renews the leases of all its claims.
+            lease: Time after a runner's last call for which it keeps its claims, in journal time, in seconds.
+            limit: The largest number of payouts; 0 only renews the leases.
+            states: States of the payouts to claim.
+            released: Keys of the payouts that the runner does not keep any longer.
         """
+        ...
+
+    async def retire(self, runner: str) -> None:
+        """Release all claims of a runner."""
         ...
 
     async def related(self, currency: str, uuids: Collection[str]) -> Related:
@@ -182,11 +263,26 @@ class Journal(Protocol):
         ...
 
     async def reconcile(
-        self, currency: str, unowned: Sequence[Withdrawal], *, old_mark: str | None, new_mark: str | None
+        self,
+        currency: str,
+        unowned: Sequence[Withdrawal],
+        *,
+        old_mark: str | None,
+        new_mark: str | None,
+        at: dt.datetime,
+        is_complete: bool = False,
     ) -> None:
         """Store withdrawals that belong to no payout, and move the mark if it is still the old one.
 
         A withdrawal that belongs to a payout or is acknowledged by now is not stored.
+
+        Args:
+            currency: The currency; an empty text for the mark of all currencies together.
+            unowned: The withdrawals.
+            old_mark: The mark as it was read.
+            new_mark: The mark to store.
+            at: The present, UTC.
+            is_complete: Whether this ends a complete reconciliation, which `PayoutsHealth.reconciled_at` shows.
         """
         ...
 
@@ -195,6 +291,60 @@ class Journal(Protocol):
 
         Raises:
             ConflictingPayout: It belongs to a payout.
+        """
+        ...
+
+    async def select(self, query: PayoutQuery) -> Sequence[Payout]:
+        """Return the payouts of a selection with their histories, newest first."""
+        ...
+
+    async def position(self) -> int:
+        """Return the position of the newest change; 0 if there is none."""
+        ...
+
+    async def changes(self, after: int, limit: int) -> Sequence[PayoutChange]:
+        """Return the changes after a position, in the order of their positions.
+
+        When a position was returned, no change with a smaller one appears later.
+
+        Raises:
+            ChangesCompacted: Some of them were removed.
+        """
+        ...
+
+    async def pause(self, decision: ManualDecision, at: dt.datetime) -> None:
+        """Let nothing depart from now on; a further call replaces the decision."""
+        ...
+
+    async def resume(self, decision: ManualDecision, at: dt.datetime) -> None:
+        """Let payouts depart again."""
+        ...
+
+    async def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
+        """Return the unowned withdrawals that were stored `settling_time` ago, and mark them as reported.
+
+        Each is returned once, to one caller. Those that are acknowledged or belong to a payout by now are left out.
+
+        Args:
+            now: The present, UTC.
+            settling_time: Time for which a withdrawal must have been stored, in seconds.
+        """
+        ...
+
+    async def health(self) -> PayoutsHealth:
+        """Return the state of all payouts; `PayoutsHealth.journal_ok` is True."""
+        ...
+
+    async def compact(self, before: dt.datetime, now: dt.datetime) -> int:
+        """Compact final payouts, remove their changes, and return how many there were.
+
+        A compacted payout keeps its key, the digest of its request, its uuid, its state and its evidence. `get` and
+        `related` return it with an intent without members, and with `Payout.digest`.
+
+        Args:
+            before: The time, UTC, before which they must have changed last.
+            now: The present, UTC. A payout is left alone for seven days after its departure and its last change, and
+                while an abandoned one is open.
         """
         ...
 

@@ -30,11 +30,11 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from upbit_async.errors import PayoutBlocked, UpbitError
+from upbit_async.errors import PayoutBlocked, PayoutNotDone, UpbitError
 from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.payouts.journal_time import Moment
@@ -58,9 +58,9 @@ class PayoutState(StrEnum):
     """
 
     PLANNED = "planned"
-    """`Payouts.send` has recorded it, and nothing was sent. Call `send` again: only its caller sends it."""
+    """`Payouts.send` could not send it yet. Call `send` again, or `enqueue`: `Payouts.run` leaves it alone."""
     QUEUED = "queued"
-    """`Payouts.retry` has released it to be sent. Call `Payouts.recover`, or `send` with the same parameters."""
+    """`Payouts.enqueue` or `retry` has accepted it, and `Payouts.run` sends it. `reason` says what it waits for."""
     SENDING = "sending"
     """Its request is being sent, by one task of one process. Wait: it ends with an answer or with its lease."""
     ACCEPTED = "accepted"
@@ -117,7 +117,8 @@ _IDENTIFIED: Final = _ENDED | {PayoutState.ACCEPTED}
 _REACHABLE_BY_SETTLING: Final = _IDENTIFIED | {PayoutState.DECLINED, PayoutState.NEEDS_REVIEW}
 
 EDGES: Final[Mapping[PayoutState, frozenset[PayoutState]]] = {
-    PayoutState.PLANNED: _IDENTIFIED | {PayoutState.SENDING, PayoutState.NEEDS_REVIEW, PayoutState.ABANDONED},
+    PayoutState.PLANNED: _IDENTIFIED
+    | {PayoutState.QUEUED, PayoutState.SENDING, PayoutState.NEEDS_REVIEW, PayoutState.ABANDONED},
     PayoutState.QUEUED: _REACHABLE_BY_SETTLING
     | {PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT, PayoutState.ABANDONED},
     PayoutState.SENDING: _REACHABLE_BY_SETTLING
@@ -282,7 +283,11 @@ class Payout:
         history: All changes, oldest first.
         intent: The requested payment.
         sent_request: What the journal recorded before it was sent; None if no copy was recorded.
-        revision: Number of changes since it was added.
+        revision: Number of changes since it was added; -1 while the journal does not have it.
+        is_enqueued: Whether `Payouts.enqueue` accepted it, so that `Payouts.run` sends it. If not, only a call of
+            `Payouts.send` does.
+        not_after: Time after which no first copy is sent, UTC; None for no limit.
+        digest: Digest of the requested payment if the payout is compacted, which keeps nothing else of it; else empty.
         mac: Proof that this library recorded the requested payment; see `upbit_async.payouts.row_mac`.
 
     Example:
@@ -304,7 +309,41 @@ class Payout:
     history: tuple[HistoryEntry, ...] = attrs.field(default=(), repr=False)
     sent_request: SentRequest | None = attrs.field(default=None, repr=False)
     revision: int = 0
+    is_enqueued: bool = False
+    not_after: dt.datetime | None = None
+    digest: str = attrs.field(default="", repr=False)
     mac: str = attrs.field(default="", repr=False)
+
+    @property
+    def created_at(self) -> dt.datetime:
+        """The time at which it was requested, UTC, by the clock of the machine that requested it."""
+        return self.intent.started_at
+
+    @property
+    def updated_at(self) -> dt.datetime:
+        """The time of its newest change, UTC, by the clock of the machine that made it."""
+        return self.history[-1].at if self.history else self.created_at
+
+    def raise_for_state(self) -> Self:
+        """Return the payout if it is ``done``.
+
+        Raises:
+            PayoutNotDone: It is in another state.
+
+        Example:
+            .. code-block:: python
+
+                invoice = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
+                address = "TFakeTronWithdrawAddressFakeFakeFa"
+                payout = (await payouts.send("invoice-42", **invoice, address=address)).raise_for_state()
+        """
+        if self.state is PayoutState.DONE:
+            return self
+        raise PayoutNotDone(
+            f"{self} is {self.state}, not done: {self.reason}",
+            payout=self,
+            may_have_executed=self.sent_request is not None,
+        )
 
     @property
     def criteria(self) -> MatchCriteria:
