@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -75,6 +76,10 @@ class KeyedLock:
             queue.holds.remove(hold)
             if not queue.holds:
                 del self._queues[key]
+
+    def is_held(self, key: Hashable) -> bool:
+        """Return whether a task holds the lock of a key, or waits for it."""
+        return key in self._queues
 
     def share_failure(self, key: Hashable, failure: Exception) -> None:
         """Set the failure of every task that uses the lock of a key now: the holder and those that wait."""
@@ -199,7 +204,11 @@ class OwnedTasks:
 
 
 async def run_to_completion(
-    work: Callable[[], Awaitable[T]], *, on_cancel: Callable[[], OnCancel], tasks: OwnedTasks | None = None
+    work: Callable[[], Awaitable[T]],
+    *,
+    on_cancel: Callable[[], OnCancel],
+    tasks: OwnedTasks | None = None,
+    longest_wait: float = math.inf,
 ) -> T:
     """Run work in a separate task, which a cancellation of the caller does not reach by itself.
 
@@ -211,6 +220,8 @@ async def run_to_completion(
         on_cancel: Called each time the caller is cancelled, and on trio if Ctrl-C ends it. It decides what happens to
             the work. asyncio can cancel a task many times.
         tasks: Owner of the task on asyncio.
+        longest_wait: Time for which a cancelled caller waits for the work at most, in seconds; then the work is left,
+            as with `OnCancel.LEAVE`.
 
     Returns:
         What the work returns.
@@ -224,9 +235,9 @@ async def run_to_completion(
     try:
         try:
             if is_asyncio():
-                await _run_on_asyncio(end.run, on_cancel, tasks or OwnedTasks())
+                await _run_on_asyncio(end.run, on_cancel, tasks or OwnedTasks(), longest_wait)
             else:
-                await _run_on_trio(end.run, on_cancel)
+                await _run_on_trio(end.run, on_cancel, longest_wait)
         except BaseException:
             if not isinstance(end.failure, _PROGRAM_ENDS):
                 raise
@@ -271,17 +282,25 @@ class _End(Generic[T]):
 
 
 async def _run_on_asyncio(
-    run: Callable[[], Coroutine[Any, Any, None]], on_cancel: Callable[[], OnCancel], tasks: OwnedTasks
+    run: Callable[[], Coroutine[Any, Any, None]],
+    on_cancel: Callable[[], OnCancel],
+    tasks: OwnedTasks,
+    longest_wait: float,
 ) -> None:
     task = tasks.start(run())
     cancelled: asyncio.CancelledError | None = None
+    deadline = math.inf
     while not task.done():
         try:
             # asyncio.wait leaves the task alone when it is cancelled itself.
             with anyio.CancelScope(shield=cancelled is not None):
-                await asyncio.wait([task])
+                await asyncio.wait([task], timeout=_until(deadline))
+            if not task.done():  # the deadline has passed
+                tasks.leave_behind(task)
+                break
         except asyncio.CancelledError as cancellation:
             cancelled = cancellation
+            deadline = min(deadline, anyio.current_time() + longest_wait)
             decision = on_cancel()
             if decision is OnCancel.STOP:
                 task.cancel()
@@ -296,8 +315,12 @@ async def _run_on_asyncio(
             cancelled = None  # the traceback refers to this frame
 
 
+def _until(deadline: float) -> float | None:
+    return None if math.isinf(deadline) else max(0.0, deadline - anyio.current_time())
+
+
 async def _run_on_trio(
-    run: Callable[[], Coroutine[Any, Any, None]], on_cancel: Callable[[], OnCancel]
+    run: Callable[[], Coroutine[Any, Any, None]], on_cancel: Callable[[], OnCancel], longest_wait: float
 ) -> None:
     scope, ended = anyio.CancelScope(shield=True), anyio.Event()
 
@@ -315,6 +338,7 @@ async def _run_on_trio(
         except BaseException:  # cancelled, or Ctrl-C, which trio raises in its main task
             if on_cancel() is not OnCancel.WAIT:
                 scope.cancel()
+            scope.deadline = anyio.current_time() + longest_wait
             raise
 
 

@@ -5,27 +5,40 @@ A wrong type is a `TypeError`, a wrong value a `ValueError`.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import ConfigurationError, PayoutConflict, raise_alone
 from upbit_async.models import Intent
+from upbit_async.payouts.amount_limit import AmountLimit
+from upbit_async.payouts.journal import PayoutQuery
 from upbit_async.payouts.manual import ManualDecision
+from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.row_mac import JournalKeys
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.message import compose
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from decimal import Decimal
 
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Param
 
-__all__ = ["checked_decision", "checked_key", "intent_for", "journal_keys_from", "raise_if_other"]
+__all__ = [
+    "check_time",
+    "checked_decision",
+    "checked_key",
+    "checked_limits",
+    "checked_position",
+    "intent_for",
+    "journal_keys_from",
+    "query_for",
+    "raise_if_other",
+]
 
 _LONGEST_KEY: Final = 256
 _KEY_VARIABLE: Final = "UPBIT_PAYOUTS_KEY"
@@ -62,6 +75,80 @@ def checked_decision(note: object, actor: object) -> ManualDecision:
     if actor is not None and not isinstance(actor, str):
         raise TypeError(f"actor must be text or None, got {type(actor).__name__}")
     return ManualDecision(note=note, actor=actor)
+
+
+def check_time(name: str, value: object) -> None:
+    """Check a point in time.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: It has no time zone.
+    """
+    if not isinstance(value, dt.datetime):
+        raise TypeError(f"{name} must be a datetime, got {type(value).__name__}")
+    if value.utcoffset() is None:
+        raise ValueError(f"{name} must have a time zone, such as datetime.UTC, got {value}")
+
+
+def checked_position(after: object) -> int | None:
+    """Return a position of changes, after checking it.
+
+    Raises:
+        TypeError: It is neither a whole number nor None.
+        ValueError: It is negative.
+    """
+    if after is None:
+        return None
+    if isinstance(after, bool) or not isinstance(after, int):
+        raise TypeError(f"after must be a whole number or None, got {type(after).__name__}")
+    if after < 0:
+        raise ValueError(f"after must not be negative, got {after}")
+    return after
+
+
+def query_for(
+    *,
+    states: Collection[PayoutState | str] | None,
+    currency: str | None,
+    uuid: str | None,
+    created_after: dt.datetime | None,
+    created_before: dt.datetime | None,
+    limit: int,
+) -> PayoutQuery:
+    """Return a selection of payouts, after checking it.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A state is unknown, a time has no time zone, or the limit is below 1.
+    """
+    if isinstance(states, str):
+        raise TypeError(f"states must be a collection of states such as [{states!r}], got text")
+    for name, time in (("created_after", created_after), ("created_before", created_before)):
+        if time is not None:
+            check_time(name, time)
+    known = [state.value for state in PayoutState]
+    chosen = (
+        None if states is None else [PayoutState(inputs.choice("states", each, known)) for each in states]
+    )
+    return PayoutQuery(
+        states=chosen,
+        currency=inputs.optional_text("currency", currency),
+        uuid=inputs.optional_text("uuid", uuid),
+        created_after=created_after,
+        created_before=created_before,
+        limit=inputs.count("limit", limit),
+    )
+
+
+def checked_limits(limits: object) -> tuple[AmountLimit, ...]:
+    """Return the limits of amounts, after checking them.
+
+    Raises:
+        TypeError: They are not a sequence of `AmountLimit`.
+    """
+    if not isinstance(limits, (list, tuple)) or not all(isinstance(each, AmountLimit) for each in limits):
+        raise TypeError("amount_limits must be a list of AmountLimit")
+    return tuple(limits)
 
 
 # -- journal keys ----------------------------------------------------------------------------------

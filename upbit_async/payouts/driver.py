@@ -1,7 +1,7 @@
 """Driver of one payout: sends it, settles it if its answer is lost, follows it once it is accepted.
 
-`Payouts.send` calls `drive` and `finish`, which wait until the payout has ended. `Payouts.recover` calls `advance` for
-each open payout, which does the same up to a deadline. Concurrent calls of one key in this process share one attempt;
+`Payouts.send` calls `drive` and `finish`, which wait until the payout has ended. `runner` calls `drive` for payouts
+that are queued. Concurrent calls of one key in this process share one attempt;
 the journal keeps other processes out (see `send_attempt`).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,15 +18,15 @@ import attrs
 from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import JournalError, PollTimeout, PreflightFailed, UpbitError
 from upbit_async.models.reason import Reason
-from upbit_async.payouts import transitions
+from upbit_async.payouts import queueing
 from upbit_async.payouts.arguments import raise_if_other
 from upbit_async.payouts.decision import may_turn_up
 from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
-    from upbit_async.models import Intent
-    from upbit_async.payouts.repository import PayoutRepository
+    from upbit_async.payouts.journal_time import Now
+    from upbit_async.payouts.repository import Change, PayoutRepository
     from upbit_async.payouts.sending import Sender
     from upbit_async.payouts.settling import Settler
 
@@ -59,10 +60,10 @@ class Driver:
         self._sender = sender
         self._settler = settler
         self._check = check
-        self._resends = resends
+        self.resends = resends
         self._locks = KeyedLock()
 
-    async def drive(self, key: str, requested: Intent | None = None) -> Payout:
+    async def drive(self, key: str, requested: Payout | None = None, *, waits: bool = True) -> Payout:
         """Send a payout that is planned or queued; return any other as it is.
 
         With ``resend="automatic"``, a ``not_sent`` payout is sent too. While another task or process is sending the
@@ -70,62 +71,81 @@ class Driver:
 
         Args:
             key: The payout's key.
-            requested: The payment that the caller requests; it is compared with the row that is sent.
+            requested: The payout that the caller requests, for a key that may not be in the journal yet; it is
+                compared with the row that is sent.
+            waits: Whether to wait for other payouts that must be settled first, and for other tasks and processes.
+
+        Returns:
+            The updated payout. If it is queued, `error` says why it could not be sent yet.
 
         Raises:
             PayoutConflict: The row is another payment.
-            UpbitError: No copy under this key was sent, now or before. With `may_have_executed`, one may have been; see
-                `SendAttempt.run`.
+            SettleFirst: Other payouts must be settled first, and `waits` is False.
+            UpbitError: Nothing is sent under this key until it is driven again, and no copy was sent before. With
+                `may_have_executed`, a copy may have been sent; see `SendAttempt.run`.
         """
         async with self._locks.hold(key) as hold:
             if hold.failure is not None:
                 raise copy.copy(hold.failure)  # the failure of the attempt that this call has joined
-            payout = await self._settler.wait_while_sending(key)
-            if requested is not None:
-                raise_if_other(payout, requested)
+            payout = await self._newest(key, requested, waits=waits)
             try:
-                return await self._dispatch(payout)
+                return await self._dispatch(payout, waits=waits)
             except UpbitError as error:
                 return await self._after_failure(payout, error)
 
-    async def _dispatch(self, payout: Payout) -> Payout:
-        if self._resends_by_itself(payout):
-            return await self._sender.send(payout)
+    async def _newest(self, key: str, requested: Payout | None, *, waits: bool) -> Payout:
+        payout = await self._repository.find(key)
+        if payout is None:
+            payout = requested or await self._repository.read(key)  # raises: there is none of that key
+        if payout.state is PayoutState.SENDING and waits:
+            payout = await self._settler.wait_while_sending(key)
+        if requested is not None:
+            raise_if_other(payout, requested.intent)
+        return payout
+
+    async def _dispatch(self, payout: Payout, *, waits: bool) -> Payout:
+        if self.resends_by_itself(payout):
+            return await self._sender.send(payout, waits=waits)
         if not payout.state.may_be_sent:
             return payout
+        if payout.not_after is not None and queueing.is_overdue(payout, await self._repository.now()):
+            return await self._repository.change(payout.key, queueing.overdue)
         if self._check and payout.sent_request is None:
             await _check(self._client, payout)
-        return await self._sender.send(payout)
+        return await self._sender.send(payout, waits=waits)
 
-    def _resends_by_itself(self, payout: Payout) -> bool:
+    def resends_by_itself(self, payout: Payout) -> bool:
         """Whether a payout is sent again without a decision: not if Upbit would refuse its nonce as used."""
-        is_unsent = self._resends and payout.state is PayoutState.NOT_SENT
+        is_unsent = self.resends and payout.state is PayoutState.NOT_SENT
         return is_unsent and not payout.required_request.arrived
 
     async def _after_failure(self, before: Payout, error: UpbitError) -> Payout:
-        """Return a payout of which a copy was sent, now or before; else record and raise the failure."""
-        payout = await self._repository.read(before.key)
-        if payout.state is before.state:
+        """Return a payout that continues by itself, or of which a copy was sent; else record and raise the failure."""
+        payout = await self._repository.find(before.key)
+        if payout is not None and payout.state is before.state:
             with contextlib.suppress(JournalError):
-                payout = await self._repository.change(
-                    before.key, lambda newest, _now: transitions.failed_before_sending(newest, error)
-                )
-        if payout.sent_request is not None:
-            return attrs.evolve(payout, error=error)
-        if payout.state is before.state:
+                payout = await self._repository.change(before.key, _failed_by(error))
+        if payout is None or (payout.state is PayoutState.PLANNED and payout.sent_request is None):
             self._locks.share_failure(before.key, error)
             raise error
-        return payout  # another process has advanced it meanwhile
+        if payout.sent_request is not None or payout.state is PayoutState.QUEUED:
+            return attrs.evolve(payout, error=error)
+        return payout  # declined or abandoned, or another process has advanced it meanwhile
 
-    async def finish(self, payout: Payout) -> Payout:
-        """Settle and follow a payout that was sent. A failure is returned as its `error`, not raised."""
+    async def finish(self, payout: Payout, deadline: float = math.inf) -> Payout:
+        """Settle and follow a payout that was sent, until a deadline. A failure is returned as its `error`."""
         try:
             if payout.state.is_under_way:
-                payout = await self._settler.wait_until_settled(payout.key)
+                with anyio.CancelScope(deadline=deadline):
+                    payout = await self._settler.wait_until_settled(payout.key)
             if payout.state is PayoutState.ACCEPTED:
-                payout = await self._settler.follow(payout)
+                payout = await self._settler.follow(payout, deadline)
+        except PollTimeout:
+            return await self._repository.read(payout.key)
         except UpbitError as error:
             return await self._with_error(payout, error)
+        if payout.state.is_under_way:
+            return await self._repository.read(payout.key)
         return payout
 
     async def advance(self, key: str, deadline: float) -> Payout | None:
@@ -146,7 +166,7 @@ class Driver:
         key = payout.key
         try:
             payout = await self._settle(payout, deadline)
-            if payout.state is PayoutState.QUEUED or self._resends_by_itself(payout):
+            if payout.state is PayoutState.QUEUED or self.resends_by_itself(payout):
                 payout = await self._drive_until(payout, deadline)
                 if payout.state is PayoutState.UNKNOWN:
                     payout = await self._settler.settle(key, deadline=deadline)
@@ -165,7 +185,7 @@ class Driver:
         if payout.state is PayoutState.UNKNOWN:
             return await self._settler.settle(payout.key, deadline=deadline)
         is_considered_unsent = payout.state is PayoutState.ABANDONED or (
-            payout.state is PayoutState.NOT_SENT and not self._resends_by_itself(payout)
+            payout.state is PayoutState.NOT_SENT and not self.resends_by_itself(payout)
         )
         if is_considered_unsent and may_turn_up(payout, await self._repository.now()):
             return await self._settler.read_again(payout, deadline)
@@ -187,6 +207,23 @@ class Driver:
         with contextlib.suppress(JournalError):
             payout = await self._repository.read(payout.key)
         return attrs.evolve(payout, error=error)
+
+
+def _failed_by(error: UpbitError) -> Change:
+    """Return the change that records why a payout could not be sent."""
+
+    def fail(payout: Payout, now: Now) -> Payout | None:
+        if isinstance(error, PreflightFailed) and is_lasting(error):
+            declined = queueing.declined_by_preflight(payout, error, now)
+            if declined is not None:
+                return declined
+        return queueing.overdue(payout, now) or queueing.failed(payout, error)
+
+    return fail
+
+
+def is_lasting(error: PreflightFailed) -> bool:
+    return False
 
 
 async def _check(client: UpbitClient, payout: Payout) -> None:

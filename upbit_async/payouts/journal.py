@@ -151,6 +151,10 @@ class PayoutQuery:
     before_key: str | None = None
     limit: int = 100
 
+    def after(self, last: Payout) -> PayoutQuery:
+        """Return the selection's continuation after a payout of it."""
+        return attrs.evolve(self, before_key=last.key)
+
 
 class Journal(Protocol):
     """Durable store of payouts. When a method returns, its change survives a crash of the machine.

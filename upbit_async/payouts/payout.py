@@ -284,8 +284,6 @@ class Payout:
         intent: The requested payment.
         sent_request: What the journal recorded before it was sent; None if no copy was recorded.
         revision: Number of changes since it was added; -1 while the journal does not have it.
-        is_enqueued: Whether `Payouts.enqueue` accepted it, so that `Payouts.run` sends it. If not, only a call of
-            `Payouts.send` does.
         not_after: Time after which no first copy is sent, UTC; None for no limit.
         digest: Digest of the requested payment if the payout is compacted, which keeps nothing else of it; else empty.
         mac: Proof that this library recorded the requested payment; see `upbit_async.payouts.row_mac`.
@@ -309,7 +307,6 @@ class Payout:
     history: tuple[HistoryEntry, ...] = attrs.field(default=(), repr=False)
     sent_request: SentRequest | None = attrs.field(default=None, repr=False)
     revision: int = 0
-    is_enqueued: bool = False
     not_after: dt.datetime | None = None
     digest: str = attrs.field(default="", repr=False)
     mac: str = attrs.field(default="", repr=False)

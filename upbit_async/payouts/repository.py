@@ -17,6 +17,7 @@ from upbit_async.errors import JournalError
 from upbit_async.events import PayoutChanged
 from upbit_async.logs import logger
 from upbit_async.payouts import transitions
+from upbit_async.payouts.departure import UNCONDITIONAL
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Now
 from upbit_async.payouts.payout import Payout, PayoutState
@@ -25,6 +26,7 @@ from upbit_async.payouts.row_mac import JOURNAL_KEY_PURPOSE, JournalKeys, RowAut
 if TYPE_CHECKING:
     import datetime as dt
 
+    from upbit_async.payouts.departure import DepartureConditions
     from upbit_async.payouts.journal import Journal
     from upbit_async.protocol.endpoint import Transport
 
@@ -61,6 +63,10 @@ class PayoutRepository:
         transport: Connection to the host that the journal belongs to.
         clock: Clock for the history, UTC. Leases and settling times use the journal's own clock.
         keys: Keys that authenticate the rows; None to derive one from the client's secret key.
+
+    Attributes:
+        on_new_work: Called when a payout becomes ``queued``.
+        obstacle_removed: Called when payouts that could not be sent may be sent again.
     """
 
     def __init__(
@@ -74,6 +80,8 @@ class PayoutRepository:
         self.clock = clock
         self._transport = transport
         self._keys = keys
+        self.on_new_work: Callable[[], None] = _nothing
+        self.obstacle_removed: Callable[[], None] = _nothing
         self._is_bound = False
         self._unwritten: dict[str, _Unwritten] = {}
         self._locks = KeyedLock()
@@ -96,7 +104,8 @@ class PayoutRepository:
             except Exception as error:  # noqa: BLE001 - as in `conclude`
                 latest = self._unwritten[key].latest
                 text = "%s is %s (%s), which is in no journal: %s"
-                _log.error(text, latest, latest.state, latest.uuid, _as_journal_error(error))
+                failure = _as_journal_error(error)
+                _log.error(text, latest, latest.state, latest.uuid, failure, extra=_extra(latest))
         self._is_bound = False
         await self.journal.aclose()
 
@@ -148,24 +157,28 @@ class PayoutRepository:
 
     async def add(self, payout: Payout) -> Payout:
         """Add a payout unless its key exists, and return the payout that has the key."""
-        stored = await self.find(payout.key)
-        if stored is not None:
-            return stored
+        await self.open()
+        if payout.key in self._unwritten:
+            return await self.read(payout.key)
         stored = await self.journal.add(payout)
         was_added_by_this_call = stored.history == payout.history  # else another task or process was first
         if was_added_by_this_call:
             self._report(None, stored)
         return stored
 
-    async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
+    async def compare_and_swap(
+        self, old: Payout, new: Payout, conditions: DepartureConditions = UNCONDITIONAL
+    ) -> Payout:
         """Replace a payout if it has not changed since it was read, and report the change.
+
+        See `Journal.compare_and_swap` for the conditions and what else it raises.
 
         Raises:
             StaleRevision: The payout has changed since it was read.
             ConflictingPayout: The change conflicts with another payout.
         """
-        changed = await self.journal.compare_and_swap(old, new)
-        self._report(old, changed)
+        changed = await self.journal.compare_and_swap(old, new, conditions)
+        self._report(None if old.revision < 0 else old, changed)
         return changed
 
     async def change(self, key: str, change: Change) -> Payout:
@@ -192,14 +205,16 @@ class PayoutRepository:
         try:
             now = await self.now()
             await self._write_pending(payout.key)
-            return await self._write(payout.key, change, now)
+            return await self._write(payout.key, change, now, payout)
         except Exception as error:  # noqa: BLE001 - whatever a journal raises, Upbit's answer must not be lost
             unwritten = self._unwritten.setdefault(payout.key, _Unwritten(payout))
             unwritten.changes.append((change, now))
             latest = unwritten.latest
             failure = _as_journal_error(error)
             text = "%s is %s (%s), which could not be written: %s"
-            _log.error(text, payout, latest.state, latest.uuid or latest.reason, failure)
+            _log.error(
+                text, payout, latest.state, latest.uuid or latest.reason, failure, extra=_extra(latest)
+            )
             return attrs.evolve(latest, error=failure)
 
     def _end_of_lease(self, payout: Payout) -> Now:
@@ -211,13 +226,23 @@ class PayoutRepository:
         epoch, seconds = sent_request.left_at.readings[-1]
         return Now(self.clock(), JournalTime(seconds + sent_request.lease, epoch))
 
-    async def _write(self, key: str, change: Change, now: Now) -> Payout:
-        """Write a change. If another payout was only matched to its withdrawal, that match was wrong."""
+    async def _write(self, key: str, change: Change, now: Now, newest: Payout | None = None) -> Payout:
+        """Write a change. If another payout was only matched to its withdrawal, that match was wrong.
+
+        Args:
+            key: The payout's key.
+            change: The change.
+            now: The time of the change.
+            newest: The payout as it was last known, which saves a read if it is still the newest revision.
+        """
         while True:
-            payout = await self._stored(key)
+            payout = newest or await self._stored(key)
             changed = change(payout, now)
-            if changed is None:
+            if changed is None and newest is None:
                 return payout
+            newest = None
+            if changed is None:
+                continue
             try:
                 return await self.compare_and_swap(payout, changed)
             except StaleRevision:
@@ -279,8 +304,10 @@ class PayoutRepository:
     def _report(self, before: Payout | None, after: Payout) -> None:
         if before is not None and before.state is after.state:
             return
+        if after.state is PayoutState.QUEUED:
+            self.on_new_work()
         level = logging.WARNING if after.state in _ALARMING else logging.INFO
-        _log.log(level, "%s is %s: %s", after, after.state, after.reason)
+        _log.log(level, "%s is %s: %s", after, after.state, after.reason, extra=_extra(after))
         self._transport.emit(
             PayoutChanged(
                 host=self._transport.host,
@@ -291,6 +318,15 @@ class PayoutRepository:
                 note=after.reason,
             )
         )
+
+
+def _nothing() -> None:
+    """Ignore a notification that nothing waits for."""
+
+
+def _extra(payout: Payout) -> dict[str, str | None]:
+    """Return the fields that each log record about a payout has."""
+    return {"key": payout.key, "state": payout.state.value, "uuid": payout.uuid}
 
 
 def _as_journal_error(error: Exception) -> JournalError:

@@ -8,37 +8,59 @@ that nothing was sent.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import attrs
 
-from upbit_async.concurrency import OnCancel, run_to_completion
-from upbit_async.errors import APIError, Banned, RateLimited, UpbitError
+from upbit_async.concurrency import OnCancel, OwnedTasks, run_to_completion
+from upbit_async.errors import AmountLimitExceeded, APIError, Banned, RateLimited, UpbitError
 from upbit_async.payouts import transitions
+from upbit_async.payouts.amount_limit import AmountLimit
+from upbit_async.payouts.departure import DepartureConditions, DeparturePaused, StaleBaseline
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import lease_is_over
 from upbit_async.payouts.payout import PayoutState
+from upbit_async.payouts.queueing import is_overdue
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.send_guard import SendGuard, SigningParams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.payout import Payout
     from upbit_async.payouts.repository import Change, PayoutRepository
+    from upbit_async.payouts.unowned import Baseline
     from upbit_async.protocol.endpoint import Transport
     from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
-__all__ = ["SendAttempt"]
+__all__ = ["AttemptOptions", "SendAttempt"]
 
 _PAY: Final = attrs.evolve(
     CREATE_WITHDRAWAL, recovery_hint="its payout is compared with Upbit's list of withdrawals"
 )
 _LEASE: Final = 1.5
 """Length of a lease, as a multiple of the longest time that a call may take."""
+_LONGEST_AGE: Final = 10.0
+"""Age up to which a baseline may be used for a departure, in seconds."""
+
+
+@attrs.frozen
+class AttemptOptions:
+    """Options of all attempts of a sender.
+
+    Attributes:
+        lease_holder: Name of the sender, which holds the leases of its copies.
+        amount_limits: Limits that the journal checks when a copy is recorded.
+        shutdown_timeout: Time for which a cancelled caller waits for a request that has begun, in seconds.
+        tasks: Owner of requests whose caller does not wait any longer.
+    """
+
+    lease_holder: str
+    amount_limits: Sequence[AmountLimit]
+    shutdown_timeout: float
+    tasks: OwnedTasks
 
 
 class SendAttempt(SendGuard):
@@ -49,8 +71,8 @@ class SendAttempt(SendGuard):
 
     Args:
         payout: The payout, in a state in which it may be sent.
-        baseline: The account's newest withdrawals before the first copy, by their ids in lower case.
-        lease_holder: Name of the sender, which holds the copy's lease.
+        baseline: The account's newest withdrawals before a first copy or a new nonce; None for other copies.
+        options: Options of all attempts of the sender.
         transport: Transport that makes the call.
         repository: Repository of the payouts.
         known_withdrawals: The withdrawals that the client knows from answers.
@@ -59,16 +81,17 @@ class SendAttempt(SendGuard):
     def __init__(
         self,
         payout: Payout,
-        baseline: Sequence[str],
+        baseline: Baseline | None,
         *,
-        lease_holder: str,
+        options: AttemptOptions,
         transport: Transport,
         repository: PayoutRepository,
         known_withdrawals: KnownWithdrawals,
     ) -> None:
         self._payout = payout
         self._baseline = baseline
-        self._lease_holder = lease_holder
+        self._options = options
+        self._lease_holder = options.lease_holder
         self._transport = transport
         self._repository = repository
         self._known_withdrawals = known_withdrawals
@@ -79,8 +102,8 @@ class SendAttempt(SendGuard):
     async def run(self) -> Payout:
         """Send the copy and record its outcome.
 
-        A cancelled caller always waits until the outcome is recorded. If the first byte was not sent, the attempt is
-        stopped before; otherwise the request is finished, and its answer recorded.
+        A cancelled caller waits until the outcome is recorded, for the shutdown timeout at most. If the first byte was
+        not sent, the attempt is stopped before; otherwise the request is finished, and its answer recorded.
 
         Returns:
             The updated payout: a copy was sent, or may have been.
@@ -88,12 +111,20 @@ class SendAttempt(SendGuard):
         Raises:
             StaleRevision: Another task or process has changed the payout; nothing was sent.
             ConflictingPayout: Another payout must be settled first; nothing was sent.
+            StaleBaseline: The baseline is too old, or a payout with the same criteria has changed since; nothing was
+                sent.
+            DeparturePaused: The journal is paused; nothing was sent.
             UpbitError: The copy was not sent, or Upbit throttled or banned it without processing it. With
                 `may_have_executed`, a cancellation that did not come from the caller interrupted the attempt, and it
                 may have been sent.
         """
         try:
-            return await run_to_completion(self._call_until_cancelled, on_cancel=self._cancel)
+            return await run_to_completion(
+                self._call_until_cancelled,
+                on_cancel=self._cancel,
+                tasks=self._options.tasks,
+                longest_wait=self._options.shutdown_timeout,
+            )
         except anyio.get_cancelled_exc_class():
             if self._is_cancelled:
                 raise
@@ -113,12 +144,28 @@ class SendAttempt(SendGuard):
 
     async def record_departure(self) -> SigningParams:
         """Commit ``sending`` to the journal, with nonce, baseline and lease; return nonce and algorithm."""
-        departing = self._departing(await self._repository.now())
+        now = await self._repository.now()
+        self._check_time(now)
+        departing = self._departing(now)
+        conditions = DepartureConditions(
+            baseline_position=None if self._baseline is None else self._baseline.position,
+            amount_limits=self._options.amount_limits,
+        )
         if self._is_cancelled:
             raise UpbitError("its caller was cancelled")
         with anyio.CancelScope(shield=True):  # or it might be recorded without this attempt knowing
-            self._payout = await self._repository.compare_and_swap(self._payout, departing)
+            self._payout = await self._repository.compare_and_swap(self._payout, departing, conditions)
         return self._payout.required_request.signing
+
+    def _check_time(self, now: Now) -> None:
+        """Check that the copy may still depart after its wait for the limiter."""
+        if is_overdue(self._payout, now):
+            raise UpbitError(f"{self._payout} was not sent: its not_after has passed")
+        if self._baseline is None:
+            return
+        age = self._baseline.requested_at.elapsed(now.journal)
+        if age is None or not 0 <= age <= _LONGEST_AGE:
+            raise StaleBaseline(self._payout.key)
 
     def _departing(self, now: Now) -> Payout:
         lease = transitions.Lease(
@@ -136,7 +183,8 @@ class SendAttempt(SendGuard):
         record = transitions.SigningRecord(signing, signed_by, mac)
         if earlier is not None:
             return again(record)
-        return transitions.departing(self._payout, lease, now, record, baseline=self._baseline)
+        baseline = () if self._baseline is None else self._baseline.uuids
+        return transitions.departing(self._payout, lease, now, record, baseline=baseline)
 
     async def may_send(self) -> bool:
         """Return whether the lease still runs, and the journal still shows the copy that this attempt recorded."""
@@ -167,8 +215,8 @@ class SendAttempt(SendGuard):
         body = dict(self._payout.intent.members)
         try:
             record = await self._transport.call(_PAY, body, guard=self)
-        except (StaleRevision, ConflictingPayout):
-            raise
+        except (StaleRevision, ConflictingPayout, StaleBaseline, DeparturePaused, AmountLimitExceeded):
+            raise  # the journal has recorded nothing
         except UpbitError as error:
             return await self._conclude_failed(error)
         except Exception as error:

@@ -8,6 +8,7 @@ newest withdrawals with the journal. An attempt is repeated if it was not sent, 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import random
 import uuid
@@ -15,27 +16,35 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from upbit_async.concurrency import KeyedLock
+from upbit_async.concurrency import KeyedLock, OwnedTasks
 from upbit_async.errors import (
     ConfigurationError,
     JournalError,
     NotSent,
     PayoutBlocked,
+    PayoutsPaused,
     RateLimited,
     UpbitError,
+    raise_alone,
 )
+from upbit_async.payouts.departure import DeparturePaused, StaleBaseline
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.send_attempt import SendAttempt
+from upbit_async.payouts.send_attempt import AttemptOptions, SendAttempt
+from upbit_async.payouts.unowned import SettleFirst
 from upbit_async.policy import Safety
 from upbit_async.protocol.replies import Failure
 from upbit_async.protocol.retry import Situation, wait_before_retry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from upbit_async.client import UpbitClient
+    from upbit_async.payouts.amount_limit import AmountLimit
+    from upbit_async.payouts.manual import ManualDecision
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
-    from upbit_async.payouts.unowned import UnownedCheck
+    from upbit_async.payouts.unowned import Baseline, UnownedCheck
 
 __all__ = ["Sender"]
 
@@ -48,27 +57,51 @@ class Sender:
         repository: Repository of the payouts.
         settler: Settler of other payouts that must be settled first.
         unowned_check: Check that no unowned withdrawal may be the payout; it returns the baseline.
+        amount_limits: Limits of the amounts, which the journal checks.
+
+    Attributes:
+        shutdown_timeout: Time for which a cancelled caller waits for a request that has begun, in seconds.
     """
 
     def __init__(
-        self, client: UpbitClient, repository: PayoutRepository, settler: Settler, unowned_check: UnownedCheck
+        self,
+        client: UpbitClient,
+        repository: PayoutRepository,
+        settler: Settler,
+        unowned_check: UnownedCheck,
+        *,
+        amount_limits: Sequence[AmountLimit] = (),
     ) -> None:
+        self.shutdown_timeout = math.inf
         self._client = client
         self._repository = repository
         self._settler = settler
         self._unowned_check = unowned_check
+        self._amount_limits = amount_limits
         self._locks = KeyedLock()
+        self._tasks = OwnedTasks()
         self._name = f"payouts {uuid.uuid4()}"
 
-    async def send(self, payout: Payout) -> Payout:
+    async def aclose(self) -> None:
+        """Cancel the requests whose callers do not wait any longer; their leases say what they may have done."""
+        await self._tasks.aclose()
+
+    async def send(self, payout: Payout, *, waits: bool = True) -> Payout:
         """Send a payout that is planned or queued, or one more copy of a payout that was not sent.
+
+        Args:
+            payout: The payout.
+            waits: Whether to wait for other payouts that must be settled first, and to settle them.
 
         Returns:
             The updated payout: a copy was sent, or another task or process has changed it.
 
         Raises:
+            SettleFirst: Other payouts must be settled first, and `waits` is False.
             PayoutBlocked: A payout of the same amount, currency and network needs review first, or a withdrawal that
                 belongs to no payout could be this one.
+            PayoutsPaused: The journal is paused.
+            AmountLimitExceeded: The amount exceeds a limit.
             JournalError: The row was not authorised with the present journal key.
             ConfigurationError: A further copy can't be signed as the first was.
             UpbitError: Nothing was sent, or Upbit throttled or banned it without processing it. With
@@ -77,21 +110,23 @@ class Sender:
         self._check_authorised(payout)
         self._check_access_key(payout)
         before = payout.state
+        if not waits and self._locks.is_held(payout.criteria):
+            raise SettleFirst(())
         async with self._locks.hold(payout.criteria):
             for number in itertools.count(1):
                 try:
-                    return await self._send_copy(payout)
+                    return await self._send_copy(payout, waits=waits)
                 except (NotSent, RateLimited) as error:
                     wait = self._wait_after(error, number)
                     if wait is None:
                         raise
                 await anyio.sleep(wait)
-                payout = await self._repository.read(payout.key)
+                payout = await self._repository.find(payout.key) or payout
                 if payout.state is not before:
                     break
         return payout
 
-    async def _send_copy(self, payout: Payout) -> Payout:
+    async def _send_copy(self, payout: Payout, *, waits: bool) -> Payout:
         """Send one copy as soon as every payout that must be settled first is settled."""
         before = payout.state
         while payout.state is before:
@@ -100,48 +135,57 @@ class Sender:
                     payout = await self._settler.read_again(payout)
                     if payout.state is not before:
                         return payout
-                baseline = await self._check_unowned(payout)
+                baseline = await self._check_unowned(payout, waits=waits)
                 self._check_authorised(payout)
                 attempt = SendAttempt(
                     payout,
                     baseline,
-                    lease_holder=self._name_in_this_process,
+                    options=self._options,
                     transport=self._client.transport,
                     repository=self._repository,
                     known_withdrawals=self._client.known_withdrawals,
                 )
                 return await attempt.run()
             except ConflictingPayout as conflict:
-                await self._wait_for_other(payout, conflict.by_key)
+                await self._wait_for_other(payout, conflict.by_key, waits=waits)
+            except StaleBaseline:
+                continue
+            except DeparturePaused as paused:
+                raise_alone(_paused(payout, paused.decision))
             except StaleRevision:
                 payout = await self._repository.read(payout.key)
         return payout
 
-    async def _check_unowned(self, payout: Payout) -> tuple[str, ...]:
+    async def _check_unowned(self, payout: Payout, *, waits: bool) -> Baseline | None:
         """Check before a first copy or a new nonce that no unowned withdrawal may be the payout.
 
         Returns:
-            The baseline of the first copy, which later copies keep.
+            The baseline; None for a copy of the same request, which keeps the first one's.
         """
         earlier = payout.sent_request
         if earlier is not None and not earlier.needs_new_nonce:
-            return earlier.baseline
-        newest = await self._unowned_check.check_and_take_baseline(payout)
-        return newest if earlier is None else earlier.baseline
+            return None
+        return await self._unowned_check.check_and_take_baseline(payout, waits=waits)
 
     @property
-    def _name_in_this_process(self) -> str:
-        return f"{self._name} of process {os.getpid()}"  # read each time: the process may have forked
+    def _options(self) -> AttemptOptions:
+        # The process may have forked since the last attempt.
+        name = f"{self._name} of process {os.getpid()}"
+        return AttemptOptions(name, self._amount_limits, self.shutdown_timeout, self._tasks)
 
-    async def _wait_for_other(self, payout: Payout, by_key: str) -> None:
+    async def _wait_for_other(self, payout: Payout, by_key: str, *, waits: bool) -> None:
         """Wait until another payout with the same criteria is settled, or settle it.
 
         Raises:
+            SettleFirst: It is not settled, and `waits` is False.
             PayoutBlocked: That failed, or the other payout needs review.
             JournalError: The journal can't be used.
         """
         blocked = f"{payout} was not sent: payout {by_key!r} of the same amount, currency and network"
         try:
+            other = await self._settler.expire(by_key)
+            if other.state.is_under_way and not waits:
+                raise SettleFirst((by_key,))
             other = await self._settler.wait_until_settled(by_key)
         except JournalError:
             raise
@@ -193,3 +237,9 @@ class Sender:
             f"compare with Upbit's website and call resolve({payout.key!r}, not_sent=True), then "
             f"retry({payout.key!r}, new_nonce=True)"
         )
+
+
+def _paused(payout: Payout, decision: ManualDecision) -> PayoutsPaused:
+    by = f" by {decision.actor}" if decision.actor else ""
+    why = f": {decision.note}" if decision.note else ""
+    return PayoutsPaused(f"{payout} was not sent: payouts are paused{by}{why}; call resume to send again")

@@ -1,4 +1,6 @@
-"""State changes of a payout by what happens to its request. Pure; manual decisions are in `manual`.
+"""State changes of a payout by what happens to its request. Pure.
+
+What happens before a request is in `queueing`, manual decisions are in `manual`.
 
 Each function returns the updated payout, or None if nothing changes. Their names are participles: the payout is
 `departing` when a copy is recorded, then `answered`, `declined`, `lost`, `reverted` or `expired`.
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from upbit_async.errors import APIError, UpbitError
-    from upbit_async.models import Intent, Withdrawal
+    from upbit_async.models import Withdrawal
     from upbit_async.payouts.journal_time import Now
 
 __all__ = [
@@ -40,13 +42,11 @@ __all__ = [
     "disproved",
     "doubtful",
     "expired",
-    "failed_before_sending",
     "followed",
     "identified",
     "lost",
     "moved",
     "not_found",
-    "planned",
     "reverted",
     "to_review",
 ]
@@ -91,12 +91,6 @@ class SigningRecord:
     signing: SigningParams
     signed_by: str
     mac: str = ""
-
-
-def planned(key: str, intent: Intent, mac: str = "") -> Payout:
-    """Return a new payout."""
-    entry = HistoryEntry(at=intent.started_at, state=PayoutState.PLANNED, note="recorded; nothing was sent")
-    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(entry,), mac=mac)
 
 
 # -- before an answer ------------------------------------------------------------------------------
@@ -159,13 +153,6 @@ def departing_again(
         )
     note = f"copy {sent_request.copies} {what} is about to be sent"
     return moved(payout, PayoutState.SENDING, now, note, error=None, sent_request=sent_request)
-
-
-def failed_before_sending(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
-    """Record why the payout could not be sent; its state stays."""
-    if not payout.state.may_be_sent or str(payout.error) == str(error):
-        return None
-    return attrs.evolve(payout, error=error)
 
 
 def reverted(payout: Payout, *, lease_holder: str, why: UpbitError | str, now: Now) -> Payout | None:

@@ -21,6 +21,7 @@ from upbit_async.logs import logger
 from upbit_async.models import Withdrawal, WithdrawalState
 from upbit_async.payouts.baseline import Listing, back_to_mark
 from upbit_async.payouts.decision import may_claim, other_claimants
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
     from upbit_async.protocol.endpoint import Transport
 
-__all__ = ["UnownedCheck", "could_be", "new_mark"]
+__all__ = ["Baseline", "SettleFirst", "UnownedCheck", "could_be", "new_mark"]
 
 _log = logger("upbit_async.payouts")
 
@@ -42,6 +43,23 @@ _WITHOUT_MARK: Final = dt.timedelta(days=7)
 _UNPAID: Final = frozenset({WithdrawalState.FAILED, WithdrawalState.CANCELLED, WithdrawalState.REJECTED})
 _MAY_TURN_UP: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ABANDONED})
 _MOST_SHOWN: Final = 5
+
+
+@attrs.frozen
+class Baseline:
+    """The account's newest withdrawals before a copy is sent."""
+
+    uuids: tuple[str, ...]
+    position: int
+    requested_at: Moment
+
+
+class SettleFirst(Exception):
+    """Other payouts must be settled first."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__(str(keys))
+        self.keys = keys
 
 
 def could_be(intent: Intent, row: Withdrawal, fee_convention: FeeConvention | None) -> bool:
@@ -121,7 +139,7 @@ class UnownedCheck:
         self._trailing = dt.timedelta(seconds=trailing)
         self._blocks = blocks
 
-    async def check_and_take_baseline(self, payout: Payout) -> tuple[str, ...]:
+    async def check_and_take_baseline(self, payout: Payout, *, waits: bool = True) -> Baseline:
         """Read Upbit's list, check it against the journal, and store the unowned withdrawals in the journal.
 
         It waits for other payouts if the list shows a withdrawal that may be theirs.
@@ -133,10 +151,12 @@ class UnownedCheck:
             PayoutBlocked: A withdrawal that belongs to no payout could be this payment.
             UpbitError: The list could not be read back far enough; nothing was sent.
         """
+        position = await self._repository.journal.position()
+        requested_at = Moment.at((await self._repository.now()).journal)
         listing, suspects = await self._compare(payout)
         if suspects and self._blocks:
             raise _blocked(payout, suspects)
-        return listing.uuids
+        return Baseline(listing.uuids, position, requested_at)
 
     async def _compare(self, payout: Payout) -> tuple[Listing, tuple[Withdrawal, ...]]:
         """Return Upbit's list, and the unowned withdrawals that could be the payout."""
@@ -211,7 +231,9 @@ class UnownedCheck:
         is_whole = not listing.gap and is_known
         moved = new_mark(listing.rows, accounted, mark, self._trailing) if is_whole else mark
         if found.unowned or moved != mark:
-            await self._repository.journal.reconcile(currency, found.unowned, old_mark=mark, new_mark=moved)
+            await self._repository.journal.reconcile(
+                currency, found.unowned, old_mark=mark, new_mark=moved, at=(await self._repository.now()).utc
+            )
         if found.unowned:
             _log.info("%d withdrawals in %s belong to no payout", len(found.unowned), currency)
 

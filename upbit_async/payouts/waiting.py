@@ -51,12 +51,17 @@ class Wait:
         self._retries = backoff(_FIRST_RETRY, _LONGEST_RETRY, 2.0)
 
     async def end(self) -> Payout:
-        """Return the payout once it has ended, was declined, was not sent or needs review.
+        """Return the payout once it has ended, was declined, was not sent or needs review, or at the deadline.
 
         Raises:
-            PollTimeout: The deadline comes first.
             UpbitError: The payout can't be followed any more.
         """
+        try:
+            return await self._end()
+        except PollTimeout:
+            return await self._repository.read(self._key)
+
+    async def _end(self) -> Payout:
         pauses = backoff(*LEASE_POLLS)
         while True:
             payout = await self._settler.expire(self._key)
@@ -66,21 +71,21 @@ class Wait:
                 case PayoutState.UNKNOWN:
                     await self._settle(payout)
                 case PayoutState.ACCEPTED:
-                    await self._follow(payout)
+                    await self._settler.follow(payout, self._deadline)
                 case _:
                     return payout
 
     async def _pause(self, seconds: float) -> None:
         remaining = self._deadline - anyio.current_time()
         if remaining <= 0:
-            raise await self._timed_out()
+            raise PollTimeout("the deadline has passed")
         await anyio.sleep(min(seconds, remaining))
 
     async def _settle(self, payout: Payout) -> None:
         remaining = max(0.0, self._deadline - anyio.current_time())
         if await self._settler.remaining_settling_time(payout) > remaining:
             await anyio.sleep(remaining)
-            raise await self._timed_out()
+            raise PollTimeout("the deadline comes before the settling time is over")
         try:
             # The settling time ends before the deadline, so this is the last attempt, and it is not cut short.
             with anyio.move_on_after(remaining + self._last_settling) as scope:
@@ -91,17 +96,4 @@ class Wait:
             await self._pause(next(self._retries))
             return
         if scope.cancelled_caught:
-            raise await self._timed_out()
-
-    async def _follow(self, payout: Payout) -> None:
-        try:
-            await self._settler.follow(payout, self._deadline)
-        except PollTimeout as timed_out:
-            raise await self._timed_out() from timed_out
-
-    async def _timed_out(self) -> PollTimeout:
-        payout = await self._repository.read(self._key)
-        return PollTimeout(
-            f"{payout} is {payout.state} after {self._seconds:g} s; it continues: wait again with its key",
-            record=payout.record,
-        )
+            raise PollTimeout("settling took too long")

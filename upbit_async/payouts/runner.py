@@ -1,0 +1,343 @@
+"""Runner: sends queued payouts, settles lost answers and follows accepted payouts, until it is cancelled.
+
+Runners of several processes share the payouts of one journal. Each claims payouts for a lease that it renews, so that
+one process works on a payout at a time. Claims only divide the work: what is safe is decided by the journal's
+compare-and-swap, so two runners that work on one payout do no harm.
+
+::
+
+    journal.claim ──▶ queued ─────▶ Backlog ──▶ Driver.drive, at most `concurrency` at once
+                      sending,  ┐                │ accepted  │ unknown   │ not sent: back to the backlog, later
+                      unknown  ─┴▶ Settler  ◀────┼───────────┘           └──────────────────────────────────────
+                      accepted ──▶ Settler.follow◀┘
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from upbit_async.concurrency import backoff, new_waker, open_task_group
+from upbit_async.errors import (
+    AuthenticationError,
+    Banned,
+    ConfigurationError,
+    JournalError,
+    PayoutBlocked,
+    PayoutsPaused,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    TransportError,
+    UpbitError,
+)
+from upbit_async.logs import logger
+from upbit_async.payouts import queueing
+from upbit_async.payouts.backlog import Backlog
+from upbit_async.payouts.journal import PayoutQuery
+from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.unowned import SettleFirst
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from anyio.abc import TaskGroup
+
+    from upbit_async.concurrency import Waker
+    from upbit_async.payouts.driver import Driver
+    from upbit_async.payouts.repository import PayoutRepository
+    from upbit_async.payouts.settling import Settler
+
+__all__ = ["Runner"]
+
+_log = logger("upbit_async.payouts")
+
+_CLAIMED_AT_ONCE: Final = 500
+_CLAIM_PERIOD: Final = 1.0
+"""Longest time between two claims, in seconds."""
+_SHORTEST_PERIOD: Final = 0.02
+"""Shortest time between two rounds of the runner, in seconds."""
+_CLAIM_LEASE: Final = 15.0
+"""Time after its last claim for which a runner keeps its payouts, in seconds."""
+_RECONCILIATION_PERIOD: Final = 60.0
+_FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 30.0
+"""First and longest wait before failed work is repeated, in seconds."""
+_RETIREMENT: Final = 5.0
+"""Time for the journal to release the claims when the runner ends, in seconds."""
+
+_WORKED_ON: Final = frozenset(
+    {PayoutState.QUEUED, PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ACCEPTED}
+)
+_FOR_ALL: Final = (
+    AuthenticationError,
+    Banned,
+    ConfigurationError,
+    JournalError,
+    PayoutsPaused,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    TransportError,
+)
+"""Failures that concern every payout, so that the next one would fail in the same way."""
+
+
+class Runner:
+    """Works on the open payouts of a journal.
+
+    Args:
+        repository: Repository of the payouts.
+        driver: Sender of one payout.
+        settler: Settler of payouts whose answer was lost, and follower of accepted ones.
+        reconcile: Reconciliation of the journal with Upbit's list.
+        concurrency: Number of payouts that are sent at once.
+    """
+
+    def __init__(
+        self,
+        repository: PayoutRepository,
+        driver: Driver,
+        settler: Settler,
+        *,
+        reconcile: Callable[[], Awaitable[object]],
+        concurrency: int,
+    ) -> None:
+        self._repository = repository
+        self._driver = driver
+        self._settler = settler
+        self._reconcile = reconcile
+        self._concurrency = concurrency
+        self._name = f"runner {uuid.uuid4()}"
+        self._backlog = Backlog()
+        self._sending = 0
+        self._released: set[str] = set()
+        self._waits: dict[str, Iterator[float]] = {}
+        self._held_back_until = -math.inf
+        self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
+        self._next_claim = -math.inf
+        self._waker: Waker | None = None
+
+    def wake(self) -> None:
+        """Claim payouts soon: one was enqueued."""
+        self._next_claim = -math.inf
+        self._wake_up()
+
+    def hurry(self) -> None:
+        """Try every payout again now: an obstacle was removed."""
+        self._held_back_until = -math.inf
+        self._backlog.hurry()
+        self.wake()
+
+    async def run(self) -> None:
+        """Work until the caller is cancelled. No failure of Upbit, the network or the journal ends it."""
+        try:
+            async with open_task_group() as tasks:
+                tasks.start_soon(self._reconcile_periodically, tasks)
+                await self._work(tasks)
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_RETIREMENT):
+                await self._retire()
+
+    async def _retire(self) -> None:
+        try:
+            await self._repository.journal.retire(self._name)
+        except JournalError as error:
+            _log.warning("the claims of this process end with their lease, in %g s: %s", _CLAIM_LEASE, error)
+
+    # -- claims ------------------------------------------------------------------------------------
+
+    async def _work(self, tasks: TaskGroup) -> None:
+        waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
+        while True:
+            self._waker = new_waker()
+            if anyio.current_time() >= self._next_claim:
+                self._next_claim = anyio.current_time() + _CLAIM_PERIOD
+                try:
+                    await self._claim(tasks)
+                    waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
+                except JournalError as error:
+                    pause = next(waits)
+                    self._next_claim = anyio.current_time() + pause
+                    _log.warning("payouts wait for their journal, for %g s: %s", pause, error)
+            self._start_sending(tasks)
+            with anyio.move_on_after(self._until_next_work()):
+                await self._waker.wait()
+            await anyio.sleep(_SHORTEST_PERIOD)  # what happens meanwhile is one piece of work
+
+    def _until_next_work(self) -> float:
+        next_at = self._next_claim
+        if self._sending < self._concurrency:
+            next_at = min(next_at, max(self._backlog.next_at, self._held_back_until))
+        return max(0.0, next_at - anyio.current_time())
+
+    async def _claim(self, tasks: TaskGroup) -> None:
+        """Renew the lease, and claim what no other runner has claimed."""
+        while True:
+            released = frozenset(self._released)
+            claimed = await self._repository.journal.claim(
+                self._name,
+                lease=_CLAIM_LEASE,
+                limit=_CLAIMED_AT_ONCE,
+                states=_WORKED_ON,
+                released=released,
+            )
+            self._released -= released
+            for payout in claimed:
+                self._take(payout, tasks)
+            if len(claimed) < _CLAIMED_AT_ONCE:
+                return
+
+    def _take(self, payout: Payout, tasks: TaskGroup) -> None:
+        """Start what is next for a payout, by its state."""
+        key = payout.key
+        match payout.state:
+            case PayoutState.QUEUED:
+                self._backlog.add(key, payout.criteria, at=anyio.current_time())
+            case PayoutState.SENDING | PayoutState.UNKNOWN:
+                tasks.start_soon(self._keep_trying, key, tasks, self._settle)
+            case PayoutState.ACCEPTED:
+                tasks.start_soon(self._keep_trying, key, tasks, self._follow)
+            case PayoutState.NOT_SENT if self._driver.resends_by_itself(payout):
+                self._backlog.add(key, payout.criteria, at=anyio.current_time())
+            case _:
+                self._release(payout)
+
+    def _release(self, payout: Payout) -> None:
+        self._released.add(payout.key)
+        self._waits.pop(payout.key, None)
+        if not payout.state.is_under_way:
+            self._backlog.settled(payout.key)
+
+    # -- settling and following --------------------------------------------------------------------
+
+    async def _keep_trying(
+        self, key: str, tasks: TaskGroup, work: Callable[[str], Awaitable[Payout]]
+    ) -> None:
+        """Work on a payout until it has another state; a failure is repeated later."""
+        waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
+        while True:
+            try:
+                payout = await work(key)
+                break
+            except UpbitError as error:
+                _log.warning("payout %r is looked at again later: %s", key, error, extra={"key": key})
+            await anyio.sleep(next(waits))
+        self._backlog.settled(key)
+        self._take(payout, tasks)
+        self._wake_up()
+
+    async def _settle(self, key: str) -> Payout:
+        return await self._settler.wait_until_settled(key)
+
+    async def _follow(self, key: str) -> Payout:
+        payout = await self._repository.read(key)
+        while payout.state is PayoutState.ACCEPTED:
+            payout = await self._settler.follow(payout)
+        return payout
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    def _start_sending(self, tasks: TaskGroup) -> None:
+        """Start as many senders as there is work and concurrency for."""
+        now = anyio.current_time()
+        if now < self._held_back_until:
+            return
+        while self._sending < self._concurrency:
+            key = self._backlog.take(now)
+            if key is None:
+                return
+            self._sending += 1
+            tasks.start_soon(self._send, key, tasks)
+
+    async def _send(self, key: str, tasks: TaskGroup) -> None:
+        try:
+            await self._send_once(key, tasks)
+        finally:
+            self._sending -= 1
+            self._wake_up()
+
+    async def _send_once(self, key: str, tasks: TaskGroup) -> None:
+        try:
+            payout = await self._driver.drive(key, waits=False)
+        except SettleFirst as first:
+            await self._wait_for(key, first.keys)
+            return
+        except UpbitError as error:
+            self._fail(key, error)
+            return
+        if payout.state is not PayoutState.QUEUED:
+            self._backlog.done(key)
+            self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
+            self._take(payout, tasks)
+        elif payout.error is not None:
+            self._fail(key, payout.error)
+        else:  # another task has advanced it meanwhile
+            self._backlog.put_back(key, at=anyio.current_time() + _FIRST_WAIT)
+
+    def _fail(self, key: str, error: UpbitError) -> None:
+        """Put a payout back that could not be sent."""
+        now = anyio.current_time()
+        if isinstance(error, _FOR_ALL) and not (isinstance(error, JournalError) and error.key is not None):
+            pause = next(self._common_wait)
+            self._held_back_until = now + pause
+            self._backlog.put_back(key, at=now)
+            _log.warning("no payout is sent for %g s: %s", pause, error)
+            return
+        waits = self._waits.setdefault(key, backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0))
+        self._backlog.put_back(key, at=now + next(waits))
+
+    async def _wait_for(self, key: str, by_keys: tuple[str, ...]) -> None:
+        """Put a payout back until others are settled, and record in it and its equals for which one they wait."""
+        now = anyio.current_time()
+        until = now + (_LONGEST_WAIT if by_keys else _FIRST_WAIT)
+        waiting = self._backlog.block(key, by_keys, now=now, until=until)
+        for by_key in by_keys[:1]:
+            for each in waiting:
+                await self._record_wait(each, by_key)
+
+    async def _record_wait(self, key: str, by_key: str) -> None:
+        def wait(payout: Payout, _now: object) -> Payout | None:
+            error = PayoutBlocked(
+                f"{payout} waits until payout {by_key!r}, which Upbit's list can't tell from it, is settled",
+                by_key=by_key,
+            )
+            return queueing.failed(payout, error)
+
+        try:
+            await self._repository.change(key, wait)
+        except JournalError as error:
+            _log.warning("payout %r waits for payout %r, which could not be recorded: %s", key, by_key, error)
+
+    def _wake_up(self) -> None:
+        if self._waker is not None:
+            self._waker.set()
+
+    # -- reconciliation ----------------------------------------------------------------------------
+
+    async def _reconcile_periodically(self, tasks: TaskGroup) -> None:
+        waits = backoff(_FIRST_WAIT, _RECONCILIATION_PERIOD, 2.0)
+        while True:
+            pause = _RECONCILIATION_PERIOD
+            try:
+                await self._reconcile()
+                await self._take_up_unsent(tasks)
+                waits = backoff(_FIRST_WAIT, _RECONCILIATION_PERIOD, 2.0)
+            except UpbitError as error:
+                pause = next(waits)
+                _log.warning("the withdrawals are compared with the payouts again in %g s: %s", pause, error)
+            await anyio.sleep(pause)
+
+    async def _take_up_unsent(self, tasks: TaskGroup) -> None:
+        """Send what was not sent, if that needs no decision: an earlier process may have ended before it did."""
+        if not self._driver.resends:
+            return
+        for payout in await self._repository.journal.select(
+            PayoutQuery(states=[PayoutState.NOT_SENT], limit=_CLAIMED_AT_ONCE)
+        ):
+            if self._driver.resends_by_itself(payout):
+                self._take(payout, tasks)
+        self._wake_up()
