@@ -341,4 +341,6 @@ async def test_no_key_is_in_the_journal(sandbox: Sandbox, path: Path, tron: dict
         assert "TFakeTron" not in f"{payout!r} {payout} {payout.error!r}"
         written = b"".join(each.read_bytes() for each in path.parent.iterdir())
     assert b"CANARY" not in written
-    assert b".eyJ" not in written  # how a token goes on after its first part; a digest may contain "eyJ" alone
+    assert (
+        b".eyJ" not in written
+    )  # how a token goes on after its first part; a digest may contain "eyJ" alone

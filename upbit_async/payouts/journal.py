@@ -242,6 +242,13 @@ class Journal(Protocol):
         """Release all claims of a runner."""
         ...
 
+    async def open_keys(self) -> Sequence[str]:
+        """Return the keys of all open payouts, oldest first.
+
+        These are those with `Payout.is_open`, and all abandoned ones of which a copy was sent.
+        """
+        ...
+
     async def related(self, currency: str, uuids: Collection[str]) -> Related:
         """Return what is known about withdrawals, as of one moment.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from upbit_async.payouts import arguments
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from upbit_async.payouts.reconciliation import AccountReconciliation, Reconciler
     from upbit_async.payouts.repository import PayoutRepository
 

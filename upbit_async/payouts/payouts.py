@@ -11,6 +11,7 @@ from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
 from upbit_async.payouts.operating import OperatingMethods
 from upbit_async.payouts.reading import ReadingMethods
+from upbit_async.payouts.reconciliation import Reconciler
 from upbit_async.payouts.repository import PayoutRepository
 from upbit_async.payouts.requesting import RequestingMethods
 from upbit_async.payouts.resolving import ManualDecisionMethods
@@ -60,7 +61,7 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
         journal_keys: Keys that authenticate the journal's rows, of at least 16 bytes each: the first for new rows, any
             of them for others. The default is ``UPBIT_PAYOUTS_KEY``, and without that a key that is derived from the
             client's secret key.
-        observer: Receiver of the events of these payouts and of their requests; None, the default, for the client's own.
+        observer: Receiver of the events of these payouts and of their requests. The default is the client's own.
         clock: Clock for the history, UTC; for tests. Leases and settling times use the journal's clock.
 
     Raises:
@@ -78,7 +79,7 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
                 )
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options, and keyword-only
         self,
         client: UpbitClient,
         journal: Journal,
@@ -111,6 +112,7 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
             trailing=seconds,
             blocks=inputs.choice("on_unowned", on_unowned, ("block", "allow")) == "block",
         )
+        self._reconciler = Reconciler()
         self._sender = Sender(client, repository, settler, unowned_check, amount_limits=self._amount_limits)
         self._driver = Driver(
             client,

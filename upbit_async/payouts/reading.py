@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -12,13 +11,14 @@ from upbit_async.errors import JournalError
 from upbit_async.logs import logger
 from upbit_async.payouts import arguments
 from upbit_async.payouts.health import PayoutsHealth
-from upbit_async.payouts.journal import PayoutQuery
 
 if TYPE_CHECKING:
     import builtins
+    import datetime as dt
     from collections.abc import AsyncGenerator, Collection
 
     from upbit_async.payouts.changes import PayoutChange
+    from upbit_async.payouts.journal import PayoutQuery
     from upbit_async.payouts.payout import Payout, PayoutState
     from upbit_async.payouts.repository import PayoutRepository
 

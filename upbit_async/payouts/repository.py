@@ -25,6 +25,7 @@ from upbit_async.payouts.row_mac import JOURNAL_KEY_PURPOSE, JournalKeys, RowAut
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Generator
 
     from upbit_async.payouts.departure import DepartureConditions
     from upbit_async.payouts.journal import Journal
@@ -63,10 +64,6 @@ class PayoutRepository:
         transport: Connection to the host that the journal belongs to.
         clock: Clock for the history, UTC. Leases and settling times use the journal's own clock.
         keys: Keys that authenticate the rows; None to derive one from the client's secret key.
-
-    Attributes:
-        on_new_work: Called when a payout becomes ``queued``.
-        obstacle_removed: Called when payouts that could not be sent may be sent again.
     """
 
     def __init__(
@@ -80,8 +77,7 @@ class PayoutRepository:
         self.clock = clock
         self._transport = transport
         self._keys = keys
-        self.on_new_work: Callable[[], None] = _nothing
-        self.obstacle_removed: Callable[[], None] = _nothing
+        self._runners: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._is_bound = False
         self._unwritten: dict[str, _Unwritten] = {}
         self._locks = KeyedLock()
@@ -122,6 +118,30 @@ class PayoutRepository:
     async def now(self) -> Now:
         """Return the present, by both clocks."""
         return Now(self.clock(), await self.journal.now())
+
+    # -- notifying this process's runner -----------------------------------------------------------
+
+    @contextlib.contextmanager
+    def notifying(
+        self, *, on_new_work: Callable[[], None], obstacle_removed: Callable[[], None]
+    ) -> Generator[None]:
+        """Call functions while the block runs.
+
+        Args:
+            on_new_work: Called when a payout becomes ``queued``.
+            obstacle_removed: Called when payouts that could not be sent may be sent again.
+        """
+        runner = (on_new_work, obstacle_removed)
+        self._runners.append(runner)
+        try:
+            yield
+        finally:
+            self._runners.remove(runner)
+
+    def obstacle_removed(self) -> None:
+        """Report that payouts that could not be sent may be sent again."""
+        for _, hurry in self._runners:
+            hurry()
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -305,7 +325,8 @@ class PayoutRepository:
         if before is not None and before.state is after.state:
             return
         if after.state is PayoutState.QUEUED:
-            self.on_new_work()
+            for on_new_work, _ in self._runners:
+                on_new_work()
         level = logging.WARNING if after.state in _ALARMING else logging.INFO
         _log.log(level, "%s is %s: %s", after, after.state, after.reason, extra=_extra(after))
         self._transport.emit(
@@ -318,10 +339,6 @@ class PayoutRepository:
                 note=after.reason,
             )
         )
-
-
-def _nothing() -> None:
-    """Ignore a notification that nothing waits for."""
 
 
 def _extra(payout: Payout) -> dict[str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,6 +15,7 @@ from upbit_async.payouts.waiting import Wait
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 

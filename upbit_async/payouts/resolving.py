@@ -102,9 +102,12 @@ class ManualDecisionMethods:
         payout = await self._settler.expire(arguments.checked_key(key))
         raise_if_not_resolvable(payout)
         if uuid is None:
-            return await resolve_as_not_sent(self._repository, payout, decision)
-        record = await self._client.withdraws.get(uuid)
-        return await resolve_as(self._repository, payout, record, decision)
+            resolved = await resolve_as_not_sent(self._repository, payout, decision)
+        else:
+            record = await self._client.withdraws.get(uuid)
+            resolved = await resolve_as(self._repository, payout, record, decision)
+        self._repository.obstacle_removed()
+        return resolved
 
     async def retry(
         self, key: str, *, new_nonce: bool = False, note: str = "", actor: str | None = None
@@ -217,6 +220,7 @@ class ManualDecisionMethods:
         record = await self._client.withdraws.get(uuid)
         await self._repository.open()
         await acknowledge(self._repository, record.uuid.casefold(), record.currency, decision)
+        self._repository.obstacle_removed()
 
 
 def raise_if_not_resolvable(payout: Payout) -> None:

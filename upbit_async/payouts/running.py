@@ -80,8 +80,8 @@ class RunningMethods:
             reconcile=self._reconciler.run_pass,
             concurrency=concurrency,
         )
-        self._repository.on_new_work, self._repository.obstacle_removed = runner.wake, runner.hurry
-        await runner.run()
+        with self._repository.notifying(on_new_work=runner.wake, obstacle_removed=runner.hurry):
+            await runner.run()
 
     @contextlib.asynccontextmanager
     async def running(
