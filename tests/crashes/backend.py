@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import attrs
 from interruptions import Interruptions
+from journals import open_payouts
 from schedules import Abandonment, Invoice, Kill, Stop, Style
 
 from upbit_async import Credentials, PollSchedule, RetryPolicy, Timeouts, UpbitClient
@@ -106,14 +107,14 @@ async def _pay_all(client: UpbitClient, payouts: Payouts, task: Task, interrupti
                 tasks.start_soon(_do_job, client, task, interruptions, invoice)
             else:
                 tasks.start_soon(_pay_one, payouts, invoice, task)
-    before = {payout.key async for payout in payouts.pending() if payout.state is PayoutState.NEEDS_REVIEW}
+    before = {payout.key for payout in await payouts.list(states=[PayoutState.NEEDS_REVIEW], limit=1000)}
     after = {payout.key for payout in await _recover(payouts) if payout.state is PayoutState.NEEDS_REVIEW}
     return bool(before - after)
 
 
 async def _recover(payouts: Payouts) -> list[Payout]:
     try:
-        return await payouts.recover()
+        return await payouts.run_once()
     except UpbitError as error:
         _note(error)
         return []
@@ -127,6 +128,7 @@ def open_payouts(client: UpbitClient, task: Task, interruptions: Interruptions) 
         settling_time=task.settling_time,
         resend="automatic" if task.style.resends else "manual",
         clock=lambda: dt.datetime.now(dt.UTC) + dt.timedelta(seconds=task.skew),
+        check=False,
     )
 
 

@@ -70,7 +70,7 @@ async def _is_abandoned(payouts: Payouts, abandonment: Abandonment) -> bool:
 async def audit(task: Task) -> None:
     """Recover all open payouts, then make the next payments, which reconciles the account."""
     async with _payouts(task) as payouts:
-        await payouts.recover()
+        await payouts.run_once()
         for invoice in task.invoices:
             await _pay(payouts, invoice)
 

@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def payouts_of(sandbox: Sandbox, path: Path, **options: Any) -> Payouts:
-    return Payouts(sandbox.client(), InlineJournal(path), **options)
+    return Payouts(sandbox.client(), InlineJournal(path), check=False, **options)
 
 
 def edit(path: Path, statement: str, *values: object) -> None:
@@ -93,7 +93,7 @@ async def test_without_l_the_nonce_stops_the_second_copy(sandbox: Sandbox, path:
     async with payouts_of(sandbox, path) as payouts:
         await _lost_and_listed_late(payouts, sandbox)
         await payouts.retry("k")
-        await payouts.send("k", **TRON, wait=False)
+        await payouts.send("k", **TRON, until="accepted")
         sandbox.knobs.list_delay = 0
         assert (await payouts.wait("k")).state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 1
@@ -103,7 +103,7 @@ async def test_without_l_a_payout_that_turns_up_goes_to_review(sandbox: Sandbox,
     async with payouts_of(sandbox, path) as payouts:
         await _lost_and_listed_late(payouts, sandbox)
         sandbox.knobs.list_delay = 0
-        (payout,) = await payouts.recover()
+        (payout,) = await payouts.run_once()
         assert payout.state is PayoutState.NEEDS_REVIEW
         assert payout.candidates == (sandbox.ledger.created[0].uuid,)
 
@@ -178,7 +178,7 @@ async def test_an_edited_row_is_not_sent(
     await _not_sent(sandbox, path, retry=resend == "manual")
     redirect(path, member, value)
     async with payouts_of(sandbox, path, resend=resend) as payouts:
-        (payout,) = await payouts.recover()
+        (payout,) = await payouts.run_once()
         assert isinstance(payout.error, errors.JournalError)
         assert "changed by something else" in str(payout.error)
         with pytest.raises(errors.PayoutConflict):
@@ -194,13 +194,13 @@ async def test_retry_authorises_an_edited_row_only_after_a_warning(sandbox: Sand
     redirect(path, "address", OTHER)
     async with payouts_of(sandbox, path) as payouts:
         await payouts.retry("k")
-        (payout,) = await payouts.recover()
+        (payout,) = await payouts.run_once()
         assert (payout.state, sandbox.ledger.created) == (PayoutState.QUEUED, ())
         assert "check what it asks for, then call retry('k')" in str(payout.error)
         with pytest.raises(errors.PayoutConflict):
             await payouts.send("k", **TRON)
         await payouts.retry("k")
-        await payouts.recover()
+        await payouts.run_once()
     assert [entry.address for entry in sandbox.ledger.created] == [OTHER]
 
 
@@ -221,7 +221,7 @@ async def test_a_copy_has_left_under_a_former_journal_key_so_retry_names_the_way
             assert "resolve('k', not_sent=True) and retry('k', new_nonce=True)" in str(payout.error)
         await payouts.resolve("k", not_sent=True)
         await payouts.retry("k", new_nonce=True)
-        assert [each.state for each in await payouts.recover()] == [PayoutState.DONE]
+        assert [each.state for each in await payouts.run_once()] == [PayoutState.DONE]
     assert len(sandbox.ledger.created) == 1
 
 

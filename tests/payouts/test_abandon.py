@@ -9,7 +9,7 @@ import anyio
 import pytest
 from clients import CREATE, LIST
 from internals import repository_of
-from journals import InlineJournal
+from journals import InlineJournal, open_payouts
 
 from upbit_async.payouts import Payouts, PayoutState
 from upbit_async.sandbox import Fault
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def payouts(client: UpbitClient, path: Path) -> AsyncGenerator[Payouts]:
-    async with Payouts(client, journal=InlineJournal(path), settling_time=2) as made:
+    async with Payouts(client, journal=InlineJournal(path), settling_time=2, check=False) as made:
         yield made
 
 
@@ -42,7 +42,7 @@ async def _abandoned(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -
 
 
 async def _pending(payouts: Payouts) -> list[str]:
-    return [each.key async for each in payouts.pending()]
+    return [each.key for each in await open_payouts(payouts)]
 
 
 async def test_abandoned_payout_that_was_executed_is_open_with_candidates(
@@ -51,18 +51,18 @@ async def test_abandoned_payout_that_was_executed_is_open_with_candidates(
     uuid = await _abandoned(payouts, sandbox, tron)
     assert await _pending(payouts) == []
     await anyio.sleep(6)
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert (payout.state, payout.is_open, payout.candidates) == (PayoutState.ABANDONED, True, (uuid,))
     assert uuid in payout.reason
     assert await _pending(payouts) == ["k"]
-    assert await payouts.recover() == [
+    assert await payouts.run_once() == [
         payout
     ]  # it is reported until somebody decides, and its history does not grow
     assert (await payouts.send("k", **tron)).state is PayoutState.ABANDONED
     payout = await payouts.resolve("k", uuid=uuid, actor="Ann")
     assert (payout.state, payout.uuid) == (PayoutState.DONE, uuid)
     assert await _pending(payouts) == []
-    assert await payouts.recover() == []
+    assert await payouts.run_once() == []
     assert len(sandbox.requests.of(*CREATE)) == 1
 
 
@@ -72,7 +72,7 @@ async def test_doubt_ends_by_a_manual_decision(
 ) -> None:
     uuid = await _abandoned(payouts, sandbox, tron)
     await anyio.sleep(6)
-    await payouts.recover()
+    await payouts.run_once()
     if by == "acknowledge":
         await payouts.acknowledge(uuid)
     else:
@@ -81,7 +81,7 @@ async def test_doubt_ends_by_a_manual_decision(
     assert payout is not None
     assert (payout.state, payout.is_open, payout.candidates) == (PayoutState.ABANDONED, False, ())
     assert await _pending(payouts) == []
-    assert await payouts.recover() == []
+    assert await payouts.run_once() == []
 
 
 async def test_withdrawal_that_appears_after_not_sent_needs_review(
@@ -96,11 +96,11 @@ async def test_withdrawal_that_appears_after_not_sent_needs_review(
     ).uuid
     await anyio.sleep(600)
     for _ in range(3):
-        (payout,) = await payouts.recover()
+        (payout,) = await payouts.run_once()
         assert (payout.state, payout.uuid) == (PayoutState.NEEDS_REVIEW, None)
         assert payout.candidates == (unowned,)
     await payouts.acknowledge(unowned)
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert (payout.state, payout.candidates) == (PayoutState.NOT_SENT, ())
 
 
@@ -109,7 +109,7 @@ async def test_late_copy_is_not_adopted_by_an_equal_payout(
 ) -> None:
     late = await _abandoned(payouts, sandbox, tron)
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    assert (await payouts.send("alike", **tron, wait=False)).state is PayoutState.UNKNOWN
+    assert (await payouts.send("alike", **tron, until="accepted")).state is PayoutState.UNKNOWN
     await anyio.sleep(6)  # the list shows the late copy, which is new since the baseline of both
     payout = await payouts.wait("alike")
     assert (payout.state, payout.candidates) == (PayoutState.NEEDS_REVIEW, (late,))
@@ -120,7 +120,7 @@ async def test_late_doubt_does_not_block_an_equal_payout(
 ) -> None:
     late = await _abandoned(payouts, sandbox, tron)
     await anyio.sleep(6)
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.candidates == (late,)
     assert (await payouts.send("alike", **tron)).state is PayoutState.DONE  # its baseline shows the late copy
     assert len(sandbox.ledger.created) == 2
@@ -151,13 +151,13 @@ async def test_late_copies_are_searched_for_seven_days(
     sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     await payouts.abandon("k", force=True)
-    assert await payouts.recover() == []
+    assert await payouts.run_once() == []
     now = sandbox.now
     repository_of(payouts).clock = lambda: now + dt.timedelta(days=7.1)
     polls = len(sandbox.requests.of(*LIST))
-    assert await payouts.recover() == []
+    assert await payouts.run_once() == []
     assert len(sandbox.requests.of(*LIST)) > polls  # a wrong time of day does not shorten the seven days
     await anyio.sleep(7.1 * 86400)
     polls = len(sandbox.requests.of(*LIST))
-    assert await payouts.recover() == []
+    assert await payouts.run_once() == []
     assert len(sandbox.requests.of(*LIST)) == polls

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from clients import WITHDRAWAL
-from journals import InlineJournal
+from journals import InlineJournal, open_payouts
 from payout_samples import WHEN
 
 from upbit_async import errors
@@ -104,7 +104,7 @@ async def test_bad_arguments_are_refused_before_anything_is_stored(
 ) -> None:
     with pytest.raises(kind):
         await payouts.send(**dict(tron, key="k") | arguments)
-    assert [each async for each in payouts.pending()] == []
+    assert await open_payouts(payouts) == []
     assert len(sandbox.requests) == 0
 
 

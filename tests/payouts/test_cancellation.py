@@ -87,7 +87,7 @@ async def test_send_can_be_cancelled_at_every_step(
         before = len(sandbox.ledger.created)
 
         async def send(asked: dict[str, Any] = asked) -> None:
-            await payouts.send(str(asked["amount"]), **asked, wait=False)
+            await payouts.send(str(asked["amount"]), **asked, until="accepted")
 
         await way(send, steps)
         known = await payouts.get(asked["amount"])
@@ -114,12 +114,12 @@ async def test_send_can_be_cancelled_with_real_threads_and_sockets(path: Path, t
     with sandbox.serve() as url:
         async with (
             UpbitClient("sg", credentials=sandbox.credentials, base_url=url) as client,
-            Payouts(client, journal=SqliteJournal(path), settling_time=0.1) as payouts,
+            Payouts(client, journal=SqliteJournal(path), settling_time=0.1, check=False) as payouts,
         ):
             for number in range(40):
                 asked = dict(tron, amount=str(100 + number))
                 with anyio.move_on_after(number * 0.0005):
-                    await payouts.send(str(number), **asked, wait=False)
+                    await payouts.send(str(number), **asked, until="accepted")
                 payout = await payouts.send(str(number), **asked)
                 assert payout.state is PayoutState.DONE, payout.history
     assert len(sandbox.ledger.created) == 40

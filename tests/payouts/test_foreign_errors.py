@@ -56,7 +56,7 @@ async def test_conflict_drops_the_sqlite_exception(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     first = await payouts.get("k")
     other = await elsewhere.send("other", **dict(tron, amount="40"))
     assert first is not None
@@ -145,17 +145,17 @@ async def test_damaged_unowned_withdrawal_drops_the_decoder_exception(
 
 async def test_missing_folder_drops_the_os_exception(client: UpbitClient, path: Path) -> None:
     with pytest.raises(errors.JournalError) as caught:
-        await Payouts(client, SqliteJournal(path / "missing" / "payouts.db")).get("k")
+        await Payouts(client, SqliteJournal(path / "missing" / "payouts.db"), check=False).get("k")
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 async def test_changed_schema_drops_the_sqlite_exception(client: UpbitClient, path: Path) -> None:
     journal = InlineJournal(path)
-    async with Payouts(client, journal=journal):
+    async with Payouts(client, journal=journal, check=False):
         pass
     change(path, "DROP TABLE history")
     with pytest.raises(errors.JournalError) as caught:
-        await Payouts(client, journal=journal).get("k")
+        await Payouts(client, journal=journal, check=False).get("k")
     assert caught.value.__cause__ is caught.value.__context__ is None
     await journal.aclose()
 
@@ -191,9 +191,9 @@ async def test_failed_write_drops_the_engine_exception(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     journal = InlineJournal(path)
-    async with Payouts(client, journal=journal) as payouts:
+    async with Payouts(client, journal=journal, check=False) as payouts:
         journal.before = fails(error)
-        sent = await payouts.send("k", **tron, wait=False)
+        sent = await payouts.send("k", **tron, until="accepted")
         found = await payouts.get("k")
         assert found is not None
         for payout in (sent, found):
@@ -208,9 +208,9 @@ async def test_journal_errors_are_escaped_in_the_log(
     client: UpbitClient, path: Path, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = InlineJournal(path)
-    payouts = Payouts(client, journal=journal)
+    payouts = Payouts(client, journal=journal, check=False)
     journal.before = fails(lambda: RuntimeError("full\nERROR forged"))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     await payouts.aclose()
     lines = [line.getMessage() for line in caplog.records if line.levelno == logging.ERROR]
     assert len(lines) == 2
@@ -256,7 +256,7 @@ async def test_blocked_payout_keeps_library_errors_only(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     sandbox.faults.add(Fault.lose_answer("GET", "/v1/withdraws", times=None, skip=1))  # after the baseline
     with pytest.raises(errors.PayoutBlocked) as caught:
         await payouts.send("alike", **tron)

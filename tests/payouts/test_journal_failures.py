@@ -45,7 +45,7 @@ async def test_payout_that_cannot_be_stored_is_not_sent(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], work: str
 ) -> None:
     journal = InlineJournal(path)
-    payouts = Payouts(client, journal=journal)
+    payouts = Payouts(client, journal=journal, check=False)
 
     def fail(name: str) -> None:
         if name == work:
@@ -70,15 +70,15 @@ async def test_answer_that_cannot_be_stored_is_returned_and_stored_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     journal = InlineJournal(path)
-    async with Payouts(client, journal=journal) as payouts:
+    async with Payouts(client, journal=journal, check=False) as payouts:
         journal.before = fails_from(2, error)
-        payout = await payouts.send("k", **tron, wait=False)
+        payout = await payouts.send("k", **tron, until="accepted")
         (entry,) = sandbox.ledger.created
         assert (payout.state, payout.uuid) == (PayoutState.ACCEPTED, entry.uuid)
         assert isinstance(payout.error, errors.JournalError)
         (line,) = [each for each in caplog.records if each.levelno == logging.ERROR]
         assert entry.uuid in line.getMessage()
-        again = await payouts.send("k", **tron, wait=False)
+        again = await payouts.send("k", **tron, until="accepted")
         assert (again.state, again.uuid) == (PayoutState.ACCEPTED, entry.uuid)
         journal.before = None
         found: list[Any] = []
@@ -98,14 +98,14 @@ async def test_answer_never_stored_is_found_by_the_same_client(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = InlineJournal(path)
-    payouts = Payouts(client, journal=journal)
+    payouts = Payouts(client, journal=journal, check=False)
     journal.before = fails_from(2)
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     await payouts.aclose()
     assert "in no journal" in caplog.text
     await anyio.sleep(100)
-    async with Payouts(client, journal=InlineJournal(path), resend="automatic") as again:
-        (payout,) = await again.recover()
+    async with Payouts(client, journal=InlineJournal(path), resend="automatic", check=False) as again:
+        (payout,) = await again.run_once()
     assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
     assert len(sandbox.ledger.created) == 1
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from clients import CREATE
 from internals import close_file, repository_of, settler_of
-from journals import InlineJournal
+from journals import InlineJournal, open_payouts
 from payout_samples import with_expired_lease
 
 from upbit_async import RetryPolicy, Timeouts, errors, events
@@ -48,7 +48,7 @@ async def crash(
     """Send a payout in a process that dies before it is finished."""
     journal = InlineJournal(path)
     journal.before, journal.after = before, after
-    payouts = Payouts(sandbox.client(), journal=journal)
+    payouts = Payouts(sandbox.client(), journal=journal, check=False)
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - alone, or in a group
         await payouts.send("k", **tron)
     assert isinstance(caught.value, Crash) or caught.group_contains(Crash)
@@ -59,7 +59,7 @@ async def test_crash_before_departure_leaves_the_payout_planned(
     sandbox: Sandbox, path: Path, payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     await crash(sandbox, path, tron, before=dies_at("compare_and_swap"))
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.PLANNED
     assert sandbox.ledger.created == ()
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
@@ -69,16 +69,16 @@ async def test_crash_at_departure_is_settled_after_the_lease(
     sandbox: Sandbox, path: Path, payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     await crash(sandbox, path, tron, after=dies_at("compare_and_swap"))
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.SENDING
     await anyio.sleep(89)
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.SENDING
     await anyio.sleep(2)
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.NOT_SENT
     await payouts.retry("k")
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 1
 
@@ -108,7 +108,7 @@ async def test_old_crash_is_settled_by_the_first_recover(
     await crash(sandbox, path, tron, before=dies_at("compare_and_swap", 2))
     await anyio.sleep(3600)
     began = anyio.current_time()
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.DONE
     assert anyio.current_time() - began < 5  # it has settled since the end of its lease
 
@@ -121,24 +121,28 @@ async def test_clock_jump_ends_no_lease_and_no_settling_time(
     sandbox.faults.add(Fault.slow(8, *CREATE))
     jump = dt.timedelta(0)
     client = sandbox.client()
-    payouts = Payouts(client, journal=InlineJournal(path), clock=lambda: sandbox.now + jump)
+    payouts = Payouts(client, journal=InlineJournal(path), clock=lambda: sandbox.now + jump, check=False)
     others = Payouts(
-        sandbox.client(), journal=InlineJournal(path), clock=lambda: sandbox.now + jump, resend="automatic"
+        sandbox.client(),
+        journal=InlineJournal(path),
+        clock=lambda: sandbox.now + jump,
+        resend="automatic",
+        check=False,
     )
     async with payouts, others, anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
+        tasks.start_soon(lambda: payouts.send("k", **tron, until="accepted"))
         await anyio.sleep(1)
         jump = dt.timedelta(minutes=minutes)
-        (payout,) = await others.recover()
+        (payout,) = await others.run_once()
         assert payout.state is PayoutState.SENDING
         payout = await others.wait("k")
         assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.ANSWER)
         sandbox.faults.add(Fault.lose_answer(*CREATE))
         jump = dt.timedelta(0)
-        lost = await payouts.send("lost", **dict(tron, amount="14"), wait=False)
+        lost = await payouts.send("lost", **dict(tron, amount="14"), until="accepted")
         assert lost.state is PayoutState.UNKNOWN
         jump = dt.timedelta(minutes=minutes)
-        (payout,) = await others.recover()
+        (payout,) = await others.run_once()
         assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
         assert "not_sent" not in [step.state for step in payout.history]
     assert len(sandbox.requests.of(*CREATE)) == 2
@@ -149,7 +153,9 @@ async def test_lease_from_the_future_blocks_nobody(
 ) -> None:
     journal = InlineJournal(path)
     journal.after = dies_at("compare_and_swap")
-    ahead = Payouts(sandbox.client(), journal=journal, clock=lambda: sandbox.now + dt.timedelta(days=1))
+    ahead = Payouts(
+        sandbox.client(), journal=journal, clock=lambda: sandbox.now + dt.timedelta(days=1), check=False
+    )
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - alone, or in a group
         await ahead.send("k", **tron)
     assert isinstance(caught.value, Crash) or caught.group_contains(Crash)
@@ -166,7 +172,7 @@ async def test_send_without_wait_waits_for_another_processs_answer(
     found: list[Any] = []
 
     async def send(by: Payouts) -> None:
-        found.append(await by.send("k", **tron, wait=False))
+        found.append(await by.send("k", **tron, until="accepted"))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(send, payouts)
@@ -181,15 +187,15 @@ async def test_payout_held_back_is_sent_by_another_process(
     sandbox: Sandbox, path: Path, payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(attrs.evolve(Fault.status(429, *CREATE), delay=2))
-    hasty = Payouts(sandbox.client(retry=RetryPolicy(attempts=1)), journal=InlineJournal(path))
+    hasty = Payouts(sandbox.client(retry=RetryPolicy(attempts=1)), journal=InlineJournal(path), check=False)
     found: list[Any] = []
 
     async def send_first() -> None:
         with pytest.raises(errors.RateLimited):
-            await hasty.send("k", **tron, wait=False)
+            await hasty.send("k", **tron, until="accepted")
 
     async def send_too() -> None:
-        found.append(await payouts.send("k", **tron, wait=False))
+        found.append(await payouts.send("k", **tron, until="accepted"))
 
     async with hasty, anyio.create_task_group() as tasks:
         tasks.start_soon(send_first)
@@ -203,7 +209,7 @@ async def test_callers_of_a_failed_attempt_share_its_error(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(attrs.evolve(Fault.status(429, *CREATE, times=None), delay=2))
-    payouts = Payouts(sandbox.client(retry=RetryPolicy(attempts=1)), journal=InlineJournal(path))
+    payouts = Payouts(sandbox.client(retry=RetryPolicy(attempts=1)), journal=InlineJournal(path), check=False)
 
     async def send() -> None:
         with pytest.raises(errors.RateLimited):
@@ -225,7 +231,7 @@ async def test_another_process_sees_a_payout_being_sent(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: payouts.send("k", **tron))
         await anyio.sleep(1)
-        assert [each.state async for each in elsewhere.pending()] == [PayoutState.SENDING]
+        assert [each.state for each in await open_payouts(elsewhere)] == [PayoutState.SENDING]
         with pytest.raises(ValueError, match="nothing to resolve"):
             await elsewhere.resolve("k", not_sent=True)
         with pytest.raises(errors.PollTimeout, match="is sending after 1 s"):
@@ -246,7 +252,7 @@ async def test_owner_without_its_lease_sends_nothing(
                 return await super().get(key)
             return known
 
-    late = Payouts(sandbox.client(timeouts=Timeouts(total=600)), journal=Stopping(path))
+    late = Payouts(sandbox.client(timeouts=Timeouts(total=600)), journal=Stopping(path), check=False)
     found: list[Any] = []
 
     async def send_late() -> None:
@@ -275,7 +281,7 @@ async def test_answer_after_the_lease_still_counts(
     async def send() -> None:
         late.append(await payouts.send("k", **tron))
 
-    others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0)
+    others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0, check=False)
     async with others, anyio.create_task_group() as tasks:
         tasks.start_soon(send)
         await anyio.sleep(1)
@@ -353,7 +359,7 @@ async def test_lease_over_at_the_first_byte_sends_nothing(
             return attrs.evolve(present, seconds=present.seconds + self.slept)
 
     async with Payouts(
-        sandbox.client(retry=RetryPolicy(attempts=1)), journal=(journal := Asleep(path))
+        sandbox.client(retry=RetryPolicy(attempts=1)), journal=(journal := Asleep(path)), check=False
     ) as payouts:
         with pytest.raises(errors.NotSent):
             await payouts.send("k", **tron)
@@ -372,8 +378,8 @@ async def test_event_is_emitted_only_if_the_state_changes(
     observed: list[events.Event] = []
     sandbox.withdrawals.transitions = Transitions.manual()
     client = sandbox.client(observer=observed.append)
-    async with Payouts(client, journal=InlineJournal(path)) as payouts:
-        payout = await payouts.send("k", **tron, wait=False)
+    async with Payouts(client, journal=InlineJournal(path), check=False) as payouts:
+        payout = await payouts.send("k", **tron, until="accepted")
         sandbox.withdrawals.set_state(payout.uuid or "", "PROCESSING")
         with pytest.raises(errors.PollTimeout):
             await payouts.wait("k", timeout=5)
@@ -381,8 +387,8 @@ async def test_event_is_emitted_only_if_the_state_changes(
         assert seen is not None
         assert seen.revision > payout.revision  # its record was written again
         assert seen.state is payout.state
-        await payouts.send("k", **tron, wait=False)
-        await payouts.recover(timeout=0)
+        await payouts.send("k", **tron, until="accepted")
+        await payouts.run_once(timeout=0)
     changes = [event for event in observed if isinstance(event, events.PayoutChanged)]
     assert [(event.previous, event.state) for event in changes] == [
         (None, "planned"),

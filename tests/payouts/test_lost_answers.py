@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from clients import CREATE, LIST
-from journals import InlineJournal
+from journals import InlineJournal, open_payouts
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payouts, PayoutState
@@ -68,7 +68,7 @@ async def test_network_missing_from_the_list_is_looked_up(
     sandbox.account.allow_address("USDT", "ETH", ethereum["address"])
     sandbox.faults.add(Fault.lose_answer(*CREATE, times=2))
     for key, asked in (("tron", tron), ("ethereum", ethereum)):
-        await payouts.send(key, **asked, wait=False)
+        await payouts.send(key, **asked, until="accepted")
     for key, asked in (("tron", tron), ("ethereum", ethereum)):
         payout = await payouts.wait(key)
         assert payout.state is PayoutState.DONE
@@ -80,7 +80,7 @@ async def test_nothing_is_decided_before_the_settling_time(
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    payout = await payouts.send("k", **tron, wait=False)
+    payout = await payouts.send("k", **tron, until="accepted")
     assert payout.state is PayoutState.UNKNOWN
     assert isinstance(payout.error, errors.OutcomeUnknown)
     lost_at = anyio.current_time()
@@ -106,7 +106,7 @@ async def test_request_that_did_not_arrive_can_be_sent_again(
     sandbox.faults.add(Fault.reset_before(*CREATE))
     payout = await payouts.send("k", **tron)
     assert (payout.state, payout.evidence, payout.uuid) == (PayoutState.NOT_SENT, Evidence.MATCH, None)
-    assert [each.key async for each in payouts.pending()] == ["k"]
+    assert [each.key for each in await open_payouts(payouts)] == ["k"]
     assert await payouts.send("k", **tron) == payout
     assert len(sandbox.requests.of(*CREATE)) == 1
     await payouts.retry("k")
@@ -123,7 +123,7 @@ async def test_second_copy_is_refused_by_its_nonce_and_the_first_found(
     sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     await payouts.retry("k")
-    payout = await payouts.send("k", **tron, wait=False)
+    payout = await payouts.send("k", **tron, until="accepted")
     assert payout.state is PayoutState.UNKNOWN
     assert payout.sent_request is not None
     assert (payout.sent_request.copies, payout.sent_request.arrived) == (2, True)
@@ -194,10 +194,10 @@ async def test_second_copy_is_never_signed_with_another_key(
 ) -> None:
     keys = [b"0123456789abcdef"]
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    async with Payouts(client, journal=InlineJournal(path), journal_keys=keys) as payouts:
+    async with Payouts(client, journal=InlineJournal(path), journal_keys=keys, check=False) as payouts:
         await payouts.send("k", **tron)
     other = sandbox.client(credentials=sandbox.issue_key())
-    async with Payouts(other, journal=InlineJournal(path), journal_keys=keys) as others:
+    async with Payouts(other, journal=InlineJournal(path), journal_keys=keys, check=False) as others:
         await others.retry("k")
         payout = await others.send("k", **tron)
         assert payout.state is PayoutState.QUEUED
@@ -212,7 +212,7 @@ async def test_second_copy_is_signed_like_the_first(
     sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     sandbox.knobs.algorithms = frozenset({"HS256"})
-    async with Payouts(sandbox.client(algorithm="HS512"), journal=InlineJournal(path)) as others:
+    async with Payouts(sandbox.client(algorithm="HS512"), journal=InlineJournal(path), check=False) as others:
         sandbox.knobs.algorithms = frozenset({"HS256", "HS512"})
         await others.retry("k")
         payout = await others.send("k", **tron)
@@ -228,7 +228,7 @@ async def test_unowned_withdrawal_of_the_same_amount_needs_review(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
     payout = await payouts.wait("k")
     assert payout.state is PayoutState.NEEDS_REVIEW
@@ -243,7 +243,7 @@ async def test_unowned_withdrawal_in_the_currency_forbids_not_sent(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     unowned = sandbox.withdrawals.create_on_website("USDT", "TRX", "500", address=tron["address"])
     payout = await payouts.wait("k")
     assert payout.state is PayoutState.NEEDS_REVIEW
@@ -254,7 +254,7 @@ async def test_other_currencies_do_not_matter(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     xrp = "rFakeXrpWithdrawAddressFakeFakeFak"
     sandbox.withdrawals.create_on_website("XRP", "XRP", "20", address=xrp, secondary_address="123456789")
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
@@ -265,7 +265,7 @@ async def test_withdrawal_made_by_the_same_client_needs_review(
     payouts: Payouts, client: UpbitClient, sandbox: Sandbox, tron: dict[str, Any], amount: str
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     made = await client.withdraws.create(**dict(tron, amount=amount))
     payout = await payouts.wait("k")
     assert (payout.state, payout.candidates) == (PayoutState.NEEDS_REVIEW, (made.uuid,))
@@ -275,8 +275,8 @@ async def test_withdrawals_of_other_payouts_are_excluded(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
-    await elsewhere.send("other", **dict(tron, amount="20"), wait=False)
+    await payouts.send("k", **tron, until="accepted")
+    await elsewhere.send("other", **dict(tron, amount="20"), until="accepted")
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
 
 
@@ -284,7 +284,7 @@ async def test_equal_payout_waits_for_settling_and_is_then_paid(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    first = await payouts.send("k1", **tron, wait=False)
+    first = await payouts.send("k1", **tron, until="accepted")
     assert first.state is PayoutState.UNKNOWN
     began = anyio.current_time()
     second = await elsewhere.send("k2", **tron)  # which settles the first
@@ -314,8 +314,8 @@ async def test_payouts_that_differ_by_the_fee_are_not_confused(
 ) -> None:
     sandbox.knobs.amounts = "net of fee"
     sandbox.faults.add(Fault.reset_before(*CREATE), Fault.lose_answer(*CREATE))
-    await elsewhere.send("thirteen", **tron, wait=False)  # never arrived
-    await payouts.send("fourteen", **dict(tron, amount="14"), wait=False)  # shows as 13
+    await elsewhere.send("thirteen", **tron, until="accepted")  # never arrived
+    await payouts.send("fourteen", **dict(tron, amount="14"), until="accepted")  # shows as 13
     found: dict[str, Payout] = {}
 
     async def wait(by: Payouts, key: str) -> None:
@@ -345,7 +345,7 @@ async def test_waiting_continues_through_temporary_failures(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer(*CREATE), Fault.status(503, *LIST, skip=1, times=9))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     assert (await payouts.wait("k")).state is PayoutState.DONE
 
 
@@ -364,7 +364,7 @@ async def test_list_that_does_not_reach_back_proves_nothing(
 ) -> None:
     await payouts.send("before", **tron)
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     sandbox.faults.add(Fault.status(200, *LIST, body=b"[]", times=None))
     with pytest.raises(errors.PollTimeout):
         await payouts.wait("k", timeout=120)
@@ -382,7 +382,7 @@ async def test_long_list_is_read_back_to_the_baseline(
     for _ in range(40):
         sandbox.withdrawals.create_on_website("USDT", "TRX", "77", address=tron["address"])
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     for _ in range(250):
         sandbox.withdrawals.create_on_website("USDT", "TRX", "77", address=tron["address"])
     assert (await payouts.wait("k")).state is PayoutState.DONE

@@ -9,6 +9,7 @@ import attrs
 import pytest
 from clients import CREATE, LIST
 from internals import repository_of
+from journals import open_payouts
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payouts, PayoutState
@@ -25,7 +26,7 @@ def later(now: Now, seconds: float) -> Now:
 
 async def _in_review(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> list[str]:
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
     assert (await payouts.wait("k")).state is PayoutState.NEEDS_REVIEW
     return [entry.uuid for entry in sandbox.ledger.created]
@@ -67,7 +68,7 @@ async def test_resolve_refuses_another_amount(
         "known", **dict(tron, amount="40")
     )  # its answer has a fee of 1 in addition to the amount
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     others = [
         sandbox.withdrawals.create_on_website("USDT", "TRX", a, address=tron["address"]).uuid
         for a in ("13", "12")
@@ -96,13 +97,13 @@ async def test_withdrawals_excluded_by_resolve_stay_excluded(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     for amount in ("13", "13", "500"):
         sandbox.withdrawals.create_on_website("USDT", "TRX", amount, address=tron["address"])
     assert (await payouts.wait("k")).state is PayoutState.NEEDS_REVIEW
     await payouts.resolve("k", not_sent=True)
     await payouts.retry("k")
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 4
 
@@ -164,7 +165,7 @@ async def test_abandoned_payout_is_never_sent(
     assert await elsewhere.send("k", **tron) == payout
     assert await elsewhere.abandon("k") == payout
     assert await elsewhere.wait("k") == payout
-    assert [each async for each in payouts.pending()] == []
+    assert await open_payouts(payouts) == []
     assert sandbox.requests.of(*CREATE) == ()
     with pytest.raises(ValueError, match="nothing to resolve"):
         await payouts.resolve("k", not_sent=True)
@@ -183,7 +184,7 @@ async def test_payout_not_sent_can_be_abandoned(
     polls = len(sandbox.requests.of(*LIST))
     assert (await payouts.abandon("k", force=True)).state is PayoutState.ABANDONED
     assert len(sandbox.requests.of(*LIST)) - polls == 1  # a manual decision may be wrong, too
-    assert await payouts.recover() == []
+    assert await payouts.run_once() == []
     assert (await payouts.send("k", **tron)).state is PayoutState.ABANDONED
     assert (await payouts.send("alike", **tron)).state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 1
@@ -214,7 +215,7 @@ async def test_answer_to_an_abandoned_payout_is_recorded(
     found: list[Any] = []
 
     async def send() -> None:
-        found.append(await payouts.send("k", **tron, wait=False))
+        found.append(await payouts.send("k", **tron, until="accepted"))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(send)
@@ -245,7 +246,7 @@ async def test_waiting_payout_can_be_abandoned_at_once(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("first", **tron, wait=False)
+    await payouts.send("first", **tron, until="accepted")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: payouts.send("k", **tron))
         await anyio.sleep(5)
@@ -326,9 +327,9 @@ async def test_doubt_is_decided_again_when_more_is_known(
     assert (
         payout.state is PayoutState.NEEDS_REVIEW
     )  # the list shows 12, and the fee convention is unknown yet
-    assert [each.state for each in await payouts.recover()] == [PayoutState.NEEDS_REVIEW]
+    assert [each.state for each in await payouts.run_once()] == [PayoutState.NEEDS_REVIEW]
     assert (await payouts.send("another", **dict(tron, amount="40"))).state is PayoutState.DONE
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert (payout.state, payout.evidence) == (PayoutState.DONE, Evidence.MATCH)
 
 
@@ -339,7 +340,7 @@ async def test_withdrawal_of_a_payout_being_answered_raises_no_doubt(
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     sandbox.faults.add(Fault.slow(8, *CREATE))
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: payouts.send("alike", **tron, wait=False))
+        tasks.start_soon(lambda: payouts.send("alike", **tron, until="accepted"))
         await anyio.sleep(1)
-        first, _ = await elsewhere.recover()
+        first, _ = await elsewhere.run_once()
         assert (first.key, first.state) == ("k", PayoutState.NOT_SENT)

@@ -90,8 +90,8 @@ async def test_copy_of_a_crashed_owner_needs_its_own_finding(
     dying = InlineJournal(path)
     dying.before = dies_when(lambda: len(nonces(sandbox)) > 1)
     sandbox.knobs.list_delay = 1000
-    owner = Payouts(sandbox.client(), journal=dying)
-    await owner.send("k", **tron, wait=False)
+    owner = Payouts(sandbox.client(), journal=dying, check=False)
+    await owner.send("k", **tron, until="accepted")
     await anyio.sleep(100)
     assert (await elsewhere.wait("k")).state is PayoutState.NOT_SENT
     with pytest.raises(ValueError, match="before retry"):
@@ -105,18 +105,20 @@ async def test_automatic_resend_uses_the_newest_nonce(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], how: str
 ) -> None:
     journal = InlineJournal(path)
-    async with Payouts(client, journal=journal, resend="automatic") as payouts:
+    async with Payouts(client, journal=journal, resend="automatic", check=False) as payouts:
         await lose_unsent(payouts, sandbox, tron)
         await payouts.resolve("k", not_sent=True)
         await payouts.retry("k", new_nonce=True)
         sandbox.faults.add(Fault.reset_before(*CREATE))
         if how == "its owner dies":
             journal.before = dies_when(lambda: len(nonces(sandbox)) == 2)
-        assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
-        async with Payouts(sandbox.client(), journal=InlineJournal(path), resend="automatic") as others:
+        assert (await payouts.send("k", **tron, until="accepted")).state is PayoutState.UNKNOWN
+        async with Payouts(
+            sandbox.client(), journal=InlineJournal(path), resend="automatic", check=False
+        ) as others:
             await anyio.sleep(100)
             assert (await others.wait("k")).state is PayoutState.NOT_SENT
-            assert [payout.state for payout in await others.recover()] == [PayoutState.DONE]
+            assert [payout.state for payout in await others.run_once()] == [PayoutState.DONE]
         journal.before = None
     first, second, third = nonces(sandbox)
     assert (first == second, second == third) == (False, True)
@@ -172,15 +174,15 @@ async def test_lost_new_nonce_is_not_known_to_have_arrived(
 async def test_used_nonce_is_not_resent_automatically(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
-    async with Payouts(client, journal=InlineJournal(path), resend="automatic") as payouts:
+    async with Payouts(client, journal=InlineJournal(path), resend="automatic", check=False) as payouts:
         await lose_a_refusal_automatically(payouts, sandbox, tron)
         found = await payouts.resolve("k", not_sent=True)
         requests = len(nonces(sandbox))
-        assert await payouts.recover() == [found]
+        assert await payouts.run_once() == [found]
         assert await payouts.send("k", **tron) == found
         assert len(nonces(sandbox)) == requests
         await payouts.retry("k", new_nonce=True)
-        assert [payout.state for payout in await payouts.recover()] == [PayoutState.DONE]
+        assert [payout.state for payout in await payouts.run_once()] == [PayoutState.DONE]
 
 
 async def lose_a_refusal_automatically(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
@@ -188,9 +190,9 @@ async def lose_a_refusal_automatically(payouts: Payouts, sandbox: Sandbox, tron:
     sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     sandbox.account.unlock()
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.required_request.arrived
-    assert [payout.state for payout in await payouts.recover()] == [PayoutState.NEEDS_REVIEW]
+    assert [payout.state for payout in await payouts.run_once()] == [PayoutState.NEEDS_REVIEW]
 
 
 # -- as a first send -------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ async def test_unowned_guard_checks_before_a_new_nonce(
                 sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"]).uuid
             )
 
-    async with Payouts(sandbox.client(), journal=journal) as payouts:
+    async with Payouts(sandbox.client(), journal=journal, check=False) as payouts:
         await lose_unsent(payouts, sandbox, tron)
         await payouts.resolve("k", not_sent=True)
         await payouts.retry("k", new_nonce=True)
@@ -260,7 +262,7 @@ async def test_late_first_copy_is_adopted_after_a_lost_new_nonce(
     await payouts.resolve("k", not_sent=True)  # which is wrong
     await payouts.retry("k", new_nonce=True)
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    assert (await payouts.send("k", **tron, until="accepted")).state is PayoutState.UNKNOWN
     await anyio.sleep(100)
     payout = await payouts.wait("k")
     (entry,) = sandbox.ledger.created
@@ -283,10 +285,10 @@ async def test_new_nonce_is_signed_with_the_current_key(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     keys = [b"0123456789abcdef"]
-    async with Payouts(client, journal=InlineJournal(path), journal_keys=keys) as payouts:
+    async with Payouts(client, journal=InlineJournal(path), journal_keys=keys, check=False) as payouts:
         await lose_unsent(payouts, sandbox, tron)
     other = sandbox.client(credentials=sandbox.issue_key())
-    async with Payouts(other, journal=InlineJournal(path), journal_keys=keys) as payouts:
+    async with Payouts(other, journal=InlineJournal(path), journal_keys=keys, check=False) as payouts:
         await payouts.resolve("k", not_sent=True)
         await payouts.retry("k", new_nonce=True)
         payout = await payouts.send("k", **tron)

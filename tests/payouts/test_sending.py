@@ -9,7 +9,7 @@ import anyio
 import pytest
 from clients import CREATE
 from internals import register_key, repository_of
-from journals import InlineJournal
+from journals import InlineJournal, open_payouts
 
 from upbit_async import Credentials, NoLimiter, RetryPolicy, Timeouts, errors, events
 from upbit_async.payouts import Evidence, Payouts, PayoutState
@@ -38,7 +38,7 @@ async def test_send_pays_once_and_returns_the_whole_payout(
     assert (payout.error, payout.evidence) == (None, Evidence.ANSWER)
     assert states(payout) == ["planned", "sending", "accepted", "done"]
     assert await payouts.get("invoice-42") == payout
-    assert [each async for each in payouts.pending()] == []
+    assert await open_payouts(payouts) == []
 
 
 async def test_send_with_a_finished_key_sends_nothing(
@@ -53,10 +53,10 @@ async def test_send_with_a_finished_key_sends_nothing(
 async def test_send_without_wait_returns_after_the_answer(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    payout = await payouts.send("k", **tron, wait=False)
+    payout = await payouts.send("k", **tron, until="accepted")
     assert payout.state is PayoutState.ACCEPTED
     assert sandbox.withdrawals[payout.uuid or ""].state == "WAITING"
-    assert [each.key async for each in payouts.pending()] == ["k"]
+    assert [each.key for each in await open_payouts(payouts)] == ["k"]
     assert (await payouts.wait("k")).state is PayoutState.DONE
 
 
@@ -178,7 +178,7 @@ async def test_request_that_never_left_is_planned_again(
     walls: list[Any] = [NoLimiter()]  # the baseline gets through
     client.transport.shared.limiter = Wall()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     hasty = client.with_options(timeouts=Timeouts(total=5), retry=RetryPolicy(attempts=1))
-    async with Payouts(hasty, journal=InlineJournal(path)) as payouts:
+    async with Payouts(hasty, journal=InlineJournal(path), check=False) as payouts:
         with pytest.raises(errors.NotSent):
             await payouts.send("k", **tron)
         payout = await payouts.get("k")
@@ -202,7 +202,7 @@ async def test_key_without_read_permission_pays_nothing(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     blind = sandbox.client(credentials=sandbox.issue_key(permissions={"withdraw"}))
-    async with Payouts(blind, journal=InlineJournal(path)) as payouts:
+    async with Payouts(blind, journal=InlineJournal(path), check=False) as payouts:
         with pytest.raises(errors.PermissionDenied):
             await payouts.send("k", **tron)
     assert sandbox.ledger.created == ()
@@ -318,7 +318,7 @@ async def test_extra_members_are_sent_last(payouts: Payouts, sandbox: Sandbox, t
 async def test_each_change_is_an_event(client: UpbitClient, path: Path, tron: dict[str, Any]) -> None:
     observed: list[events.Event] = []
     watched = client.with_options(observer=observed.append)
-    async with Payouts(watched, journal=InlineJournal(path)) as payouts:
+    async with Payouts(watched, journal=InlineJournal(path), check=False) as payouts:
         payout = await payouts.send("k", **tron)
     changes = [event for event in observed if isinstance(event, events.PayoutChanged)]
     assert [(event.previous, event.state) for event in changes] == [
@@ -335,7 +335,7 @@ async def test_each_change_is_an_event(client: UpbitClient, path: Path, tron: di
 async def test_no_key_is_in_the_journal(sandbox: Sandbox, path: Path, tron: dict[str, Any]) -> None:
     keys = Credentials("CANARYACCESS", "CANARYSECRET")
     register_key(sandbox, keys)
-    async with Payouts(sandbox.client(credentials=keys), journal=InlineJournal(path)) as payouts:
+    async with Payouts(sandbox.client(credentials=keys), journal=InlineJournal(path), check=False) as payouts:
         sandbox.faults.add(Fault.lose_answer(*CREATE))
         payout = await payouts.send("k", **tron)
         assert "TFakeTron" not in f"{payout!r} {payout} {payout.error!r}"

@@ -26,7 +26,7 @@ async def test_not_sent_needs_two_lists_after_the_settling_time(
     sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    assert (await payouts.send("k", **tron, until="accepted")).state is PayoutState.UNKNOWN
     lost = sandbox.now
     before = len(sandbox.requests.of(*LIST))
     assert (await payouts.wait("k")).state is PayoutState.NOT_SENT
@@ -52,7 +52,7 @@ async def test_second_loss_restarts_the_settling_time(
     assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
     await anyio.sleep(1000)
     await payouts.retry("k")
-    assert (await payouts.send("k", **tron, wait=False)).state is PayoutState.UNKNOWN
+    assert (await payouts.send("k", **tron, until="accepted")).state is PayoutState.UNKNOWN
     began = anyio.current_time()
     payout = await payouts.wait("k")
     assert 30 <= anyio.current_time() - began < 35
@@ -69,10 +69,10 @@ async def test_loss_reported_after_the_end_is_recorded(
     fault = Fault.reset_before(*CREATE) if end == "abandoned" else Fault.lose_answer(*CREATE)
     sandbox.faults.add(attrs.evolve(fault, delay=9))
     sandbox.withdrawals.transitions = Transitions.after_seconds(0)
-    others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0)
+    others = Payouts(sandbox.client(), journal=InlineJournal(path), settling_time=0, check=False)
     before: Any = None
     async with others, anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: payouts.send("k", **tron, wait=False))
+        tasks.start_soon(lambda: payouts.send("k", **tron, until="accepted"))
         await anyio.sleep(1)
         await repository_of(others).change("k", with_expired_lease)
         await settler_of(others).settle("k")
@@ -83,6 +83,6 @@ async def test_loss_reported_after_the_end_is_recorded(
     assert payout.history[: len(before.history)] == before.history
     assert payout.reason.startswith(f"recorded late, when it was {end}: ")
     assert payout.required_request.reopened
-    found = await payouts.recover()
+    found = await payouts.run_once()
     assert [each.state for each in found] == ([PayoutState.ABANDONED] if end == "abandoned" else [])
     assert len(sandbox.requests.of(*CREATE)) == 1

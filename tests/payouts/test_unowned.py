@@ -46,10 +46,10 @@ def put_back(path: Path) -> None:
 async def test_journal_lost_between_two_sends_blocks_an_equal_payout(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
-    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+    async with Payouts(client, journal=InlineJournal(path), check=False) as payouts:
         paid = await payouts.send("invoice-1", **tron)
     lose_journal(path)
-    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+    async with Payouts(client, journal=InlineJournal(path), check=False) as payouts:
         for key in ("invoice-2", "invoice-1"):
             with pytest.raises(errors.PayoutBlocked) as caught:
                 await payouts.send(key, **tron)
@@ -70,17 +70,17 @@ async def test_journal_lost_between_two_sends_blocks_an_equal_payout(
 async def test_row_set_back_to_planned_is_not_paid_again(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
-    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+    async with Payouts(client, journal=InlineJournal(path), check=False) as payouts:
         fresh = await payouts.send("k", **tron)
     put_back(path)
-    async with Payouts(client, journal=InlineJournal(path)) as payouts:
+    async with Payouts(client, journal=InlineJournal(path), check=False) as payouts:
         known = await payouts.get("k")
         assert known is not None
         assert (known.state, known.uuid) == (PayoutState.PLANNED, None)
         with pytest.raises(errors.PayoutBlocked) as caught:
             await payouts.send("k", **tron)
         assert caught.value.uuids == (fresh.uuid,)
-        await payouts.recover()
+        await payouts.run_once()
         resolved = await payouts.resolve("k", uuid=fresh.uuid)
         assert (resolved.state, resolved.uuid) == (PayoutState.DONE, fresh.uuid)
         assert await payouts.send("k", **tron) == resolved
@@ -203,7 +203,7 @@ async def test_on_unowned_allow_sends_anyway(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     website(sandbox, tron)
-    async with Payouts(client, journal=InlineJournal(path), on_unowned="allow") as payouts:
+    async with Payouts(client, journal=InlineJournal(path), on_unowned="allow", check=False) as payouts:
         assert (await payouts.send("k", **tron)).state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 2
 
@@ -212,7 +212,7 @@ async def test_withdrawal_an_open_payout_may_own_is_waited_for(
     payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("lost", **tron, wait=False)
+    await payouts.send("lost", **tron, until="accepted")
     assert (await elsewhere.send("alike", **tron)).state is PayoutState.DONE
     lost = await elsewhere.get("lost")
     assert lost is not None

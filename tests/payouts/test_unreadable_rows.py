@@ -36,7 +36,7 @@ def list_with_odd_row(sandbox: Sandbox, client: UpbitClient) -> Callable[[], Awa
 
 async def _lose(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], key: str, fault: Fault) -> None:
     sandbox.faults.add(fault)
-    lost = await payouts.send(key, **tron, wait=False)
+    lost = await payouts.send(key, **tron, until="accepted")
     assert lost.state is PayoutState.UNKNOWN
 
 
@@ -84,7 +84,7 @@ async def test_unreadable_row_delays_the_mark_but_no_payment(
 ) -> None:
     await payouts.send("first", **tron)
     await list_with_odd_row()
-    assert (await payouts.send("second", **tron, wait=False)).state is PayoutState.ACCEPTED
+    assert (await payouts.send("second", **tron, until="accepted")).state is PayoutState.ACCEPTED
     assert len(sandbox.ledger.created) == 2
     journal = InlineJournal(path)
     assert await journal.mark("USDT") is None
@@ -100,7 +100,7 @@ async def test_unproven_answer_with_anothers_uuid_is_lost(
     answer = await client.request("GET", "/v1/withdraw", params={"uuid": first.uuid})
     sandbox.faults.add(Fault.garbage(*CREATE, body=json.dumps(answer).encode()))
     client.known_withdrawals.accept(first.intent, first.record, is_guarded=True, is_fresh=False)
-    second = await payouts.send("second", **tron, wait=False)
+    second = await payouts.send("second", **tron, until="accepted")
     assert second.state is PayoutState.UNKNOWN
     assert "belongs to payout 'first'" in second.reason
     assert (await payouts.get("first")) == first

@@ -24,7 +24,7 @@ async def test_wait_timeout_carries_the_record(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(100)
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     with pytest.raises(errors.PollTimeout, match="is accepted after 150 s") as caught:
         await payouts.wait("k", timeout=150)
     assert getattr(caught.value.record, "state", None) == "PROCESSING"
@@ -38,7 +38,7 @@ async def test_wait_timeout_applies_while_settling(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     began = anyio.current_time()
     with pytest.raises(errors.PollTimeout, match="is unknown after 5 s"):
         await payouts.wait("k", timeout=5)
@@ -81,7 +81,7 @@ async def test_polling_error_is_returned_by_send_and_raised_by_wait(
     assert isinstance(payout.error, errors.AuthenticationError)
     with pytest.raises(errors.AuthenticationError):
         await payouts.wait("k")
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert isinstance(payout.error, errors.AuthenticationError)
     sandbox.faults.clear()
     assert (await payouts.wait("k")).error is None
@@ -93,28 +93,30 @@ async def test_recover_continues_all_open_payouts(
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.after_seconds(20)
     for number in range(150):
-        await payouts.send(f"accepted {number}", **dict(tron, amount=100 + number), wait=False)
+        await payouts.send(f"accepted {number}", **dict(tron, amount=100 + number), until="accepted")
     sandbox.faults.add(Fault.lose_answer(*CREATE))
-    await payouts.send("lost", **tron, wait=False)
+    await payouts.send("lost", **tron, until="accepted")
     sandbox.faults.add(Fault.reset_before(*CREATE))
-    await payouts.send("not sent", **dict(tron, amount="50"), wait=False)
+    await payouts.send("not sent", **dict(tron, amount="50"), until="accepted")
     sandbox.requests.clear()
-    async with Payouts(sandbox.client(), journal=InlineJournal(path), resend="automatic") as others:
-        found = await others.recover()
+    async with Payouts(
+        sandbox.client(), journal=InlineJournal(path), resend="automatic", check=False
+    ) as others:
+        found = await others.run_once()
         assert len(found) == 152
         assert {payout.state for payout in found} == {PayoutState.DONE}
         assert [payout.key for payout in found[-2:]] == ["lost", "not sent"]
         assert len(sandbox.requests.of("GET", "/v1/withdraws")) < 60
-        assert await others.recover() == []
+        assert await others.run_once() == []
 
 
 async def test_recover_returns_when_its_timeout_is_over(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.withdrawals.transitions = Transitions.manual()
-    await payouts.send("k", **tron, wait=False)
+    await payouts.send("k", **tron, until="accepted")
     began = anyio.current_time()
-    (payout,) = await payouts.recover(timeout=10)
+    (payout,) = await payouts.run_once(timeout=10)
     assert payout.state is PayoutState.ACCEPTED
     assert anyio.current_time() - began == pytest.approx(10, abs=1)
 
@@ -124,14 +126,17 @@ async def test_recover_timeout_applies_to_leases_and_settling(
 ) -> None:
     await payouts.send("before", **tron)
     sandbox.faults.add(Fault.reset_before(*CREATE), Fault.slow(600, *CREATE))
-    await payouts.send("b", **tron, wait=False)
+    await payouts.send("b", **tron, until="accepted")
     patient = sandbox.client(timeouts=Timeouts(read=90, total=90))
-    async with Payouts(patient, journal=InlineJournal(path)) as other, anyio.create_task_group() as tasks:
+    async with (
+        Payouts(patient, journal=InlineJournal(path), check=False) as other,
+        anyio.create_task_group() as tasks,
+    ):
         tasks.start_soon(functools.partial(other.send, "a", **dict(tron, amount="20")))
         await anyio.sleep(1)
         for _ in range(2):  # the first time it settles, the second it waits for the lease of the other
             began = anyio.current_time()
-            found = await payouts.recover(timeout=20)
+            found = await payouts.run_once(timeout=20)
             assert anyio.current_time() - began <= 21
             assert [(each.key, each.state.value) for each in found] == [("b", "unknown"), ("a", "sending")]
             await anyio.sleep(15)
@@ -144,7 +149,7 @@ async def test_recover_with_timeout_zero_sends_what_is_queued(
     sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
     await payouts.retry("k")
-    (payout,) = await payouts.recover(timeout=0)
+    (payout,) = await payouts.run_once(timeout=0)
     assert payout.state is PayoutState.ACCEPTED
 
 
@@ -153,6 +158,6 @@ async def test_recover_does_not_resend_by_default(
 ) -> None:
     sandbox.faults.add(Fault.reset_before(*CREATE))
     await payouts.send("k", **tron)
-    (payout,) = await payouts.recover()
+    (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.NOT_SENT
     assert len(sandbox.requests.of(*CREATE)) == 1

@@ -11,7 +11,9 @@ from upbit_async.payouts import SqliteJournal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["InlineJournal"]
+    from upbit_async.payouts import Payout, Payouts
+
+__all__ = ["InlineJournal", "open_payouts"]
 
 T = TypeVar("T")
 
@@ -36,3 +38,8 @@ class InlineJournal(SqliteJournal):
             self.after(work.__name__)
         await anyio.lowlevel.checkpoint()
         return result
+
+
+async def open_payouts(payouts: Payouts) -> list[Payout]:
+    """Return the payouts that still need an action, oldest first."""
+    return [payout for payout in reversed(await payouts.list(limit=1000)) if payout.is_open]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from crashing_process import CrashingProcess
+from journals import open_payouts
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payout, PayoutState
@@ -117,7 +118,7 @@ class PayoutWorld:
 
     async def recover(self, process: CrashingProcess) -> None:
         """Take up what is open."""
-        for payout in await process.payouts.recover():
+        for payout in await process.payouts.run_once():
             assert payout.key in self.asked | {"w"}
 
     async def withdraw_on_the_website(self, amount: str) -> None:
@@ -194,8 +195,8 @@ class PayoutWorld:
         reviewed: dict[str, Payout] = {}
         for _ in range(12):
             await self.acknowledge_strangers(process)
-            await process.payouts.recover()
-            open_ones = [payout async for payout in process.payouts.pending()]
+            await process.payouts.run_once()
+            open_ones = await open_payouts(process.payouts)
             if not open_ones:
                 break
             for payout in open_ones:

@@ -90,7 +90,9 @@ async def pay(client: UpbitClient, journal: Journal) -> None:
     journal = SqliteJournal("payouts.db", busy_timeout=1)
     async with Payouts(client, journal=journal, settling_time=10, check=True) as payouts:
         assert_type(payouts, Payouts)
-        payout = await payouts.send("k", currency="BTC", net_type="BTC", amount=1, address="a", wait=False)
+        payout = await payouts.send(
+            "k", currency="BTC", net_type="BTC", amount=1, address="a", until="accepted"
+        )
         assert_type(payout, Payout)
         assert_type(payout.state, PayoutState)
         assert_type(payout.uuid, str | None)
@@ -100,9 +102,9 @@ async def pay(client: UpbitClient, journal: Journal) -> None:
         assert_type(payout.history, tuple[HistoryEntry, ...])
         assert_type(await payouts.get("k"), Payout | None)
         assert_type(await payouts.wait("k", timeout=60), Payout)
-        async for each in payouts.pending():
+        async for each in payouts.iter():
             assert_type(each, Payout)
-        assert_type(await payouts.recover(timeout=60), list[Payout])
+        assert_type(await payouts.run_once(timeout=60), list[Payout])
         assert_type(await payouts.resolve("k", uuid="u", note="n", actor="a"), Payout)
         assert_type(await payouts.retry("k", new_nonce=True, note="n", actor="a"), Payout)
         assert_type(await payouts.abandon("k", force=True, note="n", actor="a"), Payout)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import ConfigurationError, PayoutConflict, raise_alone
 from upbit_async.models import Intent
 from upbit_async.payouts.amount_limit import AmountLimit
+from upbit_async.payouts.compacted import comparable, digest_of
 from upbit_async.payouts.journal import PayoutQuery
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.payout import PayoutState
@@ -23,7 +23,6 @@ from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from decimal import Decimal
 
     from upbit_async.payouts.payout import Payout
     from upbit_async.protocol.endpoint import Param
@@ -42,7 +41,6 @@ __all__ = [
 
 _LONGEST_KEY: Final = 256
 _KEY_VARIABLE: Final = "UPBIT_PAYOUTS_KEY"
-_EVM_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
 def checked_key(value: object) -> str:
@@ -204,18 +202,15 @@ def raise_if_other(payout: Payout, requested: Intent) -> None:
     Raises:
         PayoutConflict: The payout has other parameters than the requested payment.
     """
-    first, second = _comparable(payout.intent), _comparable(requested)
-    different = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+    if payout.digest:  # compacted: only the digest of its members is left
+        different = [] if payout.digest == digest_of(requested) else ["its parameters"]
+    else:
+        first, second = comparable(payout.intent), comparable(requested)
+        different = sorted(
+            name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
+        )
     if different:
         raise PayoutConflict(
             f"{payout} is {payout.state}, and this call differs in {', '.join(different)}; use another key for "
             "another payment"
         )
-
-
-def _comparable(intent: Intent) -> dict[str, str | Decimal | None]:
-    """Return the members in a form in which equal payments are equal."""
-    members: dict[str, str | Decimal | None] = {**intent.members, "amount": intent.amount}
-    if intent.address is not None and _EVM_ADDRESS.fullmatch(intent.address):
-        members["address"] = intent.address.lower()  # the case of its letters is only a checksum (EIP-55)
-    return members

@@ -52,9 +52,8 @@ class PayoutState(StrEnum):
     Example:
         .. code-block:: python
 
-            async for payout in payouts.pending():
-                if payout.state is PayoutState.NEEDS_REVIEW:
-                    print(payout.key, payout.reason)
+            for payout in await payouts.list(states=[PayoutState.NEEDS_REVIEW]):
+                print(payout.key, payout.reason, payout.candidates)
     """
 
     PLANNED = "planned"
@@ -76,7 +75,7 @@ class PayoutState(StrEnum):
     DECLINED = "declined"
     """Upbit did not accept the request, and no money has moved. Correct what `reason` names, then `Payouts.retry`."""
     UNKNOWN = "unknown"
-    """The answer was lost. Wait: `Payouts.wait` and `recover` determine the outcome after the settling time."""
+    """The answer was lost. Wait: `Payouts.run` and `wait` determine the outcome after the settling time."""
     NOT_SENT = "not_sent"
     """Upbit's list does not show the withdrawal. `Payouts.retry` sends the same request again, or `abandon` it."""
     NEEDS_REVIEW = "needs_review"
@@ -176,7 +175,7 @@ class MatchCriteria:
 
             equal = [
                 payout
-                async for payout in payouts.pending()
+                async for payout in payouts.iter(currency="USDT")
                 if payout.criteria == MatchCriteria("USDT", "TRX", Decimal(13))
             ]
     """

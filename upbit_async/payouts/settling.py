@@ -55,6 +55,9 @@ LEASE_POLLS: Final = 0.05, 1.0
 _CONFIRMATION_DELAY: Final = 1.0
 """Wait before a list that does not show the withdrawal is read a second time, in seconds."""
 
+_SHORTEST_SLEEP: Final = 0.001
+"""A shorter sleep may not move a clock whose readings are large floats, in seconds."""
+
 _CONSIDERED_UNSENT: Final = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED})
 
 
@@ -188,7 +191,7 @@ class Settler:
             if remaining := await self.remaining_settling_time(payout):
                 if anyio.current_time() + remaining > deadline:
                     return payout
-                await anyio.sleep(remaining)
+                await anyio.sleep(max(remaining, _SHORTEST_SLEEP))
                 continue
             conclusion = await self._judge_twice(payout, waiting_for_this)
             if isinstance(conclusion, WaitFor):

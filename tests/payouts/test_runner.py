@@ -1,0 +1,215 @@
+"""`Payouts.run`: queued payouts are sent, lost answers settled, accepted payouts followed, until it is cancelled."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from clients import CREATE, LIST
+
+from upbit_async import errors, events
+from upbit_async.payouts import AmountLimit, MemoryJournal, Payouts, PayoutState
+from upbit_async.sandbox import Fault, Transitions
+
+if TYPE_CHECKING:
+    from upbit_async.client import UpbitClient
+    from upbit_async.sandbox import Sandbox
+
+
+@pytest.fixture
+def journal() -> MemoryJournal:
+    return MemoryJournal()
+
+
+@pytest.fixture
+def payouts(client: UpbitClient, journal: MemoryJournal) -> Payouts:
+    return Payouts(client, journal)
+
+
+async def test_enqueued_payout_is_sent_and_followed(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    async with payouts.running():
+        accepted = await payouts.enqueue("k", **tron)
+        assert accepted.state is PayoutState.QUEUED
+        payout = (await payouts.wait("k", timeout=60)).raise_for_state()
+    assert [entry.state for entry in payout.history] == ["queued", "sending", "accepted", "done"]
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_enqueue_makes_no_request(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
+    async with payouts:
+        for number in range(200):
+            await payouts.enqueue(f"k{number}", **dict(tron, amount=1 + number))
+    assert len(sandbox.requests) == 0
+
+
+async def test_payouts_of_an_earlier_process_are_taken_up(
+    payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    sandbox.withdrawals.transitions = Transitions.after_seconds(100)
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
+    async with payouts:
+        await payouts.send("lost", **tron, until="accepted")
+        await payouts.send("accepted", **dict(tron, amount=140), until="accepted")
+        await payouts.enqueue("queued", **dict(tron, amount=150))
+    async with Payouts(sandbox.client(), journal).running() as later:
+        for key in ("lost", "accepted", "queued"):
+            assert (await later.wait(key, timeout=300)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 3
+
+
+async def test_equal_payouts_are_all_sent(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]) -> None:
+    async with payouts.running():
+        for number in range(40):
+            await payouts.enqueue(f"k{number}", **tron)
+        for number in range(40):
+            assert (await payouts.wait(f"k{number}", timeout=120)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 40
+
+
+async def test_equals_of_an_unsettled_payout_name_it_and_others_overtake_them(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
+    async with payouts.running(concurrency=2):
+        for key in ("first", "second", "third", "fourth"):
+            await payouts.enqueue(key, **tron)
+        await payouts.enqueue("other", **dict(tron, amount=500))
+        assert (await payouts.wait("other", timeout=20)).state is PayoutState.DONE
+        for key in ("second", "third", "fourth"):
+            held = await payouts.get(key)
+            assert held is not None
+            assert held.state is PayoutState.QUEUED
+            assert "'first'" in held.reason
+            assert isinstance(held.error, errors.PayoutBlocked)
+            assert held.error.by_key == "first"
+        for key in ("first", "second", "third", "fourth"):
+            assert (await payouts.wait(key, timeout=120)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 5
+
+
+async def test_unowned_withdrawal_blocks_until_it_is_acknowledged(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
+    (entry,) = sandbox.ledger.created
+    async with payouts.running():
+        await payouts.enqueue("k", **tron)
+        blocked = await payouts.wait("k", timeout=100)
+        assert blocked.state is PayoutState.QUEUED
+        assert blocked.candidates == (entry.uuid,)
+        assert entry.uuid in blocked.reason
+        await payouts.acknowledge(entry.uuid, note="made by hand")
+        assert (await payouts.wait("k", timeout=10)).state is PayoutState.DONE
+
+
+async def test_pause_keeps_payouts_queued_and_resume_sends_them_at_once(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    async with payouts.running():
+        await payouts.pause(note="audit", actor="Ann")
+        await payouts.enqueue("k", **tron)
+        paused = await payouts.wait("k", timeout=100)
+        assert paused.state is PayoutState.QUEUED
+        assert "paused by Ann: audit" in paused.reason
+        assert sandbox.requests.of(*CREATE) == ()
+        await payouts.resume(actor="Ann")
+        assert (await payouts.wait("k", timeout=10)).state is PayoutState.DONE
+
+
+async def test_limit_per_day_keeps_payouts_queued_until_the_sum_is_older(
+    client: UpbitClient, journal: MemoryJournal, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    limits = [AmountLimit("USDT", per_day=38)]
+    async with Payouts(client, journal, amount_limits=limits, clock=lambda: sandbox.now).running() as payouts:
+        for key in ("a", "b", "c"):
+            await payouts.enqueue(key, **tron)
+        await payouts.enqueue("small", **dict(tron, amount=10))
+        assert (await payouts.wait("small", timeout=60)).state is PayoutState.DONE
+        states = [payout.state for key in ("a", "b", "c") if (payout := await payouts.get(key))]
+        assert sorted(states) == ["done", "done", "queued"]
+        (held,) = await payouts.list(states=["queued"])
+        assert "38" in held.reason
+    await anyio.sleep(86400)
+    async with payouts:
+        (payout,) = await payouts.run_once()
+        assert payout.state is PayoutState.DONE
+
+
+async def test_limit_per_payout_is_refused_by_enqueue_and_leaves_nothing(
+    client: UpbitClient, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    async with Payouts(client, journal, amount_limits=[AmountLimit("USDT", per_payout=12)]) as payouts:
+        with pytest.raises(errors.AmountLimitExceeded, match="exceeds the limit of 12 USDT per payout"):
+            await payouts.enqueue("k", **tron)
+        with pytest.raises(errors.AmountLimitExceeded):
+            await payouts.send("k", **tron)
+        assert await payouts.get("k") is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.status(503, *LIST, times=20),
+        Fault.status(429, *CREATE, times=20),
+        Fault.reset_before(*CREATE, times=3),
+        Fault.status(401, *LIST, name="invalid_access_key", times=5),
+    ],
+)
+async def test_run_survives_failures_and_sends_later(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], fault: Fault
+) -> None:
+    sandbox.faults.add(fault)
+    async with payouts.running():
+        await payouts.enqueue("k", **tron)
+        payout = await payouts.wait("k", timeout=3600)
+    expected = PayoutState.NOT_SENT if fault.ending == "reset" else PayoutState.DONE
+    assert payout.state is expected
+    assert len(sandbox.ledger.created) == (expected is PayoutState.DONE)
+
+
+async def test_two_runners_share_the_payouts(
+    payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    seen: list[events.Event] = []
+    async with (
+        payouts.running(),
+        Payouts(sandbox.client(observer=seen.append), journal).running() as others,
+    ):
+        for number in range(100):
+            await payouts.enqueue(f"k{number}", **dict(tron, amount=10 + number % 40))
+        for number in range(100):
+            assert (await payouts.wait(f"k{number}", timeout=300)).state is PayoutState.DONE
+        assert others is not None
+    assert len(sandbox.ledger.created) == 100
+
+
+async def test_cancelled_run_finishes_what_is_on_the_wire(
+    payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.slow(5, *CREATE))
+    async with payouts, anyio.create_task_group() as tasks:
+        tasks.start_soon(payouts.run)
+        await payouts.enqueue("k", **tron)
+        await anyio.sleep(2)
+        tasks.cancel_scope.cancel()
+    async with Payouts(sandbox.client(), journal) as later:
+        payout = await later.get("k")
+    assert payout is not None
+    assert payout.state is PayoutState.ACCEPTED
+
+
+async def test_payout_past_its_time_is_abandoned(
+    client: UpbitClient, journal: MemoryJournal, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    async with Payouts(client, journal, clock=lambda: sandbox.now).running() as payouts:
+        await payouts.pause(note="audit")
+        await payouts.enqueue("k", **tron, not_after=sandbox.now + dt.timedelta(seconds=30))
+        payout = await payouts.wait("k", timeout=120)
+        assert payout.state is PayoutState.ABANDONED
+        assert "not_after" in payout.reason
+        assert not payout.is_open
+    assert sandbox.requests.of(*CREATE) == ()
