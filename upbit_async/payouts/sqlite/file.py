@@ -54,6 +54,7 @@ class File:
         self.lock = threading.RLock()
         self._busy_timeout = busy_timeout
         self._open: sqlite3.Connection | None = None
+        self._batch: sqlite3.Connection | None = None
         self._parts: tuple[Path, ...] = ()
         self._paths: tuple[Path, ...] = ()
         self._checked_schema: int | None = None
@@ -66,7 +67,7 @@ class File:
         """Run a block in a transaction. When the block has ended, all of its writes are on the disk.
 
         If this raises, all of them may have been written, or none: the identity of the file is checked once more after
-        the commit.
+        the commit. Within a `batch`, the transaction is a part of it, and on the disk when the batch has ended.
 
         Args:
             begin: Statement that begins the transaction.
@@ -76,6 +77,10 @@ class File:
                 users, or contains what this library did not write.
         """
         with self.lock, self._translated_errors():
+            if self._batch is not None:
+                with _savepoint(self._batch):
+                    yield self._batch
+                return
             connection = self._connection()
             connection.execute(begin)  # may wait for another process
             try:
@@ -91,6 +96,26 @@ class File:
                     connection.execute("ROLLBACK")
                 raise
             self._check_identity()
+
+    @contextlib.contextmanager
+    def batch(self, begin: str) -> Generator[sqlite3.Connection]:
+        """Run a block in one transaction, of which each `transaction` in the block is a part.
+
+        A part that fails is undone alone. If SQLite has undone the whole transaction with it, as it may on a full
+        disk, `sqlite3.Connection.in_transaction` is False, and the block must raise.
+
+        Args:
+            begin: Statement that begins the transaction.
+
+        Raises:
+            JournalError: As `transaction`; then nothing of the batch is known to be written.
+        """
+        with self.transaction(begin) as connection:
+            self._batch = connection
+            try:
+                yield connection
+            finally:
+                self._batch = None
 
     def close(self) -> None:
         """Close the file; the next transaction opens it again."""
@@ -222,6 +247,20 @@ class File:
         else:
             return
         raise_alone(JournalError(f"the journal {self.path} {_ADVICE.get(kind, _UNKNOWN)} ({detail})"))
+
+
+@contextlib.contextmanager
+def _savepoint(connection: sqlite3.Connection) -> Generator[None]:
+    """Run a block whose writes are undone if it raises."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO part")
+            connection.execute("RELEASE part")
+        raise
+    connection.execute("RELEASE part")
 
 
 def _file_id(path: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Strict reader of the JSON in a journal's row.
+"""Writer and strict reader of the JSON in a journal's row.
 
 Python's reader accepts more than a journal ever writes: NaN, numbers of any size, the same name twice, text that is not
 Unicode, and nesting that exhausts the stack, in the reader or in the code that handles the value later.
@@ -6,19 +6,38 @@ Unicode, and nesting that exhausts the stack, in the reader or in the code that 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
+from decimal import Decimal
 from typing import Final, NoReturn, cast
 
 from upbit_async.errors import JournalError
 
-__all__ = ["decoded"]
+__all__ = ["decoded", "encoded"]
 
 _LONGEST: Final = 2**20
 _DEEPEST: Final = 32
 _LARGEST: Final = 2**63
 _MOST_DIGITS: Final = 20
 _TOO_DEEP: Final = "its text is nested too deeply"
+
+
+def encoded(value: object) -> str:
+    """Return the JSON text of a value, with times and decimals as text.
+
+    Raises:
+        TypeError: A journal can't store it.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"a journal can't store {type(value).__name__}")
 
 
 def decoded(text: str, *, what: str) -> dict[str, object]:
