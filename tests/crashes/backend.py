@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import attrs
 from interruptions import Interruptions
-from journals import open_payouts
 from schedules import Abandonment, Invoice, Kill, Stop, Style
 
 from upbit_async import Credentials, PollSchedule, RetryPolicy, Timeouts, UpbitClient

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 from typing import TYPE_CHECKING
 
-from upbit_async.payouts import arguments, transitions
+from upbit_async.payouts import arguments, queueing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def test_other_addresses_are_conflicts() -> None:
         (tron, intent(address=tron.members["address"].lower())),
     ):
         with pytest.raises(errors.PayoutConflict, match="differs in address"):
-            arguments.raise_if_other(transitions.planned("k", known), other)
+            arguments.raise_if_other(queueing.planned("k", known), other)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from journals import InlineJournal
 from payout_samples import record
 
 from upbit_async import errors
-from upbit_async.payouts import Evidence, Payouts, PayoutState, arguments, transitions
+from upbit_async.payouts import Evidence, Payouts, PayoutState, arguments, queueing, transitions
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ async def test_withdrawal_found_while_an_equal_one_is_sent_stops_the_retry(
 
 async def test_answer_that_disproves_anothers_match_is_stored(payouts: Payouts, tron: dict[str, Any]) -> None:
     for key in ("x", "y", "z"):
-        await repository_of(payouts).add(transitions.planned(key, await _intent(payouts, tron)))
+        await repository_of(payouts).add(queueing.planned(key, await _intent(payouts, tron)))
     repository = repository_of(payouts)
     now = await repository.now()
     x = await repository.compare_and_swap(
@@ -168,7 +168,7 @@ async def test_two_answers_with_one_uuid_need_review(payouts: Payouts, tron: dic
     now = await repository.now()
     intents = {"a": tron, "b": dict(tron, amount="14")}
     for key, asked in intents.items():
-        planned = await repository.add(transitions.planned(key, await _intent(payouts, asked)))
+        planned = await repository.add(queueing.planned(key, await _intent(payouts, asked)))
         await repository.compare_and_swap(planned, _departing(planned, now))
     for key, amount in (("a", "13"), ("b", "14")):
         answer = functools.partial(_answered, record("u", amount=amount))

@@ -9,7 +9,7 @@ import attrs
 
 from upbit_async import errors
 from upbit_async.models import Intent, Withdrawal, WithdrawalState
-from upbit_async.payouts import Payout, manual, transitions
+from upbit_async.payouts import Payout, manual, queueing, transitions
 from upbit_async.payouts.journal_time import JournalTime, Moment, Now
 from upbit_async.protocol.send_guard import SigningParams
 
@@ -58,7 +58,7 @@ INTENT = Intent(
 
 def planned(key: str, **members: str) -> Payout:
     """Return a planned payout, with other members of its request than the usual ones."""
-    return transitions.planned(key, attrs.evolve(INTENT, members={**INTENT.members, **members}))
+    return queueing.planned(key, attrs.evolve(INTENT, members={**INTENT.members, **members}))
 
 
 PLANNED = planned("k")

@@ -20,9 +20,9 @@ __all__ = ["declined_by_preflight", "enqueued", "failed", "is_overdue", "overdue
 
 
 def planned(key: str, intent: Intent, mac: str = "") -> Payout:
-    """Return a new payout that only its caller sends. The journal does not have it yet."""
+    """Return a new payout that only its caller sends."""
     entry = HistoryEntry(at=intent.started_at, state=PayoutState.PLANNED, note="requested; nothing was sent")
-    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(entry,), revision=-1, mac=mac)
+    return Payout(key=key, state=PayoutState.PLANNED, intent=intent, history=(entry,), mac=mac)
 
 
 def enqueued(key: str, intent: Intent, mac: str = "", not_after: dt.datetime | None = None) -> Payout:

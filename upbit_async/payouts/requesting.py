@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
+import attrs
 
 from upbit_async.errors import NotSent
 from upbit_async.models import TransactionType
@@ -127,7 +128,7 @@ class RequestingMethods:
         key = arguments.checked_key(key)
         intent = arguments.intent_for(members, host=self._client.host, now=self._repository.clock())
         mac = self._repository.authenticator.payment_mac(key, intent.members)
-        return queueing.planned(key, intent, mac)
+        return attrs.evolve(queueing.planned(key, intent, mac), revision=-1)
 
     async def _authorised(self, payout: Payout, requested: Payout) -> Payout:
         """Check that a payout is the one that is requested, and authorise it again if the journal key was replaced."""

@@ -13,7 +13,7 @@ import pytest
 
 from upbit_async import errors
 from upbit_async.models import Intent, Withdrawal, WithdrawalState
-from upbit_async.payouts import manual, transitions
+from upbit_async.payouts import manual, queueing, transitions
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Now
 from upbit_async.payouts.manual import ManualDecision
@@ -274,7 +274,7 @@ def _planned(key: str, **members: str) -> Payout:
     intent = Intent(
         endpoint="POST /v1/withdraws/coin", host=_HOST, members={**usual, **members}, started_at=_UTC
     )
-    return transitions.planned(key, intent)
+    return queueing.planned(key, intent)
 
 
 def _departing(payout: Payout) -> Payout:

@@ -19,7 +19,7 @@ from internals import journal_queues, thread_limit_of, writing
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
-from upbit_async.payouts import Payout, SqliteJournal, transitions
+from upbit_async.payouts import Payout, SqliteJournal, queueing
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ FORKING = """
 
     def planned(key):
         members = {"currency": "USDT", "net_type": "TRX", "amount": "13", "address": "T"}
-        return transitions.planned(key, Intent(endpoint="x", host="h", members=members, started_at=NOW))
+        return queueing.planned(key, Intent(endpoint="x", host="h", members=members, started_at=NOW))
 
     def fork(child):
         # Returns the child's exit code, or the signal that it died of, negative.
@@ -78,7 +78,7 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def planned(key: str) -> Payout:
-    return transitions.planned(key, INTENT)
+    return queueing.planned(key, INTENT)
 
 
 def run(script: str, path: Path) -> list[Any]:

@@ -18,7 +18,7 @@ from journal_files import hold, mode, opened, refused, write
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
-from upbit_async.payouts import SqliteJournal, transitions
+from upbit_async.payouts import SqliteJournal, queueing
 from upbit_async.payouts.sqlite import file_checks
 from upbit_async.payouts.sqlite.store import Store
 
@@ -41,7 +41,7 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def planned(key: str) -> Payout:
-    return transitions.planned(key, INTENT)
+    return queueing.planned(key, INTENT)
 
 
 # Modes

@@ -12,7 +12,7 @@ from internals import reading, writing
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
-from upbit_async.payouts import transitions
+from upbit_async.payouts import queueing
 from upbit_async.payouts.sqlite import schema
 from upbit_async.payouts.sqlite.migrations import MIGRATIONS
 from upbit_async.payouts.sqlite.store import Store
@@ -74,7 +74,7 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def planned(key: str) -> Payout:
-    return transitions.planned(key, INTENT)
+    return queueing.planned(key, INTENT)
 
 
 def change(path: Path, *statements: str) -> None:

@@ -199,7 +199,7 @@ def test_related_returns_all_possible_owners(store: Store) -> None:
 
 def test_index_compares_the_canonical_amount(store: Store) -> None:
     intent = Intent(endpoint="x", host="h", started_at=NOW, members={**INTENT.members, "amount": "00013.10"})
-    store.add(transitions.planned("k", intent))
+    store.add(queueing.planned("k", intent))
     with reading(store) as connection:
         assert connection.execute("SELECT amount FROM payouts").fetchone()[0] == "13.1"
     assert intent.amount == Decimal("13.1")

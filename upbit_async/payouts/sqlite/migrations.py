@@ -70,7 +70,6 @@ _FIRST: Final = """
     """
 
 _SECOND: Final = """
-    ALTER TABLE payouts ADD COLUMN is_enqueued INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE payouts ADD COLUMN not_after TEXT;
     ALTER TABLE payouts ADD COLUMN created_at TEXT NOT NULL DEFAULT '';
     -- Time of the last entry in the history.

@@ -60,7 +60,6 @@ COLUMNS: Final = (
     "error",
     "sent_request",
     "mac",
-    "is_enqueued",
     "not_after",
     "created_at",
     "left_utc",
@@ -84,7 +83,6 @@ def row_of(payout: Payout) -> Row:
         "error": None if payout.error is None else error_text(payout.error),
         "sent_request": None if payout.sent_request is None else encoded(attrs.asdict(payout.sent_request)),
         "mac": payout.mac,
-        "is_enqueued": payout.is_enqueued,
         "not_after": None if payout.not_after is None else time_text(payout.not_after),
         "left_seconds": None if payout.sent_request is None else payout.sent_request.left_at.readings[-1][1],
         **_derived(payout),
@@ -136,7 +134,6 @@ def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout
             if row["sent_request"] is None
             else _sent_request_of(decoded(row["sent_request"], what=what)),
             revision=row["revision"],
-            is_enqueued=bool(row["is_enqueued"]),
             not_after=None if row["not_after"] is None else dt.datetime.fromisoformat(row["not_after"]),
             mac=row["mac"],
         )
@@ -163,7 +160,6 @@ _NUMBERS: Final = {
     "is_open": int,
     "holds_up_equals": int,
     "may_be_unseen": int,
-    "is_enqueued": int,
     "left_seconds": float,
 }
 
