@@ -64,7 +64,7 @@ def _served(schedule: Schedule, chance: Random) -> Schedule:
     kills = schedule.kills
     if len(kills) == 1:
         kills = (*kills, tuple(_kill(chance) for _ in range(chance.randint(0, 2))))
-    style = attrs.evolve(schedule.style, runs=True, life=chance.choice((None, None, 0.35, 1.0)))
+    style = attrs.evolve(schedule.style, runs=True, life=chance.choice((None, None, 1.0, 2.0)))
     return attrs.evolve(schedule, style=style, kills=kills)
 
 
