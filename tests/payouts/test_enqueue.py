@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -47,7 +48,7 @@ async def test_concurrent_calls_with_one_key_are_one_payout(
 ) -> None:
     async with anyio.create_task_group() as tasks:
         for each in (payouts, elsewhere) * 10:
-            tasks.start_soon(lambda each=each: each.enqueue("k", **tron))
+            tasks.start_soon(functools.partial(each.enqueue, "k", **tron))
     await payouts.run_once()
     assert len(sandbox.ledger.created) == 1
 
