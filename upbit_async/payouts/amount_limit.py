@@ -28,7 +28,7 @@ def _per_day(value: Decimal | int | str | None) -> Decimal | None:
     return None if value is None else Decimal(decimal_text("per_day", value))
 
 
-def _check_currency(_: object, __: object, value: object) -> None:
+def _check_currency(_: object, __: object, value: str) -> None:
     inputs.text("currency", value)
 
 

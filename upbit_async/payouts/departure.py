@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from upbit_async.payouts.amount_limit import AmountLimit
+from upbit_async.payouts.amount_limit import LIMIT_HOURS, AmountLimit
+from upbit_async.payouts.journal_time import JournalTime, Now, is_recent
+from upbit_async.payouts.payout import Payout, PayoutState
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from upbit_async.payouts.manual import ManualDecision
 
-__all__ = ["UNCONDITIONAL", "DepartureConditions", "DeparturePaused", "StaleBaseline"]
+__all__ = [
+    "LIMIT_PERIOD",
+    "UNCONDITIONAL",
+    "DepartureConditions",
+    "DeparturePaused",
+    "StaleBaseline",
+    "check_amounts",
+    "departed_lately",
+    "departure_time",
+    "is_departure",
+    "makes_baseline_stale",
+]
+
+LIMIT_PERIOD: Final = dt.timedelta(hours=LIMIT_HOURS)
+"""Length of the rolling period of a limit per day."""
 
 
 @attrs.frozen(kw_only=True)
@@ -23,8 +42,8 @@ class DepartureConditions:
 
     Attributes:
         baseline_position: Position of the journal's newest change when the copy's baseline was requested. No payout
-            with the same criteria may have changed since, except those that are planned or queued. None if the copy
-            keeps the baseline of an earlier one.
+            with the same criteria may have changed since, except for one that is planned or queued and of which no
+            copy counts. None if the copy keeps the baseline of an earlier one.
         amount_limits: Limits that the amounts must not exceed.
 
     Example:
@@ -64,3 +83,54 @@ class DeparturePaused(Exception):
     def __init__(self, decision: ManualDecision) -> None:
         super().__init__("payouts are paused")
         self.decision = decision
+
+
+# -- the rules, for the journals of this library ---------------------------------------------------
+
+
+def is_departure(old: Payout, new: Payout) -> bool:
+    """Return whether a change records a copy. A payout in ``sending`` may also change without one."""
+    if new.state is not PayoutState.SENDING:
+        return False
+    return old.state is not PayoutState.SENDING or old.required_request.copies != new.required_request.copies
+
+
+def departure_time(payout: Payout) -> Now:
+    """Return the time at which the last copy of a payout was recorded, by both clocks."""
+    sent_request = payout.required_request
+    epoch, seconds = sent_request.left_at.readings[-1]
+    return Now(sent_request.left_utc, JournalTime(seconds, epoch))
+
+
+def makes_baseline_stale(other: Payout) -> bool:
+    """Return whether a change of a payout invalidates the baselines of those with the same criteria.
+
+    It does not if the payout is planned or queued and no copy of it counts: then none of it can appear in a list.
+    """
+    return not other.state.may_be_sent or other.sent_request is not None
+
+
+def departed_lately(other: Payout, now: Now) -> bool:
+    """Return whether a payout counts for a limit per day."""
+    sent_request = other.sent_request
+    return sent_request is not None and is_recent(
+        sent_request.left_at, sent_request.left_utc, LIMIT_PERIOD, now
+    )
+
+
+def check_amounts(payout: Payout, limits: Sequence[AmountLimit], departed: Callable[[], Decimal]) -> None:
+    """Check the limits of a payout that departs.
+
+    Args:
+        payout: The payout.
+        limits: The limits.
+        departed: Returns the sum of the other payouts in the currency that count for a limit per day.
+
+    Raises:
+        AmountLimitExceeded: It would exceed one of them.
+    """
+    for limit in limits:
+        if limit.currency == payout.criteria.currency:
+            limit.check_amount(payout)
+            if limit.per_day is not None:
+                limit.check_day(payout, departed())

@@ -131,7 +131,8 @@ class PayoutQuery:
         uuid: The withdrawal's id, in any case of letters; None for all.
         created_after: Earliest time at which the payout was requested, UTC, included; None for all.
         created_before: The time, UTC, before which it was requested; None for all.
-        before_key: Key of the payout after which the selection continues; None for its beginning.
+        before_key: Key of the payout after which the selection continues, also if it is compacted; None for its
+            beginning.
         limit: The largest number of payouts.
 
     Example:
@@ -150,6 +151,18 @@ class PayoutQuery:
     created_before: dt.datetime | None = None
     before_key: str | None = None
     limit: int = 100
+
+    def selects(self, payout: Payout) -> bool:
+        """Return whether a payout has the properties, wherever the selection begins."""
+        return all(
+            (
+                self.states is None or payout.state in self.states,
+                self.currency is None or payout.criteria.currency == self.currency,
+                self.uuid is None or payout.is_withdrawal(self.uuid),
+                self.created_after is None or payout.created_at >= self.created_after,
+                self.created_before is None or payout.created_at < self.created_before,
+            )
+        )
 
 
 class Journal(Protocol):
@@ -192,19 +205,27 @@ class Journal(Protocol):
         If the revision of `old` is -1, the journal does not have it, and `new` is added with revision 0. After a
         `JournalError` it may have been written.
 
+        The entries by which the history of `new` is longer than that of `old` are added to the stored history, which
+        therefore stays whole if both were read without it. They are the changes that `changes` returns.
+
+        A payout that is ``sending`` already may change without another copy. What is said of a `new` that is
+        ``sending`` holds only if it has another copy than `old`.
+
         Args:
             old: The payout as it was read.
             new: The payout as it shall be.
             conditions: Conditions that must hold in the same transaction if `new` is ``sending``.
 
         Raises:
+            JournalError: The payout is compacted, or it could not be written.
             StaleRevision: The journal has another revision than `old`.
             ConflictingPayout: Another payout has the same uuid (in any case of letters). Or another of the same
                 currency, network and amount is ``sending`` or ``unknown``, and `new` would be the second. Or another
                 needs a review that holds up such payouts (`Payout.holds_up_equals`), and `new` is ``sending``.
             DeparturePaused: `new` is ``sending``, and the journal is paused.
-            StaleBaseline: `new` is ``sending``, and another payout of the same currency, network and amount, in any
-                state but ``planned`` and ``queued``, has changed after the position in the conditions.
+            StaleBaseline: `new` is ``sending``, and another payout of the same currency, network and amount has
+                changed after the position in the conditions. One that is ``planned`` or ``queued`` without a
+                `Payout.sent_request` does not count.
             AmountLimitExceeded: `new` is ``sending``, and would exceed a limit in the conditions. For the limit per
                 day, all other payouts count that have a `Payout.sent_request` whose last copy was recorded within the
                 last 24 hours, by either clock.
@@ -295,7 +316,11 @@ class Journal(Protocol):
         ...
 
     async def select(self, query: PayoutQuery) -> Sequence[Payout]:
-        """Return the payouts of a selection with their histories, newest first."""
+        """Return the payouts of a selection with their histories, newest first.
+
+        Raises:
+            ValueError: No payout has the key `PayoutQuery.before_key`.
+        """
         ...
 
     async def position(self) -> int:
@@ -338,8 +363,8 @@ class Journal(Protocol):
     async def compact(self, before: dt.datetime, now: dt.datetime) -> int:
         """Compact final payouts, remove their changes, and return how many there were.
 
-        A compacted payout keeps its key, the digest of its request, its uuid, its state and its evidence. `get` and
-        `related` return it with an intent without members, and with `Payout.digest`.
+        A compacted payout keeps its key, the digest of its request, the time of it, its uuid, its state and its
+        evidence. `get` and `related` return it with an intent without members, and with `Payout.digest`.
 
         Args:
             before: The time, UTC, before which they must have changed last.

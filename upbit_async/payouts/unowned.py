@@ -211,7 +211,10 @@ class UnownedCheck:
         is_whole = not listing.gap and is_known
         moved = new_mark(listing.rows, accounted, mark, self._trailing) if is_whole else mark
         if found.unowned or moved != mark:
-            await self._repository.journal.reconcile(currency, found.unowned, old_mark=mark, new_mark=moved)
+            at = self._repository.clock()
+            await self._repository.journal.reconcile(
+                currency, found.unowned, old_mark=mark, new_mark=moved, at=at
+            )
         if found.unowned:
             _log.info("%d withdrawals in %s belong to no payout", len(found.unowned), currency)
 

@@ -235,7 +235,7 @@ class JournalContract:
         await _accepted(journal, "owner", "w-9")
         await journal.acknowledge("x7", "USDT", _DECISION, _UTC)
         rows = [_record("X8"), _record("X7"), _record("W-9")]
-        await journal.reconcile("USDT", rows, old_mark=None, new_mark="x8")
+        await journal.reconcile("USDT", rows, old_mark=None, new_mark="x8", at=_UTC)
         related = await journal.related("USDT", ["x7", "x8", "w-9"])
         assert set(related.acknowledged) == {"x7"}
         assert [each.uuid for each in related.unowned] == ["X8"]
@@ -250,11 +250,11 @@ class JournalContract:
         """Of two processes that move a mark at once, one succeeds."""
         await journal.bind(_HOST, "sg")
         assert await journal.mark("USDT") is None
-        await journal.reconcile("USDT", [], old_mark=None, new_mark="w-1")
-        await journal.reconcile("USDT", [], old_mark=None, new_mark="w-2")
-        await journal.reconcile("USDT", [], old_mark="w-0", new_mark="w-3")
+        await journal.reconcile("USDT", [], old_mark=None, new_mark="w-1", at=_UTC)
+        await journal.reconcile("USDT", [], old_mark=None, new_mark="w-2", at=_UTC)
+        await journal.reconcile("USDT", [], old_mark="w-0", new_mark="w-3", at=_UTC)
         assert (await journal.mark("USDT"), await journal.mark("XRP")) == ("w-1", None)
-        await journal.reconcile("USDT", [], old_mark="w-1", new_mark="w-4")
+        await journal.reconcile("USDT", [], old_mark="w-1", new_mark="w-4", at=_UTC)
         assert await journal.mark("USDT") == "w-4"
 
     async def test_recent_answers_are_the_newest_first(self, journal: Journal) -> None:
