@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from upbit_async.payouts.sqlite import journal as journal_module
-from upbit_async.payouts.sqlite import store as store_module
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts import Payouts, SqliteJournal
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
+    from upbit_async.payouts.sqlite.group_commit import GroupCommit
     from upbit_async.payouts.sqlite.store import Store
     from upbit_async.policy import PollSchedule
     from upbit_async.polling import Watcher
@@ -37,15 +37,13 @@ if TYPE_CHECKING:
     from upbit_async.transport.limiter import LocalLimiter
 
 __all__ = [
-    "MAY_OWN_QUERY",
-    "OPEN_QUERY",
     "background_tasks",
     "client_of",
     "client_state",
     "close_file",
     "dispatcher_of",
     "group_of",
-    "journal_thread_limits",
+    "journal_queues",
     "loop_states",
     "poll_schedule_of",
     "reading",
@@ -129,9 +127,6 @@ def settler_of(payouts: Payouts) -> Settler:
 
 # -- the journal in SQLite -------------------------------------------------------------------------
 
-OPEN_QUERY = store_module._OPEN
-MAY_OWN_QUERY = store_module._MAY_OWN
-
 
 def store_of(journal: SqliteJournal) -> Store:
     """Return the store that does a journal's work in its thread."""
@@ -155,12 +150,12 @@ def writing(store: Store) -> AbstractContextManager[sqlite3.Connection]:
 
 def thread_limit_of(journal: SqliteJournal) -> anyio.CapacityLimiter:
     """Return what keeps a journal's work in one thread at a time, in this event loop."""
-    return journal._limiter()
+    return journal._group_commit().limiter
 
 
-def journal_thread_limits() -> MutableMapping[SqliteJournal, anyio.CapacityLimiter]:
-    """Return those of all journals of this event loop."""
-    return journal_module._LIMITERS.get()
+def journal_queues() -> MutableMapping[SqliteJournal, GroupCommit]:
+    """Return the queues of calls of all journals of this event loop."""
+    return journal_module._QUEUES.get()
 
 
 # -- the sandbox -----------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from upbit_async.errors import ChangesCompacted
 from upbit_async.models import Intent
 from upbit_async.payouts.journal import RETAINED
 from upbit_async.payouts.journal_time import Now, is_recent
@@ -13,9 +15,16 @@ from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
     import datetime as dt
-    from decimal import Decimal
 
-__all__ = ["can_be_compacted", "compacted", "comparable", "digest_of", "remains"]
+__all__ = [
+    "amount_text",
+    "can_be_compacted",
+    "compacted",
+    "comparable",
+    "digest_of",
+    "missing_changes",
+    "remains",
+]
 
 _EVM_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
@@ -28,6 +37,12 @@ def comparable(intent: Intent) -> dict[str, str | Decimal | None]:
     return members
 
 
+def amount_text(amount: Decimal) -> str:
+    """Return an amount as text, which is the same for equal amounts."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def digest_of(intent: Intent) -> str:
     """Return the digest of a requested payment, in hexadecimal digits. Equal payments have the same digest.
 
@@ -35,7 +50,7 @@ def digest_of(intent: Intent) -> str:
     """
     hashed = hashlib.sha256()
     for name, value in sorted(comparable(intent).items()):
-        for text in (name, value if isinstance(value, str) else _plain(value)):
+        for text in (name, amount_text(value) if isinstance(value, Decimal) else value or ""):
             content = text.encode("utf-8", "surrogatepass")
             hashed.update(len(content).to_bytes(8, "big") + content)
     return hashed.hexdigest()
@@ -75,9 +90,10 @@ def remains(
     return Payout(key=key, state=state, intent=intent, uuid=uuid, evidence=evidence, digest=digest)
 
 
-def _plain(amount: Decimal | None) -> str:
-    """Return an amount in one form for equal amounts."""
-    if amount is None:
-        return ""
-    text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def missing_changes(after: int, oldest: int) -> ChangesCompacted:
+    """Return the error for a position after which changes were removed."""
+    return ChangesCompacted(
+        f"some changes after position {after} were removed by compact(): read all payouts, then follow the changes "
+        f"after position {oldest}",
+        oldest=oldest,
+    )

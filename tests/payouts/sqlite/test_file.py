@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from internals import journal_thread_limits, thread_limit_of, writing
+from internals import journal_queues, thread_limit_of, writing
 from payout_samples import INTENT, PLANNED
 
 from upbit_async import errors
@@ -256,7 +256,7 @@ def test_fork_waits_for_a_write_to_finish(path: Path) -> None:
 
         def write():
             with store._writing() as connection:
-                connection.execute("INSERT INTO history VALUES ('before', 9, 'now', 'planned', '', NULL)")
+                connection.execute("INSERT INTO history VALUES (9, 'before', NULL, 'planned', 'now', '', NULL)")
                 inside.set()
                 forked.wait(0.3)  # it is not: the fork waits for us
 
@@ -267,7 +267,7 @@ def test_fork_waits_for_a_write_to_finish(path: Path) -> None:
         forked.set()
         thread.join()
         with store._reading() as connection:
-            kept = connection.execute("SELECT count(*) FROM history WHERE number = 9").fetchone()[0]
+            kept = connection.execute("SELECT count(*) FROM history WHERE position = 9").fetchone()[0]
         print(json.dumps([code, kept, store.open_keys()]))
         store.close()
     """
@@ -361,7 +361,7 @@ async def test_dropped_journal_is_forgotten_by_its_event_loop(path: Path) -> Non
     limiters = [thread_limit_of(journal) for journal in journals]
     assert len(set(map(id, limiters))) == 5
     assert limiters == [thread_limit_of(journal) for journal in journals]
-    assert len(journal_thread_limits()) >= 5
+    assert len(journal_queues()) >= 5
     del journals
     gc.collect()
-    assert len(journal_thread_limits()) == 0
+    assert len(journal_queues()) == 0

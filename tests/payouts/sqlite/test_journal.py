@@ -23,6 +23,7 @@ from upbit_async.payouts import (
     SqliteJournal,
 )
 from upbit_async.payouts.sqlite import schema
+from upbit_async.payouts.sqlite.migrations import MIGRATIONS
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_journal_of_a_newer_version_is_refused_unchanged(store: Store, path: Pat
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    _refuses(path, r"newer version of upbit_async \(format 99, this version reads 1\): update")
+    _refuses(path, r"newer version of upbit_async \(format 99, this version reads 2\): update")
 
 
 def test_foreign_database_is_refused_unchanged(path: Path) -> None:
@@ -186,7 +187,7 @@ def test_read_only_journal_is_an_error(store: Store, path: Path, tmp_path: Path)
 
 
 def test_migrations_are_applied_once_in_order(path: Path) -> None:
-    steps = [*schema.MIGRATIONS, "ALTER TABLE payouts ADD COLUMN colour TEXT;\n CREATE TABLE more (x);\n"]
+    steps = [*MIGRATIONS, "ALTER TABLE payouts ADD COLUMN colour TEXT;\n CREATE TABLE more (x);\n"]
     store = Store(str(path), 1)
     store.bind("h", "sg")
     store.add(PLANNED)
@@ -194,12 +195,12 @@ def test_migrations_are_applied_once_in_order(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     for _ in range(2):
         schema.prepare(connection, str(path), migrations=steps)
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 3
     assert connection.execute("SELECT key, colour FROM payouts").fetchall() == [("k", None)]
     broken = [*steps, "CREATE TABLE fine (x);\n CREATE TABLE more (x);\n"]
     with pytest.raises(sqlite3.OperationalError):
         schema.prepare(connection, str(path), migrations=broken)
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 3
     connection.close()
     _refuses(path, "newer version")
 

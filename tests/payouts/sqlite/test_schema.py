@@ -14,6 +14,7 @@ from payout_samples import INTENT, PLANNED
 from upbit_async import errors
 from upbit_async.payouts import transitions
 from upbit_async.payouts.sqlite import schema
+from upbit_async.payouts.sqlite.migrations import MIGRATIONS
 from upbit_async.payouts.sqlite.store import Store
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def test_no_trigger_runs_on_the_journals_connection(store: Store) -> None:
 def test_trigger_does_not_run_during_a_migration(store: Store, path: Path) -> None:
     store.close()
     change(path, TRIGGER)
-    steps = [*schema.MIGRATIONS, "INSERT INTO binding VALUES ('h', 'id')"]
+    steps = [*MIGRATIONS, "INSERT INTO binding VALUES ('h', 'id')"]
     with (
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection,
         pytest.raises(errors.JournalError, match="trigger 'evil'"),
@@ -187,10 +188,10 @@ def test_trigger_does_not_run_during_a_migration(store: Store, path: Path) -> No
 
 def test_format_that_was_set_back_is_an_error(store: Store, path: Path) -> None:
     change(path, "PRAGMA user_version = -1", "CREATE TABLE t (x)", "DROP TABLE t")
-    with pytest.raises(errors.JournalError, match="its format is -1 and was 1"):
+    with pytest.raises(errors.JournalError, match="its format is -1 and was 2"):
         store.get("k")
     store.close()
-    assert "its format is -1 and was 1" in refused(path)
+    assert "its format is -1 and was 2" in refused(path)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_changed_statistics_table_is_refused(store: Store, path: Path) -> None:
 
 
 def test_migration_by_a_newer_version_during_use_is_an_error(store: Store, path: Path) -> None:
-    steps = [*schema.MIGRATIONS, "CREATE TABLE more (x)"]
+    steps = [*MIGRATIONS, "CREATE TABLE more (x)"]
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         schema.prepare(connection, str(path), migrations=steps)
     with pytest.raises(errors.JournalError, match="newer version of upbit_async"):

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from upbit_async.errors import ChangesCompacted
 from upbit_async.escaping import escaped
 from upbit_async.payouts.changes import PayoutChange
-from upbit_async.payouts.compacted import compacted
+from upbit_async.payouts.compacted import compacted, missing_changes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -95,11 +94,7 @@ class PayoutTable:
             ChangesCompacted: Some of them were removed.
         """
         if after < self._compacted_to:
-            raise ChangesCompacted(
-                f"some changes after position {after} were removed by compact(): read all payouts, then follow the "
-                f"changes after position {self._compacted_to}",
-                oldest=self._compacted_to,
-            )
+            raise missing_changes(after, self._compacted_to)
         newer = (self._changes.get(each) for each in range(after + 1, self.position + 1))
         return list(islice((each for each in newer if each is not None), limit))
 

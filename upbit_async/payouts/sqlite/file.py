@@ -33,6 +33,7 @@ _ADVICE: Final = {
 }
 _UNKNOWN: Final = "can't be used"
 _WAL_POLL: Final = 0.01
+_LOCK_POLL: Final = 0.001
 
 
 class File:
@@ -54,6 +55,7 @@ class File:
         self.lock = threading.RLock()
         self._busy_timeout = busy_timeout
         self._open: sqlite3.Connection | None = None
+        self._batch: sqlite3.Connection | None = None
         self._parts: tuple[Path, ...] = ()
         self._paths: tuple[Path, ...] = ()
         self._checked_schema: int | None = None
@@ -66,7 +68,7 @@ class File:
         """Run a block in a transaction. When the block has ended, all of its writes are on the disk.
 
         If this raises, all of them may have been written, or none: the identity of the file is checked once more after
-        the commit.
+        the commit. Within a `batch`, the transaction is a part of it, and on the disk when the batch has ended.
 
         Args:
             begin: Statement that begins the transaction.
@@ -76,8 +78,12 @@ class File:
                 users, or contains what this library did not write.
         """
         with self.lock, self._translated_errors():
+            if self._batch is not None:
+                with _savepoint(self._batch):
+                    yield self._batch
+                return
             connection = self._connection()
-            connection.execute(begin)  # may wait for another process
+            self._begin(connection, begin)
             try:
                 self._check_identity()
                 self._check_paths()
@@ -91,6 +97,26 @@ class File:
                     connection.execute("ROLLBACK")
                 raise
             self._check_identity()
+
+    @contextlib.contextmanager
+    def batch(self, begin: str) -> Generator[sqlite3.Connection]:
+        """Run a block in one transaction, of which each `transaction` in the block is a part.
+
+        A part that fails is undone alone. If SQLite has undone the whole transaction with it, as it may on a full
+        disk, `sqlite3.Connection.in_transaction` is False, and the block must raise.
+
+        Args:
+            begin: Statement that begins the transaction.
+
+        Raises:
+            JournalError: As `transaction`; then nothing of the batch is known to be written.
+        """
+        with self.transaction(begin) as connection:
+            self._batch = connection
+            try:
+                yield connection
+            finally:
+                self._batch = None
 
     def close(self) -> None:
         """Close the file; the next transaction opens it again."""
@@ -111,6 +137,27 @@ class File:
             with contextlib.suppress(Exception):
                 self.disconnect()
             warnings.warn(f"unclosed journal {self.path}", ResourceWarning, source=self, stacklevel=2)
+
+    def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
+        """Begin a transaction, which may have to wait for another process.
+
+        SQLite itself would ask for the lock at ever longer intervals, up to 0.1 s, and hardly ever get it from a
+        process that writes all the time.
+        """
+        until = time.monotonic() + self._busy_timeout
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute(begin)
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                        raise
+                else:
+                    return
+                time.sleep(_LOCK_POLL)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
@@ -222,6 +269,20 @@ class File:
         else:
             return
         raise_alone(JournalError(f"the journal {self.path} {_ADVICE.get(kind, _UNKNOWN)} ({detail})"))
+
+
+@contextlib.contextmanager
+def _savepoint(connection: sqlite3.Connection) -> Generator[None]:
+    """Run a block whose writes are undone if it raises."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO part")
+            connection.execute("RELEASE part")
+        raise
+    connection.execute("RELEASE part")
 
 
 def _file_id(path: Path) -> tuple[int, int]:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import os
 import uuid
 from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
-import anyio.to_thread
 import attrs
 from anyio.lowlevel import RunVar
 
+from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions
+from upbit_async.payouts.journal_time import Now
 from upbit_async.payouts.sqlite import machine_clock
-from upbit_async.payouts.sqlite.store import Store
+from upbit_async.payouts.sqlite.group_commit import GroupCommit, Kind
+from upbit_async.payouts.sqlite.store import READING, Store
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Collection, Sequence
 
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts.journal import Related
+    from upbit_async.payouts.changes import PayoutChange
+    from upbit_async.payouts.health import PayoutsHealth
+    from upbit_async.payouts.journal import PayoutQuery, Related
     from upbit_async.payouts.journal_time import JournalTime
     from upbit_async.payouts.manual import ManualDecision
-    from upbit_async.payouts.payout import Payout
+    from upbit_async.payouts.payout import Payout, PayoutState
 
 __all__ = ["SqliteJournal"]
 
@@ -108,9 +113,7 @@ class SqliteJournal:
 
         An event loop in virtual time can be ahead of the machine's clock; then its time counts.
         """
-        machine = machine_clock.now()
-        if not machine.epoch:  # then at least the readings of one process can be compared
-            machine = attrs.evolve(machine, epoch=_EPOCH_OF_THIS_PROCESS)
+        machine = machine_clock.now().tagged(_THIS_PROCESS)
         try:
             start = _LOOP_START.get()
         except LookupError:
@@ -126,13 +129,44 @@ class SqliteJournal:
         """Return a payout, or None; see `Journal.get`."""
         return await self._run(self._store.get, key)
 
-    async def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
+    async def compare_and_swap(
+        self, old: Payout, new: Payout, conditions: DepartureConditions = UNCONDITIONAL
+    ) -> Payout:
         """Replace a payout by its next revision; see `Journal.compare_and_swap`."""
-        return await self._run(self._store.compare_and_swap, old, new)
+        return await self._run(self._store.compare_and_swap, old, new, conditions)
 
     async def open_keys(self) -> Sequence[str]:
-        """Return the keys of all open payouts; see `Journal.open_keys`."""
+        """Return the keys of all open payouts, and of abandoned ones of which a copy was recorded."""
         return await self._run(self._store.open_keys)
+
+    async def select(self, query: PayoutQuery) -> Sequence[Payout]:
+        """Return the payouts of a selection; see `Journal.select`."""
+        return await self._run(self._store.select, query)
+
+    async def position(self) -> int:
+        """Return the position of the newest change; see `Journal.position`."""
+        return await self._run(self._store.position)
+
+    async def changes(self, after: int, limit: int) -> Sequence[PayoutChange]:
+        """Return the changes after a position; see `Journal.changes`."""
+        return await self._run(self._store.changes, after, limit)
+
+    async def claim(
+        self,
+        runner: str,
+        *,
+        lease: float,
+        limit: int,
+        states: Collection[PayoutState],
+        released: Collection[str] = (),
+    ) -> Sequence[Payout]:
+        """Claim open payouts for a runner; see `Journal.claim`."""
+        now = Now(dt.datetime.now(dt.UTC), await self.now())
+        return await self._run(self._store.claim, runner, lease, limit, states, released, now)
+
+    async def retire(self, runner: str) -> None:
+        """Release all claims of a runner; see `Journal.retire`."""
+        await self._run(self._store.retire, runner)
 
     async def related(self, currency: str, uuids: Collection[str]) -> Related:
         """Return what is known about withdrawals; see `Journal.related`."""
@@ -147,44 +181,77 @@ class SqliteJournal:
         return await self._run(self._store.mark, currency)
 
     async def reconcile(
-        self, currency: str, unowned: Sequence[Withdrawal], *, old_mark: str | None, new_mark: str | None
+        self,
+        currency: str,
+        unowned: Sequence[Withdrawal],
+        *,
+        old_mark: str | None,
+        new_mark: str | None,
+        at: dt.datetime,
+        is_complete: bool = False,
     ) -> None:
         """Store unowned withdrawals and move the mark; see `Journal.reconcile`."""
-        await self._run(self._store.reconcile, currency, unowned, old_mark, new_mark)
+        await self._run(self._store.reconcile, currency, unowned, old_mark, new_mark, at, is_complete)
 
     async def acknowledge(self, uuid: str, currency: str, decision: ManualDecision, at: dt.datetime) -> None:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         await self._run(self._store.acknowledge, uuid, currency, decision, at)
+
+    async def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
+        """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""
+        return await self._run(self._store.unreported, now, settling_time)
+
+    async def pause(self, decision: ManualDecision, at: dt.datetime) -> None:
+        """Let nothing depart from now on; see `Journal.pause`."""
+        await self._run(self._store.pause, decision, at)
+
+    async def resume(self, decision: ManualDecision, at: dt.datetime) -> None:
+        """Let payouts depart again; see `Journal.resume`."""
+        await self._run(self._store.resume, decision, at)
+
+    async def health(self) -> PayoutsHealth:
+        """Return the state of all payouts; see `Journal.health`."""
+        return await self._run(self._store.health)
+
+    async def compact(self, before: dt.datetime, now: dt.datetime) -> int:
+        """Compact final payouts; see `Journal.compact`. Several short transactions let others write in between."""
+        present = Now(now, await self.now())
+        total = 0
+        while count := await self._run(self._store.compact, before, present, _MOST_COMPACTED):
+            total += count
+        return total
 
     async def aclose(self) -> None:
         """Close the file; the next call opens it again."""
         await self._run(self._store.close)
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run work in a thread, because a disk can be slow."""
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._limiter())
+        """Call a method of the store in a thread, because a disk can be slow, together with other calls."""
+        kind = _KINDS.get(work.__name__, Kind.WRITE)
+        return await self._group_commit().run(functools.partial(work, *arguments), kind)
 
-    def _limiter(self) -> anyio.CapacityLimiter:
-        """Return the limiter that gives this journal one thread in the running event loop."""
+    def _group_commit(self) -> GroupCommit:
+        """Return this journal's queue of calls in the running event loop."""
         try:
-            limiters = _LIMITERS.get()
+            queues = _QUEUES.get()
         except LookupError:
-            limiters = WeakKeyDictionary[SqliteJournal, anyio.CapacityLimiter]()
-            _LIMITERS.set(limiters)
-        if self not in limiters:
-            limiters[self] = anyio.CapacityLimiter(1)
-        return limiters[self]
+            queues = WeakKeyDictionary[SqliteJournal, GroupCommit]()
+            _QUEUES.set(queues)
+        if self not in queues:
+            queues[self] = GroupCommit(self._store)
+        return queues[self]
 
     def __repr__(self) -> str:
         return f"SqliteJournal({self.path!r})"
 
 
-_LIMITERS: Final[RunVar[WeakKeyDictionary[SqliteJournal, anyio.CapacityLimiter]]] = RunVar(
-    "upbit_async.payouts.sqlite"
-)
-"""Limiters of a loop's journals, in one variable: a loop keeps every variable that was set in it until it ends."""
+_MOST_COMPACTED: Final = 500
+_KINDS: Final = {**dict.fromkeys(READING, Kind.READ), "close": Kind.ALONE}
+
+_QUEUES: Final[RunVar[WeakKeyDictionary[SqliteJournal, GroupCommit]]] = RunVar("upbit_async.payouts.sqlite")
+"""Queues of a loop's journals, in one variable: a loop keeps every variable that was set in it until it ends."""
 
 _LOOP_START: Final[RunVar[float]] = RunVar("upbit_async.payouts.sqlite.start")
 """Reading of the machine's clock when the loop's own clock read 0."""
 
-_EPOCH_OF_THIS_PROCESS: Final = f"/{uuid.uuid4()}"
+_THIS_PROCESS: Final = str(uuid.uuid4())

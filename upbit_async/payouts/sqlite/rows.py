@@ -1,31 +1,26 @@
 """Conversion of payouts to database rows and back.
 
-All columns are text and numbers that a person can read with SQLite's own shell. None of them holds an access key, a
+All columns but the digest of a compacted payout are text and numbers that a person can read with SQLite's own shell.
+None of them holds an access key, a
 secret or a token.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from upbit_async import errors
-from upbit_async.errors import (
-    DecodeError,
-    JournalError,
-    OutcomeUnknown,
-    PayoutBlocked,
-    UpbitError,
-    raise_alone,
-)
+from upbit_async.errors import DecodeError, JournalError, raise_alone
+from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
+from upbit_async.payouts.changes import PayoutChange
+from upbit_async.payouts.compacted import amount_text, digest_of, remains
 from upbit_async.payouts.journal_time import Moment
 from upbit_async.payouts.payout import Evidence, HistoryEntry, Payout, PayoutState, SentRequest
-from upbit_async.payouts.sqlite.json_text import decoded
+from upbit_async.payouts.sqlite.error_text import error_of, error_text
+from upbit_async.payouts.sqlite.json_text import decoded, encoded
 from upbit_async.protocol.decode import decode
 from upbit_async.protocol.send_guard import SigningParams
 from upbit_async.resources import inputs
@@ -33,7 +28,20 @@ from upbit_async.resources import inputs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["COLUMNS", "entry_of", "entry_row", "payout_of", "record_of", "record_text", "row_of"]
+__all__ = [
+    "COLUMNS",
+    "change_of",
+    "compacted_of",
+    "compacted_row",
+    "damaged",
+    "entry_of",
+    "entry_row",
+    "payout_of",
+    "record_of",
+    "record_text",
+    "row_of",
+    "time_text",
+]
 
 COLUMNS: Final = (
     "key",
@@ -52,30 +60,57 @@ COLUMNS: Final = (
     "error",
     "sent_request",
     "mac",
+    "is_enqueued",
+    "not_after",
+    "created_at",
+    "left_utc",
+    "left_epoch",
+    "left_seconds",
 )
+"""The columns that a payout determines; the others depend on its history and its claim."""
+
+Row: TypeAlias = "dict[str, str | int | float | None]"
 
 
-def row_of(payout: Payout) -> dict[str, str | int | None]:
+def row_of(payout: Payout) -> Row:
     """Return the row of a payout, without its history."""
-    criteria = payout.criteria
     return {
         "key": payout.key,
         "revision": payout.revision,
+        "intent": _intent_text(payout.intent),
+        "uuid": payout.uuid,
+        "evidence": None if payout.evidence is None else payout.evidence.value,
+        "record": None if payout.record is None else encoded(attrs.asdict(payout.record)),
+        "error": None if payout.error is None else error_text(payout.error),
+        "sent_request": None if payout.sent_request is None else _sent_request_text(payout.sent_request),
+        "mac": payout.mac,
+        "is_enqueued": payout.is_enqueued,
+        "not_after": None if payout.not_after is None else time_text(payout.not_after),
+        "left_seconds": None if payout.sent_request is None else payout.sent_request.left_at.readings[-1][1],
+        **_derived(payout),
+    }
+
+
+def _derived(payout: Payout) -> Row:
+    """Return the columns that repeat what other columns contain, for the indexes."""
+    criteria, sent_request = payout.criteria, payout.sent_request
+    return {
         "state": payout.state.value,
         "is_open": payout.is_open,
         "holds_up_equals": payout.holds_up_equals,
         "may_be_unseen": payout.may_be_unseen,
         "currency": criteria.currency,
         "net_type": criteria.net_type,
-        "amount": _canonical(criteria.amount),
-        "intent": _intent_text(payout.intent),
-        "uuid": payout.uuid,
-        "evidence": None if payout.evidence is None else payout.evidence.value,
-        "record": None if payout.record is None else _text(attrs.asdict(payout.record)),
-        "error": None if payout.error is None else _error_text(payout.error),
-        "sent_request": None if payout.sent_request is None else _text(attrs.asdict(payout.sent_request)),
-        "mac": payout.mac,
+        "amount": amount_text(criteria.amount),
+        "created_at": time_text(payout.created_at),
+        "left_utc": None if sent_request is None else time_text(sent_request.left_utc),
+        "left_epoch": None if sent_request is None else sent_request.left_at.readings[-1][0],
     }
+
+
+def time_text(time: dt.datetime) -> str:
+    """Return a time as text: in UTC, so that texts are in the order of the times."""
+    return time.astimezone(dt.UTC).isoformat()
 
 
 def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout:
@@ -94,23 +129,20 @@ def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout
             intent=intent,
             uuid=row["uuid"],
             record=None if row["record"] is None else _record_of(row["record"]),
-            error=None if row["error"] is None else _error_of(decoded(row["error"], what=what), intent),
+            error=None if row["error"] is None else error_of(decoded(row["error"], what=what), intent),
             evidence=None if row["evidence"] is None else Evidence(row["evidence"]),
             history=tuple(history),
             sent_request=None
             if row["sent_request"] is None
             else _sent_request_of(decoded(row["sent_request"], what=what)),
             revision=row["revision"],
+            is_enqueued=bool(row["is_enqueued"]),
+            not_after=None if row["not_after"] is None else dt.datetime.fromisoformat(row["not_after"]),
             mac=row["mac"],
         )
         _check_agrees(payout, row)
     except (ValueError, TypeError, LookupError, DecodeError) as damage:
-        raise_alone(
-            JournalError(
-                f"payout {row['key']!r} can't be read from the journal ({damage}): the row was changed by something "
-                "else; take a copy of the journal, and find out by which program"
-            )
-        )
+        raise_alone(damaged(f"payout {row['key']!r}", damage))
     return payout
 
 
@@ -121,12 +153,19 @@ def _check_types(row: Mapping[str, Any]) -> None:
         ValueError: A column has another type.
     """
     for column in COLUMNS:
-        expected = int if column in _NUMBERS else str
+        expected = _NUMBERS.get(column, str)
         if row[column] is not None and not isinstance(row[column], expected):
             raise ValueError(f"its {column} is {type(row[column]).__name__}")
 
 
-_NUMBERS: Final = frozenset({"revision", "is_open", "holds_up_equals", "may_be_unseen"})
+_NUMBERS: Final = {
+    "revision": int,
+    "is_open": int,
+    "holds_up_equals": int,
+    "may_be_unseen": int,
+    "is_enqueued": int,
+    "left_seconds": float,
+}
 
 
 def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
@@ -135,9 +174,8 @@ def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
     Raises:
         ValueError: They do.
     """
-    derived = row_of(payout)
-    for column in ("state", "is_open", "holds_up_equals", "may_be_unseen", "currency", "net_type", "amount"):
-        if derived[column] != row[column]:
+    for column, expected in _derived(payout).items():
+        if row[column] != expected:
             raise ValueError(f"its {column} does not agree with the rest of the row")
     if payout.state.may_be_sent and payout.uuid is not None:
         raise ValueError(f"it is {payout.state} and has withdrawal {payout.uuid}")
@@ -148,10 +186,10 @@ def _check_agrees(payout: Payout, row: Mapping[str, Any]) -> None:
 _WITH_REQUEST: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.NOT_SENT})
 
 
-def entry_row(payout: Payout, number: int) -> tuple[str, int, str, str, str, str | None]:
+def entry_row(entry: HistoryEntry, key: str, previous: PayoutState | None) -> tuple[str | None, ...]:
     """Return the row of one entry of a payout's history."""
-    entry = payout.history[number]
-    return payout.key, number, entry.at.isoformat(), entry.state.value, entry.note, entry.actor
+    before = None if previous is None else previous.value
+    return key, before, entry.state.value, entry.at.isoformat(), entry.note, entry.actor
 
 
 def entry_of(row: Mapping[str, Any]) -> HistoryEntry:
@@ -171,24 +209,86 @@ def entry_of(row: Mapping[str, Any]) -> HistoryEntry:
     )
 
 
-def _canonical(amount: Decimal) -> str:
-    """Return an amount in one canonical form, for the index."""
-    whole, _, fraction = format(amount, "f").partition(".")
-    fraction = fraction.rstrip("0")
-    whole = whole.lstrip("0") or "0"
-    return f"{whole}.{fraction}" if fraction else whole
+def change_of(row: Mapping[str, Any]) -> PayoutChange:
+    """Return the change that a history entry's row records.
+
+    Raises:
+        JournalError: The row is damaged.
+    """
+    try:
+        entry = entry_of(row)
+        previous = None if row["previous"] is None else PayoutState(row["previous"])
+        key = _required_text(row["key"])
+    except (ValueError, TypeError) as damage:
+        raise_alone(damaged(f"change {row['position']}", damage))
+    return PayoutChange(
+        position=row["position"],
+        key=key,
+        previous=previous,
+        state=entry.state,
+        at=entry.at,
+        reason=escaped(entry.note),
+        actor=entry.actor,
+    )
 
 
-def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+# -- compacted payouts -----------------------------------------------------------------------------
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    raise TypeError(f"a journal can't store {type(value).__name__}")
+def compacted_row(payout: Payout, number: int) -> tuple[object, ...]:
+    """Return the row of what remains of a payout."""
+    created_at = (payout.created_at - _EPOCH) // dt.timedelta(microseconds=1)
+    evidence = None if payout.evidence is None else payout.evidence.value
+    digest = bytes.fromhex(digest_of(payout.intent))
+    return payout.key, number, payout.state.value, payout.uuid, evidence, created_at, digest
+
+
+def compacted_of(row: Mapping[str, Any]) -> Payout:
+    """Return the compacted payout of a row.
+
+    Raises:
+        JournalError: The row is damaged.
+    """
+    try:
+        return remains(
+            _required_text(row["key"]),
+            state=PayoutState(row["state"]),
+            uuid=None if row["uuid"] is None else _required_text(row["uuid"]),
+            evidence=None if row["evidence"] is None else Evidence(row["evidence"]),
+            created_at=_EPOCH + dt.timedelta(microseconds=row["created_at"]),
+            digest=_digest_text(row["digest"]),
+        )
+    except (ValueError, TypeError, OverflowError) as damage:
+        raise_alone(damaged(f"payout {row['key']!r}", damage))
+
+
+def _digest_text(digest: object) -> str:
+    if not isinstance(digest, bytes) or not digest:
+        raise TypeError("its digest is missing")
+    return digest.hex()
+
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+# -- damage ----------------------------------------------------------------------------------------
+
+
+def _required_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text was expected, found {type(value).__name__}")
+    return value
+
+
+def damaged(what: str, damage: Exception) -> JournalError:
+    """Return the error for a row that this library did not write."""
+    return JournalError(
+        f"{what} can't be read from the journal ({damage}): the row was changed by something else; take a copy of the "
+        "journal, and find out by which program"
+    )
+
+
+# -- JSON ------------------------------------------------------------------------------------------
 
 
 def _record_of(text: object) -> Withdrawal:
@@ -198,7 +298,7 @@ def _record_of(text: object) -> Withdrawal:
 
 
 def _intent_text(intent: Intent) -> str:
-    return _text(
+    return encoded(
         {
             "endpoint": intent.endpoint,
             "host": intent.host,
@@ -219,6 +319,19 @@ def _intent_of(value: Mapping[str, Any]) -> Intent:
         members=members,
         started_at=dt.datetime.fromisoformat(value["started_at"]),
     )
+
+
+def _sent_request_text(sent_request: SentRequest) -> str:
+    # In the order of the attributes, as attrs.asdict would return them, but ten times as fast.
+    values = {name: getattr(sent_request, name) for name in _SENT_REQUEST}
+    values["signing"] = {"nonce": sent_request.signing.nonce, "algorithm": sent_request.signing.algorithm}
+    for name in ("left_at", "lost_at"):
+        moment: Moment | None = values[name]
+        values[name] = None if moment is None else {"readings": moment.readings}
+    return encoded(values)
+
+
+_SENT_REQUEST: Final = tuple(attribute.name for attribute in attrs.fields(SentRequest))
 
 
 def _sent_request_of(value: Mapping[str, Any]) -> SentRequest:
@@ -255,7 +368,7 @@ def _moment_of(value: Mapping[str, Any]) -> Moment:
 
 def record_text(record: Withdrawal) -> str:
     """Return the JSON text of a withdrawal."""
-    return _text(attrs.asdict(record))
+    return encoded(attrs.asdict(record))
 
 
 def record_of(text: str) -> Withdrawal:
@@ -267,68 +380,4 @@ def record_of(text: str) -> Withdrawal:
     try:
         return _record_of(text)
     except (TypeError, DecodeError) as damage:
-        raise_alone(
-            JournalError(
-                f"a withdrawal can't be read from the journal ({damage}): it was changed by something else; take a "
-                "copy of the journal, and find out by which program"
-            )
-        )
-
-
-_ABOUT: Final = (
-    "status",
-    "name",
-    "message",
-    "endpoint",
-    "retry_after",
-    "path",
-    "by_key",
-    "key",
-    "uuids",
-    "uuid",
-    "asked_for",
-    "connection_bounded",
-)
-
-
-def _error_text(error: UpbitError) -> str:
-    about = {name: vars(error)[name] for name in _ABOUT if vars(error).get(name) is not None}
-    until = vars(error).get("until")
-    reasons = [attrs.astuple(reason) for reason in vars(error).get("reasons", ())]
-    return _text(
-        {
-            "kind": type(error).__name__,
-            "text": str(error),
-            "may_have_executed": error.may_have_executed,
-            "about": about,
-            "until": until,
-            "reasons": reasons,
-        }
-    )
-
-
-def _error_of(value: Mapping[str, Any], intent: Intent) -> UpbitError:
-    """Return the stored error: of the same class, with the same text and attributes."""
-    kind: object = getattr(errors, value["kind"], None)
-    if not (isinstance(kind, type) and issubclass(kind, UpbitError)):
-        kind = UpbitError  # written by a version with more classes
-    state: dict[str, Any] = {}
-    if issubclass(kind, OutcomeUnknown):
-        state = {"status": None, "name": "", "intent": intent, "raw": "", "uuid": None}
-        state["connection_bounded"] = False
-    if issubclass(kind, DecodeError):
-        state = {"raw": "", "uuid": None}
-    if issubclass(kind, PayoutBlocked):
-        state = {"by_key": None, "uuids": ()}
-    if issubclass(kind, JournalError):
-        state = {"key": None}
-    state |= value["about"] | {"may_have_executed": value["may_have_executed"], "resume_token": None}
-    if "uuids" in state:
-        state["uuids"] = tuple(state["uuids"])
-    if value["until"] is not None:
-        state["until"] = dt.datetime.fromisoformat(value["until"])
-    if value["reasons"]:
-        state["reasons"] = tuple(errors.Reason(*each) for each in value["reasons"])
-    error = kind.__new__(kind, value["text"])  # its constructor may need more than is stored
-    vars(error).update(state)
-    return error
+        raise_alone(damaged("a withdrawal", damage))

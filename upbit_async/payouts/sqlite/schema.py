@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from upbit_async.errors import JournalError
 from upbit_async.payouts.sqlite.file_checks import escaped
+from upbit_async.payouts.sqlite.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["MIGRATIONS", "check_schema", "harden", "prepare"]
+__all__ = ["check_schema", "harden", "prepare"]
 
 _Schema: TypeAlias = "frozenset[tuple[object, ...]]"
 """Type, name, table and SQL text of each object in a database, and how often it occurs."""
@@ -43,66 +44,6 @@ _INTERNAL: Final[_Schema] = frozenset(
     ]
 )
 """SQLite's internal tables: statistics that ANALYZE writes, and one that can't be dropped."""
-
-MIGRATIONS: Final[Sequence[str]] = (
-    """
-    CREATE TABLE binding (host TEXT NOT NULL, region TEXT NOT NULL);
-
-    CREATE TABLE payouts (
-        number INTEGER PRIMARY KEY,
-        key TEXT NOT NULL UNIQUE,
-        revision INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        is_open INTEGER NOT NULL,
-        holds_up_equals INTEGER NOT NULL,
-        may_be_unseen INTEGER NOT NULL,
-        currency TEXT NOT NULL,
-        net_type TEXT NOT NULL,
-        amount TEXT NOT NULL,
-        intent TEXT NOT NULL,
-        uuid TEXT,
-        evidence TEXT,
-        record TEXT,
-        error TEXT,
-        sent_request TEXT,
-        mac TEXT NOT NULL
-    );
-    -- Of payouts of one amount, currency and network, only one at a time may have a withdrawal of unknown id.
-    CREATE UNIQUE INDEX one_unsettled ON payouts (currency, net_type, amount)
-        WHERE state IN ('sending', 'unknown');
-    CREATE UNIQUE INDEX one_owner ON payouts (uuid COLLATE NOCASE);
-    CREATE INDEX by_state ON payouts (state, currency);
-    CREATE INDEX open_ones ON payouts (number) WHERE is_open;
-    CREATE INDEX unseen_ones ON payouts (currency) WHERE may_be_unseen;
-    CREATE INDEX named_by_answers ON payouts (number) WHERE evidence = 'answer' AND uuid IS NOT NULL;
-
-    CREATE TABLE history (
-        key TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        at TEXT NOT NULL,
-        state TEXT NOT NULL,
-        note TEXT NOT NULL,
-        actor TEXT,
-        PRIMARY KEY (key, number)
-    ) WITHOUT ROWID;
-
-    -- The withdrawal of each currency up to which all are accounted for.
-    CREATE TABLE marks (currency TEXT PRIMARY KEY, uuid TEXT NOT NULL) WITHOUT ROWID;
-
-    -- Withdrawals that belong to no payout; record is NULL for those that were acknowledged before they were listed.
-    CREATE TABLE unowned (
-        uuid TEXT PRIMARY KEY COLLATE NOCASE,
-        currency TEXT NOT NULL,
-        is_acknowledged INTEGER NOT NULL,
-        record TEXT,
-        at TEXT,
-        note TEXT NOT NULL DEFAULT '',
-        actor TEXT
-    ) WITHOUT ROWID;
-    CREATE INDEX not_acknowledged ON unowned (currency) WHERE NOT is_acknowledged;
-    """,
-)
-"""The steps from an empty file to the newest version. Once released, a step never changes."""
 
 
 def harden(connection: sqlite3.Connection) -> None:
@@ -193,7 +134,8 @@ def _check_schema_is_ours(connection: sqlite3.Connection, path: str, migrations:
     if found - _INTERNAL == ours - _INTERNAL:
         return
     names = {_named(each) for each in found ^ ours if each not in _INTERNAL}
-    problems = sorted(f"{name} is {_difference(name, found, ours)}" for name in names)
+    tables_first = sorted(names, key=lambda name: (not name.startswith("table"), name))
+    problems = [f"{name} is {_difference(name, found, ours)}" for name in tables_first]
     more = f" and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
     raise _changed(path, f"{', '.join(problems[:_MOST_NAMED])}{more}")
 

@@ -1,65 +1,64 @@
 """Store of a journal in SQLite: each method of `Journal` as one transaction, synchronous, for one thread at a time.
 
-The rules between payouts are unique indexes of the schema and one check (`_check_reviews`). A write that breaks one of
-them is a `ConflictingPayout` with the key of the other payout.
+Within a `Store.batch`, all methods share one transaction, and each can still fail alone. The rules between payouts are
+checked before a write. The unique indexes of the schema state the strictest of them once more.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+import datetime as dt
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from upbit_async.errors import JournalError, raise_alone
-from upbit_async.payouts.journal import RECENT_ANSWERS, ConflictingPayout, Related, StaleRevision
+from upbit_async.errors import JournalError
+from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions, is_departure
+from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.payout import PayoutState
+from upbit_async.payouts.sqlite import claims, compaction, departures, queries, status, withdrawals
 from upbit_async.payouts.sqlite.file import File
-from upbit_async.payouts.sqlite.rows import (
-    COLUMNS,
-    entry_of,
-    entry_row,
-    payout_of,
-    record_of,
-    record_text,
-    row_of,
-)
+from upbit_async.payouts.sqlite.rows import COLUMNS, entry_row, row_of, time_text
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
 
     from upbit_async.models import Withdrawal
+    from upbit_async.payouts.changes import PayoutChange
+    from upbit_async.payouts.health import PayoutsHealth
+    from upbit_async.payouts.journal import PayoutQuery, Related
+    from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.manual import ManualDecision
-    from upbit_async.payouts.payout import Payout
+    from upbit_async.payouts.payout import HistoryEntry, Payout
 
-__all__ = ["Store"]
+__all__ = ["READING", "Store"]
 
-
-def _listed(states: Iterable[PayoutState]) -> str:
-    return ", ".join(f"'{state.value}'" for state in states)
-
-
-_MAY_HAVE_UNKNOWN_WITHDRAWAL: Final = _listed(
-    state for state in PayoutState if state.may_have_unknown_withdrawal
+READING: Final = frozenset(
+    {
+        "changes",
+        "get",
+        "health",
+        "mark",
+        "open_keys",
+        "position",
+        "recent_answered",
+        "related",
+        "select",
+    }
 )
-# One query for each index: an OR over several would read the whole table.
-_MAY_OWN: Final = (
-    f"SELECT * FROM payouts WHERE state IN ({_MAY_HAVE_UNKNOWN_WITHDRAWAL}) AND currency = ? "  # noqa: S608 - our own words
-    "UNION ALL SELECT * FROM payouts WHERE may_be_unseen AND currency = ?"
-)
-_OPEN: Final = (
-    "SELECT number, key FROM payouts WHERE is_open "
-    "UNION SELECT number, key FROM payouts WHERE may_be_unseen AND state = 'abandoned' ORDER BY number"
-)
-_ALIKE: Final = "currency = :currency AND net_type = :net_type AND amount = :amount"
-_MOST_VARIABLES: Final = 500
+"""The methods that only read."""
 
-
-def _chunks(uuids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(uuids), _MOST_VARIABLES):
-        yield uuids[start : start + _MOST_VARIABLES]
+_INSERT: Final = (
+    f"INSERT INTO payouts ({', '.join(COLUMNS)}, updated_at, position) "  # noqa: S608 - our own names
+    f"VALUES ({', '.join(f':{column}' for column in COLUMNS)}, :updated_at, :position)"
+)
+_UPDATE: Final = (
+    f"UPDATE payouts SET {', '.join(f'{column} = :{column}' for column in COLUMNS)}, "  # noqa: S608 - our own names
+    "updated_at = coalesce(:updated_at, updated_at), position = coalesce(:position, position), "
+    "claimed_by = CASE WHEN :is_open THEN claimed_by END WHERE number = :number"
+)
+_NOT_STORED: Final = -1
 
 
 class Store:
@@ -87,128 +86,170 @@ class Store:
                     f"talks to {host} ({region}): give each host and region its own journal"
                 )
 
+    def close(self) -> None:
+        """Close the file; the next call opens it again."""
+        self._file.close()
+
+    def batch(self, *, writes: bool) -> AbstractContextManager[sqlite3.Connection]:
+        """Begin a transaction that all calls within the block share; see `File.batch`."""
+        return self._file.batch("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    # -- payouts -----------------------------------------------------------------------------------
+
     def add(self, payout: Payout) -> Payout:
         """Add a payout unless its key exists; see `Journal.add`."""
         with self._writing() as connection:
-            known = self._read(connection, payout.key)
+            known = queries.find(connection, payout.key)
             if known is not None:
                 return known
-            values = ", ".join(f":{column}" for column in COLUMNS)
-            connection.execute(
-                f"INSERT INTO payouts ({', '.join(COLUMNS)}) VALUES ({values})",  # noqa: S608 - our own names
-                row_of(payout),
-            )
-            self._write_history(connection, payout, 0)
-            return payout
+            added = payout if payout.revision != _NOT_STORED else attrs.evolve(payout, revision=0)
+            _insert(connection, added)
+            return added
 
     def get(self, key: str) -> Payout | None:
         """Return a payout; see `Journal.get`."""
         with self._reading() as connection:
-            return self._read(connection, key)
+            return queries.find(connection, key)
 
-    def compare_and_swap(self, old: Payout, new: Payout) -> Payout:
+    def compare_and_swap(
+        self, old: Payout, new: Payout, conditions: DepartureConditions = UNCONDITIONAL
+    ) -> Payout:
         """Replace a payout by its next revision; see `Journal.compare_and_swap`."""
         changed = attrs.evolve(new, revision=old.revision + 1)
-        assignments = ", ".join(f"{column} = :{column}" for column in COLUMNS)
-        statement = f"UPDATE payouts SET {assignments} WHERE key = :key AND revision = :known"  # noqa: S608 - our own names
         row = row_of(changed)
         with self._writing() as connection:
-            if changed.state is PayoutState.SENDING:
-                self._check_reviews(connection, row)
-            try:
-                changes = connection.execute(statement, row | {"known": old.revision}).rowcount
-            except sqlite3.IntegrityError:
-                raise_alone(ConflictingPayout(self._conflicting_key(connection, row)))
-            if changes != 1:
+            known = connection.execute(
+                "SELECT number, revision, state FROM payouts WHERE key = ?", (old.key,)
+            ).fetchone()
+            if known is None:
+                _check_not_compacted(connection, old)
+            if (_NOT_STORED if known is None else known["revision"]) != old.revision:
                 raise StaleRevision
-            self._write_history(connection, changed, len(old.history))
+            number = 0 if known is None else int(known["number"])
+            departs = is_departure(old, changed)
+            if departs:
+                departures.check_pause(connection)
+            _check_owner(connection, changed)
+            if changed.state.is_under_way:
+                departures.check_equals(connection, row, departs=departs)
+            if departs:
+                departures.check_conditions(connection, changed, row, number, conditions)
+            if known is None:
+                _insert(connection, changed)
+            else:
+                entries = changed.history[len(old.history) :]
+                newest = _write_history(connection, changed.key, entries, PayoutState(known["state"]))
+                connection.execute(_UPDATE, row | newest | {"number": number})
             return changed
 
+    # -- queries -----------------------------------------------------------------------------------
+
     def open_keys(self) -> list[str]:
-        """Return the keys of all open payouts; see `Journal.open_keys`."""
+        """Return the keys of all open payouts, and of abandoned ones of which a copy was recorded."""
         with self._reading() as connection:
-            return [row["key"] for row in connection.execute(_OPEN).fetchall()]
+            return queries.open_keys(connection)
+
+    def select(self, query: PayoutQuery) -> Sequence[Payout]:
+        """Return the payouts of a selection; see `Journal.select`."""
+        with self._reading() as connection:
+            return queries.select(connection, query)
 
     def related(self, currency: str, uuids: Collection[str]) -> Related:
         """Return what is known about withdrawals; see `Journal.related`."""
         with self._reading() as connection:
-            rows = connection.execute(_MAY_OWN, (currency, currency)).fetchall()
-            acknowledged: set[str] = set()
-            for chunk in _chunks(sorted(uuids)):
-                marks = ", ".join("?" * len(chunk))
-                rows += connection.execute(
-                    f"SELECT * FROM payouts WHERE uuid COLLATE NOCASE IN ({marks})",  # noqa: S608
-                    chunk,
-                ).fetchall()
-                known = connection.execute(
-                    f"SELECT uuid FROM unowned WHERE is_acknowledged AND uuid IN ({marks})",  # noqa: S608
-                    chunk,
-                ).fetchall()
-                acknowledged |= {row["uuid"] for row in known}
-            unowned = connection.execute(
-                "SELECT record FROM unowned WHERE NOT is_acknowledged AND currency = ?", (currency,)
-            ).fetchall()
-            return Related(
-                payouts=self._payouts(rows),
-                acknowledged=acknowledged,
-                unowned=[record_of(row["record"]) for row in unowned],
-            )
+            return queries.related(connection, currency, uuids)
+
+    def recent_answered(self) -> Sequence[Payout]:
+        """Return the newest payouts that Upbit's answers named; see `Journal.recent_answered`."""
+        with self._reading() as connection:
+            return queries.recent_answered(connection)
+
+    def position(self) -> int:
+        """Return the position of the newest change; see `Journal.position`."""
+        with self._reading() as connection:
+            return queries.position(connection)
+
+    def changes(self, after: int, limit: int) -> Sequence[PayoutChange]:
+        """Return the changes after a position; see `Journal.changes`."""
+        with self._reading() as connection:
+            return queries.changes(connection, after, limit)
+
+    def health(self) -> PayoutsHealth:
+        """Return the state of all payouts; see `Journal.health`."""
+        with self._reading() as connection:
+            return queries.health(connection)
+
+    # -- claims ------------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        runner: str,
+        lease: float,
+        limit: int,
+        states: Collection[PayoutState],
+        released: Collection[str],
+        now: Now,
+    ) -> Sequence[Payout]:
+        """Claim open payouts for a runner; see `Journal.claim`."""
+        with self._writing() as connection:
+            claims.renew(connection, runner, lease, now.journal)
+            status.set_time(connection, status.RUNNER_SEEN_AT, now.utc)
+            return queries.without_histories(claims.claim(connection, runner, limit, states, released))
+
+    def retire(self, runner: str) -> None:
+        """Release all claims of a runner; see `Journal.retire`."""
+        with self._writing() as connection:
+            claims.retire(connection, runner)
+
+    # -- withdrawals -------------------------------------------------------------------------------
 
     def mark(self, currency: str) -> str | None:
         """Return a currency's reconciliation mark; see `Journal.mark`."""
         with self._reading() as connection:
-            row = connection.execute("SELECT uuid FROM marks WHERE currency = ?", (currency,)).fetchone()
-            return None if row is None else row["uuid"]
+            return withdrawals.mark(connection, currency)
 
     def reconcile(
-        self, currency: str, unowned: Sequence[Withdrawal], old_mark: str | None, new_mark: str | None
+        self,
+        currency: str,
+        unowned: Sequence[Withdrawal],
+        old_mark: str | None,
+        new_mark: str | None,
+        at: dt.datetime,
+        is_complete: bool = False,  # noqa: FBT001, FBT002 - a worker thread takes positional arguments
     ) -> None:
         """Store unowned withdrawals and move the mark; see `Journal.reconcile`."""
         with self._writing() as connection:
-            for record in unowned:
-                uuid = record.uuid.casefold()
-                if self._owner_of(connection, uuid) is None:
-                    connection.execute(
-                        "INSERT INTO unowned (uuid, currency, is_acknowledged, record) VALUES (?, ?, 0, ?) "
-                        "ON CONFLICT DO NOTHING",
-                        (uuid, currency, record_text(record)),
-                    )
-            if new_mark is None or new_mark == old_mark:
-                return
-            if old_mark is None:
-                connection.execute(
-                    "INSERT INTO marks VALUES (?, ?) ON CONFLICT DO NOTHING", (currency, new_mark)
-                )
-            else:
-                connection.execute(
-                    "UPDATE marks SET uuid = ? WHERE currency = ? AND uuid = ?",
-                    (new_mark, currency, old_mark),
-                )
+            withdrawals.store(connection, unowned, at)
+            withdrawals.move_mark(connection, currency, old_mark, new_mark)
+            if is_complete:
+                status.set_time(connection, status.RECONCILED_AT, at)
 
     def acknowledge(self, uuid: str, currency: str, decision: ManualDecision, at: dt.datetime) -> None:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         with self._writing() as connection:
-            if (by_key := self._owner_of(connection, uuid)) is not None:
-                raise ConflictingPayout(by_key)
-            connection.execute(
-                "INSERT INTO unowned (uuid, currency, is_acknowledged, at, note, actor) VALUES (?, ?, 1, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET is_acknowledged = 1, at = excluded.at, note = excluded.note, "
-                "actor = excluded.actor",
-                (uuid, currency, at.isoformat(), decision.note, decision.actor),
-            )
+            withdrawals.acknowledge(connection, uuid, currency, decision, at)
 
-    def recent_answered(self) -> list[Payout]:
-        """Return the newest payouts that Upbit's answers named; see `Journal.recent_answered`."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?",
-                (RECENT_ANSWERS,),
-            ).fetchall()
-            return self._payouts(rows)
+    def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
+        """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""
+        with self._writing() as connection:
+            return withdrawals.unreported(connection, now - dt.timedelta(seconds=settling_time))
 
-    def close(self) -> None:
-        """Close the file; the next call opens it again."""
-        self._file.close()
+    # -- operation ---------------------------------------------------------------------------------
+
+    def pause(self, decision: ManualDecision, at: dt.datetime) -> None:
+        """Let nothing depart from now on; see `Journal.pause`."""
+        with self._writing() as connection:
+            departures.pause(connection, decision, at, is_paused=True)
+
+    def resume(self, decision: ManualDecision, at: dt.datetime) -> None:
+        """Let payouts depart again; see `Journal.resume`."""
+        with self._writing() as connection:
+            departures.pause(connection, decision, at, is_paused=False)
+
+    def compact(self, before: dt.datetime, now: Now, limit: int) -> int:
+        """Compact some of the final payouts, and return how many there were; see `Journal.compact`."""
+        with self._writing() as connection:
+            return compaction.compact(connection, before, now, limit)
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -220,48 +261,47 @@ class Store:
         """Begin a transaction whose writes are all on the disk after the block, or none of them."""
         return self._file.transaction("BEGIN IMMEDIATE")
 
-    # -- rows --------------------------------------------------------------------------------------
 
-    def _read(self, connection: sqlite3.Connection, key: str) -> Payout | None:
-        row = connection.execute("SELECT * FROM payouts WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return None
-        # All rows at once: an open cursor in an error's traceback would keep the file open.
-        entries = connection.execute(
-            "SELECT at, state, note, actor FROM history WHERE key = ? ORDER BY number", (key,)
-        ).fetchall()
-        return payout_of(row, map(entry_of, entries))
+def _check_not_compacted(connection: sqlite3.Connection, old: Payout) -> None:
+    """Raise if a payout is compacted.
 
-    def _payouts(self, rows: Iterable[Any]) -> list[Payout]:
-        """Return each payout of the rows once, without its history."""
-        return list({row["key"]: payout_of(row, ()) for row in rows}.values())
+    Raises:
+        JournalError: It is, and the caller knows that.
+        StaleRevision: It is, and has been since the caller read it.
+    """
+    found = queries.find(connection, old.key)
+    if found is None:
+        return
+    if old.revision != found.revision:
+        raise StaleRevision
+    raise JournalError(f"{found} is compacted, so it can't change any more")
 
-    def _write_history(self, connection: sqlite3.Connection, payout: Payout, known: int) -> None:
-        rows = [entry_row(payout, number) for number in range(known, len(payout.history))]
-        connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def _owner_of(self, connection: sqlite3.Connection, uuid: str) -> str | None:
-        found = connection.execute(
-            "SELECT key FROM payouts WHERE uuid = ? COLLATE NOCASE", (uuid,)
-        ).fetchone()
-        return None if found is None else str(found["key"])
+def _check_owner(connection: sqlite3.Connection, changed: Payout) -> None:
+    """Raise if another payout has the withdrawal that a changed payout has."""
+    owner = None if changed.uuid is None else withdrawals.owner_of(connection, changed.uuid)
+    if owner is not None and owner != changed.key:
+        raise ConflictingPayout(owner)
 
-    def _check_reviews(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-        """Raise if a payout with the same criteria needs a review that holds this one up."""
-        by_key = self._another(connection, f"state = 'needs_review' AND holds_up_equals AND {_ALIKE}", row)
-        if by_key is not None:
-            raise ConflictingPayout(by_key)
 
-    def _conflicting_key(self, connection: sqlite3.Connection, row: Mapping[str, Any]) -> str:
-        """Return the key of the payout whose row violates a unique index together with this one."""
-        for condition in ("uuid = :uuid COLLATE NOCASE", f"state IN ('sending', 'unknown') AND {_ALIKE}"):
-            by_key = self._another(connection, condition, row)
-            if by_key is not None:
-                return by_key
-        raise AssertionError("no payout conflicts")  # pragma: no cover
+def _insert(connection: sqlite3.Connection, payout: Payout) -> None:
+    newest = _write_history(connection, payout.key, payout.history, None)
+    values = row_of(payout) | newest
+    values["updated_at"] = values["updated_at"] or values["created_at"]
+    values["position"] = values["position"] or 0
+    connection.execute(_INSERT, values)
 
-    def _another(self, connection: sqlite3.Connection, condition: str, row: Mapping[str, Any]) -> str | None:
-        """Return the key of another payout for which a condition holds, or None."""
-        statement = f"SELECT key FROM payouts WHERE {condition} AND key <> :key"  # noqa: S608 - our own words
-        found = connection.execute(statement, row).fetchone()
-        return None if found is None else str(found["key"])
+
+def _write_history(
+    connection: sqlite3.Connection, key: str, entries: Sequence[HistoryEntry], previous: PayoutState | None
+) -> dict[str, str | int | None]:
+    """Add entries to a payout's history, and return the columns of its row that describe the newest of them."""
+    newest: dict[str, str | int | None] = {"updated_at": None, "position": None}
+    for entry in entries:
+        cursor = connection.execute(
+            "INSERT INTO history (key, previous, state, at, note, actor) VALUES (?, ?, ?, ?, ?, ?)",
+            entry_row(entry, key, previous),
+        )
+        newest = {"updated_at": time_text(entry.at), "position": cursor.lastrowid}
+        previous = entry.state
+    return newest
