@@ -38,7 +38,8 @@ def put_back(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(
         "UPDATE payouts SET state = 'planned', is_open = 1, holds_up_equals = 0, may_be_unseen = 0, uuid = NULL, "
-        "evidence = NULL, record = NULL, error = NULL, sent_request = NULL"
+        "evidence = NULL, record = NULL, error = NULL, sent_request = NULL, left_utc = NULL, "
+        "left_epoch = NULL, left_seconds = NULL"
     )
     connection.close()
 

@@ -13,11 +13,13 @@ from upbit_async.models import TransactionType
 from upbit_async.payouts import arguments, manual, transitions
 from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
+from upbit_async.payouts.judging import Judge
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.repository import PayoutRepository
 from upbit_async.payouts.resolving import ManualDecisionMethods
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
+from upbit_async.payouts.snapshot import SnapshotReader
 from upbit_async.payouts.unowned import UnownedCheck
 from upbit_async.payouts.waiting import Wait
 from upbit_async.resources import inputs
@@ -106,15 +108,15 @@ class Payouts(ManualDecisionMethods):
         seconds = inputs.seconds("settling_time", settling_time)
         keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
-        settler = Settler(client, repository, seconds)
+        snapshots = SnapshotReader(client.transport, repository, trailing=seconds)
+        settler = Settler(client, repository, Judge(client, snapshots), seconds)
         super().__init__(
             client, repository, settler
         )  # keeps them; its methods are those for manual decisions
         unowned_check = UnownedCheck(
-            client.transport,
             repository,
             settler,
-            trailing=seconds,
+            snapshots,
             blocks=inputs.choice("on_unowned", on_unowned, ("block", "allow")) == "block",
         )
         self._driver = Driver(

@@ -127,7 +127,7 @@ class Sender:
         if earlier is not None and not earlier.needs_new_nonce:
             return earlier.baseline
         newest = await self._unowned_check.check_and_take_baseline(payout)
-        return newest if earlier is None else earlier.baseline
+        return newest.uuids if earlier is None else earlier.baseline
 
     @property
     def _name_in_this_process(self) -> str:

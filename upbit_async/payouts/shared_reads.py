@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import anyio
 import attrs
 
 from upbit_async.concurrency import KeyedLock
@@ -24,18 +25,17 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class _Answer(Generic[T]):
-    """The answer to a request, or its failure."""
+class _Value(Generic[T]):
+    """The answer to a request."""
 
-    value: T | None = None
-    failure: UpbitError | None = None
+    value: T
 
 
 @attrs.define(eq=False)
 class _Asker:
     """A task that waits for an answer."""
 
-    answer: _Answer[Any] | None = None
+    answer: _Value[Any] | UpbitError | None = None
 
 
 class SharedReads:
@@ -48,12 +48,13 @@ class SharedReads:
         self._locks = KeyedLock()
         self._askers: dict[Hashable, dict[_Asker, None]] = {}
 
-    async def share(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+    async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, delay: float = 0.0) -> T:
         """Return the answer to a request that begins after this call.
 
         Args:
             key: The question. Tasks with the same key share requests.
             read: Function that makes the request. It must be the same for all tasks of a key.
+            delay: Wait before the request, in seconds, in which other tasks may join.
 
         Raises:
             UpbitError: The request failed. All tasks that shared it raise a copy.
@@ -65,24 +66,25 @@ class SharedReads:
         try:
             async with self._locks.hold(key):  # first come, first served
                 if asker.answer is None:
+                    await anyio.sleep(delay)
                     return await self._read_for(list(waiting), read)
         finally:
             del waiting[asker]
             if not waiting:
                 del self._askers[key]
-        if asker.answer.failure is not None:
-            raise copy.copy(asker.answer.failure)
+        if isinstance(asker.answer, UpbitError):
+            raise copy.copy(asker.answer)
         value: T = asker.answer.value
         return value
 
     async def _read_for(self, askers: list[_Asker], read: Callable[[], Awaitable[T]]) -> T:
         """Make a request, and give its answer to the tasks that had asked before it began."""
-        answer: _Answer[T] | None = None  # stays None if this task is cancelled
+        answer: _Value[T] | UpbitError | None = None  # stays None if this task is cancelled
         try:
             value = await read()
-            answer = _Answer(value)
+            answer = _Value(value)
         except UpbitError as failure:
-            answer = _Answer(failure=copy.copy(failure))
+            answer = copy.copy(failure)
             raise
         finally:
             for asker in askers:
