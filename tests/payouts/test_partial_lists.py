@@ -142,7 +142,8 @@ class World:
         owners, unowned, acknowledged = dict(OWNERS), [ANCIENT], set[str]()
         for number, each in enumerate(self.made):
             row = withdrawal(number, each.amount)
-            record = row if not each.lacks else attrs.evolve(row, **{each.lacks: None})
+            lacking: dict[str, Any] = {each.lacks: None} if each.lacks else {}
+            record = attrs.evolve(row, **lacking)
             if isinstance(each.owner, Evidence):
                 owners[row.uuid] = attrs.evolve(owner_of(row, each.owner, each.requested), record=record)
             elif each.owner == "acknowledged":

@@ -15,12 +15,12 @@ import anyio
 import attrs
 
 from upbit_async.concurrency import KeyedLock
-from upbit_async.errors import JournalError, PollTimeout, PreflightFailed, UpbitError
-from upbit_async.models.reason import Reason
+from upbit_async.errors import JournalError, PollTimeout, UpbitError
 from upbit_async.payouts import transitions
 from upbit_async.payouts.arguments import raise_if_other
 from upbit_async.payouts.decision import may_turn_up
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.preflight import Preflight
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
@@ -40,7 +40,7 @@ class Driver:
         repository: Repository of the payouts.
         sender: Sender of payouts.
         settler: Settler of payouts whose answer was lost, and follower of accepted ones.
-        check: Whether `client.withdraws.check` comes before a payout's first copy.
+        check: Whether a preflight comes before a payout's first copy.
         resends: Whether a ``not_sent`` payout is sent again without a decision.
     """
 
@@ -58,6 +58,7 @@ class Driver:
         self._repository = repository
         self._sender = sender
         self._settler = settler
+        self._preflight = Preflight(client.transport)
         self._check = check
         self._resends = resends
         self._locks = KeyedLock()
@@ -94,7 +95,7 @@ class Driver:
         if not payout.state.may_be_sent:
             return payout
         if self._check and payout.sent_request is None:
-            await _check(self._client, payout)
+            await self._preflight.check(payout)
         return await self._sender.send(payout)
 
     def _resends_by_itself(self, payout: Payout) -> bool:
@@ -187,27 +188,3 @@ class Driver:
         with contextlib.suppress(JournalError):
             payout = await self._repository.read(payout.key)
         return attrs.evolve(payout, error=error)
-
-
-async def _check(client: UpbitClient, payout: Payout) -> None:
-    """Make all checks of `client.withdraws.check`, and compare the memo with the registered one.
-
-    Raises:
-        PreflightFailed: A check failed.
-        UpbitError: A check could not be made.
-    """
-    intent = payout.intent
-    found = await client.withdraws.check(
-        currency=payout.criteria.currency,
-        net_type=payout.criteria.net_type,
-        amount=intent.members["amount"],
-        address=intent.address,
-        transaction_type=intent.transaction_type or "default",
-    )
-    if found.secondary_address != intent.secondary_address:
-        must = "be the one that it is registered with" if found.secondary_address else "be left out"
-        reason = Reason(
-            "other_secondary_address",
-            f"secondary_address, the memo of the address, must {must}: take it from client.withdraws.addresses",
-        )
-        raise PreflightFailed(f"{payout} was not sent", reasons=(reason,))

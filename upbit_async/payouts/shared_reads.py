@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import anyio
 import attrs
 
-from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import UpbitError
 
 if TYPE_CHECKING:
@@ -33,20 +32,53 @@ class _Value(Generic[T]):
 
 @attrs.define(eq=False)
 class _Asker:
-    """A task that waits for an answer."""
+    """A task that asks.
+
+    Attributes:
+        answer: The answer, or the failure of the request; None while there is none.
+        woken: Event that wakes the task; None while it does not sleep.
+    """
 
     answer: _Value[Any] | UpbitError | None = None
+    woken: anyio.Event | None = None
+
+    async def sleep(self) -> None:
+        """Sleep until `wake` is called."""
+        self.woken = anyio.Event()
+        await self.woken.wait()
+
+    def wake(self) -> None:
+        """Wake the task if it sleeps."""
+        if self.woken is not None:
+            self.woken.set()
+            self.woken = None
+
+
+@attrs.define(eq=False)
+class _Question:
+    """The tasks that ask one question, in the order in which they came.
+
+    Invariant: if tasks sleep and no request is in flight, one of them has been woken and has not run yet.
+    """
+
+    askers: dict[_Asker, None] = attrs.field(factory=dict[_Asker, None])
+    is_in_flight: bool = False
+
+    def wake_next(self) -> None:
+        """Wake the first task without an answer, to make the next request, unless a request is in flight."""
+        waiting = (asker for asker in self.askers if asker.answer is None)
+        if not self.is_in_flight and (asker := next(waiting, None)) is not None:
+            asker.wake()
 
 
 class SharedReads:
     """Reads that the tasks of one event loop share.
 
-    If the task that makes a request is cancelled, the next waiting task makes it again, for all that wait by then.
+    If the task that makes a request is cancelled, another makes it again, for all that wait by then.
     """
 
     def __init__(self) -> None:
-        self._locks = KeyedLock()
-        self._askers: dict[Hashable, dict[_Asker, None]] = {}
+        self._questions: dict[Hashable, _Question] = {}
 
     async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, delay: float = 0.0) -> T:
         """Return the answer to a request that begins after this call.
@@ -61,32 +93,41 @@ class SharedReads:
             Exception: Anything else that `read` raises is raised here alone, and the next task makes the request again.
         """
         asker = _Asker()
-        waiting = self._askers.setdefault(key, {})
-        waiting[asker] = None
+        question = self._questions.setdefault(key, _Question())
+        question.askers[asker] = None
         try:
-            async with self._locks.hold(key):  # first come, first served
-                if asker.answer is None:
-                    await anyio.sleep(delay)
-                    return await self._read_for(list(waiting), read)
+            while asker.answer is None:
+                if not question.is_in_flight:
+                    return await _read_for(question, read, delay)
+                await asker.sleep()
         finally:
-            del waiting[asker]
-            if not waiting:
-                del self._askers[key]
+            del question.askers[asker]
+            question.wake_next()
+            if not question.askers:
+                del self._questions[key]
         if isinstance(asker.answer, UpbitError):
             raise copy.copy(asker.answer)
         value: T = asker.answer.value
         return value
 
-    async def _read_for(self, askers: list[_Asker], read: Callable[[], Awaitable[T]]) -> T:
-        """Make a request, and give its answer to the tasks that had asked before it began."""
-        answer: _Value[T] | UpbitError | None = None  # stays None if this task is cancelled
-        try:
-            value = await read()
-            answer = _Value(value)
-        except UpbitError as failure:
-            answer = copy.copy(failure)
-            raise
-        finally:
+
+async def _read_for(question: _Question, read: Callable[[], Awaitable[T]], delay: float) -> T:
+    """Make a request, and give its answer to all tasks that had asked before it began."""
+    answer: _Value[T] | UpbitError | None = None  # stays None if this task is cancelled
+    askers: list[_Asker] = []
+    question.is_in_flight = True
+    try:
+        await anyio.sleep(delay)
+        askers = list(question.askers)
+        value = await read()
+        answer = _Value(value)
+    except UpbitError as failure:
+        answer = copy.copy(failure)
+        raise
+    finally:
+        question.is_in_flight = False
+        if answer is not None:
             for asker in askers:
                 asker.answer = answer
-        return value
+                asker.wake()
+    return value
