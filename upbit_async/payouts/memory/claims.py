@@ -37,9 +37,9 @@ class Claims:
     def renew(self, runner: str, lease: float, now: JournalTime) -> None:
         """Renew the lease of a runner, and release the claims of all others whose leases are over."""
         for name, other in list(self._runners.items()):
-            other.called_at = other.called_at.seen(now)
             if name != runner and lease_is_over(other.called_at, other.lease, now):
                 self.retire(name)
+            other.called_at = other.called_at.seen(now)
         own = self._runners.setdefault(runner, _Runner(Moment.at(now), lease))
         own.called_at, own.lease = Moment.at(now), lease
 
