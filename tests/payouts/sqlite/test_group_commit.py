@@ -19,7 +19,7 @@ from upbit_async import errors
 from upbit_async.payouts import SqliteJournal, StaleRevision
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator
     from pathlib import Path
 
 REAL = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
@@ -41,7 +41,7 @@ def batches(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> list[str
     begin = store.batch
 
     @contextmanager
-    def counted(*, writes: bool) -> Iterator[sqlite3.Connection]:
+    def counted(*, writes: bool) -> Generator[sqlite3.Connection]:
         kinds.append("write" if writes else "read")
         with begin(writes=writes) as connection:
             yield connection
@@ -235,6 +235,7 @@ async def test_cancelled_caller_waits_for_the_end_of_a_call_that_has_begun(journ
 
     store_of(journal).add = add  # type: ignore[method-assign]
     ended: list[str] = []
+    begun: set[str] = set()
 
     async def call(key: str, amount: str) -> None:
         try:
@@ -249,7 +250,7 @@ async def test_cancelled_caller_waits_for_the_end_of_a_call_that_has_begun(journ
         tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await anyio.sleep(0.05)
-            begun = {"k0", "k1", "k2"} - set(ended)
+            begun |= {"k0", "k1", "k2"} - set(ended)
             leave.set()
     assert begun
     assert set(await journal.open_keys()) == begun

@@ -55,7 +55,7 @@ class Claims:
         self._claimed -= released
 
     def drop(self, key: str) -> None:
-        """Release a payout, whoever has claimed it."""
+        """Release a payout, whichever runner has claimed it."""
         if key in self._claimed:
             self._claimed.discard(key)
             for runner in self._runners.values():
