@@ -43,6 +43,7 @@ __all__ = [
     "client_of",
     "client_state",
     "close_file",
+    "connection_of",
     "dispatcher_of",
     "group_of",
     "journal_queues",
@@ -150,6 +151,13 @@ def store_of(journal: SqliteJournal) -> Store:
 def close_file(journal: SqliteJournal) -> None:
     """Close a journal's file at once, as the end of its process does."""
     journal._store.close()
+
+
+def connection_of(store: Store) -> sqlite3.Connection:
+    """Return the open connection of a store."""
+    connection = store._file._open
+    assert connection is not None
+    return connection
 
 
 def reading(store: Store) -> AbstractContextManager[sqlite3.Connection]:
