@@ -5,7 +5,7 @@ its own call first. The others then find their calls done. So a disk that flushe
 hundred changes in that second.
 
 Each call can fail alone: its own changes are undone, and the others are committed. If the commit fails, all of them
-fail. A call that only reads never waits for a write lock: reads and writes do not share a transaction.
+fail. Reads do not share a transaction with writes, so they do not fail if another process keeps the file locked.
 
 A call is made wholly or not at all. If its caller is cancelled before it has begun, it is not made. If it has begun,
 the caller waits for its end.
