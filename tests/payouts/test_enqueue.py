@@ -105,7 +105,7 @@ async def test_send_returns_a_queued_payout_that_could_not_be_sent(
 async def test_send_that_fails_before_its_departure_leaves_nothing(
     client: UpbitClient, path: Path, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    async with Payouts(client, InlineJournal(path), check=False) as payouts:
+    async with Payouts(client, InlineJournal(path)) as payouts:
         with pytest.raises(errors.PreflightFailed):
             await payouts.send("typo", **dict(tron, address="TAnotherAddressThatIsNotRegistered"))
         sandbox.faults.add(Fault.status(503, *LIST, times=None))

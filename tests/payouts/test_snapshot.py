@@ -12,7 +12,7 @@ import pytest
 from clients import CREATE, LIST, WITHDRAWAL
 from internals import repository_of, settler_of, snapshots_of, unowned_check_of
 
-from upbit_async import NoLimiter, errors
+from upbit_async import NoLimiter
 from upbit_async.payouts import MemoryJournal, Payouts, PayoutState
 from upbit_async.payouts.unowned import SettleFirst
 from upbit_async.sandbox import Fault
@@ -46,15 +46,9 @@ def lists(sandbox: Sandbox) -> int:
     return len(sandbox.requests.of(*LIST))
 
 
-async def planned(payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], key: str, amount: str) -> Payout:
-    """Return a payout that could not be sent."""
-    sandbox.faults.add(Fault.status(401, *LIST))
-    with pytest.raises(errors.UpbitError):
-        await payouts.send(key, **dict(tron, amount=amount))
-    payout = await payouts.get(key)
-    assert payout is not None
-    assert payout.state is PayoutState.PLANNED
-    return payout
+async def queued(payouts: Payouts, tron: dict[str, Any], key: str, amount: str) -> Payout:
+    """Return a payout that was not sent yet."""
+    return await payouts.enqueue(key, **dict(tron, amount=amount))
 
 
 # -- the mark --------------------------------------------------------------------------------------
@@ -111,7 +105,7 @@ async def test_mark_stops_at_a_withdrawal_an_open_payout_may_own(
 async def test_payouts_of_a_currency_share_a_baseline(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    waiting = [await planned(payouts, sandbox, tron, f"k{n}", str(100 + n)) for n in range(20)]
+    waiting = [await queued(payouts, tron, f"k{n}", str(100 + n)) for n in range(20)]
     before, began = lists(sandbox), sandbox.now
     baselines: list[Baseline] = []
 
@@ -129,7 +123,7 @@ async def test_payouts_of_a_currency_share_a_baseline(
 async def test_baseline_has_the_position_and_time_before_its_request(
     payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
 ) -> None:
-    payout = await planned(payouts, sandbox, tron, "k", "13")
+    payout = await queued(payouts, tron, "k", "13")
     await anyio.sleep(10)
     position, now = await journal.position(), await journal.now()
     sandbox.faults.add(Fault.slow(3, *LIST))
@@ -141,7 +135,7 @@ async def test_baseline_has_the_position_and_time_before_its_request(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(check)
         await anyio.sleep(1)
-        await planned(payouts, sandbox, tron, "other", "14")
+        await queued(payouts, tron, "other", "14")
     assert baseline[0].position == position < await journal.position()
     assert baseline[0].requested_at.elapsed(now) == pytest.approx(0, abs=0.01)
 
@@ -149,7 +143,7 @@ async def test_baseline_has_the_position_and_time_before_its_request(
 async def test_list_that_was_requested_before_a_payout_asked_does_not_serve_it(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    payout = await planned(payouts, sandbox, tron, "k", "13")
+    payout = await queued(payouts, tron, "k", "13")
     sandbox.faults.add(Fault.slow(3, *LIST))
     asked: list[dt.datetime] = []
 
@@ -171,7 +165,7 @@ async def test_list_that_was_requested_before_a_payout_asked_does_not_serve_it(
 async def test_check_that_does_not_wait_names_the_payouts_to_settle(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
-    payout = await planned(payouts, sandbox, tron, "alike", "13")
+    payout = await queued(payouts, tron, "alike", "13")
     sandbox.faults.add(Fault.lose_answer(*CREATE))
     assert (await payouts.send("lost", **tron, until="accepted")).state is PayoutState.UNKNOWN
     began = anyio.current_time()
@@ -192,7 +186,7 @@ async def test_late_withdrawal_of_an_unsent_payout_blocks_no_equal_one(
     assert (await payouts.send("unsent", **tron)).state is PayoutState.NOT_SENT
     late = website(sandbox)
     await snapshots_of(payouts).read("USDT")  # it is stored as unowned before anything asks about the payout
-    payout = await planned(payouts, sandbox, tron, "alike", "13")
+    payout = await queued(payouts, tron, "alike", "13")
     await unowned_check_of(payouts).check_and_take_baseline(payout, waits=waits)
     unsent = await payouts.get("unsent")
     assert unsent is not None

@@ -158,9 +158,12 @@ def _blocked(payout: Payout, rows: Sequence[Withdrawal]) -> PayoutBlocked:
     )
     more = f" and {len(rows) - _MOST_SHOWN} more" if len(rows) > _MOST_SHOWN else ""
     first = rows[0].uuid
+    # Without a row in the journal there is nothing yet that a finding could be recorded in.
+    before = f"enqueue({payout.key!r}, …) and " if payout.revision < 0 else ""
     return PayoutBlocked(
         f"{payout} was not sent: no payout of this journal owns {shown}{more}, which could be this payment (as when a "
         "journal was lost or restored from a backup); compare with Upbit's website, then call "
-        f"acknowledge({first!r}) if it is another payment, or resolve({payout.key!r}, uuid=…) if it is this one",
+        f"acknowledge({first!r}) if it is another payment, or {before}resolve({payout.key!r}, uuid=…) if it is "
+        "this one",
         uuids=tuple(row.uuid.casefold() for row in rows),
     )
