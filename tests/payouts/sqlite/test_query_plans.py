@@ -38,6 +38,7 @@ STATEMENTS = {
     "departed": departures.DEPARTED,
     "owner": withdrawals.OWNER,
     "unowned": withdrawals.UNOWNED,
+    "all unowned": withdrawals.ALL_UNOWNED,
     "unreported": withdrawals.UNREPORTED,
     "acknowledged": withdrawals.ACKNOWLEDGED,
 }

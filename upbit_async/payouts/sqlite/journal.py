@@ -200,6 +200,10 @@ class SqliteJournal:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         await self._run(self._store.acknowledge, uuid, currency, decision, at)
 
+    async def unowned(self) -> Sequence[Withdrawal]:
+        """Return all withdrawals that belong to no payout; see `Journal.unowned`."""
+        return await self._run(self._store.unowned)
+
     async def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
         """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""
         return await self._run(self._store.unreported, now, settling_time)
