@@ -156,10 +156,10 @@ class BacklogMachine(RuleBasedStateMachine):
         while self.waiting:
             assert self.backlog.next_at < math.inf
             self.now = max(self.now, self.backlog.next_at)
-            key = self.backlog.take(self.now)
-            if key is not None:
-                del self.waiting[key]
-                self.backlog.done(key)
+            taken = self.backlog.take(self.now)
+            if taken is not None:
+                del self.waiting[taken]
+                self.backlog.done(taken)
         assert len(self.backlog) == 0
 
 
