@@ -17,7 +17,8 @@ _SHORTER: Final = {
     "runner._FIRST_WAIT": 0.05,
     "runner._LONGEST_WAIT": 0.5,
     "runner._RECONCILIATION_PERIOD": 1.5,
-    "settling._CONFIRMATION_DELAY": 0.1,
+    "judging._CONFIRMATION_DELAY": 0.1,
+    "judging._GATHERING": 0.03,
 }
 """Seconds, by the name of the constant within `upbit_async.payouts`."""
 
