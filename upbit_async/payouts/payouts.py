@@ -15,6 +15,7 @@ from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
 from upbit_async.payouts.judging import Judge
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.reconciliation import Reconciler
 from upbit_async.payouts.repository import PayoutRepository
 from upbit_async.payouts.resolving import ManualDecisionMethods
 from upbit_async.payouts.sending import Sender
@@ -109,7 +110,11 @@ class Payouts(ManualDecisionMethods):
         keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
         snapshots = SnapshotReader(client.transport, repository, trailing=seconds)
-        settler = Settler(client, repository, Judge(client, snapshots), seconds)
+        judge = Judge(client, snapshots)
+        settler = Settler(client, repository, judge, seconds)
+        self._reconciler = Reconciler(
+            client.transport, repository, snapshots, judge, settler, settling_time=seconds
+        )
         super().__init__(
             client, repository, settler
         )  # keeps them; its methods are those for manual decisions
