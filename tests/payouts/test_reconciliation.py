@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
 import pytest
 from clients import CREATE, LIST, WITHDRAWAL
-from internals import reconciler_of
+from internals import reconciler_of, settler_of, snapshots_of
 
+from upbit_async import NoLimiter, errors
 from upbit_async.events import Event, UnownedWithdrawal
 from upbit_async.payouts import ManualDecision, MemoryJournal, Payouts, PayoutState
+from upbit_async.payouts.observation import new_rows
+from upbit_async.protocol.endpoint import PAGE_SIZE
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -280,3 +284,61 @@ async def test_passes_at_the_same_time_share_a_list(payouts: Payouts, sandbox: S
         for _ in range(10):
             tasks.start_soon(run_pass, payouts)
     assert len(sandbox.requests.of(*LIST)) <= 3
+
+
+# -- withdrawals behind the mark -------------------------------------------------------------------
+
+
+async def test_withdrawal_given_up_behind_the_mark_is_unowned_again(
+    payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    """As after a wrong match: no list shows it again, so the journal keeps its record."""
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
+    matched = await payouts.send("matched", **tron)
+    assert matched.state is PayoutState.DONE
+    await anyio.sleep(100)
+    own = website(sandbox)  # made on the website for the same invoice
+    await anyio.sleep(100)
+    website(sandbox, "20")
+    await run_pass(payouts)
+    assert await journal.mark("USDT") == own
+    await payouts.resolve("matched", uuid=own, note="the other one is another payment")
+    before = len(sandbox.requests)
+    assert matched.uuid in {row.uuid for row in (await run_pass(payouts)).unowned}
+    assert len(sandbox.requests) - before == 1
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await payouts.send("equal", **tron)
+    assert caught.value.uuids == (matched.uuid,)
+
+
+async def test_cost_of_settling_does_not_grow_with_the_age_of_the_doubt(
+    sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.limit = 1000
+    old = [website(sandbox, "700") for _ in range(PAGE_SIZE + 10)]
+    await anyio.sleep(100)
+    client = sandbox.client(limiter=NoLimiter())
+    async with Payouts(client, journal=journal, clock=lambda: sandbox.now) as payouts:
+        sandbox.faults.add(Fault.reset_before(*CREATE))
+        assert (await payouts.send("lost", **tron, wait=False)).state is PayoutState.UNKNOWN
+        async with anyio.create_task_group() as tasks:
+            for number in range(PAGE_SIZE + 40):
+                amount = dict(tron, amount=str(1000 + number))
+                tasks.start_soon(partial(payouts.send, f"k{number}", **amount, wait=False))
+        await anyio.sleep(20)
+        website(sandbox, "700")  # it comes after the settling time, so the mark can move
+        sandbox.withdrawals.create_on_website("USDT", "TRX", "701", address=tron["address"])
+        await anyio.sleep(100)
+        newest = await payouts.send("newest", **dict(tron, amount="999"))
+        for uuid in {row.uuid for row in await journal.unowned() if row.uuid not in old}:
+            await payouts.acknowledge(uuid)
+        await run_pass(payouts, "USDT")
+        snapshot = await snapshots_of(payouts).read("USDT")
+        lost = await payouts.get("lost")
+        assert lost is not None
+        assert new_rows(lost, snapshot).is_partial
+        assert [row.uuid for row in snapshot.recent] == [newest.uuid]
+        before = len(sandbox.requests)
+        assert (await settler_of(payouts).settle("lost")).state is PayoutState.NOT_SENT
+        pages = 1 + len(sandbox.ledger.created) // PAGE_SIZE + 2
+        assert len(sandbox.requests) - before <= pages
