@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import attrs
 import pytest
@@ -276,6 +277,48 @@ async def test_natively_cancelled_call_is_made_wholly_or_not_at_all(journal: Sql
             assert found in [None, payout]
             if not task.cancelled():
                 assert task.result() == found == payout
+
+
+@REAL
+async def test_thread_that_can_not_be_started_is_a_journal_error(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run_sync(*_: object, **__: object) -> None:
+        await anyio.lowlevel.checkpoint()
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(anyio.to_thread, "run_sync", run_sync)
+        with pytest.raises(
+            errors.JournalError, match=r"can't start a thread .*: nothing was made; call again"
+        ):
+            await journal.add(PLANNED)
+    assert await journal.get("k") is None
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_end_of_the_event_loop_leaves_no_caller_without_an_outcome(journal: SqliteJournal) -> None:
+    """asyncio.run cancels every task at its end, also the one that waits for the thread."""
+    entered, leave = threading.Event(), threading.Event()
+    original = store_of(journal).add
+
+    def add(payout: Any) -> Any:
+        entered.set()
+        leave.wait(10)
+        return original(payout)
+
+    store_of(journal).add = add  # type: ignore[method-assign]
+    here = asyncio.all_tasks()
+    callers = [asyncio.create_task(journal.add(payout)) for payout in payouts(2)]
+    await anyio.to_thread.run_sync(entered.wait)
+    (worker,) = asyncio.all_tasks() - here - set(callers)
+    worker.cancel()
+    await asyncio.wait(callers)
+    leave.set()
+    assert callers[0].cancelled()
+    with pytest.raises(errors.JournalError, match=r"the event loop ended .* the call may have been made"):
+        callers[1].result()
+    assert await journal.get("k0") == payouts(1)[0]
 
 
 def test_journal_can_be_used_in_several_event_loops_at_once(path: Path) -> None:

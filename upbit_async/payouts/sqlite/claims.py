@@ -58,7 +58,7 @@ def claim(
         [(key, runner) for key in released],
     )
     free: list[int] = []
-    for state in states:  # a query for each, because one for all of them would sort all that are free
+    for state in set(states):  # a query for each, because one for all of them would sort all that are free
         found = connection.execute(FREE, (state.value, limit)).fetchall()
         free += [row["number"] for row in found]
     claimed = sorted(free)[:limit]

@@ -131,12 +131,15 @@ class GroupCommit:
         for call in batch:
             del self._queue[call]
             call.ended = ended
+        problem = "the event loop ended while the journal was used; the call may have been made"
         try:
             await anyio.to_thread.run_sync(_make, batch, self._transaction(kind), limiter=self.limiter)
+        except Exception as failure:  # noqa: BLE001 - the thread itself raises none
+            problem = f"the journal can't start a thread ({failure}): nothing was made; call again"
         finally:
             for call in batch:
                 if not call.results and call.failure is None:
-                    call.fail(JournalError("the call of the journal was interrupted, and may have been made"))
+                    call.fail(JournalError(problem))
             ended.set()
 
     def _transaction(self, kind: Kind) -> Callable[[], AbstractContextManager[Connection]] | None:

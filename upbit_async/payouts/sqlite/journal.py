@@ -44,6 +44,9 @@ class SqliteJournal:
     one machine can use one file at once, as can several journals of one process. The file belongs to the host and
     region with which it was first used.
 
+    Calls that wait at the same time share one transaction and one flush of the disk, so that many concurrent calls are
+    much faster than the same calls one after the other.
+
     The file must be on a local disk: SQLite's locks do not work on network disks. Never pay from a restored backup: it
     lacks what was paid since.
 
