@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -204,11 +203,7 @@ class OwnedTasks:
 
 
 async def run_to_completion(
-    work: Callable[[], Awaitable[T]],
-    *,
-    on_cancel: Callable[[], OnCancel],
-    tasks: OwnedTasks | None = None,
-    longest_wait: float = math.inf,
+    work: Callable[[], Awaitable[T]], *, on_cancel: Callable[[], OnCancel], tasks: OwnedTasks | None = None
 ) -> T:
     """Run work in a separate task, which a cancellation of the caller does not reach by itself.
 
@@ -220,8 +215,6 @@ async def run_to_completion(
         on_cancel: Called each time the caller is cancelled, and on trio if Ctrl-C ends it. It decides what happens to
             the work. asyncio can cancel a task many times.
         tasks: Owner of the task on asyncio.
-        longest_wait: Time for which a cancelled caller waits for the work at most, in seconds; then the work is left,
-            as with `OnCancel.LEAVE`.
 
     Returns:
         What the work returns.
@@ -235,9 +228,9 @@ async def run_to_completion(
     try:
         try:
             if is_asyncio():
-                await _run_on_asyncio(end.run, on_cancel, tasks or OwnedTasks(), longest_wait)
+                await _run_on_asyncio(end.run, on_cancel, tasks or OwnedTasks())
             else:
-                await _run_on_trio(end.run, on_cancel, longest_wait)
+                await _run_on_trio(end.run, on_cancel)
         except BaseException:
             if not isinstance(end.failure, _PROGRAM_ENDS):
                 raise
@@ -282,25 +275,17 @@ class _End(Generic[T]):
 
 
 async def _run_on_asyncio(
-    run: Callable[[], Coroutine[Any, Any, None]],
-    on_cancel: Callable[[], OnCancel],
-    tasks: OwnedTasks,
-    longest_wait: float,
+    run: Callable[[], Coroutine[Any, Any, None]], on_cancel: Callable[[], OnCancel], tasks: OwnedTasks
 ) -> None:
     task = tasks.start(run())
     cancelled: asyncio.CancelledError | None = None
-    deadline = math.inf
     while not task.done():
         try:
             # asyncio.wait leaves the task alone when it is cancelled itself.
             with anyio.CancelScope(shield=cancelled is not None):
-                await asyncio.wait([task], timeout=_until(deadline))
-            if not task.done():  # the deadline has passed
-                tasks.leave_behind(task)
-                break
+                await asyncio.wait([task])
         except asyncio.CancelledError as cancellation:
             cancelled = cancellation
-            deadline = min(deadline, anyio.current_time() + longest_wait)
             decision = on_cancel()
             if decision is OnCancel.STOP:
                 task.cancel()
@@ -315,12 +300,8 @@ async def _run_on_asyncio(
             cancelled = None  # the traceback refers to this frame
 
 
-def _until(deadline: float) -> float | None:
-    return None if math.isinf(deadline) else max(0.0, deadline - anyio.current_time())
-
-
 async def _run_on_trio(
-    run: Callable[[], Coroutine[Any, Any, None]], on_cancel: Callable[[], OnCancel], longest_wait: float
+    run: Callable[[], Coroutine[Any, Any, None]], on_cancel: Callable[[], OnCancel]
 ) -> None:
     scope, ended = anyio.CancelScope(shield=True), anyio.Event()
 
@@ -338,7 +319,6 @@ async def _run_on_trio(
         except BaseException:  # cancelled, or Ctrl-C, which trio raises in its main task
             if on_cancel() is not OnCancel.WAIT:
                 scope.cancel()
-            scope.deadline = anyio.current_time() + longest_wait
             raise
 
 

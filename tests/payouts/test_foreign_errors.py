@@ -262,6 +262,8 @@ async def test_blocked_payout_keeps_library_errors_only(
         await payouts.send("alike", **tron)
     assert caught.value.by_key == "k"
     assert_no_foreign(caught.value)
+    await payouts.enqueue("alike", **tron)
+    await payouts.run_once(timeout=0)
     alike = await payouts.get("alike")
     assert alike is not None
-    assert alike.state is PayoutState.PLANNED
+    assert alike.state is PayoutState.QUEUED

@@ -40,7 +40,7 @@ def fails_from(number: int, error: Exception = FULL) -> Callable[[str], None]:
     return fail_late
 
 
-@pytest.mark.parametrize("work", ["bind", "get", "add", "compare_and_swap"])
+@pytest.mark.parametrize("work", ["bind", "get", "compare_and_swap"])
 async def test_payout_that_cannot_be_stored_is_not_sent(
     client: UpbitClient, sandbox: Sandbox, path: Path, tron: dict[str, Any], work: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -200,6 +201,25 @@ async def test_cancelled_run_finishes_what_is_on_the_wire(
         payout = await later.get("k")
     assert payout is not None
     assert payout.state is PayoutState.ACCEPTED
+
+
+async def test_request_of_an_injected_client_is_finished_after_the_shutdown_timeout(
+    payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.slow(20, *CREATE))
+    async with payouts, anyio.create_task_group() as tasks:
+        tasks.start_soon(functools.partial(payouts.run, shutdown_timeout=3))
+        await payouts.enqueue("k", **tron)
+        await anyio.sleep(2)
+        began = anyio.current_time()
+        tasks.cancel_scope.cancel()
+    assert anyio.current_time() - began == pytest.approx(8, abs=0.1)  # its read timeout
+    known = await Payouts(sandbox.client(), journal).get("k")
+    assert known is not None
+    assert known.state is PayoutState.UNKNOWN
+    async with Payouts(sandbox.client(), journal).running() as later:
+        assert (await later.wait("k", timeout=300)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 1
 
 
 async def test_payout_past_its_time_is_abandoned(

@@ -57,8 +57,7 @@ async def test_process_that_only_reads_a_payout_does_not_stop_it(
             await journal.recorded.wait()
             before = await reader.get("k")
             assert before is not None
-            with pytest.raises(errors.PollTimeout):
-                await reader.wait("k", timeout=0)
+            assert (await reader.wait("k", timeout=0)).state is PayoutState.SENDING
             after = await reader.get("k")
             assert after is not None
             assert after.revision > before.revision  # the reader has added its reading of the clock
@@ -179,7 +178,7 @@ async def test_copy_that_was_sent_is_not_reverted_by_a_cancellation(
     assert len(sandbox.ledger.created) == 1
 
 
-async def test_caller_cancelled_before_the_departure_is_recorded_leaves_the_payout_planned(
+async def test_caller_cancelled_before_the_departure_is_recorded_leaves_nothing(
     sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:
     class SlowClock(InlineJournal):
@@ -200,7 +199,5 @@ async def test_caller_cancelled_before_the_departure_is_recorded_leaves_the_payo
         with anyio.move_on_after(1):
             await payouts.send("k", **tron)
         journal.is_departing = False
-        payout = await payouts.get("k")
-    assert payout is not None
-    assert [entry.state.value for entry in payout.history] == ["planned"]
+        assert await payouts.get("k") is None
     assert not sandbox.ledger.created

@@ -163,7 +163,7 @@ async def test_single_429_is_retried_with_a_fresh_stored_nonce(
     assert payout.sent_request.signing.nonce == second.nonce
 
 
-async def test_request_that_never_left_is_planned_again(
+async def test_request_that_never_left_is_not_in_the_journal(
     client: UpbitClient, path: Path, tron: dict[str, Any]
 ) -> None:
     class Wall:
@@ -181,9 +181,7 @@ async def test_request_that_never_left_is_planned_again(
     async with Payouts(hasty, journal=InlineJournal(path), check=False) as payouts:
         with pytest.raises(errors.NotSent):
             await payouts.send("k", **tron)
-        payout = await payouts.get("k")
-        assert payout is not None
-        assert states(payout) == ["planned"]
+        assert await payouts.get("k") is None
 
 
 async def test_without_a_baseline_nothing_is_sent(
@@ -193,9 +191,7 @@ async def test_without_a_baseline_nothing_is_sent(
     with pytest.raises(errors.ServerError):
         await payouts.send("k", **tron)
     assert sandbox.requests.of(*CREATE) == ()
-    payout = await payouts.get("k")
-    assert payout is not None
-    assert payout.state is PayoutState.PLANNED
+    assert await payouts.get("k") is None
 
 
 async def test_key_without_read_permission_pays_nothing(
@@ -254,7 +250,7 @@ async def test_answer_that_contradicts_needs_review_with_its_uuid(
     with pytest.raises(errors.PayoutBlocked) as caught:
         await payouts.send("another", **tron)
     assert caught.value.by_key == "k"
-    assert (await payouts.get("another")).state is PayoutState.PLANNED  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    assert await payouts.get("another") is None
     assert (await payouts.resolve("k", uuid=other.uuid, note="Ann has checked")).state is PayoutState.ACCEPTED
     sandbox.knobs.list_delay = 0
     _, made = sandbox.ledger.created  # what was carried out for k belongs to no payout, now
@@ -322,8 +318,7 @@ async def test_each_change_is_an_event(client: UpbitClient, path: Path, tron: di
         payout = await payouts.send("k", **tron)
     changes = [event for event in observed if isinstance(event, events.PayoutChanged)]
     assert [(event.previous, event.state) for event in changes] == [
-        (None, "planned"),
-        ("planned", "sending"),
+        (None, "sending"),
         ("sending", "accepted"),
         ("accepted", "done"),
     ]

@@ -63,7 +63,7 @@ The files, from the entry point down:
 
 Pure, without I/O and clocks:
 
-- `payout`: the record of a payout, its states, and the edges between them.
+- `payout`: the record of a payout. `states`: its states, and the edges between them.
 - `transitions`: state changes by what happens to a request. `manual`: state changes by manual decisions.
 - `departure`: the conditions under which a journal lets a copy depart. `amount_limit`: limits of the amounts.
 - `changes`, `health`: what a journal reports about its payouts.

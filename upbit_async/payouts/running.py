@@ -160,7 +160,6 @@ class RunningMethods:
 
     async def aclose(self) -> None:
         """Close the journal. The client stays open."""
-        await self._sender.aclose()
         await self._repository.aclose()
 
     async def __aenter__(self) -> Self:

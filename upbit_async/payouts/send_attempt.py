@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import attrs
 
-from upbit_async.concurrency import OnCancel, OwnedTasks, run_to_completion
+from upbit_async.concurrency import OnCancel, run_to_completion
 from upbit_async.errors import AmountLimitExceeded, APIError, Banned, RateLimited, UpbitError
 from upbit_async.payouts import transitions
 from upbit_async.payouts.amount_limit import AmountLimit
@@ -54,13 +54,11 @@ class AttemptOptions:
         lease_holder: Name of the sender, which holds the leases of its copies.
         amount_limits: Limits that the journal checks when a copy is recorded.
         shutdown_timeout: Time for which a cancelled caller waits for a request that has begun, in seconds.
-        tasks: Owner of requests whose caller does not wait any longer.
     """
 
     lease_holder: str
     amount_limits: Sequence[AmountLimit]
     shutdown_timeout: float
-    tasks: OwnedTasks
 
 
 class SendAttempt(SendGuard):
@@ -102,8 +100,9 @@ class SendAttempt(SendGuard):
     async def run(self) -> Payout:
         """Send the copy and record its outcome.
 
-        A cancelled caller waits until the outcome is recorded, for the shutdown timeout at most. If the first byte was
-        not sent, the attempt is stopped before; otherwise the request is finished, and its answer recorded.
+        A cancelled caller always waits until the outcome is recorded. If the first byte was
+        not sent, the attempt is stopped before. Otherwise the request is finished, and its answer recorded. At the
+        shutdown timeout its connection is closed if it is the client's own, and its answer is lost.
 
         Returns:
             The updated payout: a copy was sent, or may have been.
@@ -122,8 +121,6 @@ class SendAttempt(SendGuard):
             return await run_to_completion(
                 self._call_until_cancelled,
                 on_cancel=self._cancel,
-                tasks=self._options.tasks,
-                longest_wait=self._options.shutdown_timeout,
             )
         except anyio.get_cancelled_exc_class():
             if self._is_cancelled:
@@ -136,7 +133,10 @@ class SendAttempt(SendGuard):
 
     def _cancel(self) -> OnCancel:
         self._is_cancelled = True
-        if not self._may_have_left:
+        if self._may_have_left and self._transport.can_stop_requests:
+            latest = anyio.current_time() + self._options.shutdown_timeout
+            self._scope.deadline = min(self._scope.deadline, latest)
+        elif not self._may_have_left:
             self._scope.cancel()
         return OnCancel.WAIT
 
@@ -201,15 +201,26 @@ class SendAttempt(SendGuard):
         self._may_have_left |= permitted  # stays: an injected client may ask again after the first byte
         return permitted
 
+    @property
+    def must_stop(self) -> bool:
+        """Whether the shutdown timeout is over."""
+        return self._scope.cancel_called
+
     # -- the call and its outcome ------------------------------------------------------------------
 
     async def _call_until_cancelled(self) -> Payout:
         result: Payout | None = None
         with self._scope:
             result = await self._call()
-        if result is None:  # the caller was cancelled before the first byte
+        if result is not None:
+            return result
+        if not self._may_have_left:
             return await self._conclude_unsent("its caller was cancelled")
-        return result
+        stopped = UpbitError(
+            "its process was shut down before the answer arrived, so it may or may not have been carried out",
+            may_have_executed=True,
+        )
+        return await self._conclude_failed(stopped)
 
     async def _call(self) -> Payout:
         body = dict(self._payout.intent.members)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from upbit_async.concurrency import KeyedLock, OwnedTasks
+from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import (
     ConfigurationError,
     JournalError,
@@ -79,12 +79,7 @@ class Sender:
         self._unowned_check = unowned_check
         self._amount_limits = amount_limits
         self._locks = KeyedLock()
-        self._tasks = OwnedTasks()
         self._name = f"payouts {uuid.uuid4()}"
-
-    async def aclose(self) -> None:
-        """Cancel the requests whose callers do not wait any longer; their leases say what they may have done."""
-        await self._tasks.aclose()
 
     async def send(self, payout: Payout, *, waits: bool = True) -> Payout:
         """Send a payout that is planned or queued, or one more copy of a payout that was not sent.
@@ -171,7 +166,7 @@ class Sender:
     def _options(self) -> AttemptOptions:
         # The process may have forked since the last attempt.
         name = f"{self._name} of process {os.getpid()}"
-        return AttemptOptions(name, self._amount_limits, self.shutdown_timeout, self._tasks)
+        return AttemptOptions(name, self._amount_limits, self.shutdown_timeout)
 
     async def _wait_for_other(self, payout: Payout, by_key: str, *, waits: bool) -> None:
         """Wait until another payout with the same criteria is settled, or settle it.

@@ -132,6 +132,11 @@ class Transport(Protocol):
         ...
 
     @property
+    def can_stop_requests(self) -> bool:
+        """Whether a request that was sent can be stopped, by closing its connection. An injected client's can't."""
+        ...
+
+    @property
     def bounds_connections(self) -> bool:
         """Whether a guarded request leaves only on a bounded connection.
 

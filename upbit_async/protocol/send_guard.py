@@ -51,3 +51,11 @@ class SendGuard(Protocol):
         It is called before connecting by some HTTP clients, and right before the first byte by most: by the client's
         own connections, and by injected clients that report their first byte. The last call decides.
         """
+
+    @property
+    @abc.abstractmethod
+    def must_stop(self) -> bool:
+        """Whether the request must end now although it was sent, because its process shuts down.
+
+        It is asked when the call is cancelled. A request that was sent is finished otherwise.
+        """

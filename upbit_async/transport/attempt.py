@@ -28,6 +28,7 @@ from upbit_async.logs import logger
 from upbit_async.protocol.rates import ban_seconds
 from upbit_async.protocol.replies import Answer, Failure, classify, hint_for
 from upbit_async.protocol.retry import STANDSTILL
+from upbit_async.protocol.send_guard import SendGuard
 from upbit_async.transport import shared_clock
 from upbit_async.transport.call import Call, ClientState, EventReporter, HeldResources, Outcome
 from upbit_async.transport.connection_check import ConnectionCheck
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
     from upbit_async.models import Intent
     from upbit_async.policy import Timeouts
-    from upbit_async.protocol.send_guard import SendGuard
 
 __all__ = ["Attempter"]
 
@@ -99,7 +99,9 @@ class Attempter:
         report_late: Callable[[Outcome, str], None],
     ) -> Outcome:
         """Send a request in a way that survives the cancellation of its caller."""
-        cancellation = _Cancellation(progress, once=call.once, can_stop=not self._shared.injected)
+        cancellation = _Cancellation(
+            progress, once=call.once, can_stop=not self._shared.injected, guard=call.guard
+        )
         ended: list[Outcome] = []
 
         async def work() -> None:
@@ -337,11 +339,13 @@ class _Cancellation:
         once: Whether it must not happen twice.
         can_stop: Whether the HTTP library may be cancelled. An injected client may lose a connection of its pool
             by that, so its requests end by themselves: https://github.com/encode/httpcore/issues/658.
+        guard: Guard of the request, which may stop it even then.
     """
 
     progress: RequestProgress
     once: bool
     can_stop: bool
+    guard: SendGuard | None = None
 
     def decide(self) -> OnCancel:
         self.progress.cancel()
@@ -349,6 +353,8 @@ class _Cancellation:
             return OnCancel.WAIT  # a guard may be writing to its journal; nothing is sent after that
         if not self.progress.may_have_left:
             return OnCancel.STOP if self.can_stop else OnCancel.LEAVE
+        if self.guard is not None and self.guard.must_stop and self.can_stop:
+            return OnCancel.STOP
         return OnCancel.WAIT if self.once else OnCancel.LEAVE
 
 

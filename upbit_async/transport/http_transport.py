@@ -130,6 +130,11 @@ class HttpTransport:
         return self.shared.derive_key(purpose)
 
     @property
+    def can_stop_requests(self) -> bool:
+        """Whether a request that was sent can be stopped."""
+        return not self.shared.injected
+
+    @property
     def bounds_connections(self) -> bool:
         """Whether a guarded request leaves only on a bounded connection."""
         return self.shared.bounds.are_possible

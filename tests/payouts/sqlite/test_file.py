@@ -39,7 +39,7 @@ FORKING = """
     import datetime as dt, gc, json, os, signal, sys, threading
     from upbit_async import errors
     from upbit_async.models import Intent
-    from upbit_async.payouts import transitions
+    from upbit_async.payouts import queueing
     from upbit_async.payouts.sqlite.store import Store
 
     NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -23,6 +23,7 @@ from upbit_async.payouts import (
     PayoutState,
     StaleRevision,
     manual,
+    queueing,
     transitions,
 )
 from upbit_async.payouts.sqlite.store import Store

@@ -113,9 +113,7 @@ class SqliteJournal:
 
         An event loop in virtual time can be ahead of the machine's clock; then its time counts.
         """
-        machine = machine_clock.now()
-        if not machine.epoch:  # then at least the readings of one process can be compared
-            machine = attrs.evolve(machine, epoch=_EPOCH_OF_THIS_PROCESS)
+        machine = machine_clock.now().tagged(_THIS_PROCESS)
         try:
             start = _LOOP_START.get()
         except LookupError:
@@ -256,4 +254,4 @@ _QUEUES: Final[RunVar[WeakKeyDictionary[SqliteJournal, GroupCommit]]] = RunVar("
 _LOOP_START: Final[RunVar[float]] = RunVar("upbit_async.payouts.sqlite.start")
 """Reading of the machine's clock when the loop's own clock read 0."""
 
-_EPOCH_OF_THIS_PROCESS: Final = f"/{uuid.uuid4()}"
+_THIS_PROCESS: Final = str(uuid.uuid4())

@@ -81,7 +81,7 @@ def row_of(payout: Payout) -> Row:
         "evidence": None if payout.evidence is None else payout.evidence.value,
         "record": None if payout.record is None else encoded(attrs.asdict(payout.record)),
         "error": None if payout.error is None else error_text(payout.error),
-        "sent_request": None if payout.sent_request is None else encoded(attrs.asdict(payout.sent_request)),
+        "sent_request": None if payout.sent_request is None else _sent_request_text(payout.sent_request),
         "mac": payout.mac,
         "not_after": None if payout.not_after is None else time_text(payout.not_after),
         "left_seconds": None if payout.sent_request is None else payout.sent_request.left_at.readings[-1][1],
@@ -315,6 +315,19 @@ def _intent_of(value: Mapping[str, Any]) -> Intent:
         members=members,
         started_at=dt.datetime.fromisoformat(value["started_at"]),
     )
+
+
+def _sent_request_text(sent_request: SentRequest) -> str:
+    # In the order of the attributes, as attrs.asdict would return them, but ten times as fast.
+    values = {name: getattr(sent_request, name) for name in _SENT_REQUEST}
+    values["signing"] = {"nonce": sent_request.signing.nonce, "algorithm": sent_request.signing.algorithm}
+    for name in ("left_at", "lost_at"):
+        moment: Moment | None = values[name]
+        values[name] = None if moment is None else {"readings": moment.readings}
+    return encoded(values)
+
+
+_SENT_REQUEST: Final = tuple(attribute.name for attribute in attrs.fields(SentRequest))
 
 
 def _sent_request_of(value: Mapping[str, Any]) -> SentRequest:

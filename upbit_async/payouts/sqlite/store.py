@@ -116,7 +116,6 @@ class Store:
     ) -> Payout:
         """Replace a payout by its next revision; see `Journal.compare_and_swap`."""
         changed = attrs.evolve(new, revision=old.revision + 1)
-        row = row_of(changed)
         with self._writing() as connection:
             known = connection.execute(
                 "SELECT number, revision, state FROM payouts WHERE key = ?", (old.key,)
@@ -125,7 +124,7 @@ class Store:
                 _check_not_compacted(connection, old)
             if (_NOT_STORED if known is None else known["revision"]) != old.revision:
                 raise StaleRevision
-            number = 0 if known is None else int(known["number"])
+            row, number = row_of(changed), 0 if known is None else int(known["number"])
             departs = is_departure(old, changed)
             if departs:
                 departures.check_pause(connection)
