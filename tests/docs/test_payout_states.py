@@ -11,7 +11,7 @@ import pytest
 
 from upbit_async import errors
 from upbit_async.payouts import MemoryJournal, Payouts, PayoutState
-from upbit_async.payouts.payout import EDGES
+from upbit_async.payouts.states import EDGES
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
