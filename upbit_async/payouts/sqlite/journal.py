@@ -44,6 +44,9 @@ class SqliteJournal:
     one machine can use one file at once, as can several journals of one process. The file belongs to the host and
     region with which it was first used.
 
+    Calls that wait at the same time share one transaction and one flush of the disk, so that many concurrent calls are
+    much faster than the same calls one after the other.
+
     The file must be on a local disk: SQLite's locks do not work on network disks. Never pay from a restored backup: it
     lacks what was paid since.
 
@@ -196,6 +199,10 @@ class SqliteJournal:
     async def acknowledge(self, uuid: str, currency: str, decision: ManualDecision, at: dt.datetime) -> None:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         await self._run(self._store.acknowledge, uuid, currency, decision, at)
+
+    async def unowned(self) -> Sequence[Withdrawal]:
+        """Return all withdrawals that belong to no payout; see `Journal.unowned`."""
+        return await self._run(self._store.unowned)
 
     async def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
         """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""

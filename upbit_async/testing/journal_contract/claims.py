@@ -131,7 +131,7 @@ class ClaimContract:
         assert await _claim(journal, "a") == ["k0"]
 
     async def test_change_of_an_open_payout_keeps_its_claim(self, journal: Journal) -> None:
-        """Whoever changes it."""
+        """A claim ends with its lease, its release, or the end of the payout."""
         await _add(journal, "k0")
         (payout,) = await journal.claim("a", lease=_LONG, limit=1, states=_STATES)
         await journal.compare_and_swap(payout, attrs.evolve(payout, state=PayoutState.QUEUED))

@@ -326,7 +326,7 @@ class ReportContract:
         assert new.position > position
 
     async def test_position_does_not_fall_if_the_newest_change_is_removed(self, journal: Journal) -> None:
-        """Or else a reader at the newest position would be told that it misses changes."""
+        """Or else a reader at the newest position would get an error, although it misses nothing."""
         await journal.bind(HOST, "sg")
         await settled(journal, "old", PayoutState.DONE)
         position = await journal.position()

@@ -121,6 +121,27 @@ class WithdrawalContract:
         await journal.compare_and_swap(owner, wrong)
         assert [each.uuid for each in (await journal.related("USDT", [])).unowned] == ["X8"]
 
+    async def test_withdrawal_that_a_payout_gives_up_is_unowned(self, journal: Journal) -> None:
+        """Its record is stored in the same write, so that no reconciliation has to find it again."""
+        await journal.bind(HOST, "sg")
+        owner = await accepted(journal, "owner", "X8")
+        other = attrs.evolve(owner, uuid="x9", record=record("x9"))
+        other = await journal.compare_and_swap(owner, other)
+        assert [each.uuid for each in (await journal.related("USDT", [])).unowned] == ["X8"]
+        none = attrs.evolve(other, state=PayoutState.NOT_SENT, uuid=None, record=None)
+        await journal.compare_and_swap(other, none)
+        assert {each.uuid for each in (await journal.related("USDT", [])).unowned} == {"X8", "x9"}
+        await accepted(journal, "next", "x8", amount="40")
+        assert {each.uuid for each in (await journal.related("USDT", [])).unowned} == {"x9"}
+
+    async def test_unowned_withdrawals_of_all_currencies(self, journal: Journal) -> None:
+        """Without those that are acknowledged or belong to a payout."""
+        await journal.bind(HOST, "sg")
+        await accepted(journal, "owner", "x1")
+        await _store(journal, record("x1"), record("x2"), record("x3"), record("x4", currency="XRP"))
+        await journal.acknowledge("x3", "USDT", DECISION, UTC)
+        assert {each.uuid for each in await journal.unowned()} == {"x2", "x4"}
+
     async def test_withdrawals_are_stored_under_their_own_currencies(self, journal: Journal) -> None:
         """A list of all currencies is reconciled at once."""
         await journal.bind(HOST, "sg")
