@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from upbit_async import errors
-from upbit_async.payouts import MemoryJournal, Payouts, PayoutState
+from upbit_async.payouts import MemoryJournal, Payouts, PayoutState, preflight
 from upbit_async.payouts.states import EDGES
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
@@ -63,6 +63,17 @@ def test_the_states_that_lead_to_a_copy_are_named() -> None:
 def test_the_final_states_are_named() -> None:
     (named,) = re.findall(r"`is_final` is true of (.*?)\.", PAGE.read_text(encoding="utf-8"))
     assert set(re.findall(r"`(\w+)`", named)) == {state.value for state in PayoutState if state.is_final}
+
+
+def test_the_codes_of_checks_are_the_ones_that_run_distinguishes() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    named = {
+        row: set(re.findall(r"`(\w+)`", line))
+        for row in ("may pass", "last")
+        for line in lines
+        if line.startswith(f"| {row} |")
+    }
+    assert named == {"may pass": preflight.PASSING, "last": preflight.LASTING}
 
 
 # -- what one can do ---------------------------------------------------------------------------------
