@@ -22,6 +22,7 @@ from upbit_async.payouts.arguments import raise_if_other
 from upbit_async.payouts.decision import may_turn_up
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.preflight import Preflight, is_passing
+from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
@@ -85,6 +86,8 @@ class Driver:
             UpbitError: Nothing is sent under this key until it is driven again, and no copy was sent before. With
                 `may_have_executed`, a copy may have been sent; see `SendAttempt.run`.
         """
+        if not waits and self._locks.is_held(key):
+            raise SettleFirst(())
         async with self._locks.hold(key) as hold:
             if hold.failure is not None:
                 raise copy.copy(hold.failure)  # the failure of the attempt that this call has joined
