@@ -1,0 +1,66 @@
+"""Journals for tests of ``upbit-async payouts``, and the command on them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from payout_samples import EVERY
+
+from upbit_async.cli import main
+from upbit_async.payouts import Payout, PayoutState, SqliteJournal
+from upbit_async.region import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pytest
+
+__all__ = ["SAMPLES", "json_lines", "one_of_each_state", "payouts_command", "write_journal"]
+
+SAMPLES: dict[str, Payout] = {name: payout for name, payout in EVERY.items() if payout is not None}
+"""Payouts in every situation."""
+
+
+def one_of_each_state() -> list[Payout]:
+    """Return payouts without withdrawals in common, one in each state, which is its key."""
+    by_state = {payout.state: payout for payout in SAMPLES.values()}
+    ended = by_state[PayoutState.DONE]
+    return [
+        _distinct(attrs.evolve(by_state.get(state, ended), key=state.value, state=state), number)
+        for number, state in enumerate(PayoutState, start=1)
+    ]
+
+
+def _distinct(payout: Payout, number: int) -> Payout:
+    members = {**payout.intent.members, "amount": f"{number}.50"}
+    uuid = None if payout.uuid is None else f"w-{number}"
+    record = None if payout.record is None or uuid is None else attrs.evolve(payout.record, uuid=uuid)
+    return attrs.evolve(payout, intent=attrs.evolve(payout.intent, members=members), uuid=uuid, record=record)
+
+
+def write_journal(path: Path, payouts: Iterable[Payout], *, host: str = Region.SG.host) -> str:
+    """Write a journal with payouts, oldest first, and return its path."""
+
+    async def write() -> None:
+        journal = SqliteJournal(path)
+        await journal.bind(host, "sg")
+        for payout in payouts:
+            await journal.add(payout)
+        await journal.aclose()
+
+    asyncio.run(write())
+    return str(path)
+
+
+def payouts_command(journal: str, *words: str) -> int:
+    """Run ``upbit-async payouts`` with words and a journal, and return the exit code."""
+    return main(["payouts", *words, "--journal", journal, "--region", "sg"])
+
+
+def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the objects on standard output."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
