@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from upbit_async.payouts import MatchCriteria
 from upbit_async.payouts.backlog import Backlog
@@ -92,56 +92,75 @@ def test_hurry_lets_every_waiting_payout_be_taken() -> None:
     assert {backlog.take(1) for _ in range(4)} == {"a", "b", "c", None}
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["add", "take", "done", "put back", "block", "settled", "hurry", "pass"]),
-            st.integers(0, 5),
-            st.integers(0, 3),
-        ),
-        max_size=60,
-    )
-)
-def test_no_payout_is_lost_or_taken_twice_and_equals_never_overlap(
-    steps: list[tuple[str, int, int]],
-) -> None:
-    backlog, now = Backlog(), 0.0
-    known: dict[str, int] = {}
-    taken: list[str] = []
-    for number, (step, which, wait) in enumerate(steps):
-        match step:
-            case "add":
-                known[f"k{number}"] = which
-                backlog.add(f"k{number}", criteria(which), at=now + wait)
-            case "take":
-                key = backlog.take(now)
-                if key is not None:
-                    assert key not in taken
-                    assert known[key] not in {known[each] for each in taken}
-                    taken.append(key)
-            case "done" if taken:
-                key = taken.pop(which % len(taken))
-                backlog.done(key)
-                del known[key]
-            case "put back" if taken:
-                backlog.put_back(taken.pop(which % len(taken)), at=now + wait)
-            case "block" if taken:
-                backlog.block(taken.pop(which % len(taken)), [f"x{which}"], now=now, until=now + 10 * wait)
-            case "settled":
-                backlog.settled(f"x{which}")
-            case "hurry":
-                backlog.hurry()
-            case _:
-                now += wait
-    for key in taken:
-        backlog.done(key)
-        del known[key]
-    remaining = set(known)
-    while remaining:
-        assert backlog.next_at < math.inf
-        now = max(now, backlog.next_at)
-        key = backlog.take(now)
+class BacklogMachine(RuleBasedStateMachine):
+    """No payout is lost or taken twice, and payouts with the same criteria are never taken at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backlog, self.now = Backlog(), 0.0
+        self.waiting: dict[str, int] = {}
+        self.taken: dict[str, int] = {}
+
+    @rule(amount=st.integers(0, 3), wait=st.integers(0, 3))
+    def add(self, amount: int, wait: int) -> None:
+        key = f"k{len(self.waiting) + len(self.taken)} at {self.now} of {amount}"
+        if key not in self.waiting and key not in self.taken:
+            self.waiting[key] = amount
+        self.backlog.add(key, criteria(amount), at=self.now + wait)
+
+    @rule()
+    def take(self) -> None:
+        key = self.backlog.take(self.now)
         if key is not None:
-            remaining.remove(key)
-            backlog.done(key)
-    assert len(backlog) == 0
+            amount = self.waiting.pop(key)
+            assert amount not in self.taken.values()
+            self.taken[key] = amount
+
+    @precondition(lambda self: self.taken)
+    @rule(data=st.data())
+    def done(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.taken)))
+        self.backlog.done(key)
+        del self.taken[key]
+
+    @precondition(lambda self: self.taken)
+    @rule(data=st.data(), wait=st.integers(0, 3), blocks=st.booleans())
+    def put_back(self, data: st.DataObject, wait: int, *, blocks: bool) -> None:
+        key = data.draw(st.sampled_from(sorted(self.taken)))
+        self.waiting[key] = self.taken.pop(key)
+        if blocks:
+            held_up = self.backlog.block(key, [f"x{wait}"], now=self.now, until=self.now + 10)
+            assert key in held_up
+        else:
+            self.backlog.put_back(key, at=self.now + wait)
+
+    @rule(which=st.integers(0, 3))
+    def settled(self, which: int) -> None:
+        self.backlog.settled(f"x{which}")
+
+    @rule()
+    def hurry(self) -> None:
+        self.backlog.hurry()
+
+    @rule(seconds=st.integers(1, 5))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds
+
+    @invariant()
+    def every_payout_is_known(self) -> None:
+        assert len(self.backlog) == len(self.waiting) + len(self.taken)
+
+    def teardown(self) -> None:
+        for key in self.taken:
+            self.backlog.done(key)
+        while self.waiting:
+            assert self.backlog.next_at < math.inf
+            self.now = max(self.now, self.backlog.next_at)
+            taken = self.backlog.take(self.now)
+            if taken is not None:
+                del self.waiting[taken]
+                self.backlog.done(taken)
+        assert len(self.backlog) == 0
+
+
+TestBacklog = BacklogMachine.TestCase

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from upbit_async import errors
 from upbit_async.models import TransactionType, Withdrawal, WithdrawalState
-from upbit_async.payouts.baseline import back_to_mark, since_baseline
+from upbit_async.payouts.baseline import (
+    Listing,
+    does_not_reach_back,
+    new_since,
+    provable_end,
+    reaches,
+    read_list,
+    unreadable_since,
+)
 from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
@@ -75,19 +83,39 @@ def uuids(rows: Any) -> list[str]:
     return [row.uuid for row in rows]
 
 
-async def _new(listed: Listed, baseline: tuple[str, ...]) -> list[str]:
-    return uuids((await since_baseline(listed, "USDT", baseline)).rows)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+async def _read(listed: Listed, oldest: dt.datetime = LATER, **options: Any) -> Listing:
+    return await read_list(listed, "USDT", oldest=oldest, **options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def _new(listed: Listed, baseline: tuple[str, ...], *, confirm: bool = False) -> list[str]:
+    found = await _read(listed, baselines=[baseline], confirm=confirm)
+    if not reaches(found, baseline):
+        raise does_not_reach_back()
+    return uuids(new_since(found, baseline))
 
 
 @pytest.mark.parametrize("inclusive", [False, True])
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(0, 0), (0, 3), (5, 0), (5, 3), (29, 1), (30, 1), (250, 3), (5, 250), (250, 250), (0, 250)],
+    [
+        (0, 0),
+        (0, 3),
+        (5, 0),
+        (5, 3),
+        (29, 1),
+        (30, 1),
+        (250, 3),
+        (5, 250),
+        (250, 250),
+        (0, 250),
+        (250, 71),
+        (250, 99),
+    ],
 )
 async def test_new_withdrawals_are_found(old: int, new: int, inclusive: bool) -> None:
     before = [row(f"old-{n}") for n in range(old)]
     after = [row(f"NEW-{n}") for n in range(new)]
-    baseline = (await back_to_mark(Listed(before), "USDT", None, LATER)).uuids  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    baseline = (await _read(Listed(before))).uuids
     assert baseline == tuple(f"old-{n}" for n in range(min(old, PAGE)))
     listed = Listed([*after, *before], inclusive=inclusive)
     assert await _new(listed, baseline) == uuids(after)
@@ -134,8 +162,8 @@ async def test_new_withdrawals_are_found_in_any_order(order: list[bool]) -> None
     assert await _new(Listed(rows), baseline) == [each.uuid for each in rows if each.uuid.startswith("new")]
 
 
-async def _listing(rows: list[Any], baseline: tuple[str, ...] = (), *, confirm: bool = False) -> Any:
-    return await since_baseline(Listed(rows), "USDT", baseline, confirm=confirm)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+async def _listing(rows: list[Any], baseline: tuple[str, ...] = (), *, confirm: bool = False) -> Listing:
+    return await _read(Listed(rows), baselines=[baseline], confirm=confirm)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +187,11 @@ async def test_list_with_a_gap_is_read_to_its_end() -> None:
     before = [row(f"old-{n}", created_at=WHEN - dt.timedelta(seconds=n)) for n in range(250)]
     hidden = [*before, row("new", created_at=WHEN + dt.timedelta(hours=1))]
     baseline = tuple(uuids(before[:PAGE]))
-    assert (await _listing(hidden, baseline)).uuids == ()
-    confirmed = await _listing(hidden, baseline, confirm=True)
-    assert ("new" in confirmed.uuids, bool(confirmed.gap)) == (True, True)
+    assert await _new(Listed(hidden), baseline) == []
+    assert await _new(Listed(hidden), baseline, confirm=True) == ["new"]
+    assert (await _listing(hidden, baseline, confirm=True)).gap
     at_the_top = [row("x", created_at=None), *hidden]
-    assert "new" in (await _listing(at_the_top, baseline)).uuids
+    assert await _new(Listed(at_the_top), baseline) == ["x", "new"]
 
 
 async def test_list_is_read_back_to_the_mark_or_a_time() -> None:
@@ -171,7 +199,7 @@ async def test_list_is_read_back_to_the_mark_or_a_time() -> None:
 
     async def back(mark: str | None, oldest: dt.datetime) -> tuple[int, int]:
         listed = Listed(rows)
-        found = await back_to_mark(listed, "USDT", mark, oldest)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        found = await _read(listed, oldest, mark=mark)
         assert found.gap == ""
         return listed.pages, len(found.rows)
 
@@ -184,21 +212,48 @@ async def test_list_is_read_back_to_the_mark_or_a_time() -> None:
         await back("w-missing", WHEN)
 
 
+def test_list_reaches_a_baseline_if_it_shows_its_newest_withdrawals() -> None:
+    baseline = tuple(f"w{n}" for n in range(40))
+    assert reaches(Listing(tuple(row(f"w{n}") for n in range(30))), baseline)
+    assert not reaches(Listing(tuple(row(f"w{n}") for n in range(29))), baseline)
+    assert not reaches(Listing((row("new"),)), baseline)
+    assert reaches(Listing((row("new"),), is_whole=True), ())
+    assert not reaches(Listing((row("new"),)), ())
+
+
+@pytest.mark.parametrize("missing", [0, 28])
+def test_list_that_skips_a_withdrawal_of_the_baseline_proves_nothing(missing: int) -> None:
+    rows = [row(f"w{n}") for n in range(30)]
+    del rows[missing]
+    with pytest.raises(errors.DecodeError, match="nothing follows"):
+        reaches(Listing(tuple(rows)), tuple(f"w{n}" for n in range(30)))
+    with pytest.raises(errors.DecodeError, match="nothing follows"):
+        reaches(Listing(tuple(rows[:missing]), is_whole=True), tuple(f"w{n}" for n in range(30)))
+
+
+def test_only_a_baseline_of_a_whole_page_has_a_provable_end() -> None:
+    baseline = tuple(f"w{n}" for n in range(100))
+    assert provable_end(baseline, {"w99": WHEN}.get) == WHEN - dt.timedelta(seconds=2)
+    assert provable_end(baseline, {"w98": WHEN}.get) is None
+    assert provable_end(baseline[:99], {"w98": WHEN}.get) is None
+
+
 # -- rows that can't be read -----------------------------------------------------------------------
 
 
 async def test_unreadable_row_is_reported_and_affects_no_other(caplog: pytest.LogCaptureFixture) -> None:
     found = await _listing([row("new"), Unreadable("ODD"), Unreadable(None), row("old")], ("old",))
-    assert uuids(found.rows) == ["new"]
-    assert [each.uuid for each in found.unreadable] == ["ODD", None]
-    assert found.uuids == ("new", "odd")
+    assert uuids(new_since(found, ("old",))) == ["new"]
+    assert [each.uuid for each in unreadable_since(found, ("old",))] == ["ODD", None]
+    assert found.uuids == ("new", "old", "odd")
     assert found.gap == ""
     assert "2 rows that can't be read" in caplog.text
 
 
 async def test_unreadable_row_of_the_baseline_is_not_new() -> None:
     found = await _listing([row("new"), Unreadable("old"), row("older")], ("old", "older"))
-    assert (uuids(found.rows), found.unreadable) == (["new"], ())
+    assert uuids(new_since(found, ("old", "older"))) == ["new"]
+    assert unreadable_since(found, ("old", "older")) == ()
 
 
 @pytest.mark.parametrize("mark", [None, "w-150", "odd"])
@@ -206,7 +261,7 @@ async def test_unreadable_rows_do_not_end_the_list(mark: str | None) -> None:
     rows: list[Withdrawal | Unreadable] = [row(f"w-{n}") for n in range(200)]
     rows[10] = Unreadable("x")
     rows[160] = Unreadable("odd")
-    found = await back_to_mark(Listed(rows), "USDT", mark, WHEN - dt.timedelta(days=7))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    found = await _read(Listed(rows), WHEN - dt.timedelta(days=7), mark=mark)
     assert (len(found.rows), found.uuids[-2:]) == (198, ("x", "odd"))
 
 

@@ -274,3 +274,28 @@ def test_list_with_a_gap_never_means_not_sent() -> None:
     assert isinstance(found, RequireReview)
     assert "not newest first" in found.why
     assert verdict([row()], gap="Upbit's list is not newest first") == Adopt(row())
+
+
+# -- withdrawals that only the journal shows -------------------------------------------------------
+
+
+def test_recorded_withdrawal_is_not_adopted() -> None:
+    found = verdict([row()], recorded={"w"})
+    assert isinstance(found, RequireReview)
+    assert found.uuids == ["w"]
+    assert verdict([row(), row("x", "500")], recorded={"x"}) == Adopt(row())
+
+
+def test_recorded_withdrawals_do_not_show_the_fee_convention() -> None:
+    rows, rival = [row(), row("x", "14")], other("rival", "14", PayoutState.UNKNOWN)
+    assert verdict(rows, others=[rival]) == Adopt(row())
+    assert verdict(rows, others=[rival], recorded={"x"}) == WaitFor(("rival",))
+
+
+def test_reservation_prevents_a_match_and_not_sent() -> None:
+    found = verdict([row()], reservation="it is old")
+    assert isinstance(found, RequireReview)
+    assert (found.uuids, "it is old" in found.why) == (["w"], True)
+    found = verdict([], reservation="it is old")
+    assert isinstance(found, RequireReview)
+    assert (found.uuids, "it is old" in found.why) == ([], True)

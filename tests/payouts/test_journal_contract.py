@@ -24,6 +24,12 @@ class TestSqliteJournal(JournalContract):
         yield journal
         await journal.aclose()
 
+    @pytest.fixture
+    async def second_journal(self, path: Path, journal: Journal) -> AsyncIterator[Journal]:
+        second = SqliteJournal(path)
+        yield second
+        await second.aclose()
+
 
 class TestInlineJournal(JournalContract):
     @pytest.fixture

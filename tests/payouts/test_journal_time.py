@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upbit_async.payouts.journal_time import JournalTime, Moment
+from upbit_async.payouts.journal_time import JournalTime, Moment, lease_is_over
 from upbit_async.payouts.sqlite.machine_clock import epoch, now
 
 if TYPE_CHECKING:
@@ -200,10 +200,33 @@ epochs = st.sampled_from(["", "a", "b"])
 @given(seconds, seconds, epochs, epochs)
 def test_only_times_of_one_epoch_are_compared(one: float, other: float, first: str, second: str) -> None:
     elapsed = Moment.at(JournalTime(one, first)).elapsed(JournalTime(other, second))
-    if first == second:
+    if first == second != "":
         assert elapsed == other - one
     else:
         assert elapsed is None
+
+
+def test_readings_without_an_epoch_end_no_lease_and_are_not_recorded_again() -> None:
+    left_at = Moment.at(JournalTime(1000.0, ""))
+    later = JournalTime(1e9, "")
+    assert left_at.elapsed(later) is None
+    assert left_at.seen(later) is left_at
+    assert not lease_is_over(left_at, 90.0, later)
+    assert not left_at.is_before_boot(later)
+
+
+@pytest.mark.parametrize("left_epoch", ["", "/another process"])
+def test_lease_counts_in_full_from_its_first_sight_in_a_process_without_an_epoch(left_epoch: str) -> None:
+    left_at = Moment.at(JournalTime(1000.0, left_epoch))
+    first_sight = JournalTime(5000.0, "").tagged("this process")
+    left_at = left_at.seen(first_sight)
+    assert not lease_is_over(left_at, 90.0, JournalTime(5089.0, "").tagged("this process"))
+    assert lease_is_over(left_at, 90.0, JournalTime(5090.0, "").tagged("this process"))
+    assert not lease_is_over(left_at, 90.0, JournalTime(5090.0, "").tagged("a third process"))
+
+
+def test_known_epoch_is_not_replaced_by_that_of_a_process() -> None:
+    assert JournalTime(1.0, "boot/time").tagged("this process").epoch == "boot/time"
 
 
 @pytest.mark.parametrize(

@@ -204,9 +204,12 @@ async def test_unowned_guard_checks_before_a_new_nonce(
     """A withdrawal that shows up after the list was last read, and before the baseline is taken, blocks it."""
     journal = InlineJournal(path)
     theirs: list[str] = []
+    snapshots = 0
 
     def withdraw(name: str) -> None:
-        if name == "related" and not theirs:
+        nonlocal snapshots
+        snapshots += name == "mark"
+        if snapshots == 2 and not theirs:
             theirs.append(
                 sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"]).uuid
             )

@@ -172,6 +172,97 @@ async def test_run_survives_failures_and_sends_later(
     assert len(sandbox.ledger.created) == (expected is PayoutState.DONE)
 
 
+class FailingJournal(MemoryJournal):
+    """A journal whose methods raise what no journal should raise, a few times each."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.remaining = dict.fromkeys(names, 3)
+
+    def fail(self, name: str) -> None:
+        if self.remaining.get(name, 0):
+            self.remaining[name] -= 1
+            raise RuntimeError(name)
+
+    async def claim(self, *args: Any, **options: Any) -> Any:
+        self.fail("claim")
+        return await super().claim(*args, **options)
+
+    async def get(self, key: str) -> Any:
+        self.fail("get")
+        return await super().get(key)
+
+    async def compare_and_swap(self, *args: Any) -> Any:
+        self.fail("compare_and_swap")
+        return await super().compare_and_swap(*args)
+
+    async def related(self, *args: Any) -> Any:
+        self.fail("related")
+        return await super().related(*args)
+
+    async def retire(self, runner: str) -> None:
+        self.fail("retire")
+        await super().retire(runner)
+
+
+@pytest.mark.parametrize("name", ["claim", "get", "compare_and_swap", "related", "retire"])
+async def test_run_survives_foreign_exceptions_of_a_journal(
+    sandbox: Sandbox, tron: dict[str, Any], name: str
+) -> None:
+    journal = FailingJournal(name)
+    observer = Payouts(sandbox.client(), journal)
+    async with Payouts(sandbox.client(), journal).running() as payouts:
+        await payouts.enqueue("k", **tron)
+        for _ in range(100):
+            await anyio.sleep(5)
+            (payout,) = await observer.list()
+            if payout.state.is_final:
+                break
+    assert payout.state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_equals_of_a_payout_in_review_name_it(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_delay = 200
+    sandbox.faults.add(Fault.reset_before(*CREATE))
+    async with payouts.running():
+        await payouts.enqueue("first", **tron)
+        await anyio.sleep(20)
+        for number in range(2):
+            sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
+            await payouts.enqueue(f"k{number}", **tron)
+        sandbox.knobs.list_delay = 0
+        review = await payouts.wait("first", timeout=100)
+        assert review.state is PayoutState.NEEDS_REVIEW
+        await anyio.sleep(60)
+        for payout in await payouts.list(states=["queued"]):
+            assert "'first'" in payout.reason
+            assert "review" in payout.reason
+        for entry in sandbox.ledger.created:
+            await payouts.acknowledge(entry.uuid)
+        await payouts.resolve("first", not_sent=True)
+        for key in ("k0", "k1"):
+            assert (await payouts.wait(key, timeout=60)).state is PayoutState.DONE
+
+
+async def test_many_payouts_past_their_time_are_abandoned_while_paused(
+    client: UpbitClient, journal: MemoryJournal, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    async with Payouts(client, journal, clock=lambda: sandbox.now).running() as payouts:
+        await payouts.pause(note="audit")
+        for number in range(50):
+            await payouts.enqueue(
+                f"k{number}",
+                **dict(tron, amount=20 + number),
+                not_after=sandbox.now + dt.timedelta(seconds=9),
+            )
+        await anyio.sleep(12)
+        states = [payout.state for payout in await payouts.list()]
+        assert states == [PayoutState.ABANDONED] * 50
+
+
 async def test_two_runners_share_the_payouts(
     payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
 ) -> None:

@@ -30,7 +30,7 @@ from payout_samples import (
 )
 
 from upbit_async import errors
-from upbit_async.payouts import Evidence, Payout, PayoutState, manual, payout, transitions
+from upbit_async.payouts import Evidence, Payout, PayoutState, manual, states, transitions
 from upbit_async.payouts.journal_time import JournalTime, Moment, Now
 from upbit_async.payouts.payout import EDGES
 
@@ -55,7 +55,7 @@ HAPPENINGS: dict[str, Callable[[Payout], Payout | None]] = {
 
 
 def test_drawing_and_edges_name_the_same_states() -> None:
-    drawn = set(re.findall(r"[a-z_]+", (payout.__doc__ or "").split("`EDGES`")[0]))
+    drawn = set(re.findall(r"[a-z_]+", (states.__doc__ or "").split("`EDGES`")[0]))
     assert {state.value for state in PayoutState} <= drawn
     assert set(EDGES) == set(PayoutState)
 

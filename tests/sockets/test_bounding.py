@@ -181,6 +181,8 @@ async def test_connection_is_aborted_before_the_outcome_is_unknown(
 class Guard:
     """A send guard that allows everything, and records whether a bounded connection was expected."""
 
+    must_stop = False
+
     client: UpbitClient
     expected: bool | None = None
 

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from upbit_async.payouts import Payouts, SqliteJournal
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
+    from upbit_async.payouts.snapshot import SnapshotReader
     from upbit_async.payouts.sqlite.group_commit import GroupCommit
     from upbit_async.payouts.sqlite.store import Store
+    from upbit_async.payouts.unowned import UnownedCheck
     from upbit_async.policy import PollSchedule
     from upbit_async.polling import Watcher
     from upbit_async.sandbox import Sandbox
@@ -41,6 +43,7 @@ __all__ = [
     "client_of",
     "client_state",
     "close_file",
+    "connection_of",
     "dispatcher_of",
     "group_of",
     "journal_queues",
@@ -51,9 +54,11 @@ __all__ = [
     "repository_of",
     "settler_of",
     "single_polls",
+    "snapshots_of",
     "store_of",
     "thread_limit_of",
     "transport_of",
+    "unowned_check_of",
     "watcher_of",
     "withdrawal_store",
     "writing",
@@ -125,6 +130,16 @@ def settler_of(payouts: Payouts) -> Settler:
     return payouts._settler
 
 
+def unowned_check_of(payouts: Payouts) -> UnownedCheck:
+    """Return what compares payouts with the account's withdrawals before they are sent."""
+    return payouts._driver._sender._unowned_check
+
+
+def snapshots_of(payouts: Payouts) -> SnapshotReader:
+    """Return what reads Upbit's list and the journal together."""
+    return unowned_check_of(payouts)._snapshots
+
+
 # -- the journal in SQLite -------------------------------------------------------------------------
 
 
@@ -136,6 +151,13 @@ def store_of(journal: SqliteJournal) -> Store:
 def close_file(journal: SqliteJournal) -> None:
     """Close a journal's file at once, as the end of its process does."""
     journal._store.close()
+
+
+def connection_of(store: Store) -> sqlite3.Connection:
+    """Return the open connection of a store."""
+    connection = store._file._open
+    assert connection is not None
+    return connection
 
 
 def reading(store: Store) -> AbstractContextManager[sqlite3.Connection]:

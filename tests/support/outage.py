@@ -67,6 +67,8 @@ def _set_link(state: str) -> None:
 class _Guard:
     """Takes the link down when the first byte is about to leave."""
 
+    must_stop = False
+
     scenario: str
     asked: int = 0
 

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 class Guard:
     """A send guard that does what a test prescribes."""
 
+    must_stop = False
+
     lets_go: bool = True
     raises: Exception | None = None
     breaks: Exception | None = None

@@ -59,14 +59,14 @@ The files, from the entry point down:
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid. `baseline`: reads Upbit's list.
 - `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
 - `repository`: applies state changes to the journal, and reports them.
-- `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory`: one in memory, for tests.
+- `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory/`: one in memory, for tests.
 
 Pure, without I/O and clocks:
 
 - `payout`: the record of a payout. `states`: its states, and the edges between them.
 - `transitions`: state changes by what happens to a request. `manual`: state changes by manual decisions.
 - `departure`: the conditions under which a journal lets a copy depart. `amount_limit`: limits of the amounts.
-- `changes`, `health`: what a journal reports about its payouts.
+- `changes`, `health`: what a journal reports about its payouts. `compacted`: what it keeps of them for ever.
 - `decision`: the conclusion from Upbit's list and the journal about a payout whose answer was lost.
 - `journal_time`: the time of leases and settling. `row_mac`: authentication of the journal's rows.
 """

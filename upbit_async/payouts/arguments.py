@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from upbit_async.errors import ConfigurationError, PayoutConflict, raise_alone
 from upbit_async.models import Intent
@@ -144,9 +144,14 @@ def checked_limits(limits: object) -> tuple[AmountLimit, ...]:
     Raises:
         TypeError: They are not a sequence of `AmountLimit`.
     """
-    if not isinstance(limits, (list, tuple)) or not all(isinstance(each, AmountLimit) for each in limits):
-        raise TypeError("amount_limits must be a list of AmountLimit")
-    return tuple(limits)
+    if not isinstance(limits, (list, tuple)):
+        raise TypeError(f"amount_limits must be a list of AmountLimit, got {type(limits).__name__}")
+    checked: list[AmountLimit] = []
+    for each in cast("Sequence[object]", limits):
+        if not isinstance(each, AmountLimit):
+            raise TypeError(f"amount_limits must be a list of AmountLimit, got a {type(each).__name__} in it")
+        checked.append(each)
+    return tuple(checked)
 
 
 # -- journal keys ----------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
-"""Reader of Upbit's list of withdrawals, back to a baseline or a mark, with a check whether the list is complete.
+"""Reader of Upbit's list of withdrawals, and the withdrawals in it that are new since a baseline.
 
-The list is read newest first, page by page, until it reaches withdrawals that are known. Those behind them must then
-be older. That is an assumption about Upbit's order, so it is checked: `created_at` must be present, and must not rise
-by more than `_TOLERANCE` from row to row. If the check fails, the list is read to its end, and what the list does not
-show proves nothing.
+The list is read newest first, page by page, until it reaches a mark or baselines that are known. Those behind them must
+then be older. That is an assumption about Upbit's order, so it is checked: `created_at` must be present, and must not
+rise by more than `TOLERANCE` from row to row. If the check fails, the list is read to its end, and what the list does
+not show proves nothing.
 
 A row that can't be read may be any withdrawal. It is reported in `Listing.unreadable`, and the other rows are read.
 """
@@ -19,47 +19,85 @@ import attrs
 from upbit_async.errors import DecodeError
 from upbit_async.logs import logger
 from upbit_async.models import Withdrawal
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.protocol.duplicates import by_id
 from upbit_async.protocol.endpoint import PAGE_SIZE, Transport
 from upbit_async.resources.readable import list_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
 
-__all__ = ["Listing", "back_to_mark", "since_baseline"]
+__all__ = [
+    "LANDMARKS",
+    "TOLERANCE",
+    "Baseline",
+    "Listing",
+    "does_not_reach_back",
+    "new_since",
+    "provable_end",
+    "reaches",
+    "read_list",
+    "unreadable_since",
+]
 
 _log = logger("upbit_async.payouts")
 
-_LANDMARKS: Final = 30
+LANDMARKS: Final = 30
 """Number of withdrawals of the baseline that the list must show again, if the baseline has that many."""
 
-_TOLERANCE: Final = dt.timedelta(seconds=2)
+TOLERANCE: Final = dt.timedelta(seconds=2)
 """Largest rise of `created_at` from row to row that still counts as newest first."""
 
 _CONFIRMING_PAGES: Final = 20
-"""Number of pages that are read behind the landmarks before a payout is called not sent."""
+"""Number of pages that are read on before payouts are called not sent."""
+
+
+@attrs.frozen
+class Baseline:
+    """The account's newest withdrawals before a first copy of a payout.
+
+    Attributes:
+        uuids: The withdrawals in the payout's currency, newest first, by their ids in lower case.
+        position: Position of the journal's newest change before the list was requested.
+        requested_at: Journal time before the list was requested.
+    """
+
+    uuids: tuple[str, ...]
+    position: int
+    requested_at: Moment
 
 
 @attrs.frozen
 class Listing:
-    """Part of Upbit's list of withdrawals in one currency.
+    """Part of Upbit's list of withdrawals, from the newest on.
 
     Attributes:
-        rows: The withdrawals in that currency, in the list's order, each once.
+        rows: The withdrawals, in the list's order, each once.
         gap: Why withdrawals may be missing; empty if none can be.
-        unreadable: An error for each row that can't be read and may be new. It may be of another currency.
+        unreadable: An error for each row that can't be read. It may be of another currency.
+        further: Withdrawals that were read behind `rows` to check the list's order.
+        is_whole: Whether the list ends with `rows`.
     """
 
     rows: tuple[Withdrawal, ...]
     gap: str = ""
     unreadable: tuple[DecodeError, ...] = ()
+    further: tuple[Withdrawal, ...] = ()
+    is_whole: bool = False
 
     @property
     def uuids(self) -> tuple[str, ...]:
         """The ids of the withdrawals, in lower case, newest first; then those of rows that can't be read."""
         unreadable = (error.uuid.casefold() for error in self.unreadable if error.uuid)
         return (*(row.uuid.casefold() for row in self.rows), *unreadable)
+
+    def newer_than(self, mark: str | None) -> tuple[Withdrawal, ...]:
+        """Return the withdrawals before a mark; all if there is none, or if its row can't be read."""
+        for number, row in enumerate(self.rows):
+            if row.uuid.casefold() == mark:
+                return self.rows[:number]
+        return self.rows
 
 
 @attrs.frozen
@@ -80,7 +118,7 @@ class _ListReader:
     """Reader of the list, page by page."""
 
     transport: Transport
-    currency: str
+    currency: str | None
     rows: dict[str, Withdrawal] = attrs.field(factory=dict[str, Withdrawal])
     unreadable: dict[str, DecodeError] = attrs.field(factory=dict[str, DecodeError])
     gap: str = ""
@@ -116,7 +154,7 @@ class _ListReader:
     def _check_order(self, row: Withdrawal) -> None:
         if row.created_at is None:
             self.gap = f"Upbit's list shows withdrawal {row.uuid} without created_at"
-        elif self._lowest is not None and row.created_at > self._lowest + _TOLERANCE:
+        elif self._lowest is not None and row.created_at > self._lowest + TOLERANCE:
             self.gap = f"Upbit's list is not newest first (withdrawal {row.uuid} is out of order)"
         elif self._lowest is None or row.created_at < self._lowest:
             self._lowest = row.created_at
@@ -128,106 +166,145 @@ class _ListReader:
             if reached(page) and not self.gap:
                 return
 
+    async def read_on(self, pages: int) -> list[Withdrawal]:
+        """Return the withdrawals on further pages."""
+        found: list[Withdrawal] = []
+        for _ in range(pages):
+            if self.at_end:
+                break
+            found += (await self.page()).fresh
+        return found
+
     def broken(self, what: str) -> DecodeError:
-        return DecodeError(
-            f"Upbit's list of withdrawals in {self.currency} {what}, so nothing follows from it; try again later"
-        )
+        return DecodeError(_broken(self.currency, what))
 
-    def listing(self, rows: Sequence[Withdrawal] | None = None, old_uuids: Collection[str] = ()) -> Listing:
-        """Return the rows that were read, without those in other currencies that a list may contain by mistake.
-
-        Args:
-            rows: The rows to return; None for all.
-            old_uuids: Withdrawals of the baseline, by their ids in lower case, that are not reported as unreadable.
-        """
-        chosen = self.rows.values() if rows is None else rows
+    def in_currency(self, rows: Collection[Withdrawal]) -> tuple[Withdrawal, ...]:
+        """Return the rows without those in other currencies, which a list may contain by mistake."""
+        if self.currency is None:
+            return tuple(rows)
         wanted = self.currency.casefold()
-        unreadable = tuple(error for uuid, error in self.unreadable.items() if uuid not in old_uuids)
-        if unreadable:
-            text = "Upbit's list of withdrawals in %s has %d rows that can't be read: %s"
-            _log.warning(text, self.currency, len(unreadable), unreadable[0])
-        return Listing(
-            tuple(row for row in chosen if row.currency.casefold() == wanted), self.gap, unreadable
-        )
+        return tuple(row for row in rows if row.currency.casefold() == wanted)
 
 
-async def back_to_mark(transport: Transport, currency: str, mark: str | None, oldest: dt.datetime) -> Listing:
-    """Return the newest withdrawals in a currency, back to a mark, or else to a time.
+async def read_list(
+    transport: Transport,
+    currency: str | None,
+    *,
+    mark: str | None = None,
+    oldest: dt.datetime,
+    baselines: Collection[Sequence[str]] = (),
+    confirm: bool = False,
+) -> Listing:
+    """Return the newest withdrawals, back to a mark, or else to a time and to baselines.
 
-    A list that can be read also proves that the access key may read it, which is needed if an answer is lost.
+    Pages are read to their end: a new withdrawal may come after old ones of the same second. A list that can be read
+    also proves that the access key may read it, which is needed if an answer is lost.
 
     Args:
         transport: Transport that reads the list.
-        currency: The currency's code.
-        mark: Withdrawal, by its id in lower case, that must be in the list. Older ones are returned only if they are
-            on the same page. None to read back to a time.
+        currency: The currency's code; None for all currencies.
+        mark: Withdrawal, by its id in lower case, that must be in the list. None to read back to a time.
         oldest: Time to read back to if there is no mark.
+        baselines: Baselines to read back to if there is no mark; to the end of the list for one that is empty.
+        confirm: Whether to read further pages, to find rows that the list does not sort by time.
 
     Raises:
         DecodeError: The list lacks the mark, or ends after a full page.
     """
     reader = _ListReader(transport, currency)
+    landmarks = frozenset(uuid for baseline in baselines for uuid in baseline[:LANDMARKS])
+    to_the_end = not all(baselines)
 
     def reached(page: _Page) -> bool:
         if mark is not None:
             return reader.has(mark)
         times = [row.created_at for row in page.fresh[-1:]]
-        return not page.is_full or all(time is not None and time < oldest for time in times)
+        is_old = not page.is_full or all(time is not None and time < oldest for time in times)
+        return is_old and not to_the_end and all(map(reader.has, landmarks))
 
     await reader.read_until(reached)
     if mark is not None and not reader.has(mark):
         raise reader.broken(
             f"lacks withdrawal {mark}, which it has shown before (as it does with another account's key)"
         )
-    return reader.listing()
+    rows, is_whole = list(reader.rows.values()), reader.at_end
+    further = await reader.read_on(_CONFIRMING_PAGES) if confirm else []
+    unreadable = tuple(reader.unreadable.values())
+    if unreadable:
+        text = "Upbit's list of withdrawals in %s has %d rows that can't be read: %s"
+        _log.warning(text, currency or "all currencies", len(unreadable), unreadable[0])
+    return Listing(
+        reader.in_currency(rows), reader.gap, unreadable, reader.in_currency(further), is_whole=is_whole
+    )
 
 
-async def since_baseline(
-    transport: Transport, currency: str, baseline: Sequence[str], *, confirm: bool = False
-) -> Listing:
-    """Return all withdrawals in a currency that are new since a baseline was taken.
+# -- new since a baseline, pure ----------------------------------------------------------------------
 
-    Pages are read to their end: a new withdrawal may come after old ones of the same second.
 
-    Args:
-        transport: Transport that reads the list.
-        currency: The currency's code.
-        baseline: The newest withdrawals of that time, newest first, by their ids in lower case.
-        confirm: Whether to read on after the landmarks, to find rows that the list does not sort by time.
+def reaches(listing: Listing, baseline: Sequence[str]) -> bool:
+    """Return whether a list shows everything that is new since a baseline.
 
     Raises:
-        DecodeError: The list does not reach back to the baseline, so it does not show that anything is missing.
+        DecodeError: It lacks a withdrawal of the baseline that it would have to show, so it proves nothing.
     """
-    reader = _ListReader(transport, currency)
-    landmarks = frozenset(baseline[:_LANDMARKS])
-    await reader.read_until(lambda _: bool(landmarks) and all(map(reader.has, landmarks)))
-    if not all(map(reader.has, landmarks)):
-        raise reader.broken("does not reach back to the baseline, which it has shown before")
+    seen = frozenset(listing.uuids)
+    are_seen = [uuid in seen for uuid in baseline[:LANDMARKS]]
+    if all(are_seen):
+        return bool(are_seen) or listing.is_whole
+    first_missing = are_seen.index(False)
+    if listing.is_whole or any(are_seen[first_missing:]):
+        raise does_not_reach_back()
+    return False
+
+
+def does_not_reach_back() -> DecodeError:
+    """Return the error for a list that lacks withdrawals of a baseline."""
+    return DecodeError(_broken(None, "does not reach back to the baseline, which it has shown before"))
+
+
+def new_since(listing: Listing, baseline: Sequence[str]) -> Iterator[Withdrawal]:
+    """Yield the withdrawals of a list that reaches a baseline and that may be new since then.
+
+    A row behind the whole baseline is old if the baseline was not the whole list, and the row's time shows it.
+    """
     old_uuids = frozenset(baseline)
-    new = [row for uuid, row in reader.rows.items() if uuid not in old_uuids]
-    if confirm and not reader.at_end:
-        new += await _unsorted_after(reader, old_uuids, new)
-    return reader.listing(new, old_uuids)
+    positions = [number for number, row in enumerate(listing.rows) if row.uuid.casefold() in old_uuids]
+    end = positions[-1] if positions else len(listing.rows)
+    times = [time for number in positions if (time := listing.rows[number].created_at) is not None]
+    latest_old = min(times) + TOLERANCE if times else None
+
+    def is_old(row: Withdrawal) -> bool:
+        return latest_old is not None and row.created_at is not None and row.created_at <= latest_old
+
+    for number, row in enumerate(listing.rows):
+        is_behind = number > end and len(baseline) >= PAGE_SIZE
+        if row.uuid.casefold() not in old_uuids and not (is_behind and is_old(row)):
+            yield row
+    yield from (row for row in listing.further if row.uuid.casefold() not in old_uuids and not is_old(row))
 
 
-async def _unsorted_after(
-    reader: _ListReader, old_uuids: frozenset[str], new: Sequence[Withdrawal]
-) -> list[Withdrawal]:
-    """Read on, and return the rows that are not provably older than the oldest landmark."""
-    times = [row.created_at for uuid, row in reader.rows.items() if uuid in old_uuids and row.created_at]
-    oldest = min(times, default=None)
-    already = {row.uuid for row in new}
-    found: list[Withdrawal] = []
-    for _ in range(_CONFIRMING_PAGES):
-        if reader.at_end:
-            break
-        for row in (await reader.page()).fresh:
-            is_old = (
-                row.created_at is not None and oldest is not None and row.created_at <= oldest + _TOLERANCE
-            )
-            if row.uuid.casefold() not in old_uuids and row.uuid not in already and not is_old:
-                found.append(row)
-    return found
+def unreadable_since(listing: Listing, baseline: Sequence[str]) -> tuple[DecodeError, ...]:
+    """Return an error for each row of a list that can't be read and may be new since a baseline."""
+    old_uuids = frozenset(baseline)
+    return tuple(error for error in listing.unreadable if (error.uuid or "").casefold() not in old_uuids)
+
+
+def provable_end(baseline: Sequence[str], times: Callable[[str], dt.datetime | None]) -> dt.datetime | None:
+    """Return a time; withdrawals that were made before it are older than a baseline. None if no time proves that.
+
+    Args:
+        baseline: The baseline.
+        times: Function that returns the time at which a withdrawal was made, by its id; None if that is not known.
+    """
+    if len(baseline) < PAGE_SIZE:  # it was the whole list, so nothing is older
+        return None
+    end = times(baseline[-1])
+    return None if end is None else end - TOLERANCE
+
+
+def _broken(currency: str | None, what: str) -> str:
+    where = f" in {currency}" if currency is not None else ""
+    return f"Upbit's list of withdrawals{where} {what}, so nothing follows from it; try again later"
 
 
 def _id_of(row: Withdrawal) -> str:

@@ -23,18 +23,21 @@ from typing import TYPE_CHECKING
 import attrs
 
 from upbit_async.checks import FeeConvention, fits
+from upbit_async.checks.reconcile import EXACT
 from upbit_async.errors import DecodeError
 from upbit_async.models import Withdrawal
 from upbit_async.payouts.journal_time import CLAIM_DAYS, is_recent
 from upbit_async.payouts.payout import Evidence, Payout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from decimal import Decimal
 
     from upbit_async.payouts.journal_time import Now
 
 __all__ = [
     "Adopt",
+    "Claimants",
     "Conclusion",
     "DeclareNotSent",
     "Observation",
@@ -103,7 +106,8 @@ class Observation:
     """What is known about a payout when it is judged.
 
     Attributes:
-        rows: All withdrawals in its currency that are new since its baseline.
+        rows: All withdrawals in its currency that are new since its baseline, without those whose owner is certain
+            and that the list did not show.
         others: Other payouts in its currency: those that have one of the rows, those that are unsettled, and those
             of which a copy may turn up late. They were read after the rows, so the owner of a row is among them.
         made_without_payout: The ids, in lower case, of withdrawals that the same client made without a payout. They
@@ -113,6 +117,9 @@ class Observation:
         waiting_for_this: The keys of payouts that wait for this one; it does not wait for them.
         gap: Why rows may be missing; empty if none can be.
         unreadable: An error for each further row that can't be read, and so may be any withdrawal.
+        recorded: The ids, in lower case, of those rows that only the journal shows. They may be older than the
+            baseline.
+        reservation: Why the rows prove neither a match nor that nothing was sent; empty if they may.
     """
 
     rows: Sequence[Withdrawal]
@@ -123,33 +130,75 @@ class Observation:
     waiting_for_this: Collection[str] = ()
     gap: str = ""
     unreadable: Sequence[DecodeError] = ()
+    recorded: Collection[str] = ()
+    reservation: str = ""
 
     def will_be_settled(self, other: Payout) -> bool:
         """Return whether another payout will be settled by itself, and does not wait for this one."""
         return other.state.is_under_way and other.key not in self.waiting_for_this
 
 
+class Claimants:
+    """Payouts that may own withdrawals, found by their amounts.
+
+    Args:
+        payouts: The payouts.
+    """
+
+    def __init__(self, payouts: Iterable[Payout]) -> None:
+        self._by_amount: dict[Decimal | None, list[Payout]] = {}
+        for payout in payouts:
+            self._by_amount.setdefault(payout.intent.amount, []).append(payout)
+
+    def of(self, row: Withdrawal, fee_convention: FeeConvention | None) -> Iterator[Payout]:
+        """Yield those that may own a withdrawal."""
+        amounts = dict.fromkeys(
+            [row.amount, row.amount if row.fee is None else EXACT.add(row.amount, row.fee)]
+        )
+        for amount in amounts:
+            for payout in self._by_amount.get(amount, ()):
+                if may_claim(payout, row, fee_convention):
+                    yield payout
+
+
 def decide(payout: Payout, seen: Observation) -> Conclusion:
     """Return the conclusion about a payout whose answer was lost, at the end of its settling time."""
+    conclusion = _conclusion(payout, seen)
+    match conclusion:
+        case Adopt(record) if record.uuid.casefold() in seen.recorded:
+            why = f"withdrawal {record.uuid}, which fits, may be older than this payout"
+            return RequireReview(why, (record,))
+        case Adopt(record) if seen.reservation:
+            return RequireReview(f"withdrawal {record.uuid} fits, but {seen.reservation}", (record,))
+        case DeclareNotSent() if seen.reservation:
+            return RequireReview(f"no withdrawal fits, but {seen.reservation}")
+        case _:
+            return conclusion
+
+
+def _conclusion(payout: Payout, seen: Observation) -> Conclusion:
     owners = {other.uuid.casefold(): other for other in seen.others if other.uuid is not None}
     taken = {*owners, *seen.excluded, *seen.made_without_payout}
     unowned = [row for row in seen.rows if row.uuid.casefold() not in taken]
-    fee_convention = seen.fee_convention or _convention_that_explains_all(payout, unowned, seen.others)
+    claimants = Claimants(seen.others)
+    fee_convention = seen.fee_convention
+    if fee_convention is None and not seen.recorded:
+        fee_convention = _convention_that_explains_all(payout, unowned, claimants)
     mine = [row for row in unowned if fits(payout.intent, row, fee_convention or FeeConvention.GROSS)]
     match mine:
         case [only]:
-            return _for_the_only(only, seen, fee_convention)
+            return _for_the_only(only, claimants, seen, fee_convention)
         case [_, *_]:
             return RequireReview(f"several withdrawals fit: {_ids(mine)}", tuple(mine))
         case _:
             return _for_none(payout, unowned, owners, seen, fee_convention)
 
 
-def _for_the_only(row: Withdrawal, seen: Observation, fee_convention: FeeConvention | None) -> Conclusion:
+def _for_the_only(
+    row: Withdrawal, claimants: Claimants, seen: Observation, fee_convention: FeeConvention | None
+) -> Conclusion:
     """Judge by the only withdrawal that fits: it is the payout's, unless another payout may claim it too."""
-    for other in seen.others:
-        if not may_claim(other, row, fee_convention):
-            continue
+    for other in claimants.of(row, fee_convention):
         if seen.will_be_settled(other):
             return WaitFor((other.key,))
         return RequireReview(
@@ -186,10 +235,8 @@ def _for_none(
                 "Upbit has shown that the request arrived, but its list does not show a withdrawal"
             )
         return DeclareNotSent()
-    waited_for = [other for other in seen.others if seen.will_be_settled(other)]
-    explanations = [
-        [other.key for other in waited_for if may_claim(other, row, fee_convention)] for row in unexplained
-    ]
+    waited_for = Claimants(other for other in seen.others if seen.will_be_settled(other))
+    explanations = [[other.key for other in waited_for.of(row, fee_convention)] for row in unexplained]
     if all(explanations):
         return WaitFor(tuple(dict.fromkeys(key for keys in explanations for key in keys)))
     why = f"no payout explains these withdrawals in the same currency: {_ids(unexplained)}"
@@ -234,21 +281,17 @@ def _fits_somehow(payout: Payout, row: Withdrawal, fee_convention: FeeConvention
 
 
 def _convention_that_explains_all(
-    payout: Payout, unowned: Sequence[Withdrawal], others: Sequence[Payout]
+    payout: Payout, unowned: Sequence[Withdrawal], others: Claimants
 ) -> FeeConvention | None:
     """Return `FeeConvention.GROSS` if every withdrawal belongs to a payout under it, and not under `NET`.
 
     The opposite is never concluded: a withdrawal made elsewhere might look like one net of a fee.
     """
-    claimants = [payout, *(other for other in others if other.uuid is None)]
 
     def explains_all(fee_convention: FeeConvention) -> bool:
         return all(
-            any(
-                each is payout or may_claim(each, row, fee_convention)
-                for each in claimants
-                if fits(each.intent, row, fee_convention)
-            )
+            fits(payout.intent, row, fee_convention)
+            or any(other.uuid is None for other in others.of(row, fee_convention))
             for row in unowned
         )
 

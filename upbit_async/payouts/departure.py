@@ -36,7 +36,7 @@ LIMIT_PERIOD: Final = dt.timedelta(hours=LIMIT_HOURS)
 
 @attrs.frozen(kw_only=True)
 class DepartureConditions:
-    """What must hold when a copy is recorded, besides the rules between payouts.
+    """What must hold when a copy is recorded, in addition to the rules between payouts.
 
     A journal that is paused lets nothing depart in any case.
 
@@ -66,6 +66,19 @@ class StaleBaseline(Exception):
 
     Attributes:
         by_key: That payout's key.
+
+    Example:
+        .. code-block:: python
+
+            async def depart(journal, payout, departing, take_baseline):
+                while True:
+                    position = await journal.position()
+                    baseline = await take_baseline()  # requested after the position was read
+                    conditions = DepartureConditions(baseline_position=position)
+                    try:
+                        return await journal.compare_and_swap(payout, departing(payout, baseline), conditions)
+                    except StaleBaseline as stale:
+                        print(stale.by_key, "has changed meanwhile")
     """
 
     def __init__(self, by_key: str) -> None:
@@ -78,6 +91,17 @@ class DeparturePaused(Exception):
 
     Attributes:
         decision: The decision to pause.
+
+    Example:
+        .. code-block:: python
+
+            import datetime as dt
+
+            maintenance = ManualDecision(note="maintenance", actor="Ann")
+            async with payouts:
+                await journal.pause(maintenance, dt.datetime.now(dt.UTC))
+                assert (await journal.health()).paused
+                await journal.resume(maintenance, dt.datetime.now(dt.UTC))
     """
 
     def __init__(self, decision: ManualDecision) -> None:

@@ -17,11 +17,12 @@ import attrs
 
 from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import JournalError, PollTimeout, PreflightFailed, UpbitError
-from upbit_async.models.reason import Reason
 from upbit_async.payouts import queueing
 from upbit_async.payouts.arguments import raise_if_other
 from upbit_async.payouts.decision import may_turn_up
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.preflight import Preflight, is_passing
+from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
@@ -41,7 +42,7 @@ class Driver:
         repository: Repository of the payouts.
         sender: Sender of payouts.
         settler: Settler of payouts whose answer was lost, and follower of accepted ones.
-        check: Whether `client.withdraws.check` comes before a payout's first copy.
+        check: Whether a preflight comes before a payout's first copy.
         resends: Whether a ``not_sent`` payout is sent again without a decision.
     """
 
@@ -59,6 +60,7 @@ class Driver:
         self._repository = repository
         self._sender = sender
         self._settler = settler
+        self._preflight = Preflight(client.transport)
         self._check = check
         self.resends = resends
         self._locks = KeyedLock()
@@ -84,6 +86,8 @@ class Driver:
             UpbitError: Nothing is sent under this key until it is driven again, and no copy was sent before. With
                 `may_have_executed`, a copy may have been sent; see `SendAttempt.run`.
         """
+        if not waits and self._locks.is_held(key):
+            raise SettleFirst(())
         async with self._locks.hold(key) as hold:
             if hold.failure is not None:
                 raise copy.copy(hold.failure)  # the failure of the attempt that this call has joined
@@ -111,7 +115,7 @@ class Driver:
         if payout.not_after is not None and queueing.is_overdue(payout, await self._repository.now()):
             return await self._repository.change(payout.key, queueing.overdue)
         if self._check and payout.sent_request is None:
-            await _check(self._client, payout)
+            await self._preflight.check(payout)
         return await self._sender.send(payout, waits=waits)
 
     def resends_by_itself(self, payout: Payout) -> bool:
@@ -213,38 +217,10 @@ def _failed_by(error: UpbitError) -> Change:
     """Return the change that records why a payout could not be sent."""
 
     def fail(payout: Payout, now: Now) -> Payout | None:
-        if isinstance(error, PreflightFailed) and is_lasting(error):
+        if isinstance(error, PreflightFailed) and not all(map(is_passing, error.reasons)):
             declined = queueing.declined_by_preflight(payout, error, now)
             if declined is not None:
                 return declined
         return queueing.overdue(payout, now) or queueing.failed(payout, error)
 
     return fail
-
-
-def is_lasting(error: PreflightFailed) -> bool:
-    return False
-
-
-async def _check(client: UpbitClient, payout: Payout) -> None:
-    """Make all checks of `client.withdraws.check`, and compare the memo with the registered one.
-
-    Raises:
-        PreflightFailed: A check failed.
-        UpbitError: A check could not be made.
-    """
-    intent = payout.intent
-    found = await client.withdraws.check(
-        currency=payout.criteria.currency,
-        net_type=payout.criteria.net_type,
-        amount=intent.members["amount"],
-        address=intent.address,
-        transaction_type=intent.transaction_type or "default",
-    )
-    if found.secondary_address != intent.secondary_address:
-        must = "be the one that it is registered with" if found.secondary_address else "be left out"
-        reason = Reason(
-            "other_secondary_address",
-            f"secondary_address, the memo of the address, must {must}: take it from client.withdraws.addresses",
-        )
-        raise PreflightFailed(f"{payout} was not sent", reasons=(reason,))

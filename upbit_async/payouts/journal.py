@@ -29,6 +29,7 @@ __all__ = [
     "PayoutQuery",
     "Related",
     "StaleRevision",
+    "given_up",
 ]
 
 
@@ -209,6 +210,9 @@ class Journal(Protocol):
         If the revision of `old` is -1, the journal does not have it, and `new` is added with revision 0. After a
         `JournalError` it may have been written.
 
+        If `new` does not have the withdrawal of `old` any more, the record of `old` is stored as unowned in the same
+        write. `Related.unowned` returns it while no other payout has it.
+
         The entries by which the history of `new` is longer than that of `old` are added to the stored history, which
         therefore stays whole if both were read without it. They are the changes that `changes` returns.
 
@@ -356,6 +360,10 @@ class Journal(Protocol):
         """Let payouts depart again."""
         ...
 
+    async def unowned(self) -> Sequence[Withdrawal]:
+        """Return all withdrawals, in any currency, that belong to no payout and are not acknowledged."""
+        ...
+
     async def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
         """Return the unowned withdrawals that were stored `settling_time` ago, and mark them as reported.
 
@@ -387,3 +395,10 @@ class Journal(Protocol):
     async def aclose(self) -> None:
         """Release all resources. The next call opens the journal again."""
         ...
+
+
+def given_up(old: Payout, new: Payout) -> Withdrawal | None:
+    """Return the record of the withdrawal that a payout does not have any more after a change, or None."""
+    if old.uuid is None or new.is_withdrawal(old.uuid):
+        return None
+    return old.record

@@ -61,7 +61,7 @@ class JournalTime:
     Attributes:
         seconds: The reading, in seconds from an arbitrary point.
         epoch: Name of the period in which readings can be compared, such as one boot of one machine; empty if that is
-            unknown.
+            unknown. Readings without an epoch can't be compared at all, so no lease ever ends by them: see `tagged`.
 
     Raises:
         TypeError: The seconds are not a number, or the epoch is not text.
@@ -77,6 +77,16 @@ class JournalTime:
 
     seconds: float = attrs.field(validator=_check_seconds)
     epoch: str = attrs.field(validator=_check_epoch)
+
+    def tagged(self, process: str) -> JournalTime:
+        """Return the reading with an epoch: its own, or else one that only the readings of one process share.
+
+        A lease then counts in full from when that process first reads it.
+
+        Args:
+            process: Name that no other process has, and that this one keeps, such as a random UUID.
+        """
+        return self if self.epoch else attrs.evolve(self, epoch=f"/{process}")
 
 
 @attrs.frozen
@@ -101,8 +111,11 @@ class Moment:
         return cls(((time.epoch, time.seconds),))
 
     def elapsed(self, now: JournalTime) -> float | None:
-        """Return the least time since the point, in seconds; None if it was not read in this epoch yet."""
-        reading = dict(self.readings).get(now.epoch)
+        """Return the least time since the point, in seconds; None if it was not read in this epoch yet.
+
+        Without an epoch it is None: two readings without one may be of different clocks.
+        """
+        reading = dict(self.readings).get(now.epoch) if now.epoch else None
         return None if reading is None else now.seconds - reading
 
     def is_before_boot(self, now: JournalTime) -> bool:
@@ -112,8 +125,8 @@ class Moment:
         return bool(boot) and "" not in boots and boot not in boots
 
     def seen(self, now: JournalTime) -> Moment:
-        """Return the same point with a reading of this epoch, unless it has one."""
-        if self.elapsed(now) is not None:
+        """Return the same point with a reading of this epoch, unless it has one or the epoch is unknown."""
+        if not now.epoch or self.elapsed(now) is not None:
             return self
         return Moment((*self.readings[-_MOST_READINGS + 1 :], (now.epoch, now.seconds)))
 

@@ -9,6 +9,7 @@ from upbit_async.client import UpbitClient
 from upbit_async.payouts import arguments
 from upbit_async.payouts.driver import Driver
 from upbit_async.payouts.journal import Journal
+from upbit_async.payouts.judging import Judge
 from upbit_async.payouts.operating import OperatingMethods
 from upbit_async.payouts.reading import ReadingMethods
 from upbit_async.payouts.reconciliation import Reconciler
@@ -18,6 +19,7 @@ from upbit_async.payouts.resolving import ManualDecisionMethods
 from upbit_async.payouts.running import RunningMethods
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
+from upbit_async.payouts.snapshot import SnapshotReader
 from upbit_async.payouts.unowned import UnownedCheck
 from upbit_async.resources import inputs
 from upbit_async.validation import flag
@@ -103,13 +105,13 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
         seconds = inputs.seconds("settling_time", settling_time)
         keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
-        settler = Settler(client, repository, seconds)
+        snapshots = SnapshotReader(client.transport, repository, trailing=seconds)
+        settler = Settler(client, repository, Judge(client, snapshots), seconds)
         super().__init__(client, repository, settler)  # keeps them, for all methods
         unowned_check = UnownedCheck(
-            client.transport,
             repository,
             settler,
-            trailing=seconds,
+            snapshots,
             blocks=inputs.choice("on_unowned", on_unowned, ("block", "allow")) == "block",
         )
         self._reconciler = Reconciler()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
@@ -230,10 +229,10 @@ class RequestingMethods:
         if known is not None:
             await self._authorised(known, requested)
         while True:
-            with anyio.CancelScope(deadline=deadline) as scope:
+            payout: Payout | None = None
+            with anyio.CancelScope(deadline=deadline):
                 payout = await self._driver.drive(requested.key, requested)
-                scope.deadline = math.inf
-            if scope.cancelled_caught:
+            if payout is None:
                 return await self._unfinished(requested)
             if until_final:
                 payout = await self._driver.finish(payout, deadline)

@@ -14,6 +14,7 @@ compare-and-swap, so two runners that work on one payout do no harm.
 
 from __future__ import annotations
 
+import heapq
 import math
 import uuid
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,7 @@ from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Awaitable, Callable, Iterator
 
     from anyio.abc import TaskGroup
@@ -66,6 +68,9 @@ _RECONCILIATION_PERIOD: Final = 60.0
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 """First and longest wait before failed work is repeated, in seconds."""
+_REPORT_PERIOD: Final = 30.0
+"""Time for which the same failure is not logged again, in seconds."""
+_MOST_REPORTED: Final = 100
 _RETIREMENT: Final = 5.0
 """Time for the journal to release the claims when the runner ends, in seconds."""
 
@@ -119,6 +124,10 @@ class Runner:
         self._held_back_until = -math.inf
         self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
         self._next_claim = -math.inf
+        self._deadlines: list[tuple[dt.datetime, str]] = []
+        """Heap of the times after which queued payouts are abandoned."""
+        self._reported: dict[str, float] = {}
+        """When each failure may be logged again."""
         self._waker: Waker | None = None
 
     def wake(self) -> None:
@@ -145,8 +154,8 @@ class Runner:
     async def _retire(self) -> None:
         try:
             await self._repository.journal.retire(self._name)
-        except JournalError as error:
-            _log.warning("the claims of this process end with their lease, in %g s: %s", _CLAIM_LEASE, error)
+        except Exception as error:  # noqa: BLE001 - a failure here must not hide why the runner ends
+            self._report(f"the claims of this process end with their lease, in {_CLAIM_LEASE:g} s", error)
 
     # -- claims ------------------------------------------------------------------------------------
 
@@ -159,10 +168,11 @@ class Runner:
                 try:
                     await self._claim(tasks)
                     waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
-                except JournalError as error:
+                    await self._abandon_overdue()
+                except Exception as error:  # noqa: BLE001 - no failure ends the runner
                     pause = next(waits)
                     self._next_claim = anyio.current_time() + pause
-                    _log.warning("payouts wait for their journal, for %g s: %s", pause, error)
+                    self._report(f"payouts wait {pause:g} s for their journal", error)
             self._start_sending(tasks)
             with anyio.move_on_after(self._until_next_work()):
                 await self._waker.wait()
@@ -196,6 +206,8 @@ class Runner:
         key = payout.key
         match payout.state:
             case PayoutState.QUEUED:
+                if payout.not_after is not None:
+                    heapq.heappush(self._deadlines, (payout.not_after, key))
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 tasks.start_soon(self._keep_trying, key, tasks, self._settle)
@@ -212,6 +224,22 @@ class Runner:
         if not payout.state.is_under_way:
             self._backlog.settled(payout.key)
 
+    async def _abandon_overdue(self) -> None:
+        """Abandon payouts whose time has passed, also while nothing can be sent."""
+        while self._deadlines and self._deadlines[0][0] < self._repository.clock():
+            await self._repository.change(self._deadlines[0][1], queueing.overdue)
+            heapq.heappop(self._deadlines)
+
+    def _report(self, what: str, error: Exception) -> None:
+        """Log a failure, but the same one only once in a while: it may concern thousands of payouts."""
+        text = str(error) if isinstance(error, UpbitError) else type(error).__name__
+        now = anyio.current_time()
+        if now >= self._reported.get(text, -math.inf):
+            if len(self._reported) >= _MOST_REPORTED:
+                self._reported.clear()
+            self._reported[text] = now + _REPORT_PERIOD
+            _log.warning("%s: %s", what, text)
+
     # -- settling and following --------------------------------------------------------------------
 
     async def _keep_trying(
@@ -223,8 +251,8 @@ class Runner:
             try:
                 payout = await work(key)
                 break
-            except UpbitError as error:
-                _log.warning("payout %r is looked at again later: %s", key, error, extra={"key": key})
+            except Exception as error:  # noqa: BLE001 - no failure ends the runner
+                self._report("an open payout could not be followed or settled; it is tried again", error)
             await anyio.sleep(next(waits))
         self._backlog.settled(key)
         self._take(payout, tasks)
@@ -264,53 +292,68 @@ class Runner:
         try:
             payout = await self._driver.drive(key, waits=False)
         except SettleFirst as first:
-            await self._wait_for(key, first.keys)
+            await self._wait_for(key, first.keys, "is settled")
             return
-        except UpbitError as error:
-            self._fail(key, error)
+        except Exception as error:  # noqa: BLE001 - no failure ends the runner
+            await self._fail(key, error)
             return
         if payout.state is not PayoutState.QUEUED:
             self._backlog.done(key)
             self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
             self._take(payout, tasks)
         elif payout.error is not None:
-            self._fail(key, payout.error)
+            await self._fail(key, payout.error)
         else:  # another task has advanced it meanwhile
             self._backlog.put_back(key, at=anyio.current_time() + _FIRST_WAIT)
 
-    def _fail(self, key: str, error: UpbitError) -> None:
+    async def _fail(self, key: str, error: Exception) -> None:
         """Put a payout back that could not be sent."""
         now = anyio.current_time()
+        if isinstance(error, PayoutBlocked) and error.by_key is not None:
+            await self._wait_for(key, (error.by_key,), "has been reviewed", is_recorded=True)
+            return
         if isinstance(error, _FOR_ALL) and not (isinstance(error, JournalError) and error.key is not None):
             pause = next(self._common_wait)
             self._held_back_until = now + pause
             self._backlog.put_back(key, at=now)
-            _log.warning("no payout is sent for %g s: %s", pause, error)
+            self._report(f"no payout is sent for {pause:g} s", error)
             return
-        waits = self._waits.setdefault(key, backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0))
+        if not isinstance(error, UpbitError):
+            self._report("a payout could not be sent; it is tried again", error)
+        waits = self._waits.setdefault(key, backoff(_FIRST_WAIT, 2 * _LONGEST_WAIT, 2.0))
         self._backlog.put_back(key, at=now + next(waits))
 
-    async def _wait_for(self, key: str, by_keys: tuple[str, ...]) -> None:
-        """Put a payout back until others are settled, and record in it and its equals for which one they wait."""
+    async def _wait_for(
+        self, key: str, by_keys: tuple[str, ...], until_it: str, *, is_recorded: bool = False
+    ) -> None:
+        """Put a payout back until others are settled, and record in it and its equals for which one they wait.
+
+        Args:
+            key: The payout's key.
+            by_keys: Keys of the others.
+            until_it: What must happen to them.
+            is_recorded: Whether the payout itself has its reason already.
+        """
         now = anyio.current_time()
         until = now + (_LONGEST_WAIT if by_keys else _FIRST_WAIT)
         waiting = self._backlog.block(key, by_keys, now=now, until=until)
         for by_key in by_keys[:1]:
             for each in waiting:
-                await self._record_wait(each, by_key)
+                if is_recorded and each == key:
+                    continue
+                await self._record_wait(each, by_key, until_it)
 
-    async def _record_wait(self, key: str, by_key: str) -> None:
+    async def _record_wait(self, key: str, by_key: str, until_it: str) -> None:
         def wait(payout: Payout, _now: object) -> Payout | None:
-            error = PayoutBlocked(
-                f"{payout} waits until payout {by_key!r}, which Upbit's list can't tell from it, is settled",
-                by_key=by_key,
+            text = (
+                f"{payout} waits until payout {by_key!r}, from which Upbit's list can't tell it, {until_it}"
             )
-            return queueing.failed(payout, error)
+            return queueing.failed(payout, PayoutBlocked(text, by_key=by_key))
 
         try:
             await self._repository.change(key, wait)
-        except JournalError as error:
-            _log.warning("payout %r waits for payout %r, which could not be recorded: %s", key, by_key, error)
+        except Exception as error:  # noqa: BLE001 - it waits all the same
+            self._report("for what a payout waits could not be recorded", error)
 
     def _wake_up(self) -> None:
         if self._waker is not None:
@@ -326,9 +369,9 @@ class Runner:
                 await self._reconcile()
                 await self._take_up_unsent(tasks)
                 waits = backoff(_FIRST_WAIT, _RECONCILIATION_PERIOD, 2.0)
-            except UpbitError as error:
+            except Exception as error:  # noqa: BLE001 - no failure ends the runner
                 pause = next(waits)
-                _log.warning("the withdrawals are compared with the payouts again in %g s: %s", pause, error)
+                self._report(f"Upbit's withdrawals are compared with the payouts again in {pause:g} s", error)
             await anyio.sleep(pause)
 
     async def _take_up_unsent(self, tasks: TaskGroup) -> None:

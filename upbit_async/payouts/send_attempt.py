@@ -28,10 +28,10 @@ from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.send_guard import SendGuard, SigningParams
 
 if TYPE_CHECKING:
+    from upbit_async.payouts.baseline import Baseline
     from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.payout import Payout
     from upbit_async.payouts.repository import Change, PayoutRepository
-    from upbit_async.payouts.unowned import Baseline
     from upbit_async.protocol.endpoint import Transport
     from upbit_async.resources.known_withdrawals import KnownWithdrawals
 

@@ -41,10 +41,11 @@ if TYPE_CHECKING:
 
     from upbit_async.client import UpbitClient
     from upbit_async.payouts.amount_limit import AmountLimit
+    from upbit_async.payouts.baseline import Baseline
     from upbit_async.payouts.manual import ManualDecision
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
-    from upbit_async.payouts.unowned import Baseline, UnownedCheck
+    from upbit_async.payouts.unowned import UnownedCheck
 
 __all__ = ["Sender"]
 

@@ -1,9 +1,8 @@
 """Settling: determines the outcome of payouts whose answer was lost, and follows accepted ones. Sends no money.
 
 A payout is *settled* when it is neither `sending` nor `unknown`. `sending` ends with the answer or with the lease; then
-the answer is lost. For a lost answer, `settle` waits for the settling time and reads Upbit's list back to the baseline.
-`decision` concludes from it that the payout is one of the withdrawals, was not sent, or needs review, or that another
-payout must be settled first.
+the answer is lost. For a lost answer, `settle` waits for the settling time. Then the judge concludes from Upbit's list
+that the payout is one of the withdrawals, was not sent, or needs review, or that another payout must be settled first.
 
 A conclusion is checked again when more is known: `read_again` for a payout that was not sent, and `reconsider` for
 one that needs review.
@@ -12,28 +11,19 @@ one that needs review.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
-import attrs
 
-from upbit_async.checks import FeeConvention, fits
 from upbit_async.concurrency import KeyedLock, backoff
 from upbit_async.errors import PollTimeout
 from upbit_async.payouts import transitions
-from upbit_async.payouts.baseline import since_baseline
-from upbit_async.payouts.decision import (
-    Adopt,
-    DeclareNotSent,
-    Observation,
-    RequireReview,
-    WaitFor,
-    decide,
-    other_claimants,
-)
+from upbit_async.payouts.decision import Adopt, DeclareNotSent, RequireReview, WaitFor
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import remaining_settling_time
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.shared_reads import SharedReads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -43,7 +33,9 @@ if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.decision import Conclusion
     from upbit_async.payouts.journal_time import Now
+    from upbit_async.payouts.judging import Judge
     from upbit_async.payouts.repository import PayoutRepository
+    from upbit_async.payouts.snapshot import Snapshot
 
     _Outcome: TypeAlias = Adopt | DeclareNotSent | RequireReview
 
@@ -52,11 +44,8 @@ __all__ = ["LEASE_POLLS", "Settler"]
 LEASE_POLLS: Final = 0.05, 1.0
 """First and longest wait between two reads of a payout that another task or process sends, in seconds."""
 
-_CONFIRMATION_DELAY: Final = 1.0
-"""Wait before a list that does not show the withdrawal is read a second time, in seconds."""
-
-_SHORTEST_SLEEP: Final = 0.001
-"""A shorter sleep may not move a clock whose readings are large floats, in seconds."""
+_CLOCK_STEP: Final = 0.001
+"""Shortest sleep until the settling time is over, in seconds: a clock may not show that a shorter one has passed."""
 
 _CONSIDERED_UNSENT: Final = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED})
 
@@ -65,16 +54,21 @@ class Settler:
     """Settles payouts, and follows accepted ones.
 
     Args:
-        client: Client that reads the list.
+        client: Client that follows withdrawals.
         repository: Repository of the payouts.
+        judge: Judge of payouts whose answer was lost.
         settling_time: Time after the loss of an answer for which the list may lag, in seconds.
     """
 
-    def __init__(self, client: UpbitClient, repository: PayoutRepository, settling_time: float) -> None:
+    def __init__(
+        self, client: UpbitClient, repository: PayoutRepository, judge: Judge, settling_time: float
+    ) -> None:
         self._client = client
         self._repository = repository
+        self._judge = judge
         self._settling_time = settling_time
         self._locks = KeyedLock()
+        self._reads = SharedReads()
 
     # -- waiting -----------------------------------------------------------------------------------
 
@@ -108,14 +102,32 @@ class Settler:
             if not payout.state.is_under_way:
                 return payout
 
-    async def _wait_until_all_settled(
-        self, keys: Collection[str], waiting_for_this: frozenset[str], deadline: float
+    async def wait_until_all_settled(
+        self,
+        currency: str,
+        keys: Collection[str],
+        waiting_for_this: frozenset[str],
+        deadline: float = math.inf,
     ) -> bool:
-        """Wait until all payouts of these keys are settled; return False if the deadline comes first."""
+        """Wait until all payouts of these keys are settled; return False if the deadline comes first.
+
+        Args:
+            currency: Their currency.
+            keys: Their keys.
+            waiting_for_this: Keys of the payouts that wait for them.
+            deadline: Latest time to wait for, by the loop's clock.
+        """
+        remaining = list(keys)
         with anyio.CancelScope(deadline=deadline) as scope:
-            for key in keys:
-                await self.wait_until_settled(key, waiting_for_this=waiting_for_this)
+            while remaining:
+                await self.wait_until_settled(remaining[0], waiting_for_this=waiting_for_this)
+                under_way = await self._reads.share(currency, partial(self._keys_under_way, currency))
+                remaining = [key for key in remaining[1:] if key in under_way]
         return not scope.cancelled_caught
+
+    async def _keys_under_way(self, currency: str) -> frozenset[str]:
+        related = await self._repository.journal.related(currency, ())
+        return frozenset(each.key for each in related.payouts if each.state.is_under_way)
 
     async def remaining_settling_time(self, payout: Payout) -> float:
         """Return what remains of a payout's settling time, in seconds.
@@ -177,7 +189,10 @@ class Settler:
             if isinstance(found, Payout):
                 return found
             # No lock is held here: two payouts that wait for each other would deadlock.
-            if not await self._wait_until_all_settled(found.keys, waiting_for_this | {key}, deadline):
+            currency = (await self._repository.read(key)).criteria.currency
+            if not await self.wait_until_all_settled(
+                currency, found.keys, waiting_for_this | {key}, deadline
+            ):
                 return await self._repository.read(key)
 
     async def _settle_once(
@@ -191,13 +206,16 @@ class Settler:
             if remaining := await self.remaining_settling_time(payout):
                 if anyio.current_time() + remaining > deadline:
                     return payout
-                await anyio.sleep(max(remaining, _SHORTEST_SLEEP))
+                await anyio.sleep(max(remaining, _CLOCK_STEP))
                 continue
-            conclusion = await self._judge_twice(payout, waiting_for_this)
+            conclusion = await self._judge.judge_twice(payout, waiting_for_this)
             if isinstance(conclusion, WaitFor):
                 return conclusion
+            changed = _changed_by(conclusion, payout, await self._repository.now())
+            if changed is None:
+                return payout
             try:
-                return await self._apply(payout, conclusion)
+                return await self._repository.compare_and_swap(payout, changed)
             except (StaleRevision, ConflictingPayout):
                 continue
 
@@ -211,27 +229,29 @@ class Settler:
             UpbitError: The list could not be read.
         """
         while True:
+            is_settled = not await self.remaining_settling_time(payout)
             payout, outcome = await self._judge_after_others(
-                payout, self._judge, deadline, applies=_is_considered_unsent
+                payout, self._judge.judge, deadline, applies=_is_considered_unsent
             )
-            match outcome:
-                case None:
-                    return payout
-                case Adopt(record):
-                    doubt = RequireReview(
-                        f"withdrawal {record.uuid}, which fits, has turned up since", (record,)
-                    )
-                case RequireReview(_, [_, *_]):
-                    doubt = outcome
-                case _:  # other new withdrawals prove nothing
-                    if payout.state is PayoutState.ABANDONED and not await self.remaining_settling_time(
-                        payout
-                    ):
-                        return await self._repository.change(payout.key, transitions.cleared)
-                    return payout
-            if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
+            if outcome is None:
                 return payout
-            payout = await self._try_to_apply(payout, doubt)
+            changed = _changed_late(outcome, payout, await self._repository.now(), is_settled=is_settled)
+            if changed is None:
+                return payout
+            payout = await self._try_to_swap(payout, changed)
+
+    async def compare_late(self, payout: Payout, snapshot: Snapshot) -> Payout:
+        """Compare a payout that was not sent, or was abandoned after a copy was sent, with a snapshot.
+
+        This is `read_again` with a list that was requested after the payout was read. It waits for no other payout.
+        """
+        if not _is_considered_unsent(payout):
+            return payout
+        outcome = await self._judge.judge_by(snapshot, payout)
+        if isinstance(outcome, WaitFor):
+            return payout
+        changed = _changed_late(outcome, payout, await self._repository.now(), is_settled=False)
+        return payout if changed is None else await self._try_to_swap(payout, changed)
 
     async def reconsider(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Judge a payout that needs review again: what has become known since may settle it.
@@ -244,12 +264,15 @@ class Settler:
         """
         while True:
             payout, outcome = await self._judge_after_others(
-                payout, self._judge_twice, deadline, applies=_may_be_reconsidered
+                payout, self._judge.judge_twice, deadline, applies=_may_be_reconsidered
             )
             is_late_match = isinstance(outcome, Adopt) and payout.required_request.reopened
             if outcome is None or isinstance(outcome, RequireReview) or is_late_match:
                 return payout
-            payout = await self._try_to_apply(payout, outcome)
+            changed = _changed_by(outcome, payout, await self._repository.now())
+            if changed is None:
+                return payout
+            payout = await self._try_to_swap(payout, changed)
 
     async def _judge_after_others(
         self,
@@ -269,68 +292,18 @@ class Settler:
             conclusion = await judge(payout)
             if not isinstance(conclusion, WaitFor):
                 return payout, conclusion
-            if not await self._wait_until_all_settled(conclusion.keys, frozenset({payout.key}), deadline):
+            waiting_for_this = frozenset({payout.key})
+            currency = payout.criteria.currency
+            if not await self.wait_until_all_settled(currency, conclusion.keys, waiting_for_this, deadline):
                 break
             payout = await self._repository.read(payout.key)
         return payout, None
 
-    async def _try_to_apply(self, payout: Payout, outcome: _Outcome) -> Payout:
+    async def _try_to_swap(self, payout: Payout, changed: Payout) -> Payout:
         try:
-            return await self._apply(payout, outcome)
+            return await self._repository.compare_and_swap(payout, changed)
         except (StaleRevision, ConflictingPayout):
             return await self._repository.read(payout.key)
-
-    async def _apply(self, payout: Payout, outcome: _Outcome) -> Payout:
-        changed = _changed_by(outcome, payout, await self._repository.now())
-        return payout if changed is None else await self._repository.compare_and_swap(payout, changed)
-
-    # -- judging -----------------------------------------------------------------------------------
-
-    async def _judge_twice(self, payout: Payout, waiting_for_this: Collection[str] = ()) -> Conclusion:
-        """Judge a payout, and confirm by a second list that it was not sent: one list may be incomplete."""
-        conclusion = await self._judge(payout, waiting_for_this)
-        if isinstance(conclusion, DeclareNotSent):
-            await anyio.sleep(_CONFIRMATION_DELAY)
-            conclusion = await self._judge(payout, waiting_for_this, confirm=True)
-        return conclusion
-
-    async def _judge(
-        self, payout: Payout, waiting_for_this: Collection[str] = (), *, confirm: bool = False
-    ) -> Conclusion:
-        sent_request = payout.required_request
-        listing = await since_baseline(
-            self._client.transport, payout.criteria.currency, sent_request.baseline, confirm=confirm
-        )
-        rows = [await self._completed(row, payout) for row in listing.rows]
-        # The journal is read after the list, so that it has the payout of every withdrawal in the list.
-        related = await self._repository.journal.related(payout.criteria.currency, listing.uuids)
-        conclusion = decide(
-            payout,
-            Observation(
-                rows=rows,
-                others=other_claimants(related.payouts, payout.key, await self._repository.now()),
-                made_without_payout=self._client.known_withdrawals.unguarded,
-                excluded={*sent_request.excluded, *related.acknowledged},
-                fee_convention=await self._repository.fee_convention(),
-                waiting_for_this=waiting_for_this,
-                gap=listing.gap,
-                unreadable=listing.unreadable,
-            ),
-        )
-        has_other_key = sent_request.signed_by != self._client.transport.key_digest
-        if isinstance(conclusion, DeclareNotSent) and not sent_request.baseline and has_other_key:
-            return RequireReview(
-                "it was signed with another key, and this client's key may be another account's"
-            )
-        return conclusion
-
-    async def _completed(self, row: Withdrawal, payout: Payout) -> Withdrawal:
-        """Return a row with its network, which Upbit may show for a single withdrawal only."""
-        if row.net_type is not None or not any(
-            fits(payout.intent, row, fee_convention) for fee_convention in FeeConvention
-        ):
-            return row
-        return attrs.evolve(row, net_type=(await self._client.withdraws.get(row.uuid)).net_type)
 
 
 def _is_considered_unsent(payout: Payout) -> bool:
@@ -355,3 +328,28 @@ def _changed_by(outcome: _Outcome, payout: Payout, now: Now) -> Payout | None:
             return transitions.not_found(payout, now)
         case RequireReview():
             return transitions.doubtful(payout, outcome.why, outcome.uuids, now)
+
+
+def _changed_late(outcome: _Outcome, payout: Payout, now: Now, *, is_settled: bool) -> Payout | None:
+    """Return a payout that is considered unsent with what a later list shows; None if nothing changes.
+
+    Args:
+        outcome: The outcome by the list.
+        payout: The payout.
+        now: The present.
+        is_settled: Whether the list was requested after the payout's settling time.
+    """
+    match outcome:
+        case Adopt(record):
+            doubt = RequireReview(f"withdrawal {record.uuid}, which fits, has turned up since", (record,))
+        case RequireReview(_, [_, *_]):
+            doubt = outcome
+        case DeclareNotSent() | RequireReview(_, _, [_, *_]) if (
+            is_settled and payout.state is PayoutState.ABANDONED
+        ):
+            return transitions.cleared(payout, now)  # other new withdrawals prove nothing
+        case _:
+            return None
+    if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
+        return None
+    return transitions.doubtful(payout, doubt.why, doubt.uuids, now)

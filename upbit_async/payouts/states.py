@@ -6,12 +6,12 @@ A payout usually moves between its states like this:
 
     send ──────────────────┐                   ┌─ Upbit declined ─▶ declined ── retry ──▶ queued
     planned ── send again ─┤                   │
-    (held back)            ├─ recorded ─▶ sending ─ Upbit answered ─▶ accepted ── followed ──▶ done · failed
+    (held back)            ├─ recorded ─▶ sending ─ Upbit answered ─▶ accepted ─ followed ─▶ done · failed
     enqueue ──▶ queued ────┘                   │                         ▲                     cancelled · rejected
                                                │                one fits │
-                                               └─ answer lost ──────▶ unknown ── none fits ──▶ not_sent ─ retry ─▶ queued
+                                               └─ answer lost ──────▶ unknown ─ none fits ─▶ not_sent ─ retry ─▶ queued
                                                                          │                         │
-                                                                in doubt │                         └─ abandon ─▶ abandoned
+                                                                in doubt │                         └ abandon ▶ abandoned
                                                                          ▼
                                                                    needs_review ── resolve ──▶ accepted · not_sent
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 
@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection
 
     from upbit_async.models import Intent, Withdrawal, WithdrawalChance
-    from upbit_async.protocol.endpoint import Transport
+    from upbit_async.protocol.endpoint import Endpoint, Params
+    from upbit_async.region import Region
 
-__all__ = ["preflight", "reconcile"]
+__all__ = ["Reader", "preflight", "reconcile"]
+
+T = TypeVar("T")
 
 CLOCK_SLACK = dt.timedelta(minutes=10)
 """Largest difference between Upbit's clock and this machine's that the search allows for."""
@@ -43,19 +46,32 @@ _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
 
 
-async def preflight(transport: Transport, request: PreflightRequest) -> Preflight:
+class Reader(Protocol):
+    """What a preflight needs of a `Transport`."""
+
+    @property
+    def region(self) -> Region:
+        """Region of the client."""
+        ...
+
+    async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
+        """Send one request, and return the decoded answer."""
+        ...
+
+
+async def preflight(reader: Reader, request: PreflightRequest) -> Preflight:
     """Read the addresses, the wallets and the limits, and check a withdrawal against them.
 
     Raises:
         PreflightFailed: At least one check failed; the error has all reasons.
         UpbitError: A request failed.
     """
-    addresses = await transport.call(LIST_WITHDRAWAL_ADDRESSES)
-    wallets = await transport.call(LIST_WALLETS)
-    chance, refusal = await _chance(transport, request)
+    addresses = await reader.call(LIST_WITHDRAWAL_ADDRESSES)
+    wallets = await reader.call(LIST_WALLETS)
+    chance, refusal = await _chance(reader, request)
     result = judge(
         request,
-        region=transport.region,
+        region=reader.region,
         addresses=addresses,
         wallets=wallets,
         chance=chance,
@@ -70,11 +86,11 @@ async def preflight(transport: Transport, request: PreflightRequest) -> Prefligh
     return result
 
 
-async def _chance(transport: Transport, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
+async def _chance(reader: Reader, request: PreflightRequest) -> tuple[WithdrawalChance | None, str]:
     """Return the limits; or None and Upbit's reason, if it knows no such currency or network."""
     try:
         asked = {"currency": request.currency, "net_type": request.net_type}
-        return await transport.call(GET_WITHDRAWAL_CHANCE, asked), ""
+        return await reader.call(GET_WITHDRAWAL_CHANCE, asked), ""
     except (NotFound, ValidationError) as refusal:
         return None, _reason(refusal)
 

@@ -20,9 +20,9 @@ _LISTING: Final = read_by_rows(LIST_WITHDRAWALS)
 
 
 async def list_readable(
-    transport: Transport, *, currency: str, to: str | None = None, limit: int = PAGE_SIZE
+    transport: Transport, *, currency: str | None, to: str | None = None, limit: int = PAGE_SIZE
 ) -> ReadableRows[Withdrawal]:
-    """Return the newest withdrawals in a currency, newest first, and an error for each unreadable record.
+    """Return the newest withdrawals, newest first, and an error for each unreadable record.
 
     `Withdraws.list` raises `DecodeError` if a single record lacks a readable required field. Here such a record is in
     `unreadable`, and the others are in `rows`. An unreadable record may be any withdrawal, also one of another
@@ -30,7 +30,7 @@ async def list_readable(
 
     Args:
         transport: Transport that sends the request.
-        currency: Currency code.
+        currency: Currency code; None for all currencies.
         to: Id of a withdrawal; only older ones are returned.
         limit: Number of withdrawals, at most 100.
 

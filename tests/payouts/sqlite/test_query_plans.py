@@ -38,12 +38,13 @@ STATEMENTS = {
     "departed": departures.DEPARTED,
     "owner": withdrawals.OWNER,
     "unowned": withdrawals.UNOWNED,
+    "all unowned": withdrawals.ALL_UNOWNED,
     "unreported": withdrawals.UNREPORTED,
     "acknowledged": withdrawals.ACKNOWLEDGED,
 }
 TIME = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 BOUNDS: dict[str, object] = {"before_time": "t", "before_number": 7}
-SELECTIONS = {
+SELECTIONS: dict[str, tuple[PayoutQuery, PayoutState | None, dict[str, object]]] = {
     "all": (PayoutQuery(), None, {}),
     "next page": (PayoutQuery(), None, BOUNDS),
     "state": (PayoutQuery(), PayoutState.DONE, {}),

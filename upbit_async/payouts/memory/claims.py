@@ -37,9 +37,9 @@ class Claims:
     def renew(self, runner: str, lease: float, now: JournalTime) -> None:
         """Renew the lease of a runner, and release the claims of all others whose leases are over."""
         for name, other in list(self._runners.items()):
-            other.called_at = other.called_at.seen(now)
             if name != runner and lease_is_over(other.called_at, other.lease, now):
                 self.retire(name)
+            other.called_at = other.called_at.seen(now)
         own = self._runners.setdefault(runner, _Runner(Moment.at(now), lease))
         own.called_at, own.lease = Moment.at(now), lease
 
@@ -55,7 +55,7 @@ class Claims:
         self._claimed -= released
 
     def drop(self, key: str) -> None:
-        """Release a payout, whoever has claimed it."""
+        """Release a payout, whichever runner has claimed it."""
         if key in self._claimed:
             self._claimed.discard(key)
             for runner in self._runners.values():

@@ -34,6 +34,7 @@ from upbit_async.payouts.journal import (
     PayoutQuery,
     Related,
     StaleRevision,
+    given_up,
 )
 from upbit_async.payouts.journal_time import JournalTime, Now
 from upbit_async.payouts.memory.claims import Claims
@@ -139,6 +140,8 @@ class MemoryJournal:
             if departs:
                 self._check_conditions(changed, conditions)
             self._table.store(changed, changed.history[0 if known is None else len(old.history) :])
+            if known is not None and (record := given_up(known, changed)) is not None:
+                self._unowned.store([record], changed.updated_at)
             if not changed.is_open:
                 self._claims.drop(changed.key)
             return changed
@@ -305,6 +308,12 @@ class MemoryJournal:
             if (by_key := self._table.owners.get(uuid.casefold())) is not None:
                 raise ConflictingPayout(by_key)
             self._unowned.acknowledge(uuid, at)
+
+    async def unowned(self) -> Sequence[Withdrawal]:
+        """Return all withdrawals that belong to no payout; see `Journal.unowned`."""
+        await _checkpoint()
+        with self._lock:
+            return self._unowned.open()
 
     async def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
         """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""

@@ -55,14 +55,14 @@ class UnownedWithdrawals:
         """Return those of the withdrawals that are acknowledged."""
         return frozenset(uuid for uuid in uuids if uuid in self._known and self._known[uuid].is_acknowledged)
 
-    def in_currency(self, currency: str) -> list[Withdrawal]:
-        """Return the withdrawals in a currency that belong to no payout and are not acknowledged."""
+    def open(self) -> list[Withdrawal]:
+        """Return the withdrawals that belong to no payout and are not acknowledged."""
         known = (each.record for each in self._known.values() if not each.is_acknowledged)
-        return [
-            record
-            for record in known
-            if record is not None and record.currency == currency and not self._is_owned(record.uuid)
-        ]
+        return [record for record in known if record is not None and not self._is_owned(record.uuid)]
+
+    def in_currency(self, currency: str) -> list[Withdrawal]:
+        """Return those in a currency."""
+        return [record for record in self.open() if record.currency == currency]
 
     def report(self, before: dt.datetime) -> list[Withdrawal]:
         """Return the withdrawals that were stored by a time, and mark them as reported; each only once."""

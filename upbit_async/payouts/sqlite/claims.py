@@ -29,13 +29,12 @@ def renew(connection: sqlite3.Connection, runner: str, lease: float, now: Journa
     A call that was made in another epoch counts from when it is first read in this one.
     """
     for row in connection.execute("SELECT name, called_at, lease FROM runners").fetchall():
-        called_at = _called_at(row)
-        seen_at = called_at.seen(now)
         if row["name"] == runner:
             continue
-        if lease_is_over(seen_at, row["lease"], now):
+        called_at = _called_at(row)
+        if lease_is_over(called_at, row["lease"], now):
             retire(connection, row["name"])
-        elif seen_at != called_at:
+        elif (seen_at := called_at.seen(now)) != called_at:
             connection.execute(
                 "UPDATE runners SET called_at = ? WHERE name = ?", (encoded(seen_at.readings), row["name"])
             )
@@ -59,7 +58,7 @@ def claim(
         [(key, runner) for key in released],
     )
     free: list[int] = []
-    for state in states:  # a query for each, because one for all of them would sort all that are free
+    for state in set(states):  # a query for each, because one for all of them would sort all that are free
         found = connection.execute(FREE, (state.value, limit)).fetchall()
         free += [row["number"] for row in found]
     claimed = sorted(free)[:limit]

@@ -33,6 +33,7 @@ _ADVICE: Final = {
 }
 _UNKNOWN: Final = "can't be used"
 _WAL_POLL: Final = 0.01
+_LOCK_POLL: Final = 0.001
 
 
 class File:
@@ -82,7 +83,7 @@ class File:
                     yield self._batch
                 return
             connection = self._connection()
-            connection.execute(begin)  # may wait for another process
+            self._begin(connection, begin)
             try:
                 self._check_identity()
                 self._check_paths()
@@ -136,6 +137,27 @@ class File:
             with contextlib.suppress(Exception):
                 self.disconnect()
             warnings.warn(f"unclosed journal {self.path}", ResourceWarning, source=self, stacklevel=2)
+
+    def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
+        """Begin a transaction, which may have to wait for another process.
+
+        SQLite itself would ask for the lock at ever longer intervals, up to 0.1 s, and hardly ever get it from a
+        process that writes all the time.
+        """
+        until = time.monotonic() + self._busy_timeout
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute(begin)
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                        raise
+                else:
+                    return
+                time.sleep(_LOCK_POLL)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:

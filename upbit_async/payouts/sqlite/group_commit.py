@@ -5,7 +5,7 @@ its own call first. The others then find their calls done. So a disk that flushe
 hundred changes in that second.
 
 Each call can fail alone: its own changes are undone, and the others are committed. If the commit fails, all of them
-fail. A call that only reads never waits for a write lock: reads and writes do not share a transaction.
+fail. Reads do not share a transaction with writes, so they do not fail if another process keeps the file locked.
 
 A call is made wholly or not at all. If its caller is cancelled before it has begun, it is not made. If it has begun,
 the caller waits for its end.
@@ -131,12 +131,15 @@ class GroupCommit:
         for call in batch:
             del self._queue[call]
             call.ended = ended
+        problem = "the event loop ended while the journal was used; the call may have been made"
         try:
             await anyio.to_thread.run_sync(_make, batch, self._transaction(kind), limiter=self.limiter)
+        except Exception as failure:  # noqa: BLE001 - the thread itself raises none
+            problem = f"the journal can't start a thread ({failure}): nothing was made; call again"
         finally:
             for call in batch:
                 if not call.results and call.failure is None:
-                    call.fail(JournalError("the call of the journal was interrupted, and may have been made"))
+                    call.fail(JournalError(problem))
             ended.set()
 
     def _transaction(self, kind: Kind) -> Callable[[], AbstractContextManager[Connection]] | None:

@@ -44,6 +44,9 @@ class SqliteJournal:
     one machine can use one file at once, as can several journals of one process. The file belongs to the host and
     region with which it was first used.
 
+    Calls that wait at the same time share one transaction and one flush of the disk, so that many concurrent calls are
+    much faster than the same calls one after the other.
+
     The file must be on a local disk: SQLite's locks do not work on network disks. Never pay from a restored backup: it
     lacks what was paid since.
 
@@ -113,9 +116,7 @@ class SqliteJournal:
 
         An event loop in virtual time can be ahead of the machine's clock; then its time counts.
         """
-        machine = machine_clock.now()
-        if not machine.epoch:  # then at least the readings of one process can be compared
-            machine = attrs.evolve(machine, epoch=_EPOCH_OF_THIS_PROCESS)
+        machine = machine_clock.now().tagged(_THIS_PROCESS)
         try:
             start = _LOOP_START.get()
         except LookupError:
@@ -199,6 +200,10 @@ class SqliteJournal:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         await self._run(self._store.acknowledge, uuid, currency, decision, at)
 
+    async def unowned(self) -> Sequence[Withdrawal]:
+        """Return all withdrawals that belong to no payout; see `Journal.unowned`."""
+        return await self._run(self._store.unowned)
+
     async def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
         """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""
         return await self._run(self._store.unreported, now, settling_time)
@@ -256,4 +261,4 @@ _QUEUES: Final[RunVar[WeakKeyDictionary[SqliteJournal, GroupCommit]]] = RunVar("
 _LOOP_START: Final[RunVar[float]] = RunVar("upbit_async.payouts.sqlite.start")
 """Reading of the machine's clock when the loop's own clock read 0."""
 
-_EPOCH_OF_THIS_PROCESS: Final = f"/{uuid.uuid4()}"
+_THIS_PROCESS: Final = str(uuid.uuid4())

@@ -70,11 +70,16 @@ def _parsed(text: object) -> tuple[dict[str, object], str]:
         value: object = _READER.decode(text)
     except (RecursionError, ValueError) as error:
         return {}, _TOO_DEEP if isinstance(error, RecursionError) else str(error)
-    if problem := _problem_in(value):
+    if _can_be_odd(text) and (problem := _problem_in(value)):
         return {}, problem
     if not isinstance(value, dict):
         return {}, f"an object was expected, found {type(value).__name__}"
     return cast("dict[str, object]", value), ""
+
+
+def _can_be_odd(text: str) -> bool:
+    """Return whether a text can be nested too deeply or hold a lone surrogate; a quick test that most texts fail."""
+    return text.count("[") + text.count("{") > _DEEPEST or "\\u" in text or not _is_unicode(text)
 
 
 def _problem_in(value: object) -> str:

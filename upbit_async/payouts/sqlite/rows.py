@@ -73,25 +73,32 @@ Row: TypeAlias = "dict[str, str | int | float | None]"
 
 def row_of(payout: Payout) -> Row:
     """Return the row of a payout, without its history."""
-    return {
+    sent_request = payout.sent_request
+    row: Row = {
         "key": payout.key,
         "revision": payout.revision,
         "intent": _intent_text(payout.intent),
         "uuid": payout.uuid,
         "evidence": None if payout.evidence is None else payout.evidence.value,
-        "record": None if payout.record is None else encoded(attrs.asdict(payout.record)),
+        "record": None if payout.record is None else record_text(payout.record),
         "error": None if payout.error is None else error_text(payout.error),
-        "sent_request": None if payout.sent_request is None else encoded(attrs.asdict(payout.sent_request)),
+        "sent_request": None if sent_request is None else _sent_request_text(sent_request),
         "mac": payout.mac,
         "not_after": None if payout.not_after is None else time_text(payout.not_after),
-        "left_seconds": None if payout.sent_request is None else payout.sent_request.left_at.readings[-1][1],
-        **_derived(payout),
+        "created_at": time_text(payout.created_at),
+        "left_utc": None,
+        "left_epoch": None,
+        "left_seconds": None,
     }
+    if sent_request is not None:
+        epoch, seconds = sent_request.left_at.readings[-1]
+        row |= {"left_utc": time_text(sent_request.left_utc), "left_epoch": epoch, "left_seconds": seconds}
+    return row | _derived(payout)
 
 
 def _derived(payout: Payout) -> Row:
-    """Return the columns that repeat what other columns contain, for the indexes."""
-    criteria, sent_request = payout.criteria, payout.sent_request
+    """Return the columns by which other payouts are held up or not; a row that contradicts them is refused."""
+    criteria = payout.criteria
     return {
         "state": payout.state.value,
         "is_open": payout.is_open,
@@ -100,9 +107,6 @@ def _derived(payout: Payout) -> Row:
         "currency": criteria.currency,
         "net_type": criteria.net_type,
         "amount": amount_text(criteria.amount),
-        "created_at": time_text(payout.created_at),
-        "left_utc": None if sent_request is None else time_text(sent_request.left_utc),
-        "left_epoch": None if sent_request is None else sent_request.left_at.readings[-1][0],
     }
 
 
@@ -315,6 +319,19 @@ def _intent_of(value: Mapping[str, Any]) -> Intent:
         members=members,
         started_at=dt.datetime.fromisoformat(value["started_at"]),
     )
+
+
+def _sent_request_text(sent_request: SentRequest) -> str:
+    # In the order of the attributes, as attrs.asdict would return them, but ten times as fast.
+    values = {name: getattr(sent_request, name) for name in _SENT_REQUEST}
+    values["signing"] = {"nonce": sent_request.signing.nonce, "algorithm": sent_request.signing.algorithm}
+    for name in ("left_at", "lost_at"):
+        moment: Moment | None = values[name]
+        values[name] = None if moment is None else {"readings": moment.readings}
+    return encoded(values)
+
+
+_SENT_REQUEST: Final = tuple(attribute.name for attribute in attrs.fields(SentRequest))
 
 
 def _sent_request_of(value: Mapping[str, Any]) -> SentRequest:

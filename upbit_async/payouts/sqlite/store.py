@@ -13,7 +13,7 @@ import attrs
 
 from upbit_async.errors import JournalError
 from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions, is_departure
-from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
+from upbit_async.payouts.journal import ConflictingPayout, StaleRevision, given_up
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite import claims, compaction, departures, queries, status, withdrawals
 from upbit_async.payouts.sqlite.file import File
@@ -45,6 +45,7 @@ READING: Final = frozenset(
         "recent_answered",
         "related",
         "select",
+        "unowned",
     }
 )
 """The methods that only read."""
@@ -116,7 +117,6 @@ class Store:
     ) -> Payout:
         """Replace a payout by its next revision; see `Journal.compare_and_swap`."""
         changed = attrs.evolve(new, revision=old.revision + 1)
-        row = row_of(changed)
         with self._writing() as connection:
             known = connection.execute(
                 "SELECT number, revision, state FROM payouts WHERE key = ?", (old.key,)
@@ -125,7 +125,7 @@ class Store:
                 _check_not_compacted(connection, old)
             if (_NOT_STORED if known is None else known["revision"]) != old.revision:
                 raise StaleRevision
-            number = 0 if known is None else int(known["number"])
+            row, number = row_of(changed), 0 if known is None else int(known["number"])
             departs = is_departure(old, changed)
             if departs:
                 departures.check_pause(connection)
@@ -140,6 +140,8 @@ class Store:
                 entries = changed.history[len(old.history) :]
                 newest = _write_history(connection, changed.key, entries, PayoutState(known["state"]))
                 connection.execute(_UPDATE, row | newest | {"number": number})
+                if (record := given_up(old, changed)) is not None:
+                    withdrawals.store(connection, [record], changed.updated_at)
             return changed
 
     # -- queries -----------------------------------------------------------------------------------
@@ -228,6 +230,11 @@ class Store:
         """Record that a withdrawal is no payout; see `Journal.acknowledge`."""
         with self._writing() as connection:
             withdrawals.acknowledge(connection, uuid, currency, decision, at)
+
+    def unowned(self) -> Sequence[Withdrawal]:
+        """Return all withdrawals that belong to no payout; see `Journal.unowned`."""
+        with self._reading() as connection:
+            return withdrawals.unowned(connection)
 
     def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
         """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACKNOWLEDGED",
+    "ALL_UNOWNED",
     "OWNER",
     "UNOWNED",
     "UNREPORTED",
@@ -25,6 +26,7 @@ __all__ = [
     "move_mark",
     "owner_of",
     "store",
+    "unowned",
     "unowned_in",
     "unreported",
 ]
@@ -38,6 +40,9 @@ _HAS_NO_OWNER: Final = (
     "AND NOT EXISTS (SELECT 1 FROM compacted WHERE compacted.uuid = unowned.uuid COLLATE NOCASE)"
 )
 UNOWNED: Final = f"SELECT record FROM unowned WHERE NOT is_acknowledged AND currency = ? AND {_HAS_NO_OWNER}"  # noqa: S608 - our own words
+ALL_UNOWNED: Final = (
+    f"SELECT record FROM unowned WHERE NOT is_acknowledged AND {_HAS_NO_OWNER} ORDER BY currency"  # noqa: S608
+)
 UNREPORTED: Final = (
     "SELECT uuid, record FROM unowned WHERE NOT is_acknowledged AND NOT is_reported AND stored_at <= ? "  # noqa: S608
     f"AND {_HAS_NO_OWNER} ORDER BY stored_at"
@@ -100,6 +105,11 @@ def acknowledge(
 def unowned_in(connection: sqlite3.Connection, currency: str) -> Sequence[Withdrawal]:
     """Return the withdrawals in a currency that belong to no payout and are not acknowledged."""
     return [record_of(row["record"]) for row in connection.execute(UNOWNED, (currency,)).fetchall()]
+
+
+def unowned(connection: sqlite3.Connection) -> Sequence[Withdrawal]:
+    """Return the withdrawals in any currency that belong to no payout and are not acknowledged."""
+    return [record_of(row["record"]) for row in connection.execute(ALL_UNOWNED).fetchall()]
 
 
 def unreported(connection: sqlite3.Connection, before: dt.datetime) -> Sequence[Withdrawal]:

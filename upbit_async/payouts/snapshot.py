@@ -1,0 +1,228 @@
+"""Snapshots: Upbit's newest withdrawals in a currency, and what the journal knows about them.
+
+One snapshot serves all payouts in its currency that asked before its list was requested: those that are to be sent, and
+those whose outcome is to be determined. It is read back to the currency's *reconciliation mark*. Everything from the
+mark on belongs to a payout, is acknowledged as no payout, or is stored in the journal as unowned. So the list need not
+be read further, however long ago a payout was sent.
+
+Each snapshot stores the withdrawals that belong to no payout, and then moves the mark.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from upbit_async.checks import FeeConvention
+from upbit_async.logs import logger
+from upbit_async.payouts.baseline import LANDMARKS, TOLERANCE, Baseline, Listing, read_list
+from upbit_async.payouts.decision import Claimants, may_turn_up
+from upbit_async.payouts.journal import Related
+from upbit_async.payouts.journal_time import Moment, Now
+from upbit_async.payouts.shared_reads import SharedReads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from upbit_async.models import Withdrawal
+    from upbit_async.payouts.repository import PayoutRepository
+    from upbit_async.protocol.endpoint import Transport
+
+__all__ = ["WITHOUT_MARK", "Snapshot", "SnapshotReader", "new_mark", "newly_unowned"]
+
+_log = logger("upbit_async.payouts")
+
+WITHOUT_MARK: Final = dt.timedelta(days=7)
+"""Age of the oldest withdrawals that are compared with the journal if there is no mark."""
+
+
+@attrs.frozen(kw_only=True, slots=False)  # slots would exclude cached properties
+class Snapshot:
+    """Upbit's newest withdrawals in a currency, and what the journal knows about them.
+
+    Attributes:
+        currency: The currency's code.
+        listing: The list, back to the mark, or for `WITHOUT_MARK` and to the baselines of open payouts.
+        mark: The reconciliation mark before the list was requested; None if there was none.
+        related: What the journal knew about the withdrawals after the list was read.
+        fee_convention: Whether amounts include the fee; None if that is not known.
+        now: Time before the list was requested.
+        position: Position of the journal's newest change before the list was requested.
+    """
+
+    currency: str
+    listing: Listing
+    mark: str | None
+    related: Related
+    fee_convention: FeeConvention | None
+    now: Now
+    position: int
+
+    @property
+    def baseline(self) -> Baseline:
+        """The baseline for payouts that are sent now."""
+        return Baseline(self.listing.uuids, self.position, Moment.at(self.now.journal))
+
+    @cached_property
+    def recent(self) -> tuple[Withdrawal, ...]:
+        """The withdrawals since the mark, newest first; those of the last days if there is none."""
+        if self.mark is not None:
+            return self.listing.newer_than(self.mark)
+        oldest = self.now.utc - WITHOUT_MARK
+        return tuple(row for row in self.listing.rows if row.created_at is None or row.created_at >= oldest)
+
+    @cached_property
+    def times(self) -> Mapping[str, dt.datetime]:
+        """The times at which withdrawals were made, as far as they are known, by the ids in lower case."""
+        payouts = (*self.related.payouts, *self.related.matched)
+        recorded = (each.record for each in payouts if each.record is not None)
+        rows = (*recorded, *self.related.unowned, *self.listing.rows)
+        return {row.uuid.casefold(): row.created_at for row in rows if row.created_at is not None}
+
+
+def newly_unowned(
+    rows: Sequence[Withdrawal], related: Related, fee_convention: FeeConvention | None
+) -> list[Withdrawal]:
+    """Return the withdrawals that belong to no payout, and are neither acknowledged nor stored yet.
+
+    One that an unsettled payout may own is left out: it belongs to that payout, or is unowned later.
+    """
+    known = {each.uuid.casefold() for each in related.payouts if each.uuid is not None}
+    known |= {*related.acknowledged, *(row.uuid.casefold() for row in related.unowned)}
+    under_way = Claimants(each for each in related.payouts if each.state.is_under_way)
+    return [
+        row for row in rows if row.uuid.casefold() not in known and not any(under_way.of(row, fee_convention))
+    ]
+
+
+def new_mark(snapshot: Snapshot, accounted: frozenset[str], trailing: dt.timedelta) -> str | None:
+    """Return the newest withdrawal up to which every withdrawal is accounted for.
+
+    The mark trails the newest withdrawal, because the list may lag: an older withdrawal may still turn up. Without a
+    mark, withdrawals that are older than `WITHOUT_MARK` count as accounted for.
+
+    Args:
+        snapshot: The snapshot.
+        accounted: The withdrawals that belong to a payout, are acknowledged, or are stored as unowned.
+        trailing: Longest lag of the list.
+    """
+    listing, mark = snapshot.listing, snapshot.mark
+    unread = ((error.uuid or "").casefold() for error in listing.unreadable)
+    times = [row.created_at for row in listing.rows if row.created_at is not None]
+    if listing.gap or not times or not accounted.issuperset(unread):
+        return mark
+    latest = max(times) - trailing - TOLERANCE
+    recent = {row.uuid for row in snapshot.recent}
+    for row in reversed(listing.newer_than(mark)):
+        if row.created_at is None or row.created_at > latest:
+            break
+        if row.uuid in recent and row.uuid.casefold() not in accounted:
+            break
+        mark = row.uuid.casefold()
+    return mark
+
+
+class SnapshotReader:
+    """Reader of snapshots. Concurrent tasks share them.
+
+    Args:
+        transport: Transport that reads Upbit's list.
+        repository: Repository of the payouts.
+        trailing: Longest lag of Upbit's list, in seconds.
+    """
+
+    def __init__(self, transport: Transport, repository: PayoutRepository, *, trailing: float) -> None:
+        self._transport = transport
+        self._repository = repository
+        self._trailing = dt.timedelta(seconds=trailing)
+        self._reads = SharedReads()
+
+    async def read(self, currency: str, *, confirm: bool = False, delay: float = 0.0) -> Snapshot:
+        """Return a snapshot whose list is requested after this call.
+
+        Args:
+            currency: The currency's code.
+            confirm: Whether to read further pages, to find rows that the list does not sort by time.
+            delay: Wait before the request, in seconds, in which other tasks may join.
+
+        Raises:
+            DecodeError: The list lacks the mark, or ends after a full page.
+            JournalError: The journal can't be used.
+            UpbitError: The list could not be read.
+        """
+        read = partial(self._read, currency, confirm=confirm)
+        return await self._reads.share((currency, confirm), read, delay=delay)
+
+    async def _read(self, currency: str, *, confirm: bool) -> Snapshot:
+        journal = self._repository.journal
+        position = await journal.position()
+        now = await self._repository.now()
+        mark = await journal.mark(currency)
+        baselines: Sequence[Sequence[str]] = ()
+        if mark is None:
+            baselines = list(_open_baselines(await journal.related(currency, ()), now))
+        oldest = now.utc - WITHOUT_MARK
+        listing = await read_list(
+            self._transport, currency, mark=mark, oldest=oldest, baselines=baselines, confirm=confirm
+        )
+        # The journal is read after the list, so that it has the payout of every withdrawal in the list.
+        unsorted = (row.uuid.casefold() for row in listing.further) if listing.gap else ()
+        related = await journal.related(currency, (*listing.uuids, *unsorted))
+        if mark is not None:
+            related = await self._with_ends(currency, related, listing, now)
+        snapshot = Snapshot(
+            currency=currency,
+            listing=listing,
+            mark=mark,
+            related=related,
+            fee_convention=await self._repository.fee_convention(),
+            now=now,
+            position=position,
+        )
+        await self._store(snapshot)
+        return snapshot
+
+    async def _with_ends(self, currency: str, related: Related, listing: Listing, now: Now) -> Related:
+        """Add the payouts that made the oldest withdrawals of baselines that the list does not reach.
+
+        Their times show which withdrawals are older than these baselines.
+        """
+        if not related.unowned and not related.matched:
+            return related
+        shown = frozenset(listing.uuids)
+        ends = {
+            baseline[-1]
+            for baseline in _open_baselines(related, now)
+            if baseline and not shown.issuperset(baseline[:LANDMARKS])
+        }
+        if not ends:
+            return related
+        more = await self._repository.journal.related(currency, ends)
+        makers = [each for each in more.payouts if each.uuid is not None and each.uuid.casefold() in ends]
+        return attrs.evolve(related, payouts=[*related.payouts, *makers])
+
+    async def _store(self, snapshot: Snapshot) -> None:
+        """Store the unowned withdrawals in the journal, and move the mark over what is accounted for."""
+        related, currency = snapshot.related, snapshot.currency
+        unowned = newly_unowned(snapshot.recent, related, snapshot.fee_convention)
+        accounted = {each.uuid.casefold() for each in related.payouts if each.uuid is not None}
+        accounted |= {*related.acknowledged, *(row.uuid.casefold() for row in (*related.unowned, *unowned))}
+        moved = new_mark(snapshot, frozenset(accounted), self._trailing)
+        if unowned or moved != snapshot.mark:
+            await self._repository.journal.reconcile(
+                currency, unowned, old_mark=snapshot.mark, new_mark=moved, at=snapshot.now.utc
+            )
+        if unowned:
+            _log.info("%d withdrawals in %s belong to no payout", len(unowned), currency)
+
+
+def _open_baselines(related: Related, now: Now) -> Iterator[Sequence[str]]:
+    """Yield the baselines of the payouts whose withdrawals are not known."""
+    for each in related.payouts:
+        if each.sent_request is None or each.uuid is not None:
+            continue
+        if each.state.may_have_unknown_withdrawal or may_turn_up(each, now):
+            yield each.sent_request.baseline
