@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from clients import CREATE
 from payout_samples import EVERY
 
+from upbit_async import UpbitClient
 from upbit_async.cli import main
-from upbit_async.payouts import Payout, PayoutState, SqliteJournal
+from upbit_async.payouts import Payout, PayoutQuery, Payouts, PayoutState, SqliteJournal
 from upbit_async.region import Region
+from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +22,18 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["SAMPLES", "json_lines", "one_of_each_state", "payouts_command", "write_journal"]
+    from upbit_async.sandbox import Sandbox
+
+__all__ = [
+    "INVOICE",
+    "SAMPLES",
+    "json_lines",
+    "one_of_each_state",
+    "payouts_command",
+    "states_in",
+    "write_doubts",
+    "write_journal",
+]
 
 SAMPLES: dict[str, Payout] = {name: payout for name, payout in EVERY.items() if payout is not None}
 """Payouts in every situation."""
@@ -64,3 +78,43 @@ def payouts_command(journal: str, *words: str) -> int:
 def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """Return the objects on standard output."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+INVOICE: Final[dict[str, Any]] = {
+    "currency": "USDT",
+    "net_type": "TRX",
+    "address": "TFakeTronWithdrawAddressFakeFakeFa",
+}
+
+
+async def write_doubts(path: Path, sandbox: Sandbox) -> None:
+    """Write a journal with payouts that people must decide about; their keys say what happened.
+
+    Args:
+        path: Path of the journal.
+        sandbox: A sandbox that the environment names.
+    """
+    journal = SqliteJournal(path)
+    async with UpbitClient("sg") as client, Payouts(client, journal, settling_time=0.1) as payouts:
+        await payouts.send("paid", amount="11", **INVOICE)
+        sandbox.faults.add(Fault.reset_before(*CREATE))
+        await payouts.send("unsent", amount="12", **INVOICE)
+        sandbox.faults.add(Fault.lose_answer(*CREATE))
+        await payouts.send("doubtful", amount="13", **INVOICE, until="accepted")
+        sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=INVOICE["address"])
+        await payouts.wait("doubtful")
+        sandbox.withdrawals.create_on_website("USDT", "TRX", "14", address=INVOICE["address"])
+        await payouts.enqueue("blocked", amount="14", **INVOICE)
+        await payouts.run_once(timeout=0.1)
+
+
+def states_in(path: Path) -> dict[str, str]:
+    """Return the state of each payout of a journal, by its key."""
+
+    async def read() -> dict[str, str]:
+        journal = SqliteJournal(path)
+        found = await journal.select(PayoutQuery())
+        await journal.aclose()
+        return {payout.key: payout.state.value for payout in found}
+
+    return asyncio.run(read())

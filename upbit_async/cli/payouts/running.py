@@ -55,12 +55,17 @@ def run(
         journal = journal_for(options, may_create=True)
         log = changes_on_stdout(as_json=options.json)
         async with opened(options, journal, log, **settings) as session:
-            _log.info("payouts of %s are run on %s", options.journal, session.client.host)
+            if not session.client.transport.key_digest:
+                variables = [
+                    f"UPBIT_{options.region.value.upper()}_{kind}_KEY" for kind in ("ACCESS", "SECRET")
+                ]
+                raise CommandError(f"run needs API keys: set {' and '.join(variables)}")
+            _log.info("run begins, of %s on %s", options.journal, session.client.host)
             try:
                 with anyio.CancelScope() as scope, _cancelled_by_sigterm(scope):
                     await session.payouts.run(concurrency=concurrency, shutdown_timeout=shutdown_timeout)
             finally:
-                _log.info("payouts of %s are run by this process no longer", options.journal)
+                _log.info("run has ended, of %s", options.journal)
 
     asyncio.run(work())
     return Exit.OK
