@@ -94,13 +94,13 @@ async def test_networks_that_the_list_leaves_out_are_read_once_for_all(
     sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
 ) -> None:
     sandbox.knobs.list_net_type = False
-    known = await payouts.send("known", **dict(tron, amount="500"), wait=False)
+    known = await payouts.send("known", **dict(tron, amount="500"), until="accepted")
     assert known.state is PayoutState.ACCEPTED
     sandbox.faults.add(*(Fault.lose_answer(*CREATE) for _ in range(10)))
     async with anyio.create_task_group() as tasks:
         for number in range(10):
             amount = dict(tron, amount=str(20 + number))  # each may be the next one's, net of its fee
-            tasks.start_soon(partial(payouts.send, f"k{number}", **amount, wait=False))
+            tasks.start_soon(partial(payouts.send, f"k{number}", **amount, until="accepted"))
     before = len(sandbox.requests.of("GET", "/v1/withdraw"))
     async with anyio.create_task_group() as tasks:
         for number in range(10):
@@ -125,7 +125,7 @@ async def test_late_loss_is_cleared_only_by_a_list_that_proves_it(
     if not proves:
         odd = {"uuid": "0dd", "currency": "USDT", "amount": "a lot", "state": "DONE"}
         sandbox.faults.add(Fault.garbage(*LIST, body=json.dumps([odd]).encode(), times=None))
-    await payouts.recover()
+    await payouts.run_once()
     payout = await payouts.get("k")
     assert payout is not None
     assert (payout.state, payout.is_open) == (PayoutState.ABANDONED, not proves)
