@@ -59,7 +59,11 @@ The files, from the entry point down:
 - `payouts`: the class `Payouts`. `resolving`: its methods for manual decisions. `arguments`: validation.
 - `driver`: advances one payout. `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy.
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid. `baseline`: reads Upbit's list.
+- `preflight`: checks a payout before it is sent.
 - `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
+- `judging`: concludes from a snapshot what the outcome of a payout is.
+- `reconciliation`: compares the whole account with the journal.
+- `snapshot`: Upbit's list together with what the journal knows about it. `shared_reads`: lets payouts share requests.
 - `repository`: applies state changes to the journal, and reports them.
 - `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory/`: one in memory, for tests.
 
@@ -70,6 +74,7 @@ Pure, without I/O and clocks:
 - `departure`: the conditions under which a journal lets a copy depart. `amount_limit`: limits of the amounts.
 - `changes`, `health`: what a journal reports about its payouts. `compacted`: what it keeps of them for ever.
 - `decision`: the conclusion from Upbit's list and the journal about a payout whose answer was lost.
+- `observation`: the withdrawals in a snapshot that may be a payout.
 - `journal_time`: the time of leases and settling. `row_mac`: authentication of the journal's rows.
 """
 
@@ -85,9 +90,11 @@ from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.memory import MemoryJournal
 from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
 from upbit_async.payouts.payouts import Payouts
+from upbit_async.payouts.reconciliation import AccountReconciliation
 from upbit_async.payouts.sqlite import SqliteJournal
 
 __all__ = [
+    "AccountReconciliation",
     "AmountLimit",
     "ConflictingPayout",
     "DepartureConditions",
