@@ -10,7 +10,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from upbit_async._version import VERSION
 from upbit_async.cli import demo
-from upbit_async.cli.exits import Exit
+from upbit_async.cli.exits import CommandError, Exit
+from upbit_async.cli.payouts import payouts_app
 from upbit_async.cli.show import Show, console_for
 from upbit_async.escaping import escaped
 
@@ -35,6 +36,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("upbit-async: interrupted\n")
         return Exit.INTERRUPTED
+    except CommandError as error:
+        sys.stderr.write(f"upbit-async: {escaped(str(error))}\n")
+        return error.code
     except Exception as error:  # noqa: BLE001 - a user of the command line needs the message, not the traceback
         sys.stderr.write(f"upbit-async: {type(error).__name__}: {escaped(str(error))}\n")
         return Exit.FAILED
@@ -43,13 +47,13 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     console = console_for(sys.stdout)
     try:
-        _app(console)(arguments, console=console, print_error=False, exit_on_error=False)
+        result = _app(console)(arguments, console=console, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         errors = console_for(sys.stderr)
         _app(errors).help_print(error.command_chain or (), console=errors)
         sys.stderr.write(f"\nupbit-async: {escaped(str(error))}\n")
         return Exit.USAGE
-    return Exit.OK
+    return result if isinstance(result, Exit) else Exit.OK
 
 
 def _app(console: Console) -> App:
@@ -63,6 +67,7 @@ def _app(console: Console) -> App:
         suppress_keyboard_interrupt=False,
     )
     app.command(_demo, name="demo")
+    app.command(payouts_app())
     return app
 
 

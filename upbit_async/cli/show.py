@@ -63,7 +63,7 @@ def digits(amount: Decimal) -> str:
 
 
 class Show:
-    """Output of the demo, line by line; each line is flushed at once.
+    """Output of a command, line by line; each line is flushed at once.
 
     Args:
         console: The console to print to.
@@ -79,43 +79,63 @@ class Show:
         else:
             self._replacements = {}
 
+    @property
+    def width(self) -> int | None:
+        """Number of columns of the terminal; None if the output is no terminal."""
+        return self._console.width if self._console.is_terminal else None
+
     def title(self, text: str) -> None:
         """Print the title."""
-        self._line((text, "bold"))
+        self.line((text, "bold"))
 
     def step(self, text: str, call: str) -> None:
         """Begin a numbered step, and print the call that it makes."""
         self._steps += 1
-        self._line()
-        self._line((f"{self._steps}  {text}", "bold"))
-        self._line(_INDENT, (f">>> {call}", "dim"))
+        self.line()
+        self.line((f"{self._steps}  {text}", "bold"))
+        self.line(_INDENT, (f">>> {call}", "dim"))
 
     def heading(self, text: str) -> None:
         """Begin a part without a number."""
-        self._line()
-        self._line((text, "bold"))
+        self.line()
+        self.line((text, "bold"))
 
     def row(self, label: str, text: str) -> None:
         """Print one row of a table of two columns."""
-        self._line(_INDENT, (f"{label:<{_LABEL}}", "dim"), text)
+        self.line(_INDENT, (f"{label:<{_LABEL}}", "dim"), text)
 
     def check(self, label: str, text: str, *, ok: bool = True) -> None:
         """Print a check and its result."""
         mark, colour = ("✓", "green") if ok else ("!", "yellow")
-        self._line(_INDENT, (f"{mark} ", colour), f"{label:<{_LABEL - 2}}", text)
+        self.line(_INDENT, (f"{mark} ", colour), f"{label:<{_LABEL - 2}}", text)
 
-    def paragraph(self, text: str, style: str = "") -> None:
-        """Print text, wrapped to the width."""
-        for line in textwrap.wrap(escaped(text), _WIDTH - len(_INDENT), break_on_hyphens=False):
-            self._line(_INDENT, (line, style))
+    def paragraph(self, text: str, style: str = "", *, depth: int = 1) -> None:
+        """Print text, indented and wrapped to the width."""
+        indent = _INDENT * depth
+        for line in textwrap.wrap(escaped(text), _WIDTH - len(indent), break_on_hyphens=False):
+            self.line(indent, (line, style))
+
+    def item(self, label: str, text: str, style: str = "") -> None:
+        """Print a row of a table of two columns, with the text wrapped to the width."""
+        lines = textwrap.wrap(escaped(text), _WIDTH - len(_INDENT) - _LABEL, break_on_hyphens=False)
+        for number, line in enumerate(lines or [""]):
+            self.line(_INDENT, (f"{'' if number else label:<{_LABEL}}", "dim"), (line, style))
 
     def state(self, change: StateChange[Withdrawal], since: dt.datetime) -> None:
         """Print a change of state, with its time and the seconds since the withdrawal was created."""
         state, seconds = change.state.value, (change.at - since).total_seconds()
         missed = "  (at least one state was skipped)" if change.skipped else ""
-        self._line(
+        self.line(
             _INDENT, f"{clock(change.at)}  {seconds:+6.2f} s  ", (state, _COLOURS.get(state, "")), missed
         )
+
+    def raw(self, text: str) -> None:
+        """Print a line that needs no escaping, such as JSON, at once."""
+        try:
+            self._console.file.write(f"{text}\n")
+            self._console.file.flush()
+        except BrokenPipeError:
+            self._console.on_broken_pipe()
 
     @contextlib.contextmanager
     def waiting(self, text: str) -> Generator[Callable[[str], None]]:
@@ -126,7 +146,8 @@ class Show:
         with self._console.status(self._text((text, "dim")), spinner_style="dim") as status:
             yield lambda changed: status.update(self._text((changed, "dim")))
 
-    def _line(self, *parts: str | tuple[str, str]) -> None:
+    def line(self, *parts: str | tuple[str, str]) -> None:
+        """Print one line of texts, each alone or with its style. A terminal wraps it if it is too long."""
         self._console.print(self._text(*parts), soft_wrap=True)
 
     def _text(self, *parts: str | tuple[str, str]) -> Text:
