@@ -248,7 +248,7 @@ class Reconciler:
 
     async def _compare(self, key: str, snapshot: Snapshot) -> None:
         payout = await self._repository.read(key)
-        if payout.sent_request is None or not may_turn_up(payout, snapshot.now):
+        if payout.sent_request is None:  # it has changed since
             return
         with contextlib.suppress(DecodeError):  # its baseline is not in Upbit's list any more
             try:
