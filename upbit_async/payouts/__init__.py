@@ -84,11 +84,12 @@ from upbit_async.payouts.amount_limit import AmountLimit
 from upbit_async.payouts.changes import PayoutChange
 from upbit_async.payouts.departure import DepartureConditions, DeparturePaused, StaleBaseline
 from upbit_async.payouts.health import PayoutsHealth
-from upbit_async.payouts.journal import ConflictingPayout, Journal, PayoutQuery, Related, StaleRevision
+from upbit_async.payouts.journal import ConflictingPayout, Journal, Related, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Moment
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.memory import MemoryJournal
 from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
+from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.payouts import Payouts
 from upbit_async.payouts.reconciliation import AccountReconciliation
 from upbit_async.payouts.sqlite import SqliteJournal
