@@ -231,7 +231,8 @@ def _was_denied(payout: Payout, mine: Sequence[LedgerEntry]) -> bool:
 
 
 def _is_unambiguous(payout: Payout, journal: _JournalContent, trial: Trial) -> bool:
-    rows = [entry for entry in trial.ledger if entry.kind == "created"]
+    late = {invoice.address for invoice in trial.schedule.later}
+    rows = [entry for entry in trial.ledger if entry.kind == "created" and entry.address not in late]
     return is_unambiguous(payout, _known(journal, trial), rows, trial.schedule.knobs)
 
 
