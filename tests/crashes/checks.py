@@ -186,14 +186,14 @@ def _check_one(invoice: Invoice, journal: _JournalContent, trial: Trial) -> list
         block = journal.blocked.get(invoice.key)
         if block is None or not _holds(block, journal):
             return [("forgotten", f"not in the journal, {block}")]
-        found = ["held up", *_clarity(journal.payouts.get(block.by_key or ""), journal, trial)]
-        return [(what, f"not in the journal, {block}") for what in found]
+        clarity = _clarity(journal.payouts.get(block.by_key or ""), journal, trial)
+        return [(what, f"not in the journal, {block}") for what in ("held up", *clarity)]
     mine = [entry for entry in trial.ledger if entry.address == invoice.address]
     created = {entry.uuid for entry in mine if entry.kind == "created"}
     broken = trial.schedule.broken
     detail = f"{_history(payout)}; the ledger: {[(entry.kind, entry.uuid) for entry in mine]}"
     detail += f"; {broken or 'nothing'} is false, the machine stalled for {trial.lag:.2f} s"
-    found = []
+    found: list[str] = []
     if payout.is_open and payout.key not in journal.listed:
         found.append("forgotten")
     if _was_denied(payout, mine):

@@ -54,14 +54,14 @@ async def other(sandbox: Sandbox, path: Path) -> AsyncGenerator[Payouts]:
 async def _finish(other: Payouts, sandbox: Sandbox, key: str) -> None:
     """Let the other process run, and check that it ends the payout with exactly one withdrawal."""
     before = {entry.uuid for entry in sandbox.ledger.created}
-    with anyio.fail_after(CLAIM_LEASE + LEASE + SETTLING_TIME + 60):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(other.run)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other.run)
+        with anyio.fail_after(CLAIM_LEASE + LEASE + SETTLING_TIME + 60):
             payout = await other.wait(key)
             while payout.state is PayoutState.NOT_SENT:  # `run` sends it again
                 await anyio.sleep(1)
                 payout = await other.wait(key)
-            tasks.cancel_scope.cancel()
+        tasks.cancel_scope.cancel()
     assert payout.state is PayoutState.DONE, payout.history
     made = {entry.uuid for entry in sandbox.ledger.created}
     assert payout.uuid in made
