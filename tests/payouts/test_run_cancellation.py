@@ -57,11 +57,11 @@ async def _finish(other: Payouts, sandbox: Sandbox, key: str) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(other.run)
         with anyio.fail_after(CLAIM_LEASE + LEASE + SETTLING_TIME + 60):
-            payout = await other.wait(key)
-            while payout.state is PayoutState.NOT_SENT:  # `run` sends it again
-                await anyio.sleep(1)
-                payout = await other.wait(key)
+            while (await other.wait(key)).state is PayoutState.NOT_SENT:
+                await anyio.sleep(1)  # `run` sends it again
         tasks.cancel_scope.cancel()
+    payout = await other.get(key)
+    assert payout is not None
     assert payout.state is PayoutState.DONE, payout.history
     made = {entry.uuid for entry in sandbox.ledger.created}
     assert payout.uuid in made
