@@ -118,5 +118,5 @@ class _SharedCalls:
         """Return the answer to a request that began after the payout asked."""
         key = endpoint.label, frozenset((params or {}).items())
         return await self._reads.share(
-            key, partial(self._transport.call, endpoint, params), since=self._since
+            key, partial(self._transport.call, endpoint, params), since=self._since, paced=True
         )
