@@ -52,8 +52,8 @@ def check(trial: Trial) -> list[Finding]:
       was sent.
     - *review*: a payout that needs review at the end. *held up*: a payout that waits for an equal one in review, or
       for a withdrawal that may be it, and says so (`PayoutBlocked`). It is neither sent nor forgotten.
-    - *unambiguous*: a payout that needs review although Upbit's list leaves only one possibility; see
-      `is_unambiguous`. Not counted where the schedule breaks assumptions: there the list was wrong.
+    - *unambiguous*: a payout that needs review, or waits for one that does, although Upbit's list leaves only one
+      possibility; see `is_unambiguous`. Not counted where the schedule breaks assumptions: there the list was wrong.
     - *fee unknown*: the same, but before any answer has shown whether amounts include the fee. A client that can't
       exclude withdrawals made elsewhere must not guess that.
     """
@@ -184,8 +184,10 @@ def _check_one(invoice: Invoice, journal: _JournalContent, trial: Trial) -> list
     payout = journal.payouts[invoice.key]
     if payout is None:
         block = journal.blocked.get(invoice.key)
-        is_held_up = block is not None and _holds(block, journal)
-        return [("held up" if is_held_up else "forgotten", f"not in the journal, {block}")]
+        if block is None or not _holds(block, journal):
+            return [("forgotten", f"not in the journal, {block}")]
+        clarity = _clarity(journal.payouts.get(block.by_key or ""), journal, trial)
+        return [(what, f"not in the journal, {block}") for what in ("held up", *clarity)]
     mine = [entry for entry in trial.ledger if entry.address == invoice.address]
     created = {entry.uuid for entry in mine if entry.kind == "created"}
     broken = trial.schedule.broken
@@ -197,16 +199,21 @@ def _check_one(invoice: Invoice, journal: _JournalContent, trial: Trial) -> list
     if _was_denied(payout, mine):
         found.append("untrue" if broken else "wrong")
     if payout.state is PayoutState.NEEDS_REVIEW:
-        found.append("review")
-        if not broken and _is_unambiguous(payout, journal, trial):
-            known = _known(journal, trial)
-            found.append("unambiguous" if _was_fee_known(known, payout) else "fee unknown")
-    elif not payout.state.is_final:
-        found.append("held up" if _is_held_up(payout, journal) and not created else "forgotten")
-    elif not created <= journal.accounted:
+        found += ["review", *_clarity(payout, journal, trial)]
+    elif not payout.state.is_final and _is_held_up(payout, journal) and not created:
+        by_key = payout.error.by_key if isinstance(payout.error, PayoutBlocked) else None
+        found += ["held up", *_clarity(journal.payouts.get(by_key or ""), journal, trial)]
+    elif not payout.state.is_final or not created <= journal.accounted:
         found.append("forgotten")
     found += _check_end(payout, mine)
     return [(what, detail) for what in found]
+
+
+def _clarity(payout: Payout | None, journal: _JournalContent, trial: Trial) -> list[str]:
+    """Return the finding about a payout in review, or about one that waits for it, if the review is without need."""
+    if payout is None or trial.schedule.broken or not _is_unambiguous(payout, journal, trial):
+        return []
+    return ["unambiguous" if _was_fee_known(_known(journal, trial), payout) else "fee unknown"]
 
 
 def _check_end(payout: Payout, mine: Sequence[LedgerEntry]) -> list[str]:
@@ -231,7 +238,8 @@ def _was_denied(payout: Payout, mine: Sequence[LedgerEntry]) -> bool:
 
 
 def _is_unambiguous(payout: Payout, journal: _JournalContent, trial: Trial) -> bool:
-    rows = [entry for entry in trial.ledger if entry.kind == "created"]
+    late = {invoice.address for invoice in trial.schedule.later}
+    rows = [entry for entry in trial.ledger if entry.kind == "created" and entry.address not in late]
     return is_unambiguous(payout, _known(journal, trial), rows, trial.schedule.knobs)
 
 

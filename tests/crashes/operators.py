@@ -185,6 +185,8 @@ async def audit(task: Task) -> None:
             async with payouts.running():
                 await _serve(payouts, task.invoices, task)
                 await _serve(payouts, task.last_invoices, task)
+                await _until_it_works(payouts.reconcile)
+                await _serve(payouts, task.invoices, task)  # a review that has ended may have held others up
             return
         for invoice in (*task.invoices, *task.last_invoices):
             payout = await payouts.get(invoice.key)

@@ -35,7 +35,7 @@ __all__ = ["HARMLESS", "NAIVE", "OURS", "SDK", "Payer", "Tally", "main", "run"]
 
 _AT_ONCE: Final = 12
 _START_INTERVAL: Final = 0.1
-_FEW: Final = 0.01
+_FEW: Final = 0.001
 _COUNTED: Final = (
     "doubled",
     "forgotten",
@@ -211,7 +211,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def is_good(tally: Tally) -> bool:
-    """Return whether nothing is doubled, forgotten or wrong, and at most 1 % is in review without need."""
+    """Return whether nothing is doubled, forgotten or wrong, and at most 0.1 % is in review or held up without need."""
     return not any(map(tally.count, _BAD)) and (tally.count("unambiguous") <= _FEW * tally.payouts)
 
 

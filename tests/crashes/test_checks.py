@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LAG = 6.0
 POST = ("POST", PAY)
 INVOICE = Invoice(key="k", currency="USDT", net_type="TRX", amount="13", address="somewhere")
+EARLIER = attrs.evolve(INVOICE, key="earlier", amount="20", address="another address")
 LATER = attrs.evolve(INVOICE, key="later", amount="37", address="elsewhere")
 
 
@@ -31,7 +32,7 @@ LATER = attrs.evolve(INVOICE, key="later", amount="37", address="elsewhere")
 async def sandbox() -> AsyncGenerator[Sandbox]:
     async with Sandbox("sg") as made:
         made.account.fund("USDT", 1_000)
-        for address in (INVOICE.address, LATER.address, STRANGER):
+        for address in (EARLIER.address, INVOICE.address, LATER.address, STRANGER):
             made.account.allow_address("USDT", "TRX", address)
         yield made
 
@@ -112,3 +113,28 @@ async def test_a_withdrawal_of_nobody_is_forgotten_until_the_next_payment(
         assert _found(sandbox, tmp_path) == {"forgotten"}
         await payouts.send(LATER.key, **_asked(LATER))
     assert _found(sandbox, tmp_path, later=(LATER,)) == set()
+
+
+async def test_unambiguous_review_is_found_also_if_a_last_payment_follows(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with _payouts(sandbox, tmp_path) as payouts:
+        await payouts.send(EARLIER.key, **_asked(EARLIER))
+        sandbox.faults.add(Fault.lose_answer(*POST))
+        await payouts.send(INVOICE.key, **_asked(INVOICE), until="accepted")
+        sandbox.withdrawals.create_on_website("USDT", "TRX", INVOICE.amount, address=STRANGER)
+        assert (await payouts.wait(INVOICE.key)).state is PayoutState.NEEDS_REVIEW
+        await payouts.send(LATER.key, **_asked(LATER))
+    schedule = attrs.evolve(
+        draw(1),
+        invoices=(INVOICE,),
+        earlier=EARLIER,
+        later=(LATER,),
+        stop=None,
+        knobs=attrs.evolve(sandbox.knobs),
+    )
+    trial = Trial(schedule=schedule, folder=tmp_path, ledger=tuple(sandbox.ledger))
+    assert {finding.what for finding in check(trial)} == {"review"}
+    without_stranger = tuple(entry for entry in sandbox.ledger if entry.address != STRANGER)
+    trial = Trial(schedule=schedule, folder=tmp_path, ledger=without_stranger)
+    assert {finding.what for finding in check(trial)} == {"review", "unambiguous"}

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from cancellation import WAYS, Way, assert_nothing_is_left, insisting, other_tasks
+from cancellation import WAYS, Way, assert_nothing_is_left, insisting, other_tasks, skip_repetition
 from clients import CREATE
 from internals import reading, store_of
 from journals import InlineJournal
 
+from upbit_async.concurrency import is_asyncio
 from upbit_async.errors import NotSent
 from upbit_async.payouts import Payouts, PayoutState
 from upbit_async.sandbox import Fault, Transitions
@@ -35,6 +36,8 @@ FAULTS = [
     Fault.slow(2, *CREATE),
 ]
 NAMES = ["well", "lost", "not arrived", "slow"]
+STEPS = range(0, 200, 9)
+FEWER_STEPS = range(0, 200, 15)
 CLAIM_LEASE = 15
 SETTLING_TIME = 30
 LEASE = 90
@@ -51,14 +54,14 @@ async def other(sandbox: Sandbox, path: Path) -> AsyncGenerator[Payouts]:
 async def _finish(other: Payouts, sandbox: Sandbox, key: str) -> None:
     """Let the other process run, and check that it ends the payout with exactly one withdrawal."""
     before = {entry.uuid for entry in sandbox.ledger.created}
-    with anyio.fail_after(CLAIM_LEASE + LEASE + SETTLING_TIME + 60):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(other.run)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other.run)
+        with anyio.fail_after(CLAIM_LEASE + LEASE + SETTLING_TIME + 60):
             payout = await other.wait(key)
             while payout.state is PayoutState.NOT_SENT:  # `run` sends it again
                 await anyio.sleep(1)
                 payout = await other.wait(key)
-            tasks.cancel_scope.cancel()
+        tasks.cancel_scope.cancel()
     assert payout.state is PayoutState.DONE, payout.history
     made = {entry.uuid for entry in sandbox.ledger.created}
     assert payout.uuid in made
@@ -79,6 +82,7 @@ async def _claims(path: Path) -> int:
 async def test_enqueue_can_be_cancelled_at_every_step(
     payouts: Payouts, other: Payouts, sandbox: Sandbox, tron: dict[str, Any], way: Way
 ) -> None:
+    skip_repetition(way)
     known: list[bool] = []
     for steps in range(16):
         asked = dict(tron, amount=str(100 + steps))
@@ -89,7 +93,8 @@ async def test_enqueue_can_be_cancelled_at_every_step(
         assert (await other.enqueue(asked["amount"], **asked)).state is PayoutState.QUEUED
         await _finish(other, sandbox, asked["amount"])
     assert len(sandbox.ledger.created) == len(known)
-    assert {*known} == {False, True}
+    assert True in known
+    assert False in known or not is_asyncio()  # on trio, the order of tasks is random
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=NAMES)
@@ -97,8 +102,9 @@ async def test_enqueue_can_be_cancelled_at_every_step(
 async def test_run_can_be_cancelled_at_every_step(
     other: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any], way: Way, fault: Fault | None
 ) -> None:
+    skip_repetition(way)
     seen: set[PayoutState] = set()
-    for steps in range(0, 200, 5):
+    for steps in STEPS:
         sandbox.faults.clear()
         if fault is not None:
             sandbox.faults.add(fault)
@@ -116,7 +122,7 @@ async def test_run_can_be_cancelled_at_every_step(
         seen.add(payout.state)
         sandbox.faults.clear()
         await _finish(other, sandbox, asked["amount"])
-    assert len(sandbox.ledger.created) == 40
+    assert len(sandbox.ledger.created) == len(STEPS)
     assert PayoutState.QUEUED in seen
     assert len(seen) > 1
 
@@ -126,7 +132,7 @@ async def test_run_can_be_cancelled_at_every_step(
 async def test_running_can_end_at_every_step(
     other: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any], fault: Fault | None, ends_by: str
 ) -> None:
-    for steps in range(0, 200, 8):
+    for steps in FEWER_STEPS:
         sandbox.faults.clear()
         if fault is not None:
             sandbox.faults.add(fault)
@@ -146,7 +152,7 @@ async def test_running_can_end_at_every_step(
         assert await _claims(path) == 0
         sandbox.faults.clear()
         await _finish(other, sandbox, asked["amount"])
-    assert len(sandbox.ledger.created) == 25
+    assert len(sandbox.ledger.created) == len(FEWER_STEPS)
 
 
 class _BodyError(Exception):
@@ -188,7 +194,7 @@ async def test_timeout_of_send_can_end_at_every_step(
     other: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any], fault: Fault | None, is_queued: bool
 ) -> None:
     seen: set[PayoutState | None] = set()
-    for number in range(50):
+    for number in range(25):
         sandbox.faults.clear()
         if fault is not None:
             sandbox.faults.add(fault)
@@ -198,13 +204,13 @@ async def test_timeout_of_send_can_end_at_every_step(
         async with Payouts(sandbox.client(), _SlowJournal(path), check=False) as payouts:
             if is_queued:
                 await other.enqueue(key, **asked)
-            state = await _send_until(payouts, key, asked, number * 0.05)
+            state = await _send_until(payouts, key, asked, number * 0.1)
             assert state is not None or not is_queued
             seen.add(state)
             await assert_nothing_is_left(payouts, before)
         sandbox.faults.clear()
         await other.enqueue(key, **asked)
         await _finish(other, sandbox, key)
-    assert len(sandbox.ledger.created) == 50
+    assert len(sandbox.ledger.created) == 25
     assert (PayoutState.QUEUED if is_queued else None) in seen
     assert len(seen) > 1

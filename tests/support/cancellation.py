@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 import anyio.lowlevel
+import pytest
 from internals import held_locks
 
 from upbit_async.concurrency import is_asyncio
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 
     from upbit_async.payouts import Payouts
 
-__all__ = ["WAYS", "Way", "assert_nothing_is_left", "by_scope", "insisting", "natively", "other_tasks"]
+__all__ = [
+    "WAYS",
+    "Way",
+    "assert_nothing_is_left",
+    "by_scope",
+    "insisting",
+    "natively",
+    "other_tasks",
+    "skip_repetition",
+]
 
 Way: TypeAlias = "Callable[[Callable[[], Awaitable[Any]], int], Awaitable[None]]"
 """Function that calls another one and cancels it after a number of steps."""
@@ -48,9 +58,6 @@ async def insisting(call: Callable[[], Awaitable[Any]], steps: int) -> None:
 
 
 async def _cancel_task(call: Callable[[], Awaitable[Any]], steps: int, *, times: int) -> None:
-    if not is_asyncio():  # trio knows no other way
-        await by_scope(call, steps)
-        return
     task = asyncio.ensure_future(call())
     for _ in range(steps):
         await asyncio.sleep(0)
@@ -63,6 +70,12 @@ async def _cancel_task(call: Callable[[], Awaitable[Any]], steps: int, *, times:
 
 
 WAYS: list[Way] = [by_scope, natively, insisting]
+
+
+def skip_repetition(way: Way) -> None:
+    """Skip a test on trio for a way that only asyncio has."""
+    if way is not by_scope and not is_asyncio():
+        pytest.skip("trio cancels by scopes only")
 
 
 def other_tasks() -> set[asyncio.Task[Any]]:
