@@ -29,7 +29,17 @@ COVERAGE = 95
 WORKERS = (os.cpu_count() or 1) + 1  # tests with real sockets leave a core idle
 PYTEST = ["pytest", "-q", "-n", str(WORKERS)]
 SHORT = [*PYTEST, "-m", "not thorough"]
-BENCHMARKS = ["lost_answers", "limits", "storms", "bursts", "waiting", "cpu", "startup", "decoding"]
+BENCHMARKS = [
+    "lost_answers",
+    "payouts",
+    "limits",
+    "storms",
+    "bursts",
+    "waiting",
+    "cpu",
+    "startup",
+    "decoding",
+]
 KEPT = {
     "coverage",
     "grimp",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import grimp
 
-from upbit_async.payouts.payout import EDGES, PayoutState
+from upbit_async.payouts.states import EDGES, PayoutState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -96,9 +96,11 @@ def rooms() -> str:
 _ENDS: Final = (PayoutState.DONE, PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED)
 _ENDED: Final = "done · failed\ncancelled · rejected"
 USUAL_MOVES: Final[Mapping[tuple[PayoutState, PayoutState], str]] = {
-    (PayoutState.PLANNED, PayoutState.SENDING): "recorded as leaving",
+    (PayoutState.PLANNED, PayoutState.SENDING): "send again",
     (PayoutState.QUEUED, PayoutState.SENDING): "recorded as leaving",
+    (PayoutState.QUEUED, PayoutState.DECLINED): "a check failed for good",
     (PayoutState.SENDING, PayoutState.PLANNED): "nothing was sent",
+    (PayoutState.SENDING, PayoutState.QUEUED): "nothing was sent",
     (PayoutState.SENDING, PayoutState.ACCEPTED): "Upbit answered",
     (PayoutState.SENDING, PayoutState.DECLINED): "Upbit refused",
     (PayoutState.SENDING, PayoutState.UNKNOWN): "the answer was lost",
@@ -183,10 +185,10 @@ def withdrawal_flow() -> str:
 
 
 def payout_flow() -> str:
-    """Draw one call of ``Payouts.send``."""
+    """Draw one call of ``Payouts.send``, and what ``Payouts.run`` does with a queued payout."""
     return _graph(
         [
-            _node("plan", "record the payout in the journal: planned"),
+            _node("start", "send, or run with a queued payout:\nmake all checks of client.withdraws.check"),
             _node("baseline", "read Upbit's newest withdrawals: the baseline"),
             _node("wait", "wait for equal payouts to be settled,\nfor a connection slot and the rate limit"),
             _node("commit", "record nonce and body in the journal: sending"),
@@ -199,16 +201,19 @@ def payout_flow() -> str:
             ),
             _node("not_sent", kind="stop"),
             _node("review", "needs_review", "doubt"),
-            _node("raised", "an error is raised;\nnothing was sent", "stop"),
-            _edge("plan", "baseline"),
-            _edge("baseline", "wait"),
-            _edge(
-                "baseline", "raised", " unreadable, or it shows an equal\n withdrawal that no payout owns "
+            _node(
+                "held",
+                "nothing was sent: send raises an error,\nrun keeps the payout queued until later",
+                "stop",
             ),
+            _edge("start", "baseline"),
+            _edge("start", "held", " a check fails "),
+            _edge("baseline", "wait"),
+            _edge("baseline", "held", " unreadable, or it shows an equal\n withdrawal that no payout owns "),
             _edge("wait", "commit"),
-            _edge("commit", "raised", " the journal can't be written "),
+            _edge("commit", "held", " paused, above a limit,\n or it can't be written "),
             _edge("commit", "lease"),
-            _edge("lease", "plan", " provably not processed "),
+            _edge("lease", "held", " provably not processed "),
             _edge("lease", "follow", " Upbit confirms "),
             _edge("lease", "declined", " Upbit refuses "),
             _edge("lease", "settle", " the answer is lost,\n or the process dies "),
@@ -222,6 +227,32 @@ def payout_flow() -> str:
     )
 
 
+def payout_processes() -> str:
+    """Draw two processes of a service, and a job, that share a journal."""
+    return _graph(
+        [
+            "rankdir=LR",
+            _node("request", "web request"),
+            _node("job", "script or job"),
+            _node("enqueue", "enqueue"),
+            _node("send", "send:\nits own payout only"),
+            _node("journal", "journal", "end"),
+            _node("first", "run in process 1:\nits claimed payouts"),
+            _node("second", "run in process 2:\nits claimed payouts"),
+            _node("Upbit", kind="doubt"),
+            _edge("request", "enqueue"),
+            _edge("job", "send"),
+            _edge("enqueue", "journal", " one write "),
+            _edge("journal", "first", " claims "),
+            _edge("journal", "second", " claims "),
+            _edge("send", "journal", " records the departure "),
+            _edge("send", "Upbit"),
+            _edge("first", "Upbit"),
+            _edge("second", "Upbit"),
+        ]
+    )
+
+
 # -- pages and the picture -------------------------------------------------------------------------
 
 SOURCES: Final[Mapping[str, Callable[[], str]]] = {
@@ -229,13 +260,15 @@ SOURCES: Final[Mapping[str, Callable[[], str]]] = {
     "payout-states": payout_states,
     "withdrawal-flow": withdrawal_flow,
     "payout-flow": payout_flow,
+    "payout-processes": payout_processes,
 }
 """The diagrams that a page can show."""
 ALT_TEXTS: Final = {
     "rooms": "The rooms of the package; each arrow is an import",
     "payout-states": "The states of a payout and its usual moves",
     "withdrawal-flow": "What client.withdraws.send does, and each way in which it can end",
-    "payout-flow": "What Payouts.send does, and each way in which it can end",
+    "payout-flow": "How a payout is sent, and each way in which that can end",
+    "payout-processes": "Two processes that run payouts, a web request that enqueues and a job that sends",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import inspect
 import re
 import subprocess
@@ -105,7 +106,7 @@ def test_readme_withdrawal_sends_no_real_key_to_a_sandbox(
 
 
 @pytest.mark.parametrize(
-    ("fault", "result"),
+    ("fault", "state"),
     [
         (None, "done"),
         (Fault.lose_answer(*CREATE), "done"),
@@ -113,40 +114,55 @@ def test_readme_withdrawal_sends_no_real_key_to_a_sandbox(
         (Fault.status(400, *CREATE, name="withdraw_address_not_registered"), "declined"),
         (
             Fault.status(201, *CREATE, body=b'{"uuid":"u","currency":"XRP","state":"DONE","amount":"1"}'),
-            "needs review",
+            "needs_review",
         ),
     ],
     ids=["paid", "lost answer", "lost request", "declined", "in doubt"],
 )
-def test_readme_recipe_pays_once_and_reports_the_outcome(
-    fault: Fault | None, result: str, tmp_path: Path, sandbox: Sandbox
+def test_readme_recipe_pays_once_and_raises_unless_it_is_done(
+    fault: Fault | None, state: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     pay = run_blocks()["pay"]
     before = len(sandbox.ledger.created)
 
+    async def state_after_pay(payouts: Payouts) -> str:
+        payout = None
+        with contextlib.suppress(errors.PayoutNotDone):
+            payout = await pay(payouts, "invoice-43", "17", ADDRESS)
+        found = await payouts.get("invoice-43")
+        assert found is not None
+        assert (payout == found) == (found.state == "done")
+        assert found.reason
+        return found.state
+
     async def pay_twice() -> list[str]:
         journal = SqliteJournal(tmp_path / "another.db")
-        async with Payouts(sandbox.client(), journal=journal, settling_time=0) as payouts:
-            if fault is not None:
-                sandbox.faults.add(fault)
-            return [await pay(payouts, "invoice-43", "17", ADDRESS) for _ in range(2)]
+        if fault is not None:
+            sandbox.faults.add(fault)
+        async with Payouts(sandbox.client(), journal, settling_time=0).running() as payouts:
+            return [await state_after_pay(payouts) for _ in range(2)]
 
-    first, second = asyncio.run(pay_twice())
-    assert first == second
-    assert first.startswith(result)
-    assert len(sandbox.ledger.created) - before == (result == "done")
+    assert asyncio.run(pay_twice()) == [state, state]
+    assert len(sandbox.ledger.created) - before == (state == "done")
 
 
-def test_readme_recipe_raises_if_nothing_was_sent(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_readme_recipe_waits_while_nothing_can_be_sent(tmp_path: Path, sandbox: Sandbox) -> None:
     pay = run_blocks()["pay"]
     before = len(sandbox.ledger.created)
 
     async def pay_blindly() -> None:
         journal = SqliteJournal(tmp_path / "another.db")
-        async with Payouts(sandbox.client(), journal=journal) as payouts:
-            sandbox.faults.add(Fault.status(503, "GET", "/v1/withdraws", times=None))
-            with pytest.raises(errors.ServerError):
-                await pay(payouts, "invoice-43", "14", ADDRESS)
+        sandbox.faults.add(Fault.status(503, "GET", "/v1/withdraws", times=None))
+        async with Payouts(sandbox.client(), journal).running() as payouts, asyncio.TaskGroup() as tasks:
+            paying = tasks.create_task(pay(payouts, "invoice-43", "14", ADDRESS))
+            payout = None
+            while payout is None or payout.error is None:
+                await asyncio.sleep(0.01)
+                payout = await payouts.get("invoice-43")
+            assert payout.state == "queued"
+            assert isinstance(payout.error, errors.ServerError)
+            assert not paying.done()
+            paying.cancel()
 
     asyncio.run(pay_blindly())
     assert len(sandbox.ledger.created) == before

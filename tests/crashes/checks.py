@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 from ambiguity import is_unambiguous
+from findings import Finding
 from harness import STRANGER
 from naive_client import read_paid
+from operation_checks import check_operation
+from operators import BLOCKED
+from records import read
 from schedules import SKEW
 
 from upbit_async.errors import PayoutBlocked
@@ -25,30 +29,12 @@ if TYPE_CHECKING:
 
     from upbit_async.sandbox import LedgerEntry
 
-__all__ = ["Finding", "check", "check_naive"]
+__all__ = ["check", "check_naive"]
 
 _IDENTIFIED = {PayoutState.ACCEPTED, *(state for state in PayoutState if state.is_final)} - {
     PayoutState.DECLINED
 }
 _ENDED_WITHOUT_PAY = {PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED}
-
-
-@attrs.frozen
-class Finding:
-    """One finding about a schedule.
-
-    Attributes:
-        what: Kind of the finding: ``doubled``, ``forgotten``, ``wrong``, ``review``, ``unambiguous``, ``fee unknown``,
-            ``held up``, ``untrue``, ``abandoned``, ``sent``, ``failure``.
-        seed: Seed of the schedule.
-        key: Key of the payment; empty if it concerns none.
-        detail: Facts, as text for people.
-    """
-
-    what: str
-    seed: int
-    key: str
-    detail: str
 
 
 def check(trial: Trial) -> list[Finding]:
@@ -77,7 +63,15 @@ def check(trial: Trial) -> list[Finding]:
     for invoice in _all_invoices(trial):
         found = _check_one(invoice, journal, trial)
         findings += [Finding(what, trial.schedule.seed, invoice.key, detail) for what, detail in found]
-    return [*findings, *_strangers(trial, journal)]
+    return [*findings, *_strangers(trial, journal), *check_operation(trial)]
+
+
+@attrs.frozen
+class _Block:
+    """What blocks a payment: another payout, or withdrawals that no payout owns."""
+
+    by_key: str | None
+    uuids: Collection[str]
 
 
 @attrs.frozen
@@ -86,11 +80,13 @@ class _JournalContent:
 
     Attributes:
         payouts: The payouts by key, with corrected times in their histories.
+        blocked: What blocks the payments that the auditor could not send, by key.
         listed: The keys that the journal lists as open.
         unowned: The withdrawals that the journal has stored as unowned.
     """
 
     payouts: Mapping[str, Payout | None]
+    blocked: Mapping[str, _Block]
     listed: Collection[str]
     unowned: Collection[str]
 
@@ -113,7 +109,8 @@ def _read(trial: Trial) -> _JournalContent:
     finally:
         store.close()
     corrected = {key: None if each is None else _corrected(each, start) for key, each in payouts.items()}
-    return _JournalContent(corrected, listed, unowned)
+    blocked = {each["key"]: _Block(each["by_key"], each["uuids"]) for each in read(trial.folder, BLOCKED)}
+    return _JournalContent(corrected, blocked, listed, unowned)
 
 
 def _corrected(payout: Payout, start: dt.datetime) -> Payout:
@@ -186,7 +183,9 @@ def _strangers(trial: Trial, journal: _JournalContent) -> list[Finding]:
 def _check_one(invoice: Invoice, journal: _JournalContent, trial: Trial) -> list[tuple[str, str]]:
     payout = journal.payouts[invoice.key]
     if payout is None:
-        return [("forgotten", "not in the journal")]
+        block = journal.blocked.get(invoice.key)
+        is_held_up = block is not None and _holds(block, journal)
+        return [("held up" if is_held_up else "forgotten", f"not in the journal, {block}")]
     mine = [entry for entry in trial.ledger if entry.address == invoice.address]
     created = {entry.uuid for entry in mine if entry.kind == "created"}
     broken = trial.schedule.broken
@@ -203,7 +202,7 @@ def _check_one(invoice: Invoice, journal: _JournalContent, trial: Trial) -> list
             known = _known(journal, trial)
             found.append("unambiguous" if _was_fee_known(known, payout) else "fee unknown")
     elif not payout.state.is_final:
-        found.append("held up" if _is_held_up(payout, journal.payouts) and not created else "forgotten")
+        found.append("held up" if _is_held_up(payout, journal) and not created else "forgotten")
     elif not created <= journal.accounted:
         found.append("forgotten")
     found += _check_end(payout, mine)
@@ -242,15 +241,30 @@ def _known(journal: _JournalContent, trial: Trial) -> list[Payout]:
     return [each for key, each in journal.payouts.items() if each is not None and key not in late]
 
 
-def _is_held_up(payout: Payout, payouts: Mapping[str, Payout | None]) -> bool:
+def _is_held_up(payout: Payout, journal: _JournalContent) -> bool:
+    """Return whether a payout waits for a decision: for the review of an equal one, or about a withdrawal."""
     if not (payout.state.may_be_sent or payout.state is PayoutState.NOT_SENT):
         return False
-    return isinstance(payout.error, PayoutBlocked) or any(
+    if isinstance(payout.error, PayoutBlocked):
+        return _holds(_Block(payout.error.by_key, payout.error.uuids), journal)
+    return any(
         other is not None
         and other.key != payout.key
         and other.state is PayoutState.NEEDS_REVIEW
         and other.criteria == payout.criteria
-        for other in payouts.values()
+        for other in journal.payouts.values()
+    )
+
+
+def _holds(block: _Block, journal: _JournalContent) -> bool:
+    """Return whether a block is still true at the end."""
+    if block.by_key is not None:
+        other = journal.payouts.get(block.by_key)
+        return other is not None and other.state is PayoutState.NEEDS_REVIEW
+    return not any(
+        other is not None and other.is_withdrawal(uuid)
+        for uuid in block.uuids
+        for other in journal.payouts.values()
     )
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 import anyio
+from compression import compressed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from backend import Task
+    from process import Task
 
 __all__ = ["Child", "prepare"]
 
@@ -74,7 +75,8 @@ def _live(program: Callable[[Task], Awaitable[None]], task: Task) -> None:
     faulthandler.register(STUCK)
     if task.skew:
         _shift_the_clock(task.skew)
-    asyncio.run(_run(program, task))
+    with compressed():
+        asyncio.run(_run(program, task))
 
 
 async def _run(program: Callable[[Task], Awaitable[None]], task: Task) -> None:

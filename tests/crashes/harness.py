@@ -5,32 +5,26 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import os
 import signal
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 from unittest import mock
 
 import anyio
 import attrs
-from backend import Task
 from fork_server import Child
+from gate import Gate
 from interruptions import STOPPED, stop
+from process import Task
 from schedules import SETTLE, Kill, Schedule
 
 from upbit_async.sandbox import LedgerEntry, Sandbox, Transitions
-from upbit_async.sandbox.faults import Delivery
-from upbit_async.sandbox.messages import SandboxResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Callable
 
     from schedules import Invoice, Stop
-
-    from upbit_async.sandbox.messages import SandboxRequest
 
 __all__ = ["STRANGER", "Cast", "Program", "Trial", "perform"]
 
@@ -53,6 +47,7 @@ class Trial:
         schedule: The schedule.
         folder: Folder with the files of the processes.
         ledger: Ledger of the exchange.
+        before_audit: Number of its entries before the audit.
         kills: Number of processes that were killed.
         stops: Number of processes that were stopped for some time.
         failures: Failures of the harness itself.
@@ -62,6 +57,7 @@ class Trial:
     schedule: Schedule
     folder: Path
     ledger: tuple[LedgerEntry, ...] = ()
+    before_audit: int = 0
     kills: int = 0
     stops: int = 0
     failures: list[str] = attrs.field(factory=list[str])
@@ -74,12 +70,17 @@ class Cast:
 
     Attributes:
         payer: Program of each payer.
+        service: Program of each payer in schedules of services; None for the same.
         operator: Program of an operator at the same time; None for none.
+        follower: Program that follows the changes at the same time, and one that follows them to their end afterwards;
+            None for none.
         auditor: Program that runs when all payers have ended, and the list shows everything; None for none.
     """
 
     payer: Program
+    service: Program | None = None
     operator: Program | None = None
+    follower: tuple[Program, Program] | None = None
     auditor: Program | None = None
 
 
@@ -101,87 +102,11 @@ async def perform(schedule: Schedule, cast: Cast, folder: Path) -> Trial:
             await harness.pay_earlier(url)
             tasks.start_soon(harness.withdraw_on_the_website)
             await harness.run(url)
+            harness.trial.before_audit = len(harness.sandbox.ledger)
             await harness.audit(url)
             tasks.cancel_scope.cancel()
         harness.trial.ledger = tuple(harness.sandbox.ledger)
     return harness.trial
-
-
-@attrs.frozen(eq=False)
-class _Interruption:
-    """Interruption of the sender of a request."""
-
-    at: Kill
-    act: Callable[[], None]
-
-
-class _Gate:
-    """Entry to the exchange, which kills or stops the sender when its request arrives."""
-
-    def __init__(self, serve: Callable[[SandboxRequest], Delivery]) -> None:
-        self.running: set[int] = set()
-        self._serve = serve
-        self._armed: dict[_Interruption, int] = {}
-        self._lock = threading.Lock()
-
-    @contextlib.contextmanager
-    def armed(self, at: Kill | None, act: Callable[[], None] | None = None) -> Generator[None]:
-        """Interrupt within the block; the default is to kill all processes that run."""
-        if at is None or at.moment not in {"arrived", "arrived and lost", "done"}:
-            yield
-            return
-        interruption = _Interruption(at, act or self._kill_all)
-        self._armed[interruption] = at.count
-        try:
-            yield
-        finally:
-            self._armed.pop(interruption, None)
-
-    def serve(self, request: SandboxRequest) -> Delivery:
-        """Serve a request, in the server's thread, which does nothing else meanwhile."""
-        due = self._due(request)
-        for interruption in due:
-            if interruption.at.moment != "done":
-                interruption.act()
-        if any(interruption.at.moment == "arrived and lost" for interruption in due):
-            return Delivery(SandboxResponse(500), "reset")
-        delivery = self._serve(request)
-        for interruption in due:
-            if interruption.at.moment == "done":
-                interruption.act()
-        return delivery
-
-    def _due(self, request: SandboxRequest) -> list[_Interruption]:
-        due: list[_Interruption] = []
-        for interruption in list(self._armed):
-            if interruption.at.method in {None, request.method}:
-                self._armed[interruption] -= 1
-                if not self._armed[interruption]:
-                    due.append(interruption)
-        return due
-
-    def _kill_all(self) -> None:
-        with self._lock:
-            for pid in self.running:
-                with contextlib.suppress(ProcessLookupError):  # it has just ended
-                    os.kill(pid, signal.SIGKILL)
-
-    def resume(self, pid: int) -> None:
-        """Continue a stopped process, if it still runs."""
-        with self._lock:
-            if pid in self.running:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-
-    def add(self, pid: int) -> None:
-        """Record that a process runs."""
-        with self._lock:
-            self.running.add(pid)
-
-    def remove(self, pid: int) -> None:
-        """Record that a process has ended."""
-        with self._lock:
-            self.running.discard(pid)
 
 
 class _Harness:
@@ -194,13 +119,15 @@ class _Harness:
             seed=schedule.seed,
         )
         self.dispatcher = self.sandbox._dispatcher  # noqa: SLF001 - every request passes here
-        self.gate = _Gate(self.dispatcher.serve)
+        self.gate = Gate(self.dispatcher.serve)
         self.trial = Trial(schedule=schedule, folder=folder)
         self._schedule = schedule
         self._cast = cast
+        self._payer = cast.service if schedule.style.runs and cast.service is not None else cast.payer
         self._still_killed = len(schedule.kills)
         self._calm = anyio.Event()
         self._watch = anyio.CancelScope()
+        self._following = anyio.CancelScope()
         self._skews = itertools.cycle(schedule.skews)
         for currency in ("USDT", "BTC"):
             self.sandbox.account.fund(currency, 10_000)
@@ -220,21 +147,53 @@ class _Harness:
         """Run all processes, the last of each payer without kills and faults."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pause_a_payer, url)
+            tasks.start_soon(self._follow, url)
             async with anyio.create_task_group() as payers:
-                if self._cast.operator is not None and self._schedule.abandonments:
-                    payers.start_soon(self._run_process, self._cast.operator, self._task(url, ()))
+                if self._cast.operator is not None:
+                    payers.start_soon(self._run_undisturbed, self._cast.operator, url)
                 for line, kills in enumerate(self._schedule.kills):
                     stop = None if line else self._schedule.stop
                     payers.start_soon(self._run_and_kill, url, kills, stop)
             self._watch.cancel()
+            self._following.cancel()
+
+    async def _follow(self, url: str) -> None:
+        """Follow the changes, and start again after each kill, until all payers have ended."""
+        if self._cast.follower is None or self._schedule.follower_kills is None:
+            return
+        with self._following:
+            for seconds in self._schedule.follower_kills:
+                with anyio.move_on_after(seconds):
+                    await self._run_undisturbed(self._cast.follower[0], url)
+            await self._run_undisturbed(self._cast.follower[0], url)
+
+    async def _run_undisturbed(self, program: Program, url: str) -> None:
+        """Run a process that no payer's kill reaches; if this is cancelled, it is killed."""
+        child = Child(program, self._task(url, ()))
+        try:
+            code = await child.wait()
+        except BaseException:
+            child.kill()
+            with anyio.CancelScope(shield=True):
+                await child.wait()
+            raise
+        if code:
+            self.trial.failures.append(f"{program.__name__} ended with {code}")
 
     async def audit(self, url: str) -> None:
         """Run the auditor with a list that shows everything."""
         self.sandbox.knobs.list_delay = 0.0
         if self._cast.auditor is not None:
-            task = self._task(url, self._schedule.later)
-            if await self._run_process(self._cast.auditor, attrs.evolve(task, read=_LONG_READ)):
+            task = attrs.evolve(
+                self._task(url, self._schedule.invoices),
+                last_invoices=self._schedule.later,
+                read=_LONG_READ,
+                per_day=None,
+            )
+            if await self._run_process(self._cast.auditor, task):
                 self.trial.failures.append("the audit did not end")
+        if self._cast.follower is not None and self._schedule.follower_kills is not None:
+            await self._run_undisturbed(self._cast.follower[1], url)
 
     async def withdraw_on_the_website(self) -> None:
         """Withdraw like a person who does not know of the payer."""
@@ -252,7 +211,7 @@ class _Harness:
     async def _run_and_kill(self, url: str, kills: tuple[Kill, ...], stop: Stop | None) -> None:
         for kill in kills:
             task = attrs.evolve(self._task(url, self._schedule.invoices), kill=kill, stop=self._unused(stop))
-            if await self._run_process(self._cast.payer, task) != -signal.SIGKILL:
+            if await self._run_process(self._payer, task) != -signal.SIGKILL:
                 break  # it ended before
             self.trial.kills += 1
             await anyio.sleep(kill.pause)
@@ -262,7 +221,7 @@ class _Harness:
             self._calm.set()
         await self._calm.wait()
         task = attrs.evolve(self._task(url, self._schedule.invoices), stop=self._unused(stop))
-        if await self._run_process(self._cast.payer, task):
+        if await self._run_process(self._payer, task):
             self.trial.failures.append("it did not end")
 
     def _unused(self, stop: Stop | None) -> Stop | None:
@@ -280,7 +239,7 @@ class _Harness:
             return  # all payers have ended before
         self.trial.stops += 1
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._run_process, self._cast.payer, self._task(url, self._schedule.invoices))
+            tasks.start_soon(self._run_process, self._payer, self._task(url, self._schedule.invoices))
             await anyio.sleep(stop.seconds)
             for _ in range(_WAKE_UPS):  # the file is written just before the process stops
                 self.gate.resume(pid)
@@ -345,6 +304,9 @@ class _Harness:
             kill=None,
             skew=next(self._skews),
             abandonments=self._schedule.abandonments,
+            retries=self._schedule.retries,
+            pauses=self._schedule.pauses,
+            per_day=self._schedule.per_day,
         )
 
 

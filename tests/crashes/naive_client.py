@@ -8,8 +8,8 @@ import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from backend import Task, connect
 from interruptions import Interruptions
+from process import Task, connect
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -20,10 +20,12 @@ import attrs
 import backend
 import naive_client
 import operators
-from checks import Finding, check, check_naive
+import service
+from checks import check, check_naive
+from drawing import draw
+from findings import Finding
 from fork_server import prepare
 from harness import Cast, Trial, perform
-from schedules import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +40,10 @@ _COUNTED: Final = (
     "doubled",
     "forgotten",
     "wrong",
+    "jammed",
+    "paused",
+    "exceeded",
+    "changes",
     "untrue",
     "review",
     "unambiguous",
@@ -46,6 +52,7 @@ _COUNTED: Final = (
     "abandoned",
     "sent",
 )
+_BAD: Final = ("doubled", "forgotten", "wrong", "jammed", "paused", "exceeded", "changes", "failure")
 HARMLESS: Final = frozenset({"review", "fee unknown", "held up", "untrue", "abandoned", "sent"})
 _HEAD: Final = (
     "",
@@ -56,6 +63,10 @@ _HEAD: Final = (
     "doubled",
     "forgotten",
     "reported wrongly",
+    "jammed",
+    "departed in a pause",
+    "limit exceeded",
+    "changes missed",
     "not_sent untrue",
     "to review",
     "of these unambiguous",
@@ -85,7 +96,15 @@ class Payer:
 
 
 OURS: Final = Payer(
-    "Payouts", Cast(payer=backend.pay, operator=operators.abandon, auditor=operators.audit), check
+    "Payouts",
+    Cast(
+        payer=backend.pay,
+        service=service.serve,
+        operator=operators.operate,
+        follower=(operators.follow, operators.follow_to_the_end),
+        auditor=operators.audit,
+    ),
+    check,
 )
 NAIVE: Final = Payer("create in a loop", Cast(payer=naive_client.pay_by_create), check_naive, alone=True)
 SDK: Final = Payer("upbit-sdk in a loop", Cast(payer=naive_client.pay_by_sdk), check_naive, alone=True)
@@ -193,9 +212,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def is_good(tally: Tally) -> bool:
     """Return whether nothing is doubled, forgotten or wrong, and at most 1 % is in review without need."""
-    return not any(map(tally.count, ("doubled", "forgotten", "wrong", "failure"))) and (
-        tally.count("unambiguous") <= _FEW * tally.payouts
-    )
+    return not any(map(tally.count, _BAD)) and (tally.count("unambiguous") <= _FEW * tally.payouts)
 
 
 def _spread(payer: Payer, seeds: Sequence[int]) -> Tally:

@@ -9,9 +9,10 @@ import anyio
 import attrs
 import pytest
 from checks import check
+from drawing import draw
 from harness import STRANGER, Trial
 from journals import InlineJournal
-from schedules import PAY, SKEW, Invoice, draw
+from schedules import PAY, SKEW, Invoice
 
 from upbit_async.payouts import Payouts, PayoutState
 from upbit_async.sandbox import Fault, Sandbox

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from drawing import draw
 from runs import HARMLESS, NAIVE, OURS, run
-from schedules import draw
 
 SEEDS = range(1, 26)
 pytestmark = [pytest.mark.timeout(180), pytest.mark.thorough]  # real processes, in real time

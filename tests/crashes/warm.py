@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 import backend
 import naive_client
 import operators
+import service
+from process import Task
 from schedules import Invoice, Kill, Style
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-async def _try(program: Callable[[backend.Task], Awaitable[None]], port: int, folder: Path) -> None:
-    task = backend.Task(
+async def _try(program: Callable[[Task], Awaitable[None]], port: int, folder: Path) -> None:
+    task = Task(
         url=f"http://127.0.0.1:{port}",
         access_key="A" * 40,
         secret_key="S" * 40,
@@ -38,7 +40,7 @@ async def _try(program: Callable[[backend.Task], Awaitable[None]], port: int, fo
 
 
 def _warm_up() -> None:
-    programs = [backend.pay, naive_client.pay_by_create, operators.abandon, operators.audit]
+    programs = [backend.pay, service.serve, naive_client.pay_by_create, operators.operate, operators.audit]
     if importlib.util.find_spec("upbit") is not None:
         programs.append(naive_client.pay_by_sdk)
     with (

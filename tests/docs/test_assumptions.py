@@ -130,14 +130,14 @@ async def test_without_u_the_withdrawal_is_unowned_and_blocks(
 ) -> None:
     async with payouts_of(sandbox, path) as payouts:
         sandbox.faults.add(fault)
-        blocked: errors.PayoutBlocked | None = None
+        blocked: errors.UpbitError | None = None
         try:
             assert (await payouts.send("k", **TRON)).state is PayoutState.DECLINED
             await payouts.retry("k")
-            await payouts.send("k", **TRON)
+            blocked = (await payouts.send("k", **TRON)).error  # it is queued: `run` would continue
         except errors.PayoutBlocked as error:
             blocked = error
-        assert blocked is not None
+        assert isinstance(blocked, errors.PayoutBlocked)
         assert blocked.uuids == (sandbox.ledger.created[0].uuid,)
     assert len(sandbox.ledger.created) == 1
 

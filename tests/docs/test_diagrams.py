@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from upbit_async.payouts import PayoutState
-from upbit_async.payouts.payout import EDGES
+from upbit_async.payouts.states import EDGES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))

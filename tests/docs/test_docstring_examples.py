@@ -166,8 +166,9 @@ def test_the_rule_finds_what_it_is_about() -> None:
         "Banned",
         "DepositControl.arrive",
         "Fault.lose_answer",
-        "Payouts.pending",
-        "Payouts.send",
+        "ReadingMethods.changes",
+        "RequestingMethods.send",
+        "RunningMethods.running",
         "Region",
         "Sandbox",
         "Status.wallet",
@@ -179,7 +180,9 @@ def test_the_rule_finds_what_it_is_about() -> None:
         "WalletStatus",
         "WithdrawalPoller.result",
     }
-    assert found.isdisjoint({"WithdrawalFailed", "WithdrawalState", "AttemptStarted", "Payouts.aclose"})
+    assert found.isdisjoint(
+        {"WithdrawalFailed", "WithdrawalState", "AttemptStarted", "RunningMethods.aclose"}
+    )
 
 
 def docstring(text: str) -> Docstring:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,6 +16,7 @@ from journals import InlineJournal
 from payout_samples import with_expired_lease
 
 from upbit_async.payouts import Evidence, Payouts, PayoutState
+from upbit_async.payouts.journal_time import Moment
 from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
@@ -86,3 +89,45 @@ async def test_loss_reported_after_the_end_is_recorded(
     found = await payouts.run_once()
     assert [each.state for each in found] == ([PayoutState.ABANDONED] if end == "abandoned" else [])
     assert len(sandbox.requests.of(*CREATE)) == 1
+
+
+async def test_networks_that_the_list_leaves_out_are_read_once_for_all(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any]
+) -> None:
+    sandbox.knobs.list_net_type = False
+    known = await payouts.send("known", **dict(tron, amount="500"), until="accepted")
+    assert known.state is PayoutState.ACCEPTED
+    sandbox.faults.add(*(Fault.lose_answer(*CREATE) for _ in range(10)))
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            amount = dict(tron, amount=str(20 + number))  # each may be the next one's, net of its fee
+            tasks.start_soon(partial(payouts.send, f"k{number}", **amount, until="accepted"))
+    before = len(sandbox.requests.of("GET", "/v1/withdraw"))
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(settler_of(payouts).settle, f"k{number}")
+    assert len(sandbox.requests.of("GET", "/v1/withdraw")) - before <= 20
+    for number in range(10):
+        payout = await payouts.get(f"k{number}")
+        assert payout is not None
+        assert (payout.evidence, payout.record and payout.record.net_type) == (Evidence.MATCH, "TRX")
+
+
+@pytest.mark.parametrize(("proves", "seconds"), [(True, 31), (True, 29), (False, 31)])
+async def test_late_loss_is_cleared_only_by_a_list_that_proves_it(
+    sandbox: Sandbox, payouts: Payouts, tron: dict[str, Any], proves: bool, seconds: int
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*CREATE))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    abandoned = await payouts.abandon("k", force=True)
+    now = (await repository_of(payouts).now()).journal
+    lost = attrs.evolve(abandoned.required_request, reopened=True, lost_at=Moment.at(now))
+    await repository_of(payouts).change("k", lambda payout, _now: attrs.evolve(payout, sent_request=lost))
+    await anyio.sleep(seconds)
+    if not proves:
+        odd = {"uuid": "0dd", "currency": "USDT", "amount": "a lot", "state": "DONE"}
+        sandbox.faults.add(Fault.garbage(*LIST, body=json.dumps([odd]).encode(), times=None))
+    await payouts.run_once()
+    payout = await payouts.get("k")
+    assert payout is not None
+    assert (payout.state, payout.is_open) == (PayoutState.ABANDONED, not (proves and seconds > 30))

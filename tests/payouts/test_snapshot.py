@@ -218,9 +218,13 @@ async def test_looks_are_requested_after_the_end_of_each_payouts_settling_time(
             await anyio.sleep(0.3)
 
 
+@pytest.mark.parametrize("older", [0, 2500])
 async def test_300_lost_payouts_are_settled_in_30_requests(
-    sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+    sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any], older: int
 ) -> None:
+    for _ in range(older):
+        website(sandbox, "20")
+    await anyio.sleep(100)
     sandbox.knobs.limit = 1000
     async with Payouts(sandbox.client(limiter=NoLimiter()), journal=journal, check=False) as payouts:
         known = await payouts.send("known", **dict(tron, amount="5000"), until="accepted")

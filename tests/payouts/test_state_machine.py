@@ -150,7 +150,7 @@ class PayoutMachine(RuleBasedStateMachine):
 
     @rule(by=which)
     def recover(self, by: int) -> None:
-        self.start(self.known.run_once(self.known.processes[by]))
+        self.start(self.known.recover(self.known.processes[by]))
 
     @rule(by=which)
     def acknowledge(self, by: int) -> None:

@@ -220,3 +220,20 @@ async def test_withdrawal_an_open_payout_may_own_is_waited_for(
     assert lost is not None
     assert lost.state is PayoutState.DONE
     assert len(sandbox.ledger.created) == 2
+
+
+async def test_candidate_that_proves_to_be_no_payout_still_blocks(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    """While a review is open, other payouts move the mark; it must not pass the candidates."""
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
+    await payouts.send("reviewed", **tron, until="accepted")
+    ours, strangers = sandbox.ledger.created[-1].uuid, website(sandbox, tron)
+    assert (await payouts.wait("reviewed")).state is PayoutState.NEEDS_REVIEW
+    for amount in ("18", "19"):
+        await anyio.sleep(60)
+        await payouts.send(f"other {amount}", **{**tron, "amount": amount})
+    await payouts.resolve("reviewed", uuid=ours)
+    with pytest.raises(errors.PayoutBlocked) as caught:
+        await payouts.send("alike", **tron)
+    assert caught.value.uuids == (strangers,)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from upbit_async.credentials import Credentials
     from upbit_async.models import Withdrawal
     from upbit_async.payouts import Payouts, SqliteJournal
+    from upbit_async.payouts.reconciliation import Reconciler
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
     from upbit_async.payouts.snapshot import SnapshotReader
@@ -50,6 +51,7 @@ __all__ = [
     "loop_states",
     "poll_schedule_of",
     "reading",
+    "reconciler_of",
     "register_key",
     "repository_of",
     "settler_of",
@@ -133,6 +135,11 @@ def settler_of(payouts: Payouts) -> Settler:
 def unowned_check_of(payouts: Payouts) -> UnownedCheck:
     """Return what compares payouts with the account's withdrawals before they are sent."""
     return payouts._driver._sender._unowned_check
+
+
+def reconciler_of(payouts: Payouts) -> Reconciler:
+    """Return what reconciles the account with the journal."""
+    return payouts._reconciler
 
 
 def snapshots_of(payouts: Payouts) -> SnapshotReader:

@@ -93,7 +93,7 @@ class PayoutWorld:
         payout: Payout | None = None
         failure: errors.UpbitError | None = None
         try:
-            payout = await process.payouts.send(key, **asked(key), wait=wait)
+            payout = await process.payouts.send(key, **asked(key), until="final" if wait else "accepted")
         except errors.UpbitError as error:
             failure = error
         finally:

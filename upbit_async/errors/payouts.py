@@ -162,6 +162,8 @@ class ChangesCompacted(UpbitError):
     Example:
         .. code-block:: python
 
+            destination = {"net_type": "TRX", "address": "TFakeTronWithdrawAddressFakeFakeFa"}
+            await payouts.enqueue("invoice-42", currency="USDT", amount="13", **destination)
             position = 0
             try:
                 async for change in payouts.changes(after=position):

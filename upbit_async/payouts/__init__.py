@@ -6,38 +6,40 @@ Example:
         from upbit_async.payouts import Payouts, SqliteJournal
 
         address = "TFakeTronWithdrawAddressFakeFakeFa"
-        async with Payouts(client, journal=SqliteJournal("payouts.db")) as payouts:
-            payout = await payouts.send(
-                "invoice-42", currency="USDT", net_type="TRX", amount="13", address=address
-            )
+        async with Payouts(client, SqliteJournal("payouts.db")).running() as payouts:
+            await payouts.enqueue("invoice-42", currency="USDT", net_type="TRX", amount="13", address=address)
+            (await payouts.wait("invoice-42", timeout=3600)).raise_for_state()
 
 The path of one payout, and what the journal shows if the process crashes or the caller is cancelled at a step::
 
     step                                                                  journal      crashed      cancelled
-    Payouts.send           adds the payout to the journal                 planned      planned      planned
-      Driver.drive         lets one call per key pass
+    Payouts.enqueue        adds the payout to the journal                 queued       queued       queued
+    Payouts.run, or send   takes a queued payout; send also one that      queued       queued       queued
+                           the journal does not have yet                  no row       no row       no row
+      Driver.drive         lets one call per key pass, and checks it
         Sender.send        lets one payout with the same criteria pass
           UnownedCheck     compares Upbit's newest withdrawals with
                            the journal; they are the baseline
           SendAttempt.run
             Transport      waits for a connection slot and the limiter
-              record_departure    commits nonce, baseline and lease       sending      unknown (1)  planned
-              connect, TLS                                                sending      unknown (1)  planned
-              may_send     reads the row again: is it this copy?          sending      unknown (1)  planned
+              record_departure    commits nonce, baseline and lease       sending      unknown (1)  as before (3)
+              connect, TLS                                                sending      unknown (1)  as before (3)
+              may_send     reads the row again: is it this copy?          sending      unknown (1)  as before (3)
               first byte; then the answer                                 sending      unknown (1)  finished (2)
             the outcome    Upbit accepted it                              accepted
                            Upbit declined it                              declined
-                           it was not sent, throttled or banned           planned (3)
+                           it was not sent, throttled or banned           as before (3)
                            the answer is lost                             unknown      unknown      unknown
       Settler.settle       reads Upbit's list after the settling time     accepted, not_sent, needs_review
       Settler.follow       polls the withdrawal until it has ended        done, failed, cancelled, rejected
 
-    (1) when the lease is over    (2) the request is finished, and its outcome recorded    (3) or its earlier state
+    (1) when the lease is over    (2) the request is finished, and its outcome recorded
+    (3) queued, or not_sent if an earlier copy counts; planned if only send had asked for it
 
 `upbit_async.transport` has the steps between `record_departure` and the answer in detail.
 
-After a crash or a cancellation, `Payouts.send` with the same key continues from the journal. `Payouts.recover` does
-too, except for a planned payout, which only its caller sends.
+After a crash or a cancellation, `Payouts.run` continues from the journal in any process, except for a planned payout,
+which only its caller sends. So does `Payouts.send` with the same key.
 
 The words, each with one meaning:
 
@@ -57,7 +59,11 @@ The files, from the entry point down:
 - `payouts`: the class `Payouts`. `resolving`: its methods for manual decisions. `arguments`: validation.
 - `driver`: advances one payout. `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy.
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid. `baseline`: reads Upbit's list.
+- `preflight`: checks a payout before it is sent.
 - `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
+- `judging`: concludes from a snapshot what the outcome of a payout is.
+- `reconciliation`: compares the whole account with the journal.
+- `snapshot`: Upbit's list together with what the journal knows about it. `shared_reads`: lets payouts share requests.
 - `repository`: applies state changes to the journal, and reports them.
 - `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory/`: one in memory, for tests.
 
@@ -68,6 +74,7 @@ Pure, without I/O and clocks:
 - `departure`: the conditions under which a journal lets a copy depart. `amount_limit`: limits of the amounts.
 - `changes`, `health`: what a journal reports about its payouts. `compacted`: what it keeps of them for ever.
 - `decision`: the conclusion from Upbit's list and the journal about a payout whose answer was lost.
+- `observation`: the withdrawals in a snapshot that may be a payout.
 - `journal_time`: the time of leases and settling. `row_mac`: authentication of the journal's rows.
 """
 
@@ -83,9 +90,11 @@ from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.memory import MemoryJournal
 from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
 from upbit_async.payouts.payouts import Payouts
+from upbit_async.payouts.reconciliation import AccountReconciliation
 from upbit_async.payouts.sqlite import SqliteJournal
 
 __all__ = [
+    "AccountReconciliation",
     "AmountLimit",
     "ConflictingPayout",
     "DepartureConditions",

@@ -27,6 +27,8 @@ class PayoutChange:
     Example:
         .. code-block:: python
 
+            destination = {"net_type": "TRX", "address": "TFakeTronWithdrawAddressFakeFakeFa"}
+            await payouts.enqueue("invoice-42", currency="USDT", amount="13", **destination)
             position = 0  # stored by your service, together with what it has made of the changes
             async for change in payouts.changes(after=position):
                 print(change.position, change.key, change.previous, change.state, change.reason)

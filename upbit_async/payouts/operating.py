@@ -89,8 +89,8 @@ class OperatingMethods:
         """Remove the details of final payouts to keep the journal small. A key is never forgotten.
 
         A compacted payout keeps its key, the digest of its request, its withdrawal's id and its state: a further call
-        with its key pays nothing. Its history and its changes are gone. A payout is left alone for seven days after it
-        was sent and after its last change.
+        with its key pays nothing. Its history and its changes are removed. A payout is left alone for seven days after
+        it was sent and after its last change.
 
         Args:
             before: The time, with a time zone, before which the payouts must have changed last.

@@ -106,7 +106,11 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
         keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
         snapshots = SnapshotReader(client.transport, repository, trailing=seconds)
-        settler = Settler(client, repository, Judge(client, snapshots), seconds)
+        judge = Judge(client, snapshots)
+        settler = Settler(client, repository, judge, seconds)
+        self._reconciler = Reconciler(
+            client.transport, repository, snapshots, judge, settler, settling_time=seconds
+        )
         super().__init__(client, repository, settler)  # keeps them, for all methods
         unowned_check = UnownedCheck(
             repository,
@@ -114,7 +118,6 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
             snapshots,
             blocks=inputs.choice("on_unowned", on_unowned, ("block", "allow")) == "block",
         )
-        self._reconciler = Reconciler()
         self._sender = Sender(client, repository, settler, unowned_check, amount_limits=self._amount_limits)
         self._driver = Driver(
             client,

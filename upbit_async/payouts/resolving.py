@@ -88,7 +88,7 @@ class ManualDecisionMethods:
                 invoice = {"currency": "USDT", "net_type": "TRX", "amount": "13"}
                 address = "TFakeTronWithdrawAddressFakeFakeFa"
                 sandbox.faults.add(Fault.lose_answer("POST", "/v1/withdraws/coin"))
-                await payouts.send("invoice-42", **invoice, address=address, wait=False)
+                await payouts.send("invoice-42", **invoice, address=address, until="accepted")
 
                 (withdrawal,) = await client.withdraws.list(currency="USDT")
                 payout = await payouts.resolve(
@@ -114,7 +114,7 @@ class ManualDecisionMethods:
     ) -> Payout:
         """Release a payout that is ``not_sent`` or ``declined`` to be sent again; it becomes ``queued``.
 
-        `recover` sends it, or `send` with the same parameters. A ``not_sent`` payout goes out as exactly the same
+        `run` sends it, or `send` with the same parameters. A ``not_sent`` payout goes out as exactly the same
         request. Upbit accepts its nonce only once, so even if the first copy was carried out, the next is refused. With
         ``new_nonce=True`` there is no such protection.
 
@@ -152,8 +152,8 @@ class ManualDecisionMethods:
     ) -> Payout:
         """End a payout without a payment: nothing more is sent under its key, and it becomes ``abandoned``.
 
-        That is no proof that nothing was sent before. If a copy was sent, `recover` compares the payout with Upbit's
-        list for 7 days, and it is open again if a withdrawal turns up. A withdrawal at Upbit stays as it is;
+        That is no proof that nothing was sent before. If a copy was sent, the payout is compared with Upbit's list for
+        7 days, and it is open again if a withdrawal turns up. A withdrawal at Upbit stays as it is;
         `client.withdraws.cancel` cancels it.
 
         Args:

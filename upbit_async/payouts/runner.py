@@ -297,7 +297,8 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - no failure ends the runner
             await self._fail(key, error)
             return
-        if payout.state is not PayoutState.QUEUED:
+        is_to_be_sent = payout.state is PayoutState.QUEUED or self._driver.resends_by_itself(payout)
+        if not is_to_be_sent:
             self._backlog.done(key)
             self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
             self._take(payout, tasks)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from upbit_async.concurrency import open_task_group
-from upbit_async.errors import JournalError
+from upbit_async.errors import ConfigurationError, JournalError
 from upbit_async.payouts.runner import Runner
 from upbit_async.resources import inputs
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from types import TracebackType
 
+    from upbit_async.client import UpbitClient
     from upbit_async.payouts.driver import Driver
     from upbit_async.payouts.payout import Payout
     from upbit_async.payouts.reconciliation import Reconciler
@@ -30,6 +31,7 @@ __all__ = ["RunningMethods"]
 class RunningMethods:
     """Methods of `Payouts` that work on all open payouts."""
 
+    _client: UpbitClient
     _repository: PayoutRepository
     _sender: Sender
     _driver: Driver
@@ -72,6 +74,10 @@ class RunningMethods:
         """
         concurrency = inputs.count("concurrency", concurrency)
         self._sender.shutdown_timeout = inputs.seconds("shutdown_timeout", shutdown_timeout)
+        if not self._client.transport.key_digest:
+            raise ConfigurationError(
+                "run can't send payouts without keys: pass credentials to the client, or only enqueue in this process"
+            )
         await self._repository.open()
         runner = Runner(
             self._repository,

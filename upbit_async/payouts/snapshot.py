@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.protocol.endpoint import Transport
 
-__all__ = ["WITHOUT_MARK", "Snapshot", "SnapshotReader", "new_mark", "newly_unowned"]
+__all__ = [
+    "WITHOUT_MARK",
+    "Snapshot",
+    "SnapshotReader",
+    "accounted_for",
+    "new_mark",
+    "newly_unowned",
+    "problem_of",
+]
 
 _log = logger("upbit_async.payouts")
 
@@ -98,28 +106,43 @@ def newly_unowned(
     ]
 
 
-def new_mark(snapshot: Snapshot, accounted: frozenset[str], trailing: dt.timedelta) -> str | None:
+def accounted_for(related: Related, unowned: Sequence[Withdrawal]) -> frozenset[str]:
+    """Return the withdrawals that belong to a payout, are acknowledged, or are stored as unowned, by their ids."""
+    owned = {each.uuid.casefold() for each in related.payouts if each.uuid is not None}
+    stored = (row.uuid.casefold() for row in (*related.unowned, *unowned))
+    return frozenset({*owned, *related.acknowledged, *stored})
+
+
+def problem_of(listing: Listing, accounted: frozenset[str]) -> str:
+    """Return why a list does not show all withdrawals; empty if it does."""
+    unread = [error for error in listing.unreadable if (error.uuid or "").casefold() not in accounted]
+    if not unread:
+        return listing.gap
+    return f"Upbit's list has {len(unread)} withdrawals that can't be read ({unread[0]})"
+
+
+def new_mark(
+    rows: Sequence[Withdrawal],
+    mark: str | None,
+    accounted: frozenset[str],
+    *,
+    latest: dt.datetime,
+    oldest: dt.datetime | None = None,
+) -> str | None:
     """Return the newest withdrawal up to which every withdrawal is accounted for.
 
-    The mark trails the newest withdrawal, because the list may lag: an older withdrawal may still turn up. Without a
-    mark, withdrawals that are older than `WITHOUT_MARK` count as accounted for.
-
     Args:
-        snapshot: The snapshot.
-        accounted: The withdrawals that belong to a payout, are acknowledged, or are stored as unowned.
-        trailing: Longest lag of the list.
+        rows: The withdrawals since the mark, newest first.
+        mark: The present mark; None if there is none.
+        accounted: The withdrawals that are accounted for, by their ids in lower case.
+        latest: Time at which the mark ends; a withdrawal that was made before it can't turn up any more.
+        oldest: Time before which withdrawals count as accounted for; None for no time.
     """
-    listing, mark = snapshot.listing, snapshot.mark
-    unread = ((error.uuid or "").casefold() for error in listing.unreadable)
-    times = [row.created_at for row in listing.rows if row.created_at is not None]
-    if listing.gap or not times or not accounted.issuperset(unread):
-        return mark
-    latest = max(times) - trailing - TOLERANCE
-    recent = {row.uuid for row in snapshot.recent}
-    for row in reversed(listing.newer_than(mark)):
+    for row in reversed(rows):
         if row.created_at is None or row.created_at > latest:
             break
-        if row.uuid in recent and row.uuid.casefold() not in accounted:
+        is_old = oldest is not None and row.created_at < oldest
+        if not is_old and row.uuid.casefold() not in accounted:
             break
         mark = row.uuid.casefold()
     return mark
@@ -168,12 +191,28 @@ class SnapshotReader:
         listing = await read_list(
             self._transport, currency, mark=mark, oldest=oldest, baselines=baselines, confirm=confirm
         )
+        snapshot = await self.with_journal(currency, listing, mark=mark, now=now, position=position)
+        await self._store(snapshot)
+        return snapshot
+
+    async def with_journal(
+        self, currency: str, listing: Listing, *, mark: str | None, now: Now, position: int
+    ) -> Snapshot:
+        """Return a snapshot with a list that was read already.
+
+        Args:
+            currency: The currency's code.
+            listing: The list, without withdrawals in other currencies.
+            mark: The reconciliation mark that the list was read back to; None if there was none.
+            now: Time before the list was requested.
+            position: Position of the journal's newest change before the list was requested.
+        """
         # The journal is read after the list, so that it has the payout of every withdrawal in the list.
         unsorted = (row.uuid.casefold() for row in listing.further) if listing.gap else ()
-        related = await journal.related(currency, (*listing.uuids, *unsorted))
+        related = await self._repository.journal.related(currency, (*listing.uuids, *unsorted))
         if mark is not None:
             related = await self._with_ends(currency, related, listing, now)
-        snapshot = Snapshot(
+        return Snapshot(
             currency=currency,
             listing=listing,
             mark=mark,
@@ -182,8 +221,6 @@ class SnapshotReader:
             now=now,
             position=position,
         )
-        await self._store(snapshot)
-        return snapshot
 
     async def _with_ends(self, currency: str, related: Related, listing: Listing, now: Now) -> Related:
         """Add the payouts that made the oldest withdrawals of baselines that the list does not reach.
@@ -206,17 +243,27 @@ class SnapshotReader:
 
     async def _store(self, snapshot: Snapshot) -> None:
         """Store the unowned withdrawals in the journal, and move the mark over what is accounted for."""
-        related, currency = snapshot.related, snapshot.currency
-        unowned = newly_unowned(snapshot.recent, related, snapshot.fee_convention)
-        accounted = {each.uuid.casefold() for each in related.payouts if each.uuid is not None}
-        accounted |= {*related.acknowledged, *(row.uuid.casefold() for row in (*related.unowned, *unowned))}
-        moved = new_mark(snapshot, frozenset(accounted), self._trailing)
-        if unowned or moved != snapshot.mark:
+        listing, mark = snapshot.listing, snapshot.mark
+        unowned = newly_unowned(snapshot.recent, snapshot.related, snapshot.fee_convention)
+        accounted = accounted_for(snapshot.related, unowned)
+        moved, latest = mark, self.settled_until(listing)
+        if latest is not None and not problem_of(listing, accounted):
+            oldest = None if mark is not None else snapshot.now.utc - WITHOUT_MARK
+            moved = new_mark(listing.newer_than(mark), mark, accounted, latest=latest, oldest=oldest)
+        if unowned or moved != mark:
             await self._repository.journal.reconcile(
-                currency, unowned, old_mark=snapshot.mark, new_mark=moved, at=snapshot.now.utc
+                snapshot.currency, unowned, old_mark=mark, new_mark=moved, at=snapshot.now.utc
             )
         if unowned:
-            _log.info("%d withdrawals in %s belong to no payout", len(unowned), currency)
+            _log.info("%d withdrawals in %s belong to no payout", len(unowned), snapshot.currency)
+
+    def settled_until(self, listing: Listing) -> dt.datetime | None:
+        """Return a time; a withdrawal that was made before it can't turn up in the list any more.
+
+        It trails the newest withdrawal, because the list may lag. None if the list shows no time.
+        """
+        times = [row.created_at for row in listing.rows if row.created_at is not None]
+        return max(times) - self._trailing - TOLERANCE if times else None
 
 
 def _open_baselines(related: Related, now: Now) -> Iterator[Sequence[str]]:

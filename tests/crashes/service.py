@@ -1,0 +1,100 @@
+"""Service that enqueues its payments, and waits for `Payouts.running` to send them, in a process that is killed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from interruptions import Interruptions
+from process import connect, has_ended, is_held_up, note, open_payouts, retry
+from records import read, record
+
+from upbit_async.errors import AmountLimitExceeded, PayoutBlocked, UpbitError
+from upbit_async.payouts import PayoutState
+
+if TYPE_CHECKING:
+    from process import Task
+    from schedules import Invoice
+
+    from upbit_async.payouts import Payout, Payouts
+
+__all__ = ["ENQUEUED", "enqueue", "serve", "wait_until_it_rests"]
+
+ENQUEUED: Final = "enqueued.jsonl"
+"""Records of the keys for which `enqueue` has returned. From then on nobody enqueues them again."""
+
+_SHUTDOWN_TIMEOUT: Final = 0.4
+_CHECK_PERIOD: Final = 0.3
+
+
+async def serve(task: Task) -> None:
+    """Pay the invoices; end the work after each life, and start again."""
+    interruptions = Interruptions(task.kill, task.stop, task.folder)
+    with interruptions.at_first_bytes():
+        has_paid = False
+        while not has_paid:
+            has_paid = await _live(task, interruptions)
+
+
+async def _live(task: Task, interruptions: Interruptions) -> bool:
+    """Run once, and return whether everything is paid, or waits for a decision."""
+    async with connect(task) as client:
+        payouts = open_payouts(client, task, interruptions)
+        async with payouts.running(shutdown_timeout=_SHUTDOWN_TIMEOUT):
+            with anyio.move_on_after(task.style.life) as scope:
+                async with anyio.create_task_group() as tasks:
+                    for invoice in task.invoices:
+                        tasks.start_soon(_pay_one, payouts, invoice, task)
+                        if not _was_enqueued(invoice, task):
+                            await anyio.sleep(task.style.stagger)
+            return not scope.cancelled_caught
+
+
+async def _pay_one(payouts: Payouts, invoice: Invoice, task: Task) -> None:
+    await enqueue(payouts, invoice, task)
+    await wait_until_it_rests(payouts, invoice.key, task)
+
+
+async def enqueue(payouts: Payouts, invoice: Invoice, task: Task) -> None:
+    """Enqueue a payment, unless `enqueue` has returned for it before, also in another process."""
+    while not _was_enqueued(invoice, task):
+        try:
+            await payouts.enqueue(
+                invoice.key,
+                currency=invoice.currency,
+                net_type=invoice.net_type,
+                amount=invoice.amount,
+                address=invoice.address,
+            )
+        except UpbitError as error:  # the journal is locked
+            note(error)
+            await anyio.sleep(_CHECK_PERIOD)
+        else:
+            record(task.folder, ENQUEUED, key=invoice.key)
+
+
+def _was_enqueued(invoice: Invoice, task: Task) -> bool:
+    return {"key": invoice.key} in read(task.folder, ENQUEUED)
+
+
+async def wait_until_it_rests(payouts: Payouts, key: str, task: Task) -> None:
+    """Wait until a payout has ended, or waits for a decision; one that was not sent is sent again."""
+    while True:
+        try:
+            payout = await payouts.wait(key, timeout=_CHECK_PERIOD)
+        except UpbitError as error:
+            note(error)
+            await anyio.sleep(_CHECK_PERIOD)
+            continue
+        if has_ended(payout) or await _waits_for_a_decision(payouts, payout):
+            return
+        if payout.state is PayoutState.NOT_SENT:
+            await retry(payouts, key, task)
+
+
+async def _waits_for_a_decision(payouts: Payouts, payout: Payout) -> bool:
+    if not payout.state.may_be_sent:
+        return False
+    if isinstance(payout.error, PayoutBlocked):
+        return await is_held_up(payouts, payout.error)
+    return isinstance(payout.error, AmountLimitExceeded)

@@ -1,0 +1,56 @@
+"""`Payouts.run` repeats work that failed at growing intervals, whatever state the payout is in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from clients import CREATE
+
+from upbit_async.payouts import AmountLimit, MemoryJournal, Payouts, PayoutState
+from upbit_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from upbit_async.sandbox import Sandbox
+
+_MINUTE = 60
+
+
+async def _not_sent(sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]) -> None:
+    sandbox.faults.add(Fault.reset_before(*CREATE))
+    async with Payouts(sandbox.client(), journal) as payouts:
+        payout = await payouts.send("k", **tron)
+    assert payout.state is PayoutState.NOT_SENT
+
+
+async def test_paused_payout_that_was_not_sent_makes_few_requests(
+    sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    journal = MemoryJournal()
+    await _not_sent(sandbox, journal, tron)
+    async with Payouts(sandbox.client(), journal, resend="automatic").running() as payouts:
+        await payouts.pause()
+        await anyio.sleep(5)
+        before = len(sandbox.requests)
+        await anyio.sleep(_MINUTE)
+        assert len(sandbox.requests) - before < 30
+        await payouts.resume()
+        await anyio.sleep(15)
+        done = await payouts.get("k")
+    assert done is not None
+    assert done.state is PayoutState.DONE
+
+
+async def test_payout_that_was_not_sent_and_exceeds_a_limit_makes_few_requests(
+    sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    journal = MemoryJournal()
+    await _not_sent(sandbox, journal, tron)
+    async with Payouts(sandbox.client(), journal) as payouts:
+        await payouts.send("other", **dict(tron, amount=10))
+    limits = [AmountLimit("USDT", per_day=13)]
+    async with Payouts(sandbox.client(), journal, resend="automatic", amount_limits=limits).running():
+        await anyio.sleep(5)
+        before = len(sandbox.requests)
+        await anyio.sleep(_MINUTE)
+        assert len(sandbox.requests) - before < 30
