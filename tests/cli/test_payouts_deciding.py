@@ -191,7 +191,7 @@ def test_resolve_shows_the_withdrawal_beside_the_payout(
     assert payouts_command(doubts, "resolve", "doubtful", "--uuid", uuid, "--note", "by its txid") == Exit.OK
     out, err = capsys.readouterr()
     compared = err.partition("Is this the payout?")[2]
-    assert [line.split()[0] for line in compared.splitlines()[1:]] == [
+    assert [line.split()[0] for line in compared.strip().splitlines()] == [
         "payout", "id", "amount", "network", "time", "state", "destination", "txid",
     ]  # fmt: skip
     assert uuid in compared
