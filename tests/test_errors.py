@@ -72,6 +72,10 @@ MAKERS: dict[str, Callable[[], UpbitError]] = {
     "DepositNotAccepted": lambda: errors.DepositNotAccepted("text", record=DEPOSIT),
     "PayoutConflict": lambda: errors.PayoutConflict("text"),
     "PayoutBlocked": lambda: errors.PayoutBlocked("text", by_key="invoice-41"),
+    "PayoutNotDone": lambda: errors.PayoutNotDone("text", payout="a payout"),
+    "PayoutsPaused": lambda: errors.PayoutsPaused("text"),
+    "AmountLimitExceeded": lambda: errors.AmountLimitExceeded("text", currency="USDT", limit=Decimal(10)),
+    "ChangesCompacted": lambda: errors.ChangesCompacted("text", oldest=7),
     "JournalError": lambda: errors.JournalError("text"),
 }
 every_error = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -139,6 +143,8 @@ def test_unknown_outcome_may_always_have_executed() -> None:
         "NotSent",
         "RepeatTooSoon",
         "PayoutBlocked",
+        "PayoutsPaused",
+        "AmountLimitExceeded",
     )
     assert not any(MAKERS[name]().may_have_executed for name in quiet)
 

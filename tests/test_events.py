@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import typing
+from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
 
 from upbit_async import errors, events
-from upbit_async.models import Intent
+from upbit_async.models import Intent, Withdrawal, WithdrawalState
 
 WHEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 INTENT = Intent(endpoint="POST /v1/withdraws/coin", host="h", members={"address": "CANARY"}, started_at=WHEN)
+RECORD = Withdrawal(uuid="u", currency="USDT", net_type="TRX", state=WithdrawalState.DONE, amount=Decimal(13))
 SAMPLES: dict[str, dict[str, Any]] = {
     "Event": {},
     "AttemptStarted": {"endpoint": "GET /v1/x", "attempt": 1},
@@ -26,6 +28,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "AnswerAfterCancellation": {"intent": INTENT, "result": None, "error": errors.NotSent("x")},
     "StateChanged": {"uuid": "u", "previous": None, "state": "DONE"},
     "PayoutChanged": {"key": "k", "previous": None, "state": "planned", "uuid": None, "note": "asked for"},
+    "UnownedWithdrawal": {"uuid": "u", "record": RECORD},
     "PollFailed": {"uuids": ("u",), "error": errors.NotSent("x")},
 }
 # Not `__subclasses__`: until the next garbage collection it includes the classes that attrs has replaced.

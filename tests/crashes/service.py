@@ -23,6 +23,8 @@ __all__ = ["ENQUEUED", "enqueue", "serve", "wait_until_it_rests"]
 ENQUEUED: Final = "enqueued.jsonl"
 """Records of the keys for which `enqueue` has returned. From then on nobody enqueues them again."""
 
+_LIVES: Final = 12
+"""Number of lives that end early. On a busy machine a life may be too short for anything, so the next has no end."""
 _SHUTDOWN_TIMEOUT: Final = 0.4
 _CHECK_PERIOD: Final = 0.3
 
@@ -31,17 +33,24 @@ async def serve(task: Task) -> None:
     """Pay the invoices; end the work after each life, and start again."""
     interruptions = Interruptions(task.kill, task.stop, task.folder)
     with interruptions.at_first_bytes():
-        has_paid = False
-        while not has_paid:
-            has_paid = await _live(task, interruptions)
+        for _ in range(_LIVES):
+            if await _live(task, interruptions, task.style.life):
+                return
+        await _live(task, interruptions, None)
 
 
-async def _live(task: Task, interruptions: Interruptions) -> bool:
-    """Run once, and return whether everything is paid, or waits for a decision."""
+async def _live(task: Task, interruptions: Interruptions, seconds: float | None) -> bool:
+    """Run once, and return whether everything is paid, or waits for a decision.
+
+    Args:
+        task: Parameters of the process.
+        interruptions: Interruptions of the process.
+        seconds: Length of the life, in seconds; None for no end.
+    """
     async with connect(task) as client:
         payouts = open_payouts(client, task, interruptions)
         async with payouts.running(shutdown_timeout=_SHUTDOWN_TIMEOUT):
-            with anyio.move_on_after(task.style.life) as scope:
+            with anyio.move_on_after(seconds) as scope:
                 async with anyio.create_task_group() as tasks:
                     for invoice in task.invoices:
                         tasks.start_soon(_pay_one, payouts, invoice, task)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.lowlevel
 import pytest
+from cancellation import WAYS, Way
 from clients import CREATE
 
 from upbit_async import UpbitClient
@@ -15,44 +14,11 @@ from upbit_async.payouts import Payouts, PayoutState, SqliteJournal
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.thorough
 
 STEPS = range(0, 160, 4)
-
-
-async def _by_scope(call: Callable[[], Awaitable[Any]], steps: int) -> None:
-    with anyio.CancelScope() as scope:
-        async with anyio.create_task_group() as tasks:
-
-            async def cancel() -> None:
-                for _ in range(steps):
-                    await anyio.lowlevel.checkpoint()
-                scope.cancel()
-
-            tasks.start_soon(cancel)
-            await call()
-            tasks.cancel_scope.cancel()
-
-
-async def _natively(call: Callable[[], Awaitable[Any]], steps: int) -> None:
-    task = asyncio.ensure_future(call())
-    for _ in range(steps):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait([task])
-
-
-async def _insisting(call: Callable[[], Awaitable[Any]], steps: int) -> None:
-    task = asyncio.ensure_future(call())
-    for _ in range(steps):
-        await asyncio.sleep(0)
-    for _ in range(5):
-        task.cancel()
-        await asyncio.sleep(0)
-    await asyncio.wait([task])
 
 
 @pytest.mark.parametrize(
@@ -66,17 +32,14 @@ async def _insisting(call: Callable[[], Awaitable[Any]], steps: int) -> None:
     ids=["well", "lost", "not arrived", "slow"],
 )
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("way", [_by_scope, _natively, _insisting])
+@pytest.mark.parametrize("way", WAYS)
 async def test_send_can_be_cancelled_at_every_step(
     payouts: Payouts,
     sandbox: Sandbox,
     tron: dict[str, Any],
-    way: Any,
+    way: Way,
     fault: Fault | None,
-    request: pytest.FixtureRequest,
 ) -> None:
-    if way is not _by_scope and "trio" in request.node.name:
-        way = _by_scope  # trio knows no other
     sandbox.withdrawals.transitions = Transitions.immediate()
     seen: set[PayoutState] = set()
     for steps in STEPS:

@@ -14,7 +14,7 @@ from internals import repository_of
 from journals import InlineJournal
 
 from upbit_async import errors
-from upbit_async.payouts import ConflictingPayout, Payouts, PayoutState, SqliteJournal, resolving
+from upbit_async.payouts import ConflictingPayout, Payouts, PayoutState, SqliteJournal, recording
 from upbit_async.payouts.arguments import journal_keys_from
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.sandbox import Fault
@@ -245,7 +245,7 @@ async def test_conflict_of_decisions_has_no_cause(
     before = await payouts.send("k", **tron)
     await elsewhere.retry("k")
     with pytest.raises(errors.PayoutConflict, match="changed just now") as caught:
-        await resolving.retry(repository_of(payouts), before, ManualDecision(), new_nonce=False)
+        await recording.retry(repository_of(payouts), before, ManualDecision(), new_nonce=False)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 

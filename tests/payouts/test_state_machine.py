@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from payout_world import AMOUNTS, PayoutWorld
 from virtual_time import VirtualTimeLoop
 
+from upbit_async.payouts import AmountLimit
 from upbit_async.sandbox import Fault, Knobs
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class PayoutMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.loop = VirtualTimeLoop()
         self.tasks: list[asyncio.Task[Any]] = []
+        self.runs: dict[int, asyncio.Task[Any]] = {}
+        self.per_day: int | None = None
         self.lies = 0
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -80,10 +83,11 @@ class PayoutMachine(RuleBasedStateMachine):
         time_format=st.sampled_from(["naive", "Z", "offset"]),
         top=st.booleans(),
         warm=st.booleans(),
+        limit=st.sampled_from([None, None, None, 30, 45, 530]),
         first=options,
         second=options,
     )
-    def begin(
+    def begin(  # noqa: PLR0917 - Hypothesis passes them by name
         self,
         amounts: Any,
         lists_network: bool,
@@ -91,6 +95,7 @@ class PayoutMachine(RuleBasedStateMachine):
         time_format: Any,
         top: bool,
         warm: bool,
+        limit: int | None,
         first: dict[str, Any],
         second: dict[str, Any],
     ) -> None:
@@ -103,7 +108,10 @@ class PayoutMachine(RuleBasedStateMachine):
             ban_seconds=3,
             ban_message="blocked for {seconds} seconds",
         )
-        self.run(self._begin(knobs, first, second))
+        if limit is not None:
+            self.per_day = limit + (int(AMOUNTS["w"]) if warm else 0)
+        limits = [] if self.per_day is None else [AmountLimit("USDT", per_day=self.per_day)]
+        self.run(self._begin(knobs, *({**each, "amount_limits": limits} for each in (first, second))))
         self.warm = warm
         if warm:  # an answer has shown what amounts mean
             self.run(self.known.send(self.known.processes[0], "w", wait=True))
@@ -148,9 +156,41 @@ class PayoutMachine(RuleBasedStateMachine):
         for number in range(count):
             self.send(by=(by + number) % 2, key=key, wait=bool(number % 2))
 
+    @rule(by=which, key=keys)
+    def enqueue(self, by: int, key: str) -> None:
+        self.start(self.known.enqueue(self.known.processes[by], key))
+
     @rule(by=which)
-    def recover(self, by: int) -> None:
-        self.start(self.known.recover(self.known.processes[by]))
+    def start_or_stop_running(self, by: int) -> None:
+        run = self.runs.pop(by, None)
+        if run is None:
+            self.start(self.known.run(self.known.processes[by]))
+            self.runs[by] = self.tasks[-1]
+        else:
+            run.cancel()
+            self.run(_ticks(3))
+
+    @rule(seconds=st.sampled_from([0.01, 3.0, 15.0]))
+    def run_both_and_enqueue_all(self, seconds: float) -> None:
+        """Let both processes run, with equal payouts among others: single rules seldom get as far as that."""
+        for by in (0, 1):
+            if by not in self.runs:
+                self.start_or_stop_running(by=by)
+        for number, key in enumerate("abcde"):
+            self.start(self.known.enqueue(self.known.processes[number % 2], key))
+        self.run(_sleep(seconds))
+
+    @rule(by=which)
+    def run_once(self, by: int) -> None:
+        self.start(self.known.run_once(self.known.processes[by]))
+
+    @rule(by=which)
+    def pause(self, by: int) -> None:
+        self.start(self.known.pause(self.known.processes[by]))
+
+    @rule(by=which)
+    def resume(self, by: int) -> None:
+        self.start(self.known.resume(self.known.processes[by]))
 
     @rule(by=which)
     def acknowledge(self, by: int) -> None:
@@ -216,6 +256,7 @@ class PayoutMachine(RuleBasedStateMachine):
 
     @rule(by=which)
     def restart(self, by: int) -> None:
+        self.runs.pop(by, None)
         self.known.restart(by)
 
     @precondition(
@@ -241,6 +282,16 @@ class PayoutMachine(RuleBasedStateMachine):
         if self.world is not None:
             for key in AMOUNTS:
                 assert len(self.world.entries(key)) <= self.world.most_withdrawals(key), key
+
+    @invariant()
+    def nothing_departs_in_a_pause(self) -> None:
+        if self.world is not None and self.world.departures_at_pause is not None:
+            assert self.world.departures() == self.world.departures_at_pause
+
+    @invariant()
+    def limit_is_kept(self) -> None:
+        if self.world is not None and self.per_day is not None:
+            assert self.world.sent_amount() <= self.per_day
 
     @invariant()
     def nothing_has_failed(self) -> None:
@@ -270,13 +321,20 @@ class PayoutMachine(RuleBasedStateMachine):
         world.sandbox.knobs.list_delay = min(world.sandbox.knobs.list_delay, SETTLING_TIME - 5)
         await anyio.sleep(100)
         self.nothing_has_failed()
+        for run in self.runs.values():
+            run.cancel()
+        await _ticks(20)
         for process in world.processes:
             process.close()
-        last = world.new_process(0)
+        self.per_day = None
+        last = world.new_process(0, amount_limits=[])
         world.processes.append(last)
+        await world.resume(last)
+        await world.run_until_nothing_is_queued(last)
         reviewed = await world.settle_all(last)
         for key in sorted(world.asked):
             payout = await last.payouts.get(key)
+            assert payout is not None or key not in world.enqueued, key
             if (
                 payout is not None
             ):  # else its process has died before the journal had it, and send never returned

@@ -284,7 +284,7 @@ def test_abandoned_payout_in_doubt_stays_abandoned() -> None:
 
 
 def test_unexpected_answer_can_be_resolved() -> None:
-    from upbit_async.payouts.resolving import raise_if_not_resolvable  # noqa: PLC0415
+    from upbit_async.payouts.recording import raise_if_not_resolvable  # noqa: PLC0415
 
     answered = transitions.answered(PLANNED, record(), WHEN)
     assert answered is not None

@@ -47,6 +47,7 @@ __all__ = [
     "connection_of",
     "dispatcher_of",
     "group_of",
+    "held_locks",
     "journal_queues",
     "loop_states",
     "poll_schedule_of",
@@ -145,6 +146,12 @@ def reconciler_of(payouts: Payouts) -> Reconciler:
 def snapshots_of(payouts: Payouts) -> SnapshotReader:
     """Return what reads Upbit's list and the journal together."""
     return unowned_check_of(payouts)._snapshots
+
+
+def held_locks(payouts: Payouts) -> list[Any]:
+    """Return the keys of the locks that tasks hold or wait for."""
+    owners = payouts._driver, payouts._sender, payouts._settler, payouts._repository
+    return [key for owner in owners for key in owner._locks._queues]
 
 
 # -- the journal in SQLite -------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from journals import open_payouts
 
 from upbit_async import errors
 from upbit_async.payouts import Evidence, Payout, PayoutState
+from upbit_async.payouts.sqlite.store import Store
 from upbit_async.sandbox import Knobs, LedgerEntry, Sandbox, Transitions
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ AMOUNTS: Final = {"a": "13", "b": "13", "c": "14.0", "d": "12", "e": "500", "w":
 """The amount of each key's payout; the key ``w`` is paid before anything breaks."""
 STRANGER: Final = "TFakeTronWithdrawAddressFakeFakeFa"
 """Where withdrawals go that no payout makes."""
+_MANY: Final = 100_000
+_LONG_ENOUGH: Final = 200.0
+"""Time in which a process that runs takes over a lease, settles what is unknown and sends what waits, in seconds."""
 _UNSENT: Final = {PayoutState.PLANNED, PayoutState.QUEUED, PayoutState.NOT_SENT}
 _NOT_SENT_NOTE: Final = "Upbit does not have it"
 
@@ -39,7 +43,9 @@ class PayoutWorld:
         options: Further arguments of each process's `Payouts`.
 
     Attributes:
-        asked: The keys that `send` was called with.
+        asked: The keys that `send` or `enqueue` was called with.
+        enqueued: The keys for which `enqueue` has returned.
+        departures_at_pause: How many copies had departed when `pause` returned; None if `resume` was called since.
         strangers: How many withdrawals were made without payouts.
         blind: Whether Upbit's list may have hidden a withdrawal for longer than the settling time.
         misjudged: How often a decision said of a key that it was not sent, although it was.
@@ -57,16 +63,22 @@ class PayoutWorld:
         self._under_way: Counter[str] = Counter()
         self.leap = dt.timedelta(0)
         self.asked: set[str] = set()
+        self.enqueued: set[str] = set()
+        self.departures_at_pause: int | None = None
+        self._resumes = 0
         self.strangers = 0
         self.blind = False
         self.misjudged: Counter[str] = Counter()
         self.renewed: Counter[str] = Counter()
         self.processes = [self.new_process(number) for number in range(len(options))]
 
-    def new_process(self, number: int) -> CrashingProcess:
-        """Start a process with the options of that number."""
+    def new_process(self, number: int, **options: Any) -> CrashingProcess:
+        """Start a process with the options of that number, and others."""
         return CrashingProcess(
-            self.sandbox, self._path, clock=lambda: self.sandbox.now + self.leap, **self._options[number]
+            self.sandbox,
+            self._path,
+            clock=lambda: self.sandbox.now + self.leap,
+            **{**self._options[number], **options},
         )
 
     def restart(self, number: int) -> None:
@@ -77,6 +89,19 @@ class PayoutWorld:
     def entries(self, key: str) -> list[LedgerEntry]:
         """Return the withdrawals that were made for a key."""
         return [entry for entry in self.sandbox.ledger.created if entry.address == f"T{key}"]
+
+    def departures(self) -> int:
+        """Return how many copies have departed, by the journal's file."""
+        store = Store(str(self._path), 1.0)
+        try:
+            changes = store.changes(0, _MANY)
+        finally:
+            store.close()
+        return sum(each.state is PayoutState.SENDING is not each.previous for each in changes)
+
+    def sent_amount(self) -> Decimal:
+        """Return the sum of the amounts of the payouts that were carried out."""
+        return sum((Decimal(amount) for key, amount in AMOUNTS.items() if self.entries(key)), Decimal())
 
     def most_withdrawals(self, key: str) -> int:
         """Return how many withdrawals a key may have: one, and one per new nonce that a false decision allowed."""
@@ -116,7 +141,36 @@ class PayoutWorld:
             assert bool(failure.uuids) != bool(failure.by_key), failure
             assert not (failure.uuids and process.allows_unowned), failure
 
-    async def recover(self, process: CrashingProcess) -> None:
+    async def enqueue(self, process: CrashingProcess, key: str) -> None:
+        """Accept a payout, which a process that runs sends."""
+        self.asked.add(key)
+        self._begun[key] += 1
+        self._under_way[key] += 1
+        try:
+            payout = await process.payouts.enqueue(key, **asked(key))
+        finally:
+            self._under_way -= Counter({key: 1})
+        self.enqueued.add(key)
+        assert payout.state is not PayoutState.PLANNED
+
+    async def run(self, process: CrashingProcess) -> None:
+        """Let a process run until it is cancelled."""
+        await process.payouts.run(shutdown_timeout=5)
+
+    async def pause(self, process: CrashingProcess) -> None:
+        """Let nothing depart."""
+        resumes = self._resumes
+        await process.payouts.pause(note="audit")
+        if resumes == self._resumes and self.departures_at_pause is None:
+            self.departures_at_pause = self.departures()
+
+    async def resume(self, process: CrashingProcess) -> None:
+        """Let payouts depart again."""
+        self._resumes += 1
+        self.departures_at_pause = None
+        await process.payouts.resume()
+
+    async def run_once(self, process: CrashingProcess) -> None:
         """Take up what is open."""
         for payout in await process.payouts.run_once():
             assert payout.key in self.asked | {"w"}
@@ -189,6 +243,13 @@ class PayoutWorld:
             await process.payouts.acknowledge(entry.uuid, note="withdrawn without payouts")
 
     # -- the end -----------------------------------------------------------------------------------
+
+    async def run_until_nothing_is_queued(self, process: CrashingProcess) -> None:
+        """Let a process run while nothing is broken, and check that only what is blocked stays queued."""
+        with anyio.move_on_after(_LONG_ENOUGH):
+            await process.payouts.run()
+        for payout in await process.payouts.list(states=[PayoutState.QUEUED], limit=1000):
+            assert isinstance(payout.error, errors.PayoutBlocked), (payout, payout.history)
 
     async def settle_all(self, process: CrashingProcess) -> dict[str, Payout]:
         """Let everybody do what the library advises until nothing is open; return what needed a review."""

@@ -56,23 +56,28 @@ The words, each with one meaning:
 
 The files, from the entry point down:
 
-- `payouts`: the class `Payouts`. `resolving`: its methods for manual decisions. `arguments`: validation.
-- `driver`: advances one payout. `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy.
-- `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid. `baseline`: reads Upbit's list.
-- `preflight`: checks a payout before it is sent.
+- `payouts`: the class `Payouts`. Its methods: `requesting` (enqueue, send, wait), `running` (run, run_once), `reading`
+  (get, list, changes, health), `resolving` (manual decisions), `operating` (pause, reconcile, compact). `arguments`:
+  validation.
+- `runner`: works on all open payouts until it is cancelled. `driver`: sends one payout.
+- `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy. `preflight`: the checks before it.
+- `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid.
 - `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
 - `judging`: concludes from a snapshot what the outcome of a payout is.
 - `reconciliation`: compares the whole account with the journal.
-- `snapshot`: Upbit's list together with what the journal knows about it. `shared_reads`: lets payouts share requests.
-- `repository`: applies state changes to the journal, and reports them.
+- `snapshot`: Upbit's list together with what the journal knows about it. `baseline`: reads the list. `shared_reads`:
+  lets payouts share requests.
+- `recording`: checks and writes manual decisions. `repository`: applies state changes to the journal, and reports them.
 - `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory/`: one in memory, for tests.
 
 Pure, without I/O and clocks:
 
 - `payout`: the record of a payout. `states`: its states, and the edges between them.
-- `transitions`: state changes by what happens to a request. `manual`: state changes by manual decisions.
+- `queueing`: state changes before a copy is recorded. `transitions`: state changes by what happens to a request.
+  `manual`: state changes by manual decisions.
+- `backlog`: which queued payout is sent next.
 - `departure`: the conditions under which a journal lets a copy depart. `amount_limit`: limits of the amounts.
-- `changes`, `health`: what a journal reports about its payouts. `compacted`: what it keeps of them for ever.
+- `changes`, `health`, `payout_query`: what a journal reports about its payouts. `compacted`: what it keeps for ever.
 - `decision`: the conclusion from Upbit's list and the journal about a payout whose answer was lost.
 - `observation`: the withdrawals in a snapshot that may be a payout.
 - `journal_time`: the time of leases and settling. `row_mac`: authentication of the journal's rows.
@@ -84,11 +89,12 @@ from upbit_async.payouts.amount_limit import AmountLimit
 from upbit_async.payouts.changes import PayoutChange
 from upbit_async.payouts.departure import DepartureConditions, DeparturePaused, StaleBaseline
 from upbit_async.payouts.health import PayoutsHealth
-from upbit_async.payouts.journal import ConflictingPayout, Journal, PayoutQuery, Related, StaleRevision
+from upbit_async.payouts.journal import ConflictingPayout, Journal, Related, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Moment
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.memory import MemoryJournal
 from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
+from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.payouts import Payouts
 from upbit_async.payouts.reconciliation import AccountReconciliation
 from upbit_async.payouts.sqlite import SqliteJournal

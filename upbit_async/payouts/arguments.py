@@ -13,9 +13,9 @@ from upbit_async.errors import ConfigurationError, PayoutConflict, raise_alone
 from upbit_async.models import Intent
 from upbit_async.payouts.amount_limit import AmountLimit
 from upbit_async.payouts.compacted import comparable, digest_of
-from upbit_async.payouts.journal import PayoutQuery
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.payout import PayoutState
+from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.row_mac import JournalKeys
 from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.message import compose

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection
 
     from upbit_async.payouts.changes import PayoutChange
-    from upbit_async.payouts.journal import PayoutQuery
     from upbit_async.payouts.payout import Payout, PayoutState
+    from upbit_async.payouts.payout_query import PayoutQuery
     from upbit_async.payouts.repository import PayoutRepository
 
 __all__ = ["ReadingMethods"]

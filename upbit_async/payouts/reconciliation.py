@@ -20,8 +20,8 @@ from upbit_async.events import UnownedWithdrawal
 from upbit_async.models import Withdrawal
 from upbit_async.payouts.baseline import read_list
 from upbit_async.payouts.decision import Adopt, Conclusion, DeclareNotSent, may_claim, may_turn_up
-from upbit_async.payouts.journal import PayoutQuery
 from upbit_async.payouts.payout import PayoutState
+from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.shared_reads import SharedReads
 from upbit_async.payouts.snapshot import (
     WITHOUT_MARK,

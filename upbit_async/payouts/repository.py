@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import logging
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -37,6 +38,8 @@ Change: TypeAlias = Callable[[Payout, Now], Payout | None]
 """State change: returns the updated payout at a time, or None if nothing changes."""
 
 _log = logger("upbit_async.payouts")
+_THIS_PROCESS = f"process {uuid.uuid4()}"
+"""Tag of journal times that name no epoch: at least the readings of one process can be compared."""
 _ALARMING = frozenset({PayoutState.NEEDS_REVIEW, PayoutState.UNKNOWN})
 
 
@@ -117,7 +120,7 @@ class PayoutRepository:
 
     async def now(self) -> Now:
         """Return the present, by both clocks."""
-        return Now(self.clock(), await self.journal.now())
+        return Now(self.clock(), (await self.journal.now()).tagged(_THIS_PROCESS))
 
     # -- notifying this process's runner -----------------------------------------------------------
 

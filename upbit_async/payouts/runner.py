@@ -38,8 +38,8 @@ from upbit_async.errors import (
 from upbit_async.logs import logger
 from upbit_async.payouts import queueing
 from upbit_async.payouts.backlog import Backlog
-from upbit_async.payouts.journal import PayoutQuery
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
@@ -314,10 +314,11 @@ class Runner:
             await self._wait_for(key, (error.by_key,), "has been reviewed", is_recorded=True)
             return
         if isinstance(error, _FOR_ALL) and not (isinstance(error, JournalError) and error.key is not None):
-            pause = next(self._common_wait)
-            self._held_back_until = now + pause
             self._backlog.put_back(key, at=now)
-            self._report(f"no payout is sent for {pause:g} s", error)
+            if now >= self._held_back_until:  # else another payout has failed in the same way just now
+                pause = next(self._common_wait)
+                self._held_back_until = now + pause
+                self._report(f"no payout is sent for {pause:g} s", error)
             return
         if not isinstance(error, UpbitError):
             self._report("a payout could not be sent; it is tried again", error)

@@ -270,8 +270,8 @@ def contested(payout: Payout, what: str, other: str, now: Now) -> Payout:
 
 def disproved(payout: Payout, other: str, now: Now) -> Payout | None:
     """Record that the withdrawal that was matched to it is another payout's, by Upbit's own answer."""
-    if payout.uuid is None or payout.evidence is Evidence.ANSWER:
-        return None
+    if payout.uuid is None or payout.evidence is Evidence.ANSWER or payout.digest:
+        return None  # a compacted payout can't change any more
     note = f"withdrawal {payout.uuid} belongs to payout {other!r}, by Upbit's answer"
     return to_review(payout, now, note, uuid=None, record=None, evidence=None)
 

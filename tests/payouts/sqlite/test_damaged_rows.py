@@ -86,7 +86,6 @@ def test_missing_time_of_a_damaged_payout_is_left_out_of_health(store: Store) ->
         "may_be_unseen = 1",
         "left_seconds = 'then'",
         "not_after = 'then'",
-        "is_enqueued = 'yes'",
     ],
 )
 def test_damaged_payout_fails_only_what_returns_it(store: Store, damage: str) -> None:

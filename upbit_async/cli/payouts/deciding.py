@@ -21,7 +21,7 @@ from upbit_async.cli.payouts.reading import withdrawals_of
 from upbit_async.cli.payouts.session import opened
 from upbit_async.cli.show import Show, console_for
 from upbit_async.payouts import PayoutState
-from upbit_async.payouts.resolving import raise_if_not_resolvable
+from upbit_async.payouts.recording import raise_if_not_resolvable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -31,7 +31,6 @@ from upbit_async.payouts.health import PayoutsHealth
 from upbit_async.payouts.journal import (
     RECENT_ANSWERS,
     ConflictingPayout,
-    PayoutQuery,
     Related,
     StaleRevision,
     given_up,
@@ -43,6 +42,7 @@ from upbit_async.payouts.memory.withdrawals import UnownedWithdrawals
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
+    from upbit_async.payouts.payout_query import PayoutQuery
     from collections.abc import Collection, Iterable, Sequence
 
     from anyio.lowlevel import EventLoopToken

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.changes import PayoutChange
     from upbit_async.payouts.health import PayoutsHealth
-    from upbit_async.payouts.journal import PayoutQuery, Related
+    from upbit_async.payouts.journal import Related
     from upbit_async.payouts.journal_time import JournalTime
     from upbit_async.payouts.manual import ManualDecision
     from upbit_async.payouts.payout import Payout, PayoutState
+    from upbit_async.payouts.payout_query import PayoutQuery
 
 __all__ = ["SqliteJournal"]
 

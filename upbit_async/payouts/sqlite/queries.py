@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from upbit_async.errors import raise_alone
 from upbit_async.payouts.compacted import missing_changes
 from upbit_async.payouts.health import PayoutsHealth
-from upbit_async.payouts.journal import RECENT_ANSWERS, PayoutQuery, Related
+from upbit_async.payouts.journal import RECENT_ANSWERS, Related
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.sqlite import status
 from upbit_async.payouts.sqlite.departures import paused_by
@@ -24,6 +24,7 @@ from upbit_async.payouts.sqlite.rows import (
 from upbit_async.payouts.sqlite.withdrawals import ACKNOWLEDGED, unowned_in
 
 if TYPE_CHECKING:
+    from upbit_async.payouts.payout_query import PayoutQuery
     import sqlite3
     from collections.abc import Collection, Iterable, Sequence
 

@@ -11,8 +11,9 @@ import pytest
 
 from upbit_async.errors import ChangesCompacted, JournalError
 from upbit_async.payouts import manual
-from upbit_async.payouts.journal import ConflictingPayout, PayoutQuery, StaleRevision
+from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.payout import Evidence, PayoutState
+from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.testing.journal_contract.samples import (
     DECISION,
     HOST,
