@@ -14,7 +14,11 @@ from command_journals import json_lines, payouts_command, states_in, write_journ
 from payout_samples import IN_DOUBT
 
 from upbit_async.cli import Exit
+from upbit_async.cli.payouts.confirmation import confirm
+from upbit_async.cli.payouts.options import DecisionOptions
+from upbit_async.escaping import escaped
 from upbit_async.payouts import SqliteJournal
+from upbit_async.region import Region
 from upbit_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -106,6 +110,16 @@ def test_anything_else_typed_changes_nothing(
     assert not out
     assert err.endswith("upbit-async: not confirmed, so nothing was changed\n")
     assert states_in(Path(doubts)) == BEFORE
+
+
+@pytest.mark.parametrize("word", ["two words", " spaces ", "a\u202eb", "\x1b[31m", "ключ"])
+def test_a_key_is_typed_as_it_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    options = DecisionOptions(journal="payouts.db", region=Region.SG)
+    type_in(monkeypatch, f"{escaped(word)}\n")
+    confirm(options, word, "to retry it")
+    assert capsys.readouterr().err == f"\nType {escaped(word).strip()} to retry it: "
 
 
 def test_ctrl_c_at_the_question_changes_nothing(

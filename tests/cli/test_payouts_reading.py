@@ -296,6 +296,20 @@ def test_json_of_an_error_has_its_type(capsys: pytest.CaptureFixture[str], tmp_p
     assert record["candidates"] == ["w-1"]
 
 
+def test_the_runbook_has_all_members() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "operate-payouts.md"
+    section = page.read_text(encoding="utf-8").partition("\n## The commands in scripts\n")[2]
+    rows = [line.split(" | ")[1] for line in section.splitlines() if line.startswith("| `")]
+    members = [re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", row)) for row in rows]
+    assert members[0] == PAYOUT_KEYS
+    assert members[1] == SHOW_KEYS[len(PAYOUT_KEYS) :]
+    assert members[2:4] == [CHANGE_KEYS, HEALTH_KEYS]
+    assert (
+        re.findall(r"`([a-z_]+)`", section.partition("A withdrawal has ")[2].partition(".")[0])
+        == WITHDRAWAL_KEYS
+    )
+
+
 # -- health ----------------------------------------------------------------------------------------
 
 

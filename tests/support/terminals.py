@@ -31,13 +31,10 @@ class TerminalProcess:
     Args:
         words: The command line without the name of the command.
         variables: Changes to the environment.
-
-    Attributes:
-        shown: All that the terminal has shown.
     """
 
     def __init__(self, *words: str, **variables: str) -> None:
-        self.shown = ""
+        self._bytes = b""
         self._master, slave = os.openpty()
         self._process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", _AT_TERMINAL, *words],
@@ -47,6 +44,11 @@ class TerminalProcess:
             env=environment(**variables),
         )
         os.close(slave)
+
+    @property
+    def shown(self) -> str:
+        """All that the terminal has shown."""
+        return self._bytes.decode(errors="replace").replace("\r\n", "\n")  # a read may end within a character
 
     def read_until(self, text: str) -> None:
         """Read until the terminal has shown a text."""
@@ -69,7 +71,7 @@ class TerminalProcess:
             part = os.read(self._master, 65536)
         except OSError:  # Linux reports the end as an error
             part = b""
-        self.shown += part.decode().replace("\r\n", "\n")
+        self._bytes += part
         return bool(part)
 
     def __enter__(self) -> Self:
