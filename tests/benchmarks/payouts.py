@@ -48,7 +48,7 @@ async def _serve(modes: list[str]) -> None:
                 )
         async with sandbox.serve() as url:
             keys = sandbox.credentials
-            print(url, keys.access_key, keys.secret_key, flush=True)
+            print(url, keys.access_key.reveal(), keys.secret_key.reveal(), flush=True)
             await anyio.to_thread.run_sync(sys.stdin.read)
 
 

@@ -5,54 +5,29 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from command_journals import json_lines, payouts_command, states_in, write_doubts, write_journal
-from environment import clear_environment
+from command_journals import json_lines, payouts_command, states_in, write_journal
 from payout_samples import IN_DOUBT
 
 from upbit_async.cli import Exit
+from upbit_async.cli.payouts.confirmation import confirm
+from upbit_async.cli.payouts.options import DecisionOptions
+from upbit_async.escaping import escaped
 from upbit_async.payouts import SqliteJournal
-from upbit_async.sandbox import Fault, Sandbox, Transitions
+from upbit_async.region import Region
+from upbit_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from upbit_async.payouts import Payout
 
 BEFORE = {"paid": "done", "unsent": "not_sent", "doubtful": "needs_review", "blocked": "queued"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox on a socket, that the environment names."""
-    sandbox = Sandbox("sg", transitions=Transitions.immediate())
-    with pytest.MonkeyPatch.context() as patch, sandbox.serve() as url:
-        clear_environment(patch)
-        patch.setenv("UPBIT_BASE_URL", url)
-        patch.setenv("UPBIT_ACCESS_KEY", sandbox.credentials.access_key.reveal())
-        patch.setenv("UPBIT_SECRET_KEY", sandbox.credentials.secret_key.reveal())
-        patch.setenv("SUDO_USER", "ann")
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def prepared(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A journal that every test copies."""
-    path = tmp_path_factory.mktemp("prepared") / "payouts.db"
-    asyncio.run(write_doubts(path, sandbox))
-    assert states_in(path) == BEFORE
-    return path
-
-
-@pytest.fixture
-def doubts(prepared: Path, tmp_path: Path) -> str:
-    """The path of a journal with one payout for each decision."""
-    return str(shutil.copy2(prepared, tmp_path / "payouts.db"))
+"""The payouts of the journal."""
 
 
 class Keyboard:
@@ -135,6 +110,16 @@ def test_anything_else_typed_changes_nothing(
     assert not out
     assert err.endswith("upbit-async: not confirmed, so nothing was changed\n")
     assert states_in(Path(doubts)) == BEFORE
+
+
+@pytest.mark.parametrize("word", ["two words", " spaces ", "a\u202eb", "\x1b[31m", "ключ"])
+def test_a_key_is_typed_as_it_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    options = DecisionOptions(journal="payouts.db", region=Region.SG)
+    type_in(monkeypatch, f"{escaped(word)}\n")
+    confirm(options, word, "to retry it")
+    assert capsys.readouterr().err == f"\nType {escaped(word).strip()} to retry it: "
 
 
 def test_ctrl_c_at_the_question_changes_nothing(
@@ -220,7 +205,7 @@ def test_resolve_shows_the_withdrawal_beside_the_payout(
     assert payouts_command(doubts, "resolve", "doubtful", "--uuid", uuid, "--note", "by its txid") == Exit.OK
     out, err = capsys.readouterr()
     compared = err.partition("Is this the payout?")[2]
-    assert [line.split()[0] for line in compared.splitlines()[1:]] == [
+    assert [line.split()[0] for line in compared.strip().splitlines()] == [
         "payout", "id", "amount", "network", "time", "state", "destination", "txid",
     ]  # fmt: skip
     assert uuid in compared

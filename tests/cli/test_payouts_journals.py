@@ -31,6 +31,7 @@ COMMANDS = [
     ("abandon", "invoice-1", "--force"),
     ("pause",),
     ("resume",),
+    ("reconcile",),
     ("health",),
     ("export",),
 ]

@@ -8,7 +8,8 @@ import io
 import json
 import re
 import shlex
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -24,9 +25,6 @@ from upbit_async.cli.payouts.options import JournalOptions
 from upbit_async.cli.show import Show, console_for
 from upbit_async.payouts import Payout, PayoutState, SqliteJournal
 from upbit_async.region import Region
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OPTIONS = JournalOptions(journal="payouts.db", region=Region.SG)
 FULL_ADDRESS = "TCANARYADDRESS"
@@ -132,7 +130,7 @@ def test_show_explains_each_state(
     out, err = capsys.readouterr()
     words = " ".join(out.split())
     for part in (STATES[state].meaning, STATES[state].action, STATES[state].never):
-        assert part in words
+        assert part[1:] in words
     assert f"Payout {state.value}\n" in out
     assert "on TRX to TCAN…RESS" in out
     assert FULL_ADDRESS not in out
@@ -250,7 +248,15 @@ def test_advice_keeps_the_options_of_the_journal() -> None:
     assert line == "upbit-async payouts abandon k --journal 'my payouts.db' --region sg --group-shared"
 
 
-def test_every_state_has_words() -> None:
+def test_the_words_are_those_of_the_reference() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "payout-states.md"
+    table = (
+        page.read_text(encoding="utf-8").partition("\n## What each state means\n")[2].partition("\n## ")[0]
+    )
+    cells = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    assert [(state.strip("`"), *words) for state, *words in cells] == [
+        (state.value, words.meaning, words.action, words.never) for state, words in STATES.items()
+    ]
     assert list(STATES) == list(PayoutState)
 
 
@@ -288,6 +294,20 @@ def test_json_of_an_error_has_its_type(capsys: pytest.CaptureFixture[str], tmp_p
     (record,) = json_lines(capsys)
     assert record["error"] == {"type": "PayoutBlocked", "message": "unowned"}
     assert record["candidates"] == ["w-1"]
+
+
+def test_the_runbook_has_all_members() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "operate-payouts.md"
+    section = page.read_text(encoding="utf-8").partition("\n## The commands in scripts\n")[2]
+    rows = [line.split(" | ")[1] for line in section.splitlines() if line.startswith("| `")]
+    members = [re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", row)) for row in rows]
+    assert members[0] == PAYOUT_KEYS
+    assert members[1] == SHOW_KEYS[len(PAYOUT_KEYS) :]
+    assert members[2:4] == [CHANGE_KEYS, HEALTH_KEYS]
+    assert (
+        re.findall(r"`([a-z_]+)`", section.partition("A withdrawal has ")[2].partition(".")[0])
+        == WITHDRAWAL_KEYS
+    )
 
 
 # -- health ----------------------------------------------------------------------------------------

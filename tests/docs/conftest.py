@@ -133,6 +133,7 @@ def page(
 ) -> Iterator[Callable[[Path], None]]:
     """Return a function that runs a page in virtual time."""
     sandbox = sandboxes[Region.SG]
+    monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
         terminal = Terminal(stack, monkeypatch)
 

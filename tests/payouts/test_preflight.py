@@ -16,6 +16,7 @@ import upbit_async
 from upbit_async import errors
 from upbit_async.models.reason import Reason
 from upbit_async.payouts.preflight import LASTING, PASSING, Preflight, is_passing
+from upbit_async.payouts.shared_reads import SharedReads
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ READS = {
 
 @pytest.fixture
 def preflight(client: UpbitClient) -> Preflight:
-    return Preflight(client.transport)
+    return Preflight(client.transport, SharedReads())
 
 
 def payout_of(tron: dict[str, Any], **changes: str) -> Payout:

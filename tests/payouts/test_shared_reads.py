@@ -63,6 +63,45 @@ async def test_task_that_asks_during_a_request_waits_for_the_next() -> None:
     assert await reads.share("list", upbit.read) == 4  # an answer is not kept
 
 
+async def test_answer_serves_a_task_that_had_asked_before_its_request_began() -> None:
+    reads, upbit = SharedReads(), Upbit([1.0])
+    earlier = reads.moment
+    assert await reads.share("list", upbit.read) == 1
+    assert await reads.share("list", upbit.read, since=earlier) == 1
+    assert await reads.share("list", upbit.read, since=reads.moment) == 2
+    assert await reads.share("list", upbit.read, since=earlier) == 2
+    assert upbit.requests == 2
+
+
+async def test_task_joins_a_request_in_flight_that_began_after_its_moment() -> None:
+    reads, upbit, answers = SharedReads(), Upbit([1.0]), list[int]()
+    earlier = reads.moment
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_asked_at, 0, reads, upbit, answers)
+        await anyio.sleep(0.5)
+        assert await reads.share("list", upbit.read, since=earlier) == 1
+    assert upbit.requests == 1
+
+
+async def test_requests_begin_a_second_apart_only_while_many_ask() -> None:
+    reads, upbit, answers = SharedReads(), Upbit([0.1]), list[int]()
+
+    async def ask(number: int) -> None:
+        await anyio.sleep(number / 100)
+        answers.append(await reads.share("list", upbit.read, paced=True))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(200):
+            tasks.start_soon(ask, number)
+    assert len(answers) == 200
+    assert upbit.requests <= 5  # in two seconds; the first one serves one task
+    began = anyio.current_time()
+    for _ in range(10):
+        await anyio.sleep(0.6)
+        await reads.share("list", upbit.read, paced=True)
+    assert anyio.current_time() - began < 10 * 0.75
+
+
 async def test_questions_do_not_wait_for_each_other() -> None:
     reads, other = SharedReads(), Upbit([5.0])
     began = anyio.current_time()
@@ -132,9 +171,15 @@ class Question:
 
     at: float
     patience: float
+    hesitates: float = 0.0
 
 
-questions = st.builds(Question, st.integers(0, 40).map(float), st.sampled_from([0.0, 1.0, 3.0, 7.0, 1000.0]))
+questions = st.builds(
+    Question,
+    st.integers(0, 40).map(float),
+    st.sampled_from([0.0, 1.0, 3.0, 7.0, 1000.0]),
+    st.sampled_from([0.0, 0.0, 1.0, 4.0]),
+)
 
 
 @given(
@@ -151,13 +196,16 @@ async def test_no_answer_is_older_than_its_question(
     async def ask(question: Question) -> None:
         nonlocal answered, cancelled
         await anyio.sleep(question.at)
-        begun = upbit.requests
+        begun, moment = upbit.requests, reads.moment
+        await anyio.sleep(question.hesitates)  # it asks something else first
         with anyio.move_on_after(question.patience) as scope:
             try:
-                number = await reads.share("list", upbit.read)
+                number = await reads.share("list", upbit.read, since=moment)
             except ServerError as error:
                 number = int(str(error).removeprefix("request "))
-            assert begun < number <= begun + 1 + cancelled  # a cancelled task's request is made again
+            assert begun < number
+            if not question.hesitates:
+                assert number <= begun + 1 + cancelled  # a cancelled task's request is made again
             answered += 1
         cancelled += scope.cancelled_caught
 

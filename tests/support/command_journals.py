@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import pytest
 from clients import CREATE
+from environment import clear_environment
 from payout_samples import EVERY
 
 from upbit_async import UpbitClient
 from upbit_async.cli import main
 from upbit_async.payouts import Payout, PayoutQuery, Payouts, PayoutState, SqliteJournal
 from upbit_async.region import Region
-from upbit_async.sandbox import Fault
+from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
     from pathlib import Path
-
-    import pytest
-
-    from upbit_async.sandbox import Sandbox
 
 __all__ = [
     "INVOICE",
@@ -30,6 +29,7 @@ __all__ = [
     "json_lines",
     "one_of_each_state",
     "payouts_command",
+    "served_sandbox",
     "states_in",
     "write_doubts",
     "write_journal",
@@ -78,6 +78,19 @@ def payouts_command(journal: str, *words: str) -> int:
 def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """Return the objects on standard output."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@contextlib.contextmanager
+def served_sandbox() -> Generator[Sandbox]:
+    """Yield a sandbox on a socket, that the environment names; the operator is Ann."""
+    sandbox = Sandbox("sg", transitions=Transitions.immediate())
+    with pytest.MonkeyPatch.context() as patch, sandbox.serve() as url:
+        clear_environment(patch)
+        patch.setenv("UPBIT_BASE_URL", url)
+        patch.setenv("UPBIT_ACCESS_KEY", sandbox.credentials.access_key.reveal())
+        patch.setenv("UPBIT_SECRET_KEY", sandbox.credentials.secret_key.reveal())
+        patch.setenv("SUDO_USER", "ann")
+        yield sandbox
 
 
 INVOICE: Final[dict[str, Any]] = {

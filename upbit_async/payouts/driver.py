@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.repository import Change, PayoutRepository
     from upbit_async.payouts.sending import Sender
     from upbit_async.payouts.settling import Settler
+    from upbit_async.payouts.shared_reads import SharedReads
 
 __all__ = ["Driver"]
 
@@ -42,6 +43,7 @@ class Driver:
         repository: Repository of the payouts.
         sender: Sender of payouts.
         settler: Settler of payouts whose answer was lost, and follower of accepted ones.
+        reads: Reads that the tasks share.
         check: Whether a preflight comes before a payout's first copy.
         resends: Whether a ``not_sent`` payout is sent again without a decision.
     """
@@ -52,6 +54,7 @@ class Driver:
         repository: PayoutRepository,
         sender: Sender,
         settler: Settler,
+        reads: SharedReads,
         *,
         check: bool,
         resends: bool,
@@ -60,7 +63,8 @@ class Driver:
         self._repository = repository
         self._sender = sender
         self._settler = settler
-        self._preflight = Preflight(client.transport)
+        self._preflight = Preflight(client.transport, reads)
+        self._reads = reads
         self._check = check
         self.resends = resends
         self._locks = KeyedLock()
@@ -115,7 +119,9 @@ class Driver:
         if payout.not_after is not None and queueing.is_overdue(payout, await self._repository.now()):
             return await self._repository.change(payout.key, queueing.overdue)
         if self._check and payout.sent_request is None:
+            asked = self._reads.moment
             await self._preflight.check(payout)
+            return await self._sender.send(payout, waits=waits, since=asked)
         return await self._sender.send(payout, waits=waits)
 
     def resends_by_itself(self, payout: Payout) -> bool:

@@ -19,6 +19,7 @@ from upbit_async.payouts.resolving import ManualDecisionMethods
 from upbit_async.payouts.running import RunningMethods
 from upbit_async.payouts.sending import Sender
 from upbit_async.payouts.settling import Settler
+from upbit_async.payouts.shared_reads import SharedReads
 from upbit_async.payouts.snapshot import SnapshotReader
 from upbit_async.payouts.unowned import UnownedCheck
 from upbit_async.resources import inputs
@@ -105,7 +106,8 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
         seconds = inputs.seconds("settling_time", settling_time)
         keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
-        snapshots = SnapshotReader(client.transport, repository, trailing=seconds)
+        reads = SharedReads()
+        snapshots = SnapshotReader(client.transport, repository, reads, trailing=seconds)
         judge = Judge(client, snapshots)
         settler = Settler(client, repository, judge, seconds)
         self._reconciler = Reconciler(
@@ -124,6 +126,7 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
             repository,
             self._sender,
             settler,
+            reads,
             check=flag("check", check),
             resends=inputs.choice("resend", resend, ("manual", "automatic")) == "automatic",
         )

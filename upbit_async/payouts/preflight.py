@@ -14,11 +14,11 @@ from upbit_async.checks import PreflightRequest
 from upbit_async.errors import PreflightFailed
 from upbit_async.models import TransactionType
 from upbit_async.models.reason import Reason
-from upbit_async.payouts.shared_reads import SharedReads
 from upbit_async.resources.procedure import preflight
 
 if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout
+    from upbit_async.payouts.shared_reads import SharedReads
     from upbit_async.protocol.endpoint import Endpoint, Params, Transport
     from upbit_async.region import Region
 
@@ -67,10 +67,12 @@ class Preflight:
 
     Args:
         transport: Transport that makes the reads.
+        reads: Reads that the tasks share.
     """
 
-    def __init__(self, transport: Transport) -> None:
-        self._calls = _SharedCalls(transport)
+    def __init__(self, transport: Transport, reads: SharedReads) -> None:
+        self._transport = transport
+        self._reads = reads
 
     async def check(self, payout: Payout) -> None:
         """Make all checks of `client.withdraws.check`, and compare the memo with the registered one.
@@ -81,7 +83,7 @@ class Preflight:
         """
         intent = payout.intent
         found = await preflight(
-            self._calls,
+            _SharedCalls(self._transport, self._reads, since=self._reads.moment),
             PreflightRequest(
                 currency=payout.criteria.currency,
                 net_type=payout.criteria.net_type,
@@ -100,11 +102,12 @@ class Preflight:
 
 
 class _SharedCalls:
-    """Calls of a transport, which concurrent tasks share if their endpoint and parameters are the same."""
+    """Calls of a transport for one payout, shared with other payouts that ask with the same parameters."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, reads: SharedReads, *, since: int) -> None:
         self._transport = transport
-        self._reads = SharedReads()
+        self._reads = reads
+        self._since = since
 
     @property
     def region(self) -> Region:
@@ -112,6 +115,8 @@ class _SharedCalls:
         return self._transport.region
 
     async def call(self, endpoint: Endpoint[T], params: Params | None = None) -> T:
-        """Return the answer to a request that begins after this call."""
+        """Return the answer to a request that began after the payout asked."""
         key = endpoint.label, frozenset((params or {}).items())
-        return await self._reads.share(key, partial(self._transport.call, endpoint, params))
+        return await self._reads.share(
+            key, partial(self._transport.call, endpoint, params), since=self._since, paced=True
+        )

@@ -82,12 +82,14 @@ class Sender:
         self._locks = KeyedLock()
         self._name = f"payouts {uuid.uuid4()}"
 
-    async def send(self, payout: Payout, *, waits: bool = True) -> Payout:
+    async def send(self, payout: Payout, *, waits: bool = True, since: int | None = None) -> Payout:
         """Send a payout that is planned or queued, or one more copy of a payout that was not sent.
 
         Args:
             payout: The payout.
             waits: Whether to wait for other payouts that must be settled first, and to settle them.
+            since: Moment after which the baseline must have been requested, see `SharedReads.share`; None for the
+                present.
 
         Returns:
             The updated payout: a copy was sent, or another task or process has changed it.
@@ -106,23 +108,26 @@ class Sender:
         self._check_authorised(payout)
         self._check_access_key(payout)
         before = payout.state
-        if not waits and self._locks.is_held(payout.criteria):
-            raise SettleFirst(())
+        if self._locks.is_held(payout.criteria):
+            if not waits:
+                raise SettleFirst(())
+            since = None  # the payout that is sent now must be in the baseline
         async with self._locks.hold(payout.criteria):
             for number in itertools.count(1):
                 try:
-                    return await self._send_copy(payout, waits=waits)
+                    return await self._send_copy(payout, waits=waits, since=since)
                 except (NotSent, RateLimited) as error:
                     wait = self._wait_after(error, number)
                     if wait is None:
                         raise
+                since = None
                 await anyio.sleep(wait)
                 payout = await self._repository.find(payout.key) or payout
                 if payout.state is not before:
                     break
         return payout
 
-    async def _send_copy(self, payout: Payout, *, waits: bool) -> Payout:
+    async def _send_copy(self, payout: Payout, *, waits: bool, since: int | None) -> Payout:
         """Send one copy as soon as every payout that must be settled first is settled."""
         before = payout.state
         while payout.state is before:
@@ -131,7 +136,8 @@ class Sender:
                     payout = await self._settler.read_again(payout)
                     if payout.state is not before:
                         return payout
-                baseline = await self._check_unowned(payout, waits=waits)
+                baseline = await self._check_unowned(payout, waits=waits, since=since)
+                since = None  # another one is taken only because this one has become stale
                 self._check_authorised(payout)
                 attempt = SendAttempt(
                     payout,
@@ -152,7 +158,7 @@ class Sender:
                 payout = await self._repository.read(payout.key)
         return payout
 
-    async def _check_unowned(self, payout: Payout, *, waits: bool) -> Baseline | None:
+    async def _check_unowned(self, payout: Payout, *, waits: bool, since: int | None) -> Baseline | None:
         """Check before a first copy or a new nonce that no unowned withdrawal may be the payout.
 
         Returns:
@@ -161,7 +167,7 @@ class Sender:
         earlier = payout.sent_request
         if earlier is not None and not earlier.needs_new_nonce:
             return None
-        return await self._unowned_check.check_and_take_baseline(payout, waits=waits)
+        return await self._unowned_check.check_and_take_baseline(payout, waits=waits, since=since)
 
     @property
     def _options(self) -> AttemptOptions:

@@ -2,13 +2,17 @@
 
 Many payouts ask Upbit the same question at the same time, such as for the newest withdrawals in a currency. An answer
 is proof for a payout only if it was requested after the payout asked. So a task that asks while a request is in flight
-waits for the next one, which serves all tasks that wait by then.
+waits for the next one, which serves all tasks that wait by then. A task that asks several questions can name the moment
+of the first: requests that began after it serve the others too.
+
+While many tasks ask the same question, its requests can be paced: they begin at least `_PERIOD` apart, so that each
+serves many.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import anyio
 import attrs
@@ -22,12 +26,29 @@ __all__ = ["SharedReads"]
 
 T = TypeVar("T")
 
+_PERIOD: Final = 1.0
+"""Shortest time between the beginnings of two requests for one question while many tasks ask it, in seconds."""
+_MANY: Final = 4
+"""Number of tasks that a request must have served for the next one to wait for `_PERIOD`."""
+_KEPT: Final = 10.0
+"""Time for which the newest answer to a question is kept, in seconds."""
+
 
 @attrs.frozen
 class _Value(Generic[T]):
-    """The answer to a request."""
+    """The answer to a request.
+
+    Attributes:
+        value: The answer.
+        number: The request's number.
+        began_at: When the request began, by the event loop's clock.
+        served: Number of tasks that it served.
+    """
 
     value: T
+    number: int
+    began_at: float
+    served: int = 1
 
 
 @attrs.define(eq=False)
@@ -35,10 +56,12 @@ class _Asker:
     """A task that asks.
 
     Attributes:
+        since: Number of the newest request that had begun when the task asked; only later ones serve it.
         answer: The answer, or the failure of the request; None while there is none.
         woken: Event that wakes the task; None while it does not sleep.
     """
 
+    since: int
     answer: _Value[Any] | UpbitError | None = None
     woken: anyio.Event | None = None
 
@@ -79,26 +102,48 @@ class SharedReads:
 
     def __init__(self) -> None:
         self._questions: dict[Hashable, _Question] = {}
+        self._newest: dict[Hashable, _Value[Any]] = {}
+        self._begun = 0
 
-    async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, delay: float = 0.0) -> T:
-        """Return the answer to a request that begins after this call.
+    @property
+    def moment(self) -> int:
+        """The present, for `share`: the number of requests that have begun."""
+        return self._begun
+
+    async def share(
+        self,
+        key: Hashable,
+        read: Callable[[], Awaitable[T]],
+        *,
+        delay: float = 0.0,
+        since: int | None = None,
+        paced: bool = False,
+    ) -> T:
+        """Return the answer to a request that begins after this call, or began after an earlier moment.
 
         Args:
             key: The question. Tasks with the same key share requests.
             read: Function that makes the request. It must be the same for all tasks of a key.
             delay: Wait before the request, in seconds, in which other tasks may join.
+            since: The `moment` after which the request must have begun; None, the default, for the present.
+            paced: Whether the request waits for `_PERIOD` while many tasks ask the question.
 
         Raises:
             UpbitError: The request failed. All tasks that shared it raise a copy.
             Exception: Anything else that `read` raises is raised here alone, and the next task makes the request again.
         """
-        asker = _Asker()
+        asker = _Asker(self._begun if since is None else since)
+        newest = self._newest.get(key)
+        if newest is not None and newest.number > asker.since:
+            known: T = newest.value
+            return known
         question = self._questions.setdefault(key, _Question())
         question.askers[asker] = None
         try:
             while asker.answer is None:
                 if not question.is_in_flight:
-                    return await _read_for(question, read, delay)
+                    wait = max(delay, self._remaining_period(key)) if paced else delay
+                    return await self._read_for(key, question, read, wait)
                 await asker.sleep()
         finally:
             del question.askers[asker]
@@ -110,24 +155,42 @@ class SharedReads:
         value: T = asker.answer.value
         return value
 
+    async def _read_for(
+        self, key: Hashable, question: _Question, read: Callable[[], Awaitable[T]], delay: float
+    ) -> T:
+        """Make a request, and give its answer to all tasks that had asked before it began."""
+        answer: _Value[T] | UpbitError | None = None  # stays None if this task is cancelled
+        number = self._begun  # of a request that has not begun: it serves nobody
+        question.is_in_flight = True
+        try:
+            await anyio.sleep(delay)
+            self._begun += 1
+            number, began_at = self._begun, anyio.current_time()
+            value = await read()
+            served = sum(asker.since < number for asker in question.askers)
+            answer = _Value(value, number, began_at, served)
+            self._keep(key, answer)
+        except UpbitError as failure:
+            answer = copy.copy(failure)
+            raise
+        finally:
+            question.is_in_flight = False
+            if answer is not None:
+                for asker in [each for each in question.askers if each.since < number]:
+                    asker.answer = answer
+                    asker.wake()
+        return value
 
-async def _read_for(question: _Question, read: Callable[[], Awaitable[T]], delay: float) -> T:
-    """Make a request, and give its answer to all tasks that had asked before it began."""
-    answer: _Value[T] | UpbitError | None = None  # stays None if this task is cancelled
-    askers: list[_Asker] = []
-    question.is_in_flight = True
-    try:
-        await anyio.sleep(delay)
-        askers = list(question.askers)
-        value = await read()
-        answer = _Value(value)
-    except UpbitError as failure:
-        answer = copy.copy(failure)
-        raise
-    finally:
-        question.is_in_flight = False
-        if answer is not None:
-            for asker in askers:
-                asker.answer = answer
-                asker.wake()
-    return value
+    def _remaining_period(self, key: Hashable) -> float:
+        newest = self._newest.get(key)
+        if newest is None or newest.served < _MANY:
+            return 0.0
+        return newest.began_at + _PERIOD - anyio.current_time()
+
+    def _keep(self, key: Hashable, answer: _Value[Any]) -> None:
+        """Keep the newest answer to a question, and forget old ones."""
+        self._newest.pop(key, None)  # so that the oldest come first
+        self._newest[key] = answer
+        oldest = anyio.current_time() - _KEPT
+        for each in [key for key, known in self._newest.items() if known.began_at < oldest]:
+            del self._newest[each]

@@ -22,13 +22,13 @@ from upbit_async.payouts.baseline import LANDMARKS, TOLERANCE, Baseline, Listing
 from upbit_async.payouts.decision import Claimants, may_turn_up
 from upbit_async.payouts.journal import Related
 from upbit_async.payouts.journal_time import Moment, Now
-from upbit_async.payouts.shared_reads import SharedReads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.repository import PayoutRepository
+    from upbit_async.payouts.shared_reads import SharedReads
     from upbit_async.protocol.endpoint import Transport
 
 __all__ = [
@@ -154,22 +154,35 @@ class SnapshotReader:
     Args:
         transport: Transport that reads Upbit's list.
         repository: Repository of the payouts.
+        reads: Reads that the tasks share.
         trailing: Longest lag of Upbit's list, in seconds.
     """
 
-    def __init__(self, transport: Transport, repository: PayoutRepository, *, trailing: float) -> None:
+    def __init__(
+        self, transport: Transport, repository: PayoutRepository, reads: SharedReads, *, trailing: float
+    ) -> None:
         self._transport = transport
         self._repository = repository
         self._trailing = dt.timedelta(seconds=trailing)
-        self._reads = SharedReads()
+        self._reads = reads
 
-    async def read(self, currency: str, *, confirm: bool = False, delay: float = 0.0) -> Snapshot:
-        """Return a snapshot whose list is requested after this call.
+    async def read(
+        self,
+        currency: str,
+        *,
+        confirm: bool = False,
+        delay: float = 0.0,
+        since: int | None = None,
+        paced: bool = False,
+    ) -> Snapshot:
+        """Return a snapshot whose list is requested after this call, or was after an earlier moment.
 
         Args:
             currency: The currency's code.
             confirm: Whether to read further pages, to find rows that the list does not sort by time.
             delay: Wait before the request, in seconds, in which other tasks may join.
+            since: That moment; see `SharedReads.share`.
+            paced: Whether the request waits while many tasks ask; see `SharedReads.share`.
 
         Raises:
             DecodeError: The list lacks the mark, or ends after a full page.
@@ -177,7 +190,7 @@ class SnapshotReader:
             UpbitError: The list could not be read.
         """
         read = partial(self._read, currency, confirm=confirm)
-        return await self._reads.share((currency, confirm), read, delay=delay)
+        return await self._reads.share((currency, confirm), read, delay=delay, since=since, paced=paced)
 
     async def _read(self, currency: str, *, confirm: bool) -> Snapshot:
         journal = self._repository.journal

@@ -114,12 +114,17 @@ class UnownedCheck:
         self._snapshots = snapshots
         self._blocks = blocks
 
-    async def check_and_take_baseline(self, payout: Payout, *, waits: bool = True) -> Baseline:
-        """Read Upbit's list, and compare it with the journal. The list is requested after this call.
+    async def check_and_take_baseline(
+        self, payout: Payout, *, waits: bool = True, since: int | None = None
+    ) -> Baseline:
+        """Read Upbit's list, and compare it with the journal.
+
+        The list is requested after this call, or was after an earlier moment.
 
         Args:
             payout: The payout.
             waits: Whether to wait for other payouts if the list shows a withdrawal that may be theirs.
+            since: That moment; see `SharedReads.share`.
 
         Returns:
             The baseline: the newest withdrawals in the payout's currency.
@@ -132,7 +137,8 @@ class UnownedCheck:
         currency = payout.criteria.currency
         tried: set[str] = set()
         while True:
-            snapshot = await self._snapshots.read(currency)
+            snapshot = await self._snapshots.read(currency, since=since, paced=True)
+            since = None
             found = compare(payout, snapshot)
             if found.wait_for:
                 if not waits:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from upbit_async.cli.payouts import braking, deciding, reading, running
+from upbit_async.cli.payouts import braking, deciding, reading, reconciling, running
 
 __all__ = ["payouts_app"]
 
@@ -29,6 +29,7 @@ def payouts_app() -> App:
         deciding.abandon,
         braking.pause,
         braking.resume,
+        reconciling.reconcile,
         reading.health,
         reading.export,
     ):

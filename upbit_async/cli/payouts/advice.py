@@ -1,6 +1,6 @@
 """What each state of a payout means, and what an operator can do about it. Pure.
 
-The words are those of the table in the documentation.
+The words are those of ``docs/reference/payout-states.md``; a test compares them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     from upbit_async.cli.payouts.options import JournalOptions
 
-__all__ = ["STATES", "Advice", "StateWords", "advice_for", "command_line"]
+__all__ = ["STATES", "Advice", "StateWords", "advice_for", "command_line", "sentence"]
 
 _MOST_COMMANDS: Final = 5
 
 
 @attrs.frozen
 class StateWords:
-    """A state in words.
+    """A state in the words of the reference of payout states.
 
     Attributes:
-        meaning: What has happened.
-        action: What an operator can do.
-        never: What can never happen in this state by itself.
+        meaning: What it means.
+        action: What you can do.
+        never: What it can never do.
     """
 
     meaning: str
@@ -41,65 +41,71 @@ class StateWords:
     never: str
 
 
-_PAID_ELSEWHERE: Final = StateWords(
-    "The withdrawal ended at Upbit without being paid. Upbit releases the locked amount.",
-    "Find out why on Upbit's website. To pay again, use a new key.",
-    "It is never sent again.",
-)
-
 STATES: Final[Mapping[PayoutState, StateWords]] = {
     PayoutState.PLANNED: StateWords(
-        "`send` could not send it yet, and only its caller sends it.",
-        "Let your program call `send` or `enqueue` with the same key, or abandon it.",
-        "`run` never sends it.",
+        "`send` could not send it yet, and no copy counts",
+        "call `send` again with the same key, or `enqueue`; `abandon` it",
+        "leave by `run`; become `unknown`, `not_sent` or `declined` before it was `sending`",
     ),
     PayoutState.QUEUED: StateWords(
-        "It waits to be sent by `run`. The reason says what it waits for.",
-        "Remove what the reason names, or abandon it.",
-        "It is never sent while it is blocked, or while payouts are paused.",
+        "`enqueue` or `retry` has accepted it; `reason` says what it waits for",
+        "nothing; `abandon` it if you do not want it any more",
+        "become `planned`; leave while payouts are paused",
     ),
     PayoutState.SENDING: StateWords(
-        "Its request is being sent, by one task of one process.",
-        "Wait: it ends with an answer, or with its lease.",
-        "No other task or process sends it meanwhile.",
+        "one task of one process is sending its request",
+        "nothing: its answer or its lease ends it",
+        "be sent a second time; become `abandoned`",
     ),
     PayoutState.ACCEPTED: StateWords(
-        "Upbit has the withdrawal, and has not ended it.",
-        "Wait. To stop it, cancel the withdrawal at Upbit while Upbit allows it.",
-        "It is never sent again.",
+        "Upbit has the withdrawal, and `uuid` is known",
+        "nothing; `client.withdraws.cancel` may still cancel it at Upbit",
+        "be sent; become `planned`, `queued`, `unknown`, `declined` or `abandoned`",
     ),
     PayoutState.DONE: StateWords(
-        "Upbit has paid it.",
-        "Nothing.",
-        "It is never sent again.",
+        "Upbit has paid it",
+        "nothing",
+        "be sent; become `planned`, `queued`, `unknown`, `declined` or `abandoned`",
     ),
-    PayoutState.FAILED: _PAID_ELSEWHERE,
-    PayoutState.CANCELLED: _PAID_ELSEWHERE,
-    PayoutState.REJECTED: _PAID_ELSEWHERE,
+    PayoutState.FAILED: StateWords(
+        "the withdrawal failed at Upbit, which releases the amount",
+        "to pay all the same, use a new key",
+        "be sent; become `planned`, `queued`, `unknown`, `declined` or `abandoned`",
+    ),
+    PayoutState.CANCELLED: StateWords(
+        "the withdrawal was cancelled at Upbit, which releases the amount",
+        "to pay all the same, use a new key",
+        "be sent; become `planned`, `queued`, `unknown`, `declined` or `abandoned`",
+    ),
+    PayoutState.REJECTED: StateWords(
+        "Upbit rejected the withdrawal, and releases the amount",
+        "to pay all the same, use a new key",
+        "be sent; become `planned`, `queued`, `unknown`, `declined` or `abandoned`",
+    ),
     PayoutState.DECLINED: StateWords(
-        "It was not accepted, by a check or by Upbit, and no money has moved.",
-        "Correct what the reason names, then retry it.",
-        "It is never sent without a retry.",
+        "a check or Upbit refused the request, and no money has moved",
+        "correct what `reason` names, then `retry`; for another amount or address use a new key",
+        "be sent; become `accepted`, `done`, `not_sent` or `abandoned`",
     ),
     PayoutState.UNKNOWN: StateWords(
-        "The answer was lost, so it may have been paid or not.",
-        "Wait: `run` determines the outcome after the settling time.",
-        "It is never sent again in this state, and no equal payout is sent.",
+        "the answer was lost, and the settling time is running",
+        "nothing; `resolve` it if you know the outcome",
+        "be sent; become `planned`, `queued` or `abandoned`",
     ),
     PayoutState.NOT_SENT: StateWords(
-        "Upbit's list does not show the withdrawal after the settling time.",
-        "Retry it, which sends the same request with the same nonce, or abandon it.",
-        "It is never sent with a new nonce without a manual decision.",
+        "Upbit's list shows no withdrawal that could be this payout",
+        "`retry` sends the same request again; `abandon` it; `resolve` it if you know better",
+        "become `planned`; leave with a new nonce without `resolve` and `retry`",
     ),
     PayoutState.NEEDS_REVIEW: StateWords(
-        "Upbit's list does not show whether it was paid.",
-        "Compare its candidates with Upbit's website, then resolve it.",
-        "It is never sent, nor decided, without a manual decision.",
+        "Upbit's list allows more than one conclusion",
+        "compare `candidates` with Upbit's website, then `resolve` it",
+        "be sent; become `planned`, `queued`, `unknown` or `abandoned`",
     ),
     PayoutState.ABANDONED: StateWords(
-        "It was given up, and nothing more is sent. That is no proof that nothing was sent before.",
-        "If it has candidates, compare them with Upbit's website, then resolve or acknowledge them.",
-        "It is never sent again.",
+        "`abandon` or `not_after` has ended it; no proof that nothing was sent before",
+        "nothing; if `is_open`, `resolve` it or `acknowledge` its candidates",
+        "be sent; become `planned`, `queued`, `unknown`, `not_sent` or `declined`",
     ),
 }
 
@@ -115,6 +121,11 @@ class Advice:
 
     text: str
     commands: tuple[str, ...] = ()
+
+
+def sentence(words: str) -> str:
+    """Return words of `STATES` as a sentence."""
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def command_line(options: JournalOptions, command: str, subject: str, *flags: str) -> str:
@@ -152,7 +163,7 @@ def advice_for(payout: Payout, options: JournalOptions) -> Advice:
             commands = (*lines.resolutions, *lines.acknowledgements)
         case _:
             pass
-    return Advice(words.action, commands)
+    return Advice(sentence(words.action), commands)
 
 
 @attrs.frozen
@@ -186,14 +197,14 @@ def _advice_for_unsent(payout: Payout, lines: _Lines) -> Advice:
     if isinstance(payout.error, PayoutBlocked) and payout.error.by_key is not None:
         other = payout.error.by_key
         return Advice(f"The payout {other!r} must be settled first.", (lines.line("show", other),))
-    return Advice(STATES[payout.state].action, (lines.for_key("abandon"),))
+    return Advice(sentence(STATES[payout.state].action), (lines.for_key("abandon"),))
 
 
 def _advice_for_not_sent(payout: Payout, lines: _Lines) -> Advice:
     """Return what can be done about a payout that Upbit's list does not show."""
     abandon = lines.for_key("abandon")
     if not payout.required_request.arrived:
-        return Advice(STATES[payout.state].action, (lines.for_key("retry"), abandon))
+        return Advice(sentence(STATES[payout.state].action), (lines.for_key("retry"), abandon))
     renew = lines.for_key("retry", "--new-nonce")
     if payout.evidence is Evidence.MANUAL:
         return Advice(

@@ -106,6 +106,8 @@ class _Case:
                 await explain(session, payout, show)
             except ValueError as problem:
                 raise CommandError(str(problem)) from None
+            if not self.purpose:  # else the typed line ends the summary
+                show.line()
         return payout
 
     async def _record(self, record: Callable[[Session], Awaitable[Payout]], shown: Payout) -> None:

@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
     from upbit_async.models import Withdrawal
     from upbit_async.payouts import Payout, PayoutChange, PayoutsHealth
+    from upbit_async.payouts.reconciliation import AccountReconciliation
 
-__all__ = ["change_record", "health_record", "line_of", "payout_record", "withdrawal_record"]
+__all__ = [
+    "change_record",
+    "health_record",
+    "line_of",
+    "payout_record",
+    "reconciliation_record",
+    "withdrawal_record",
+]
 
 
 def line_of(record: Mapping[str, Any]) -> str:
@@ -73,6 +81,12 @@ def health_record(health: PayoutsHealth) -> dict[str, Any]:
     """Return the state of all payouts as a JSON object."""
     counts = {state.value: count for state, count in health.counts.items()}
     return {**_record(health), "counts": counts}
+
+
+def reconciliation_record(found: AccountReconciliation) -> dict[str, Any]:
+    """Return the result of a reconciliation as a JSON object."""
+    unowned = [withdrawal_record(withdrawal) for withdrawal in found.unowned]
+    return {**_record(found), "unowned": unowned, "reviews": [*found.reviews]}
 
 
 def _record(item: attrs.AttrsInstance) -> dict[str, Any]:

@@ -60,12 +60,13 @@ def run(
                     f"UPBIT_{options.region.value.upper()}_{kind}_KEY" for kind in ("ACCESS", "SECRET")
                 ]
                 raise CommandError(f"run needs API keys: set {' and '.join(variables)}")
-            _log.info("run begins, of %s on %s", options.journal, session.client.host)
-            try:
-                with anyio.CancelScope() as scope, _cancelled_by_sigterm(scope):
-                    await session.payouts.run(concurrency=concurrency, shutdown_timeout=shutdown_timeout)
-            finally:
-                _log.info("run has ended, of %s", options.journal)
+            async with session.payouts:
+                _log.info("run begins, of %s on %s", options.journal, session.client.host)
+                try:
+                    with anyio.CancelScope() as scope, _cancelled_by_sigterm(scope):
+                        await session.payouts.run(concurrency=concurrency, shutdown_timeout=shutdown_timeout)
+                finally:
+                    _log.info("run has ended, of %s", options.journal)
 
     asyncio.run(work())
     return Exit.OK

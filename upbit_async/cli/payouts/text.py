@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from upbit_async.cli.payouts.advice import STATES, advice_for
+from upbit_async.cli.payouts.advice import STATES, advice_for, sentence
 from upbit_async.cli.show import digits
 from upbit_async.escaping import escaped
 from upbit_async.models.intent import shortened
@@ -88,7 +88,7 @@ def show_payout(payout: Payout, options: JournalOptions, show: Show) -> None:
     show.title(f"Payout {payout.key}")
     show.item("payment", payment_of(payout, options))
     show.item("state", payout.state.value, STYLES.get(payout.state, ""))
-    show.item("", STATES[payout.state].meaning)
+    show.item("", sentence(STATES[payout.state].meaning))
     show.item("reason", payout.reason or "-")
     show.item("requested", moment(payout.created_at, now))
     if payout.not_after is not None:
@@ -99,7 +99,8 @@ def show_payout(payout: Payout, options: JournalOptions, show: Show) -> None:
     if payout.uuid is not None:
         show.item("withdrawal", payout.uuid)
     if payout.record is not None:
-        show.item("", _facts(payout.record))
+        for fact in _facts(payout.record):
+            show.item("", fact)
     if payout.evidence is not None:
         show.item("known by", payout.evidence.value)
 
@@ -111,7 +112,7 @@ def show_advice(payout: Payout, options: JournalOptions, show: Show) -> None:
     show.paragraph(advice.text)
     for line in advice.commands:
         show.line("  ", (line, "bold"))
-    show.paragraph(STATES[payout.state].never, "dim")
+    show.paragraph(f"It can never {STATES[payout.state].never}.", "dim")
 
 
 def show_history(payout: Payout, show: Show) -> None:
@@ -130,7 +131,8 @@ def show_withdrawals(
     show.heading(heading)
     for uuid, record in records.items():
         show.line("  ", (uuid, "bold"))
-        show.paragraph(record if isinstance(record, str) else _facts(record), depth=2)
+        for fact in [record] if isinstance(record, str) else _facts(record):
+            show.paragraph(fact, depth=2)
 
 
 def show_comparison(payout: Payout, record: Withdrawal, options: JournalOptions, show: Show) -> None:
@@ -138,7 +140,7 @@ def show_comparison(payout: Payout, record: Withdrawal, options: JournalOptions,
     left = 44
     show.heading("Is this the payout?")
     show.row("", f"{'payout':<{left}}withdrawal")
-    fee = "" if record.fee is None else f" + {digits(record.fee)}"
+    fee = "" if record.fee is None else f" + fee {digits(record.fee)}"
     rows = {
         "id": (payout.key, record.uuid),
         "amount": (amount_of(payout), f"{digits(record.amount)} {record.currency}{fee}"),
@@ -152,12 +154,15 @@ def show_comparison(payout: Payout, record: Withdrawal, options: JournalOptions,
         show.row(label, f"{escaped(ours):<{left}}{theirs}")
 
 
-def _facts(record: Withdrawal) -> str:
+def _facts(record: Withdrawal) -> list[str]:
+    """Return what is known about a withdrawal, line by line."""
     fee = "" if record.fee is None else f" with a fee of {digits(record.fee)}"
     network = f" on {record.net_type}" if record.net_type else ""
-    txid = f", txid {record.txid}" if record.txid else ""
-    amount = f"{digits(record.amount)} {record.currency}{fee}{network}"
-    return f"{record.state.value}, {amount}, created {moment(record.created_at)}{txid}"
+    facts = [
+        f"{record.state.value}, {digits(record.amount)} {record.currency}{fee}{network}",
+        f"created {moment(record.created_at)}",
+    ]
+    return [*facts, f"txid {record.txid}"] if record.txid else facts
 
 
 def show_rows(payouts: Iterable[Payout], show: Show) -> None:

@@ -42,7 +42,6 @@ from upbit_async.payouts.memory.withdrawals import UnownedWithdrawals
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
-    from upbit_async.payouts.payout_query import PayoutQuery
     from collections.abc import Collection, Iterable, Sequence
 
     from anyio.lowlevel import EventLoopToken
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.changes import PayoutChange
     from upbit_async.payouts.manual import ManualDecision
+    from upbit_async.payouts.payout_query import PayoutQuery
 
 __all__ = ["MemoryJournal"]
 

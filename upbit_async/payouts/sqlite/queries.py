@@ -24,11 +24,11 @@ from upbit_async.payouts.sqlite.rows import (
 from upbit_async.payouts.sqlite.withdrawals import ACKNOWLEDGED, unowned_in
 
 if TYPE_CHECKING:
-    from upbit_async.payouts.payout_query import PayoutQuery
     import sqlite3
     from collections.abc import Collection, Iterable, Sequence
 
     from upbit_async.payouts.changes import PayoutChange
+    from upbit_async.payouts.payout_query import PayoutQuery
 
 __all__ = [
     "BY_KEY",
