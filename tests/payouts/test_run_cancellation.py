@@ -57,7 +57,7 @@ async def _finish(other: Payouts, sandbox: Sandbox, key: str) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(other.run)
         with anyio.fail_after(CLAIM_LEASE + LEASE + SETTLING_TIME + 60):
-            while (await other.wait(key)).state is PayoutState.NOT_SENT:
+            while (await other.wait(key)).state is PayoutState.NOT_SENT:  # noqa: ASYNC110 - no event
                 await anyio.sleep(1)  # `run` sends it again
         tasks.cancel_scope.cancel()
     payout = await other.get(key)
