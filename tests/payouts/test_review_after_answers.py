@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -21,7 +22,7 @@ async def _put_two_into_review(payouts: Payouts, sandbox: Sandbox, tron: dict[st
     sandbox.faults.add(Fault.lose_answer(*CREATE, times=2))
     async with anyio.create_task_group() as tasks:
         for key, amount in (("a", "13.0"), ("b", "12.5")):
-            tasks.start_soon(lambda key=key, amount=amount: payouts.send(key, **dict(tron, amount=amount)))
+            tasks.start_soon(functools.partial(payouts.send, key, **dict(tron, amount=amount)))
     assert {payout.state for payout in await payouts.list()} == {PayoutState.NEEDS_REVIEW}
 
 
