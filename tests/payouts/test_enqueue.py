@@ -16,8 +16,10 @@ from upbit_async.payouts import Payouts, PayoutState
 from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
+    from upbit_async.payouts import PayoutChange
     from upbit_async.sandbox import Sandbox
 
 KEY = b"a key of sixteen bytes"
@@ -116,7 +118,7 @@ async def test_send_that_fails_before_its_departure_leaves_nothing(
     assert sandbox.requests.of(*CREATE) == ()
 
 
-async def _first(payouts: Payouts) -> Any:
+async def _first(payouts: Payouts) -> AsyncGenerator[PayoutChange]:
     with anyio.move_on_after(5):
         async for change in payouts.changes(after=0):
             yield change

@@ -11,10 +11,13 @@ import pytest
 from clients import CREATE, LIST
 
 from upbit_async import errors, events
-from upbit_async.payouts import AmountLimit, MemoryJournal, Payouts, PayoutState
+from upbit_async.payouts import AmountLimit, MemoryJournal, Payout, Payouts, PayoutState, Related
+from upbit_async.payouts.departure import UNCONDITIONAL
 from upbit_async.sandbox import Fault, Transitions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from upbit_async.client import UpbitClient
     from upbit_async.sandbox import Sandbox
 
@@ -192,13 +195,13 @@ class FailingJournal(MemoryJournal):
         self.fail("get")
         return await super().get(key)
 
-    async def compare_and_swap(self, *args: Any) -> Any:
+    async def compare_and_swap(self, old: Payout, new: Payout, conditions: Any = UNCONDITIONAL) -> Payout:
         self.fail("compare_and_swap")
-        return await super().compare_and_swap(*args)
+        return await super().compare_and_swap(old, new, conditions)
 
-    async def related(self, *args: Any) -> Any:
+    async def related(self, currency: str, uuids: Collection[str]) -> Related:
         self.fail("related")
-        return await super().related(*args)
+        return await super().related(currency, uuids)
 
     async def retire(self, runner: str) -> None:
         self.fail("retire")
@@ -213,12 +216,9 @@ async def test_run_survives_foreign_exceptions_of_a_journal(
     observer = Payouts(sandbox.client(), journal)
     async with Payouts(sandbox.client(), journal).running() as payouts:
         await payouts.enqueue("k", **tron)
-        for _ in range(100):
-            await anyio.sleep(5)
-            (payout,) = await observer.list()
-            if payout.state.is_final:
-                break
-    assert payout.state is PayoutState.DONE
+        with anyio.fail_after(500):
+            while (await observer.list())[0].state is not PayoutState.DONE:  # noqa: ASYNC110 - as an observer polls
+                await anyio.sleep(5)
     assert len(sandbox.ledger.created) == 1
 
 
@@ -298,11 +298,11 @@ async def test_request_of_an_injected_client_is_finished_after_the_shutdown_time
     payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.slow(20, *CREATE))
+    began = anyio.current_time() + 2
     async with payouts, anyio.create_task_group() as tasks:
         tasks.start_soon(functools.partial(payouts.run, shutdown_timeout=3))
         await payouts.enqueue("k", **tron)
         await anyio.sleep(2)
-        began = anyio.current_time()
         tasks.cancel_scope.cancel()
     assert anyio.current_time() - began == pytest.approx(8, abs=0.1)  # its read timeout
     known = await Payouts(sandbox.client(), journal).get("k")

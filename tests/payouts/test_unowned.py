@@ -232,7 +232,7 @@ async def test_candidate_that_proves_to_be_no_payout_still_blocks(
     assert (await payouts.wait("reviewed")).state is PayoutState.NEEDS_REVIEW
     for amount in ("18", "19"):
         await anyio.sleep(60)
-        await payouts.send(f"other {amount}", **{**tron, "amount": amount})
+        await payouts.send(f"other {amount}", **dict(tron, amount=amount))
     await payouts.resolve("reviewed", uuid=ours)
     with pytest.raises(errors.PayoutBlocked) as caught:
         await payouts.send("alike", **tron)

@@ -14,6 +14,7 @@ compare-and-swap, so two runners that work on one payout do no harm.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
 import uuid
@@ -212,7 +213,9 @@ class Runner:
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 tasks.start_soon(self._keep_trying, key, tasks, self._settle)
             case PayoutState.ACCEPTED:
-                tasks.start_soon(self._keep_trying, key, tasks, self._follow)
+                # Only key and withdrawal: there may be many thousands.
+                follow = functools.partial(self._settler.follow_withdrawal, uuid=payout.uuid or "")
+                tasks.start_soon(self._keep_trying, key, tasks, follow)
             case PayoutState.NOT_SENT if self._driver.resends_by_itself(payout):
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
             case _:
@@ -260,12 +263,6 @@ class Runner:
 
     async def _settle(self, key: str) -> Payout:
         return await self._settler.wait_until_settled(key)
-
-    async def _follow(self, key: str) -> Payout:
-        payout = await self._repository.read(key)
-        while payout.state is PayoutState.ACCEPTED:
-            payout = await self._settler.follow(payout)
-        return payout
 
     # -- sending -----------------------------------------------------------------------------------
 

@@ -153,15 +153,19 @@ class Settler:
             PollTimeout: The deadline comes first.
             UpbitError: The withdrawal can't be polled any more.
         """
-        poller = self._client.withdraws.poller(payout.uuid or "")
+        return await self.follow_withdrawal(payout.key, uuid=payout.uuid or "", deadline=deadline)
+
+    async def follow_withdrawal(self, key: str, *, uuid: str, deadline: float = math.inf) -> Payout:
+        """Wait until the withdrawal of an accepted payout has ended, as `follow` does."""
+        poller = self._client.withdraws.poller(uuid)
         timeout = None if math.isinf(deadline) else max(0.0, deadline - anyio.current_time())
         try:
             record = await poller.wait(timeout=timeout)
         except PollTimeout:
             if poller.last is not None:
-                await self._record_progress(payout.key, poller.last)
+                await self._record_progress(key, poller.last)
             raise
-        return await self._record_progress(payout.key, record)
+        return await self._record_progress(key, record)
 
     async def _record_progress(self, key: str, record: Withdrawal) -> Payout:
         return await self._repository.change(
