@@ -147,7 +147,7 @@ async def _settled(sandbox: tuple[str, Credentials], settling_time: float) -> tu
 
 
 def _uuid(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012d}"
+    return f"10000000-0000-4000-8000-{number:012d}"
 
 
 def _memory() -> float:

@@ -81,6 +81,37 @@ async def test_enqueue_promotes_a_planned_payout(
     assert len(sandbox.ledger.created) == 1
 
 
+async def test_enqueue_promotes_a_payout_whose_copy_is_held_back_afterwards(
+    payouts: Payouts, elsewhere: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.slow(5, *CREATE), Fault.status(429, *CREATE, times=None))
+
+    async def send() -> None:
+        await payouts.send("k", **tron)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send)
+        await anyio.sleep(1)
+        sending = await elsewhere.enqueue("k", **tron)
+        assert sending.state is PayoutState.SENDING
+    known = await elsewhere.get("k")
+    assert known is not None
+    assert known.state is not PayoutState.PLANNED
+    sandbox.faults.clear()
+    await elsewhere.run_once()
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_promoted_payout_takes_the_not_after_of_enqueue(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    sandbox.faults.add(Fault.status(429, *CREATE, times=None))
+    with pytest.raises(errors.RateLimited):
+        await payouts.send("k", **tron)
+    latest = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    assert (await payouts.enqueue("k", **tron, not_after=latest)).not_after == latest
+
+
 async def test_throttled_payout_returns_to_queued_with_its_reason(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:

@@ -222,6 +222,78 @@ async def test_run_survives_foreign_exceptions_of_a_journal(
     assert len(sandbox.ledger.created) == 1
 
 
+class ForgetfulJournal(MemoryJournal):
+    """A journal whose first claim is made, and then reported as failed."""
+
+    failed = False
+
+    async def claim(self, *args: Any, **options: Any) -> Any:
+        claimed = await super().claim(*args, **options)
+        if claimed and not self.failed:
+            self.failed = True
+            raise errors.JournalError("the connection was lost at the commit")
+        return claimed
+
+
+async def test_claims_that_the_journal_could_not_return_are_claimed_again(
+    sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    async with Payouts(sandbox.client(), ForgetfulJournal()).running() as payouts:
+        await payouts.enqueue("k", **tron)
+        assert (await payouts.wait("k", timeout=60)).state is PayoutState.DONE
+
+
+class FullJournal(MemoryJournal):
+    """A journal that can't be written to for a while after the first answer."""
+
+    is_full = False
+
+    async def compare_and_swap(self, old: Payout, new: Payout, conditions: Any = UNCONDITIONAL) -> Payout:
+        if self.is_full:
+            raise errors.JournalError("the disk is full")
+        return await super().compare_and_swap(old, new, conditions)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.8, 1.5, 3.0, 6.0])
+async def test_outcome_that_is_written_late_takes_no_other_copy_back(
+    sandbox: Sandbox, tron: dict[str, Any], seconds: float
+) -> None:
+    """Two copies of one key must not be carried out: the first one's outcome must come before the next departs."""
+    journal = FullJournal()
+
+    def fill(_request: Any) -> bool:
+        journal.is_full = True
+        return True
+
+    sandbox.knobs.list_delay = 20
+    sandbox.faults.add(Fault.status(429, *CREATE, when=fill), Fault.lose_answer(*CREATE))
+    async with Payouts(sandbox.client(), journal).running() as payouts:
+        await payouts.enqueue("k", **tron)
+        with anyio.fail_after(30):
+            while not journal.is_full:  # noqa: ASYNC110 - a journal has no event for it
+                await anyio.sleep(0.05)
+        await anyio.sleep(seconds)
+        journal.is_full = False
+        assert (await payouts.wait("k", timeout=600)).state is PayoutState.DONE
+    assert len(sandbox.ledger.created) == 1
+
+
+async def test_payout_signed_with_a_former_key_holds_up_no_other(
+    sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any]
+) -> None:
+    key = b"a key of sixteen bytes"
+    sandbox.faults.add(Fault.reset_before(*CREATE))
+    async with Payouts(sandbox.client(), journal, journal_keys=[key]) as payouts:
+        assert (await payouts.send("former", **tron)).state is PayoutState.NOT_SENT
+        await payouts.retry("former")
+    other = sandbox.client(credentials=sandbox.issue_key())
+    async with Payouts(other, journal, journal_keys=[key]).running(concurrency=1) as payouts:
+        for number in range(5):
+            await payouts.enqueue(f"k{number}", **dict(tron, amount=100 + number))
+        for number in range(5):
+            assert (await payouts.wait(f"k{number}", timeout=20)).state is PayoutState.DONE
+
+
 async def test_equals_of_a_payout_in_review_name_it(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:

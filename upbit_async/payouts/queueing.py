@@ -33,11 +33,20 @@ def enqueued(key: str, intent: Intent, mac: str = "", not_after: dt.datetime | N
     )
 
 
-def promoted(payout: Payout, now: Now) -> Payout | None:
-    """Let `Payouts.run` send a payout that only its caller would send."""
-    if payout.state is not PayoutState.PLANNED:
-        return None
-    return moved(payout, PayoutState.QUEUED, now, "accepted; not sent yet", error=None)
+def promoted(payout: Payout, now: Now, not_after: dt.datetime | None = None) -> Payout | None:
+    """Let `Payouts.run` send a payout that only its caller would send, also if its copy is held back only later."""
+    sent_request = payout.sent_request
+    if payout.state is PayoutState.PLANNED:
+        note = "accepted; not sent yet"
+        return moved(payout, PayoutState.QUEUED, now, note, error=None, not_after=not_after)
+    if (
+        payout.state is PayoutState.SENDING
+        and sent_request is not None
+        and sent_request.previous_state is PayoutState.PLANNED
+    ):
+        later = attrs.evolve(sent_request, previous_state=PayoutState.QUEUED)
+        return attrs.evolve(payout, sent_request=later, not_after=not_after)
+    return None
 
 
 def failed(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:

@@ -196,10 +196,24 @@ class PayoutRepository:
 
         See `Journal.compare_and_swap` for the conditions and what else it raises.
 
+        A payout with changes that the journal does not have yet is not the one in the journal, so no other change may
+        come before them. A departure could be taken back by the outcome of the copy before it.
+
         Raises:
             StaleRevision: The payout has changed since it was read.
             ConflictingPayout: The change conflicts with another payout.
+            JournalError: The journal can't be used, or lacks earlier changes of the payout.
         """
+        if old.key in self._unwritten:
+            raise JournalError(
+                f"{old} has changes that could not be written to the journal yet; they are written as soon as the "
+                "journal works again: try again then"
+            )
+        return await self._swap(old, new, conditions)
+
+    async def _swap(
+        self, old: Payout, new: Payout, conditions: DepartureConditions = UNCONDITIONAL
+    ) -> Payout:
         changed = await self.journal.compare_and_swap(old, new, conditions)
         self._report(None if old.revision < 0 else old, changed)
         return changed
@@ -267,7 +281,7 @@ class PayoutRepository:
             if changed is None:
                 continue
             try:
-                return await self.compare_and_swap(payout, changed)
+                return await self._swap(payout, changed)
             except StaleRevision:
                 continue
             except ConflictingPayout as conflict:
@@ -284,7 +298,7 @@ class PayoutRepository:
             if changed is None:
                 return False
             with contextlib.suppress(StaleRevision):
-                await self.compare_and_swap(other, changed)
+                await self._swap(other, changed)
                 return True
 
     async def _require_review(self, payout: Payout, changed: Payout, by_key: str, now: Now) -> Payout:
@@ -296,7 +310,7 @@ class PayoutRepository:
         )
         while True:
             try:
-                return await self.compare_and_swap(payout, transitions.contested(payout, what, by_key, now))
+                return await self._swap(payout, transitions.contested(payout, what, by_key, now))
             except StaleRevision:
                 payout = await self._stored(payout.key)
 

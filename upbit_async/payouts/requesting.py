@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
@@ -74,7 +75,7 @@ class RequestingMethods:
             transaction_type: ``default`` over the chain, or ``internal`` between Upbit's own accounts.
             extra: Further members of the request, such as Indonesia's ``beneficiary_name``; they are signed.
             not_after: Time, with a time zone, after which the payout is abandoned if nothing was sent; None, the
-                default, for no limit.
+                default, for no limit. A payout that is queued already keeps its own.
 
         Returns:
             The payout of that key: ``queued`` if it is new, else as it is in the journal.
@@ -118,8 +119,9 @@ class RequestingMethods:
         new = queueing.enqueued(requested.key, requested.intent, requested.mac, not_after)
         payout = await self._repository.add(new)
         payout = await self._authorised(payout, requested)
-        if payout.state is PayoutState.PLANNED:
-            payout = await self._repository.change(key, queueing.promoted)
+        if payout.state in {PayoutState.PLANNED, PayoutState.SENDING}:
+            promoted = functools.partial(queueing.promoted, not_after=not_after)
+            payout = await self._repository.change(key, promoted)
         return payout
 
     def _requested(self, key: str, members: Mapping[str, Param]) -> Payout:

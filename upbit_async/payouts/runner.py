@@ -26,7 +26,6 @@ from upbit_async.concurrency import backoff, new_waker, open_task_group
 from upbit_async.errors import (
     AuthenticationError,
     Banned,
-    ConfigurationError,
     JournalError,
     PayoutBlocked,
     PayoutsPaused,
@@ -81,7 +80,6 @@ _WORKED_ON: Final = frozenset(
 _FOR_ALL: Final = (
     AuthenticationError,
     Banned,
-    ConfigurationError,
     JournalError,
     PayoutsPaused,
     PermissionDenied,
@@ -121,6 +119,8 @@ class Runner:
         self._backlog = Backlog()
         self._sending = 0
         self._released: set[str] = set()
+        self._working: set[str] = set()
+        """Keys of the payouts that a task settles or follows."""
         self._waits: dict[str, Iterator[float]] = {}
         self._held_back_until = -math.inf
         self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
@@ -171,6 +171,8 @@ class Runner:
                     waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
                     await self._abandon_overdue()
                 except Exception as error:  # noqa: BLE001 - no failure ends the runner
+                    # The journal may have claimed what it could not return. The claims of the old name end soon.
+                    self._name = f"runner {uuid.uuid4()}"
                     pause = next(waits)
                     self._next_claim = anyio.current_time() + pause
                     self._report(f"payouts wait {pause:g} s for their journal", error)
@@ -211,11 +213,11 @@ class Runner:
                     heapq.heappush(self._deadlines, (payout.not_after, key))
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
             case PayoutState.SENDING | PayoutState.UNKNOWN:
-                tasks.start_soon(self._keep_trying, key, tasks, self._settle)
+                self._start(key, tasks, self._settle)
             case PayoutState.ACCEPTED:
                 # Only key and withdrawal: there may be many thousands.
                 follow = functools.partial(self._settler.follow_withdrawal, uuid=payout.uuid or "")
-                tasks.start_soon(self._keep_trying, key, tasks, follow)
+                self._start(key, tasks, follow)
             case PayoutState.NOT_SENT if self._driver.resends_by_itself(payout):
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
             case _:
@@ -245,6 +247,12 @@ class Runner:
 
     # -- settling and following --------------------------------------------------------------------
 
+    def _start(self, key: str, tasks: TaskGroup, work: Callable[[str], Awaitable[Payout]]) -> None:
+        """Start a task for a payout, unless it has one."""
+        if key not in self._working:
+            self._working.add(key)
+            tasks.start_soon(self._keep_trying, key, tasks, work)
+
     async def _keep_trying(
         self, key: str, tasks: TaskGroup, work: Callable[[str], Awaitable[Payout]]
     ) -> None:
@@ -257,6 +265,7 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - no failure ends the runner
                 self._report("an open payout could not be followed or settled; it is tried again", error)
             await anyio.sleep(next(waits))
+        self._working.discard(key)
         self._backlog.settled(key)
         self._take(payout, tasks)
         self._wake_up()

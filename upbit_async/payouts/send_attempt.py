@@ -28,6 +28,7 @@ from upbit_async.protocol.endpoints import CREATE_WITHDRAWAL
 from upbit_async.protocol.send_guard import SendGuard, SigningParams
 
 if TYPE_CHECKING:
+    from upbit_async.models import Withdrawal
     from upbit_async.payouts.baseline import Baseline
     from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.payout import Payout
@@ -119,7 +120,7 @@ class SendAttempt(SendGuard):
         """
         try:
             return await run_to_completion(
-                self._call_until_cancelled,
+                self._call,
                 on_cancel=self._cancel,
             )
         except anyio.get_cancelled_exc_class():
@@ -208,24 +209,11 @@ class SendAttempt(SendGuard):
 
     # -- the call and its outcome ------------------------------------------------------------------
 
-    async def _call_until_cancelled(self) -> Payout:
-        result: Payout | None = None
-        with self._scope:
-            result = await self._call()
-        if result is not None:
-            return result
-        if not self._may_have_left:
-            return await self._conclude_unsent("its caller was cancelled")
-        stopped = UpbitError(
-            "its process was shut down before the answer arrived, so it may or may not have been carried out",
-            may_have_executed=True,
-        )
-        return await self._conclude_failed(stopped)
-
     async def _call(self) -> Payout:
-        body = dict(self._payout.intent.members)
+        record: Withdrawal | None = None
         try:
-            record = await self._transport.call(_PAY, body, guard=self)
+            with self._scope:  # not around what follows: an outcome that is known is recorded
+                record = await self._transport.call(_PAY, dict(self._payout.intent.members), guard=self)
         except (StaleRevision, ConflictingPayout, StaleBaseline, DeparturePaused, AmountLimitExceeded):
             raise  # the journal has recorded nothing
         except UpbitError as error:
@@ -239,10 +227,22 @@ class SendAttempt(SendGuard):
                 return await self._conclude_failed(unknown)
             await self._conclude_unsent(type(error).__name__)
             raise
+        if record is None:
+            return await self._conclude_stopped()
         if problem := await self._mistaken_answer(record.uuid.casefold()):
             text = f"the answer names withdrawal {record.uuid}, which {problem}"
             return await self._conclude_failed(UpbitError(text, may_have_executed=True))
         return await self._conclude(lambda payout, now: transitions.answered(payout, record, now))
+
+    async def _conclude_stopped(self) -> Payout:
+        """Conclude a call that its caller's cancellation has stopped."""
+        if not self._may_have_left:
+            return await self._conclude_unsent("its caller was cancelled")
+        stopped = UpbitError(
+            "its process was shut down before the answer arrived, so it may or may not have been carried out",
+            may_have_executed=True,
+        )
+        return await self._conclude_failed(stopped)
 
     async def _mistaken_answer(self, uuid: str) -> str:
         """Return why the withdrawal that an answer names can't be this payout's; empty if it can be.

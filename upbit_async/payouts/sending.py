@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Sender"]
 
+_MOST_TOO_OLD = 3
+"""Number of baselines that may become too old one after the other before an attempt ends."""
+
 
 class Sender:
     """Sends payouts, one at a time of those with the same criteria.
@@ -81,6 +84,7 @@ class Sender:
         self._amount_limits = amount_limits
         self._locks = KeyedLock()
         self._name = f"payouts {uuid.uuid4()}"
+        self._attempts = itertools.count(1)
 
     async def send(self, payout: Payout, *, waits: bool = True, since: int | None = None) -> Payout:
         """Send a payout that is planned or queued, or one more copy of a payout that was not sent.
@@ -129,7 +133,7 @@ class Sender:
 
     async def _send_copy(self, payout: Payout, *, waits: bool, since: int | None) -> Payout:
         """Send one copy as soon as every payout that must be settled first is settled."""
-        before = payout.state
+        before, too_old = payout.state, 0
         while payout.state is before:
             try:
                 if payout.sent_request is not None:
@@ -150,8 +154,12 @@ class Sender:
                 return await attempt.run()
             except ConflictingPayout as conflict:
                 await self._wait_for_other(payout, conflict.by_key, waits=waits)
-            except StaleBaseline:
-                continue
+            except StaleBaseline as stale:
+                if stale.by_key != payout.key:
+                    continue
+                too_old += 1
+                if too_old >= _MOST_TOO_OLD:
+                    raise_alone(_too_slow(payout))
             except DeparturePaused as paused:
                 raise_alone(_paused(payout, paused.decision))
             except StaleRevision:
@@ -171,8 +179,9 @@ class Sender:
 
     @property
     def _options(self) -> AttemptOptions:
-        # The process may have forked since the last attempt.
-        name = f"{self._name} of process {os.getpid()}"
+        # Each attempt has its own name, so that its outcome is never recorded for the copy of another. The process may
+        # have forked since the last one.
+        name = f"{self._name} of process {os.getpid()}, attempt {next(self._attempts)}"
         return AttemptOptions(name, self._amount_limits, self.shutdown_timeout)
 
     async def _wait_for_other(self, payout: Payout, by_key: str, *, waits: bool) -> None:
@@ -239,6 +248,13 @@ class Sender:
             f"compare with Upbit's website and call resolve({payout.key!r}, not_sent=True), then "
             f"retry({payout.key!r}, new_nonce=True)"
         )
+
+
+def _too_slow(payout: Payout) -> NotSent:
+    return NotSent(
+        f"{payout} was not sent: Upbit's list of withdrawals could not be read in time, so it was too old for a "
+        "departure; check the network, and whether `reconcile` can move the mark"
+    )
 
 
 def _paused(payout: Payout, decision: ManualDecision) -> PayoutsPaused:

@@ -225,6 +225,8 @@ def declined(payout: Payout, error: APIError, *, lease_holder: str, now: Now) ->
     """Record that Upbit has declined a copy. If there were several, that settles nothing: it is about one of them."""
     if payout.uuid is not None or payout.sent_request is None:
         return None
+    if payout.sent_request.owner != lease_holder:
+        return None  # it is about another copy than the newest one
     if payout.sent_request.copies > 1 or payout.state is PayoutState.ABANDONED:
         note = f"Upbit has declined a further copy, which does not show the outcome of the first: {error}"
         return _lost(payout, error, note, lease_holder=lease_holder, now=now)
