@@ -43,6 +43,7 @@ def test_ctrl_c_at_a_question_changes_nothing(doubts: str, question: tuple[str, 
     before = states_in(Path(doubts))
     with TerminalProcess(*words(doubts, *question)) as terminal:
         terminal.read_until(f"Type {question[1]} ")
+        terminal.read_until_it_ends_with(": ")  # the process waits for its input only then
         terminal.type(CTRL_C)
         assert terminal.end() == Exit.INTERRUPTED
     assert terminal.shown.endswith("upbit-async: interrupted\n")

@@ -55,6 +55,11 @@ class TerminalProcess:
         while text not in self.shown:
             assert self._read(), self.shown
 
+    def read_until_it_ends_with(self, text: str) -> None:
+        """Read until a text is the last that the terminal has shown."""
+        while not self.shown.endswith(text):
+            assert self._read(), self.shown
+
     def type(self, text: str) -> None:
         """Type a text, as at a keyboard."""
         os.write(self._master, text.encode())
