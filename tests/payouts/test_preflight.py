@@ -15,7 +15,7 @@ from source_tree import parsed
 import upbit_async
 from upbit_async import errors
 from upbit_async.models.reason import Reason
-from upbit_async.payouts.preflight import LASTING, PASSING, Preflight, is_passing
+from upbit_async.payouts.preflight import LASTING, PASSING, PayoutPreflight, is_passing
 from upbit_async.payouts.shared_reads import SharedReads
 from upbit_async.sandbox import Fault
 
@@ -33,8 +33,8 @@ READS = {
 
 
 @pytest.fixture
-def preflight(client: UpbitClient) -> Preflight:
-    return Preflight(client.transport, SharedReads())
+def preflight(client: UpbitClient) -> PayoutPreflight:
+    return PayoutPreflight(client.transport, SharedReads())
 
 
 def payout_of(tron: dict[str, Any], **changes: str) -> Payout:
@@ -47,7 +47,7 @@ def payout_of(tron: dict[str, Any], **changes: str) -> Payout:
 
 
 async def test_concurrent_checks_share_their_reads(
-    preflight: Preflight, sandbox: Sandbox, tron: dict[str, Any]
+    preflight: PayoutPreflight, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     async with anyio.create_task_group() as tasks:
         for number in range(50):
@@ -56,7 +56,7 @@ async def test_concurrent_checks_share_their_reads(
 
 
 async def test_limits_of_two_networks_are_read_separately(
-    preflight: Preflight, sandbox: Sandbox, tron: dict[str, Any]
+    preflight: PayoutPreflight, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     await preflight.check(payout_of(tron))
     with pytest.raises(errors.PreflightFailed):
@@ -69,7 +69,7 @@ async def test_limits_of_two_networks_are_read_separately(
 
 @pytest.mark.parametrize("read", READS)
 async def test_read_from_before_the_question_does_not_serve_a_payout(
-    preflight: Preflight, sandbox: Sandbox, tron: dict[str, Any], read: str
+    preflight: PayoutPreflight, sandbox: Sandbox, tron: dict[str, Any], read: str
 ) -> None:
     sandbox.faults.add(Fault.slow(3, *READS[read]))
     async with anyio.create_task_group() as tasks:
@@ -81,7 +81,7 @@ async def test_read_from_before_the_question_does_not_serve_a_payout(
 
 
 async def test_failed_read_fails_the_checks_that_shared_it(
-    preflight: Preflight, sandbox: Sandbox, tron: dict[str, Any]
+    preflight: PayoutPreflight, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
     sandbox.faults.add(Fault.status(401, *READS["GET /v1/status/wallet"], times=None))
     failures: list[errors.UpbitError] = []
@@ -100,14 +100,14 @@ async def test_failed_read_fails_the_checks_that_shared_it(
 # -- what is checked -------------------------------------------------------------------------------
 
 
-async def test_all_reasons_are_in_the_error(preflight: Preflight, tron: dict[str, Any]) -> None:
+async def test_all_reasons_are_in_the_error(preflight: PayoutPreflight, tron: dict[str, Any]) -> None:
     with pytest.raises(errors.PreflightFailed) as caught:
         await preflight.check(payout_of(tron, amount="99999999.12345678", address="TElsewhere"))
     codes = {reason.code for reason in caught.value.reasons}
     assert codes == {"address_not_registered", "too_many_decimals", "insufficient_balance"}
 
 
-async def test_memo_must_be_the_registered_one(preflight: Preflight, tron: dict[str, Any]) -> None:
+async def test_memo_must_be_the_registered_one(preflight: PayoutPreflight, tron: dict[str, Any]) -> None:
     with pytest.raises(errors.PreflightFailed) as caught:
         await preflight.check(payout_of(tron, secondary_address="memo"))
     assert [reason.code for reason in caught.value.reasons] == ["other_secondary_address"]

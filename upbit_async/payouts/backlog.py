@@ -22,7 +22,7 @@ __all__ = ["Backlog"]
 
 
 @attrs.define(eq=False)
-class _Group:
+class _EqualPayouts:
     """Payouts with the same criteria.
 
     Attributes:
@@ -53,7 +53,7 @@ class Backlog:
 
     def __init__(self) -> None:
         self._criteria: dict[str, MatchCriteria] = {}
-        self._groups: dict[MatchCriteria, _Group] = {}
+        self._groups: dict[MatchCriteria, _EqualPayouts] = {}
         self._due: list[tuple[float, int, MatchCriteria]] = []
         """Heap of when each group has something to send. An entry may be outdated, so it is checked when it is due."""
         self._blocked: dict[str, set[MatchCriteria]] = {}
@@ -131,13 +131,13 @@ class Backlog:
             heapq.heapify(group.waiting)
             self._unblock(criteria, group)
 
-    def _unblock(self, criteria: MatchCriteria, group: _Group) -> None:
+    def _unblock(self, criteria: MatchCriteria, group: _EqualPayouts) -> None:
         group.blocked_by, group.not_before = frozenset(), -math.inf
         self._schedule(criteria)
 
     def _wait(self, key: str, at: float) -> None:
         criteria = self._criteria[key]
-        group = self._groups.setdefault(criteria, _Group())
+        group = self._groups.setdefault(criteria, _EqualPayouts())
         heapq.heappush(group.waiting, (at, next(self._numbers), key))
         self._schedule(criteria)
 

@@ -21,7 +21,7 @@ from upbit_async.payouts import queueing
 from upbit_async.payouts.arguments import raise_if_other
 from upbit_async.payouts.decision import may_turn_up
 from upbit_async.payouts.payout import Payout, PayoutState
-from upbit_async.payouts.preflight import Preflight, is_passing
+from upbit_async.payouts.preflight import PayoutPreflight, is_passing
 from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Driver:
         self._repository = repository
         self._sender = sender
         self._settler = settler
-        self._preflight = Preflight(client.transport, reads)
+        self._preflight = PayoutPreflight(client.transport, reads)
         self._reads = reads
         self._check = check
         self.resends = resends

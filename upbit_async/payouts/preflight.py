@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from upbit_async.protocol.endpoint import Endpoint, Params, Transport
     from upbit_async.region import Region
 
-__all__ = ["LASTING", "PASSING", "Preflight", "is_passing"]
+__all__ = ["LASTING", "PASSING", "PayoutPreflight", "is_passing"]
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def is_passing(reason: Reason) -> bool:
     return reason.code in PASSING
 
 
-class Preflight:
+class PayoutPreflight:
     """Checks of payouts before they are sent.
 
     Args:

@@ -52,7 +52,7 @@ class Kind(enum.Enum):
 
 
 @attrs.define(eq=False)
-class Call(Generic[T]):
+class JournalCall(Generic[T]):
     """One call of a journal's method.
 
     Attributes:
@@ -101,14 +101,14 @@ class GroupCommit:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: dict[Call[Any], None] = {}  # in the order of the calls
+        self._queue: dict[JournalCall[Any], None] = {}  # in the order of the calls
         self._lock = anyio.Lock()
         self._tasks = OwnedTasks()
         self.limiter = anyio.CapacityLimiter(1)
 
     async def run(self, work: Callable[[], T], kind: Kind) -> T:
         """Make a call in a worker thread, together with others, and return what it returns."""
-        call = Call(work, kind)
+        call = JournalCall(work, kind)
         self._queue[call] = None
         try:
             async with self._lock:
@@ -150,7 +150,7 @@ class GroupCommit:
 
 
 def _make(
-    batch: Sequence[Call[Any]], transaction: Callable[[], AbstractContextManager[Connection]] | None
+    batch: Sequence[JournalCall[Any]], transaction: Callable[[], AbstractContextManager[Connection]] | None
 ) -> None:
     """Make calls in one transaction; if it fails, all of them have failed."""
     if transaction is None:
@@ -167,7 +167,7 @@ def _make(
             call.fail(copy.copy(failure))
 
 
-def _check_transaction(connection: Connection, call: Call[Any]) -> None:
+def _check_transaction(connection: Connection, call: JournalCall[Any]) -> None:
     """Raise the failure of a call with which SQLite has undone the whole transaction."""
     if call.failure is not None and not connection.in_transaction:
         raise call.failure
