@@ -114,8 +114,6 @@ class RequestingMethods:
         )
         if not_after is not None:
             arguments.check_time("not_after", not_after)
-        for limit in self._amount_limits:
-            limit.check_amount(requested)
         new = queueing.enqueued(requested.key, requested.intent, requested.mac, not_after)
         payout = await self._repository.add(new)
         payout = await self._authorised(payout, requested)
@@ -125,11 +123,18 @@ class RequestingMethods:
         return payout
 
     def _requested(self, key: str, members: Mapping[str, Param]) -> Payout:
-        """Return the payout that a call requests; the journal may not have it yet."""
+        """Return the payout that a call requests; the journal may not have it yet.
+
+        Raises:
+            AmountLimitExceeded: The amount exceeds the limit per payout.
+        """
         key = arguments.checked_key(key)
         intent = arguments.intent_for(members, host=self._client.host, now=self._repository.clock())
         mac = self._repository.authenticator.payment_mac(key, intent.members)
-        return attrs.evolve(queueing.planned(key, intent, mac), revision=-1)
+        requested = attrs.evolve(queueing.planned(key, intent, mac), revision=-1)
+        for limit in self._amount_limits:
+            limit.check_amount(requested)
+        return requested
 
     async def _authorised(self, payout: Payout, requested: Payout) -> Payout:
         """Check that a payout is the one that is requested, and authorise it again if the journal key was replaced."""
@@ -225,8 +230,6 @@ class RequestingMethods:
                 extra=extra,
             ),
         )
-        for limit in self._amount_limits:
-            limit.check_amount(requested)
         known = await self._repository.find(requested.key)
         if known is not None:
             await self._authorised(known, requested)
