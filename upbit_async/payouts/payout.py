@@ -114,6 +114,8 @@ class SentRequest:
         reopened: Whether the loss of a copy was recorded after the outcome had been decided.
         needs_new_nonce: Whether the next copy gets a new nonce.
         candidates: The withdrawals that a review is about, by their ids in lower case.
+        new_candidates: Candidates that Upbit's list has shown to be newer than the baseline. They stay a possible match
+            when the list does not reach back to them any more.
         excluded: The withdrawals that a review has excluded, by their ids in lower case.
         baseline: The newest withdrawals in the currency before the first copy, newest first, by their ids in lower
             case.
@@ -143,6 +145,7 @@ class SentRequest:
     reopened: bool = False
     needs_new_nonce: bool = False
     candidates: tuple[str, ...] = attrs.field(default=(), repr=False)
+    new_candidates: tuple[str, ...] = attrs.field(default=(), repr=False)
     excluded: tuple[str, ...] = attrs.field(default=(), repr=False)
     baseline: tuple[str, ...] = attrs.field(repr=False)
     mac: str = attrs.field(default="", repr=False)

@@ -331,7 +331,7 @@ def _changed_by(outcome: _Outcome, payout: Payout, now: Now) -> Payout | None:
         case DeclareNotSent():
             return transitions.not_found(payout, now)
         case RequireReview():
-            return transitions.doubtful(payout, outcome.why, outcome.uuids, now)
+            return transitions.doubtful(payout, outcome.why, outcome.uuids, now, new=outcome.new)
 
 
 def _changed_late(outcome: _Outcome, payout: Payout, now: Now, *, is_settled: bool) -> Payout | None:
@@ -356,4 +356,4 @@ def _changed_late(outcome: _Outcome, payout: Payout, now: Now, *, is_settled: bo
             return None
     if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
         return None
-    return transitions.doubtful(payout, doubt.why, doubt.uuids, now)
+    return transitions.doubtful(payout, doubt.why, doubt.uuids, now, new=doubt.new)

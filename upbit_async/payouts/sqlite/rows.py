@@ -343,6 +343,7 @@ def _sent_request_of(value: Mapping[str, Any]) -> SentRequest:
         left_utc=dt.datetime.fromisoformat(value["left_utc"]),
         lost_at=None if value["lost_at"] is None else _moment_of(value["lost_at"]),
         candidates=tuple(value["candidates"]),
+        new_candidates=tuple(value.get("new_candidates", ())),  # rows of the first version have none
         excluded=tuple(value["excluded"]),
         baseline=tuple(value["baseline"]),
     )
