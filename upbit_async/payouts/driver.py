@@ -69,7 +69,14 @@ class Driver:
         self.resends = resends
         self._locks = KeyedLock()
 
-    async def drive(self, key: str, requested: Payout | None = None, *, waits: bool = True) -> Payout:
+    async def drive(
+        self,
+        key: str,
+        requested: Payout | None = None,
+        *,
+        claimed: Payout | None = None,
+        waits: bool = True,
+    ) -> Payout:
         """Send a payout that is planned or queued; return any other as it is.
 
         With ``resend="automatic"``, a ``not_sent`` payout is sent too. While another task or process is sending the
@@ -79,6 +86,8 @@ class Driver:
             key: The payout's key.
             requested: The payout that the caller requests, for a key that may not be in the journal yet; it is
                 compared with the row that is sent.
+            claimed: The payout as it was when it was claimed, which saves a read of the journal. If it has changed
+                since, the journal does not let it depart, and it is read again.
             waits: Whether to wait for other payouts that must be settled first, and for other tasks and processes.
 
         Returns:
@@ -95,7 +104,7 @@ class Driver:
         async with self._locks.hold(key) as hold:
             if hold.failure is not None:
                 raise copy.copy(hold.failure)  # the failure of the attempt that this call has joined
-            payout = await self._newest(key, requested, waits=waits)
+            payout = claimed or await self._newest(key, requested, waits=waits)
             try:
                 return await self._dispatch(payout, waits=waits)
             except UpbitError as error:

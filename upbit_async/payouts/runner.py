@@ -118,6 +118,8 @@ class Runner:
         self._name = f"runner {uuid.uuid4()}"
         self._backlog = Backlog()
         self._sending = 0
+        self._claimed: dict[str, Payout] = {}
+        """Payouts as they were claimed, until they are sent for the first time."""
         self._released: set[str] = set()
         self._working: set[str] = set()
         """Keys of the payouts that a task settles or follows."""
@@ -211,6 +213,7 @@ class Runner:
             case PayoutState.QUEUED:
                 if payout.not_after is not None:
                     heapq.heappush(self._deadlines, (payout.not_after, key))
+                self._claimed[key] = payout
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 self._start(key, tasks, self._settle)
@@ -296,7 +299,7 @@ class Runner:
 
     async def _send_once(self, key: str, tasks: TaskGroup) -> None:
         try:
-            payout = await self._driver.drive(key, waits=False)
+            payout = await self._driver.drive(key, claimed=self._claimed.pop(key, None), waits=False)
         except SettleFirst as first:
             await self._wait_for(key, first.keys, "is settled")
             return
