@@ -1,4 +1,4 @@
-"""Sessions for nox: plain ``nox`` runs all checks except for the benchmarks and the thousand crashes."""
+"""Sessions for nox: plain ``nox`` runs all checks except for benchmarks, a thousand crashes, and 10,000 simulations."""
 
 from __future__ import annotations
 
@@ -198,6 +198,13 @@ def bench(session: nox.Session) -> None:
 def crashes(session: nox.Session) -> None:
     """Kill paying processes in a thousand schedules (on request). Arguments: how many, and the first seed."""
     _run_beside_rivals(session, "tests/crashes", arguments=session.posargs)
+
+
+@nox.session(python=PYTHONS[-1:])
+def simulation(session: nox.Session) -> None:
+    """Simulate a paying service in ten thousand scenarios (on request). Arguments: how many, and the first seed."""
+    _install(session, "tests")
+    session.run("python", "tests/simulation", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def _run_beside_rivals(session: nox.Session, *scripts: str, arguments: list[str] | None = None) -> None:

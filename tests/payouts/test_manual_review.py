@@ -346,3 +346,23 @@ async def test_withdrawal_of_a_payout_being_answered_raises_no_doubt(
         await anyio.sleep(1)
         first, _ = await elsewhere.run_once()
         assert (first.key, first.state) == ("k", PayoutState.NOT_SENT)
+
+
+async def test_not_sent_of_one_payout_leaves_the_candidate_of_another_to_it(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    """Found by simulation 11: paid, both in review, the other resolved as not sent, called not sent, paid again."""
+    sandbox.knobs.amounts = "net of fee"  # no answer has shown that yet, so both are in doubt
+    sandbox.faults.add(Fault.reset_before(*CREATE), Fault.lose_answer(*CREATE))
+    for key, amount in (("unpaid", "14"), ("paid", "13")):
+        await payouts.send(key, **dict(tron, amount=amount), until="accepted")
+    for key in ("unpaid", "paid"):
+        assert (await payouts.wait(key)).state is PayoutState.NEEDS_REVIEW
+    (withdrawal,) = [entry.uuid for entry in sandbox.ledger.created]
+    assert (await payouts.resolve("unpaid", not_sent=True)).state is PayoutState.NOT_SENT
+    await payouts.reconcile()
+    paid = await payouts.get("paid")
+    assert paid is not None
+    assert (paid.state, paid.candidates) == (PayoutState.NEEDS_REVIEW, (withdrawal,))
+    payout = await payouts.resolve("paid", uuid=withdrawal)
+    assert (payout.state, payout.uuid) == (PayoutState.DONE, withdrawal)

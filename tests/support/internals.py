@@ -9,13 +9,16 @@ have to expire, the journal's SQL) is reached through these functions, so that a
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 
 from upbit_async.payouts.sqlite import journal as journal_module
+from upbit_async.transport import key_state
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import MutableMapping
+    from collections.abc import Generator, MutableMapping
     from contextlib import AbstractContextManager
 
     import anyio
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.credentials import Credentials
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts import Payouts, SqliteJournal
+    from upbit_async.payouts import MemoryJournal, Payouts, SqliteJournal
+    from upbit_async.payouts.memory.table import PayoutTable
+    from upbit_async.payouts.memory.withdrawals import UnownedWithdrawals
     from upbit_async.payouts.reconciliation import Reconciler
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
@@ -50,11 +55,14 @@ __all__ = [
     "held_locks",
     "journal_queues",
     "loop_states",
+    "memory_table",
+    "memory_unowned",
     "poll_schedule_of",
     "reading",
     "reconciler_of",
     "register_key",
     "repository_of",
+    "separate_limits",
     "settler_of",
     "single_polls",
     "snapshots_of",
@@ -94,6 +102,13 @@ def background_tasks(client: UpbitClient) -> int:
 def group_of(limiter: LocalLimiter, name: str) -> Any:
     """Return a limiter's queue and window for a group."""
     return limiter._groups[name]
+
+
+@contextlib.contextmanager
+def separate_limits() -> Generator[None]:
+    """Let the clients that are created within the block share no limits and bans with those of other blocks."""
+    with mock.patch.object(key_state, "_register", type(key_state._register)()):
+        yield
 
 
 # -- polling ---------------------------------------------------------------------------------------
@@ -152,6 +167,19 @@ def held_locks(payouts: Payouts) -> list[Any]:
     """Return the keys of the locks that tasks hold or wait for."""
     owners = payouts._driver, payouts._sender, payouts._settler, payouts._repository
     return [key for owner in owners for key in owner._locks._queues]
+
+
+# -- journals --------------------------------------------------------------------------------------
+
+
+def memory_table(journal: MemoryJournal) -> PayoutTable:
+    """Return the payouts and changes of a journal in memory, without letting another task run."""
+    return journal._table
+
+
+def memory_unowned(journal: MemoryJournal) -> UnownedWithdrawals:
+    """Return the withdrawals that a journal in memory has stored as unowned or acknowledged."""
+    return journal._unowned
 
 
 # -- the journal in SQLite -------------------------------------------------------------------------

@@ -91,6 +91,8 @@ async def resolve_as_not_sent(
 ) -> Payout:
     """Record that Upbit does not have a payout, and acknowledge its candidates as no payouts.
 
+    A candidate of another payout that is open may be that one, so it is only excluded for this one.
+
     Raises:
         ValueError: Upbit's own answer has named its withdrawal.
     """
@@ -103,8 +105,11 @@ async def resolve_as_not_sent(
         payout = await _swap(
             repository, payout, manual.resolved_as_not_sent(payout, decision, await repository.now())
         )
+    currency = payout.criteria.currency
     for uuid in candidates:
-        await acknowledge(repository, uuid, payout.criteria.currency, decision)
+        others = (await repository.journal.related(currency, [uuid])).payouts
+        if not any(uuid in other.candidates for other in others if other.is_open and other.key != payout.key):
+            await acknowledge(repository, uuid, currency, decision)
     return await repository.read(payout.key)
 
 

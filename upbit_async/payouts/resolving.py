@@ -48,7 +48,7 @@ class ManualDecisionMethods:
             key: The payout's key.
             uuid: Id of the withdrawal that the payout is. It is read from Upbit.
             not_sent: Whether, instead, Upbit does not have the payout. Its `candidates` are acknowledged as no
-                payouts. To send it again, call `retry` afterwards.
+                payouts, unless another open payout has them as well. To send it again, call `retry` afterwards.
             note: How the outcome was determined, for the history.
             actor: Who determined it, for the history.
 

@@ -348,8 +348,11 @@ class MemoryJournal:
         """Do nothing: the journal keeps what it has, and can be used again."""
 
     def _now(self) -> JournalTime:
-        with self._lock:
-            epoch = self._epochs.setdefault(anyio.lowlevel.current_token(), f"memory/{uuid.uuid4()}")
+        token = anyio.lowlevel.current_token()
+        epoch = self._epochs.get(token)
+        if epoch is None:  # a name for each reading would cost more than the reading
+            with self._lock:
+                epoch = self._epochs.setdefault(token, f"memory/{uuid.uuid4()}")
         return JournalTime(anyio.current_time(), epoch)
 
 
