@@ -10,6 +10,7 @@ import anyio
 
 from upbit_async.concurrency import open_task_group
 from upbit_async.errors import ConfigurationError, JournalError
+from upbit_async.logs import logger
 from upbit_async.payouts.runner import Runner
 from upbit_async.resources import inputs
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
 
 __all__ = ["RunningMethods"]
+
+_log = logger("upbit_async.payouts")
 
 
 class RunningMethods:
@@ -137,7 +140,8 @@ class RunningMethods:
             The payouts that were open, oldest first, updated. If one could not be followed, its `error` says why.
 
         Raises:
-            JournalError: The journal can't be used.
+            JournalError: The journal can't be used. If only the row of one payout is damaged, that is logged, and the
+                payout is left out.
 
         Example:
             .. code-block:: python
@@ -155,7 +159,10 @@ class RunningMethods:
             try:
                 found[key] = await self._driver.advance(key, deadline)
             except JournalError as failure:
-                failures.append(failure)
+                if failure.key is None:
+                    failures.append(failure)
+                else:  # only that row is damaged
+                    _log.error("%s", failure, extra={"key": key, "state": None, "uuid": None})
 
         async with anyio.create_task_group() as tasks:
             for key in keys:
