@@ -100,11 +100,11 @@ def observation(
         waiting_for_this: The keys of payouts that wait for this one.
     """
     related = snapshot.related
-    others = {each.key: each for each in (related.matched if rows.is_partial else ())}
-    others |= {each.key: each for each in related.payouts}
+    known = {each.key for each in related.payouts}
+    matched = (each for each in related.matched if rows.is_partial and each.key not in known)
     return Observation(
         rows=(*rows.listed, *rows.known_as_new, *rows.recorded),
-        others=other_claimants(list(others.values()), payout.key, snapshot.now),
+        others=other_claimants([*related.payouts, *matched], payout.key, snapshot.now),
         made_without_payout=made_without_payout,
         excluded={*payout.required_request.excluded, *related.acknowledged},
         fee_convention=snapshot.fee_convention,
@@ -141,6 +141,8 @@ def _unsorted(snapshot: Snapshot) -> list[Withdrawal]:
 
 def _reservation(payout: Payout, snapshot: Snapshot, rows: NewRows) -> str:
     """Return why the rows prove neither a match nor that nothing was sent; empty if they may."""
+    if unreadable := [*snapshot.related.unreadable, *snapshot.related.unreadable_unowned]:
+        return f"the journal's row of {unreadable[0]!r} is damaged, so any withdrawal may belong to it"
     if not rows.is_partial:
         return ""
     if snapshot.now.utc - payout.created_at >= RETAINED:

@@ -10,6 +10,7 @@ import anyio
 
 from upbit_async.concurrency import open_task_group
 from upbit_async.errors import ConfigurationError, JournalError
+from upbit_async.logs import logger
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.runner import Runner
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
 
 __all__ = ["RunningMethods"]
+
+_log = logger("upbit_async.payouts")
 
 _PAGE: Final = 500
 """Number of payouts that are read with one call."""
@@ -143,7 +146,8 @@ class RunningMethods:
             The payouts that were open, oldest first, updated. If one could not be followed, its `error` says why.
 
         Raises:
-            JournalError: The journal can't be used.
+            JournalError: The journal can't be used. If only the row of one payout is damaged, that is logged, and the
+                payout is left out.
 
         Example:
             .. code-block:: python
@@ -165,7 +169,10 @@ class RunningMethods:
                 else:
                     found[key] = await self._driver.advance(key, deadline)
             except JournalError as failure:
-                failures.append(failure)
+                if failure.key is None:
+                    failures.append(failure)
+                else:  # only that row is damaged
+                    _log.error("%s", failure, extra={"key": key, "state": None, "uuid": None})
 
         async with anyio.create_task_group() as tasks:
             for key in keys:
