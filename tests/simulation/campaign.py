@@ -31,7 +31,7 @@ _COLLECTED_EVERY: Final = 20
 _COLUMNS: Final = (
     "doubled",
     "forgotten",
-    "told wrongly",
+    "reported wrongly",
     "jammed",
     "unrecorded",
     "paused",

@@ -284,7 +284,9 @@ def followed(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
         return None  # it may have been corrected while its former withdrawal was followed
     end = _ENDS.get(record.state)
     if end is not None:
-        return moved(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
+        return moved(
+            payout, end, now, f"withdrawal {record.uuid} is {record.state.value}", record=record, error=None
+        )
     return None if record == payout.record else attrs.evolve(payout, record=record)
 
 
