@@ -14,6 +14,7 @@ compare-and-swap, so two runners that work on one payout do no harm.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import heapq
 import math
@@ -43,7 +44,6 @@ from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Awaitable, Callable, Iterator
 
     from anyio.abc import TaskGroup
@@ -63,6 +63,8 @@ _SHORTEST_PERIOD: Final = 0.02
 _CLAIM_LEASE: Final = 15.0
 """Time after its last claim for which a runner keeps its payouts, in seconds."""
 _RECONCILIATION_PERIOD: Final = 60.0
+_OVERDUE_AGAIN: Final = dt.timedelta(seconds=30)
+"""Wait before an overdue payout that could not be abandoned is tried again."""
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 """First and longest wait before failed work is repeated, in seconds."""
@@ -224,10 +226,17 @@ class Runner:
             self._backlog.settled(payout.key)
 
     async def _abandon_overdue(self) -> None:
-        """Abandon payouts whose time has passed, also while nothing can be sent."""
-        while self._deadlines and self._deadlines[0][0] < self._repository.clock():
-            await self._repository.change(self._deadlines[0][1], queueing.overdue)
-            heapq.heappop(self._deadlines)
+        """Abandon payouts whose time has passed, also while nothing can be sent. One that fails holds up no other."""
+        now = self._repository.clock()
+        overdue: list[str] = []
+        while self._deadlines and self._deadlines[0][0] < now:
+            overdue.append(heapq.heappop(self._deadlines)[1])
+        for key in overdue:
+            try:
+                await self._repository.change(key, queueing.overdue)
+            except Exception as error:  # noqa: BLE001 - no failure ends the runner
+                self._report("an overdue payout could not be abandoned; it is tried again", error)
+                heapq.heappush(self._deadlines, (now + _OVERDUE_AGAIN, key))
 
     # -- settling and following --------------------------------------------------------------------
 
