@@ -19,13 +19,14 @@ from upbit_async.payouts import transitions
 from upbit_async.payouts.departure import UNCONDITIONAL
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Now
+from upbit_async.payouts.pause import held_back
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.reporting import fields_of, report_change, report_reason
 from upbit_async.payouts.row_mac import JOURNAL_KEY_PURPOSE, JournalKeys, RowAuthenticator
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from upbit_async.payouts.departure import DepartureConditions
     from upbit_async.payouts.journal import Journal
@@ -168,6 +169,13 @@ class PayoutRepository:
         if payout is None:
             raise ValueError(f"there is no payout {key!r} in this journal")
         return payout
+
+    async def shown(self, payouts: Sequence[Payout]) -> list[Payout]:
+        """Return payouts as callers see them: while payouts are paused, the reason of those that wait says so."""
+        if not any(each.state.may_be_sent for each in payouts):
+            return [*payouts]
+        pause = await self.journal.pause_in_force()
+        return [held_back(each, pause) for each in payouts]
 
     async def fee_convention(self) -> FeeConvention | None:
         """Return whether Upbit's amounts include the fee; None if its answers have not shown that yet."""

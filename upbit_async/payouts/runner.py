@@ -14,9 +14,7 @@ compare-and-swap, so two runners that work on one payout do no harm.
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
-import heapq
 import math
 import uuid
 from typing import TYPE_CHECKING, Final
@@ -39,6 +37,8 @@ from upbit_async.errors import (
 from upbit_async.payouts import queueing
 from upbit_async.payouts.backlog import Backlog
 from upbit_async.payouts.failure_log import FailureLog
+from upbit_async.payouts.other_processes import OtherProcesses
+from upbit_async.payouts.overdue import OverduePayouts
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.unowned import SettleFirst
@@ -63,8 +63,6 @@ _SHORTEST_PERIOD: Final = 0.02
 _CLAIM_LEASE: Final = 15.0
 """Time after its last claim for which a runner keeps its payouts, in seconds."""
 _RECONCILIATION_PERIOD: Final = 60.0
-_OVERDUE_AGAIN: Final = dt.timedelta(seconds=30)
-"""Wait before an overdue payout that could not be abandoned is tried again."""
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 """First and longest wait before failed work is repeated, in seconds."""
@@ -78,7 +76,6 @@ _FOR_ALL: Final = (
     AuthenticationError,
     Banned,
     JournalError,
-    PayoutsPaused,
     PermissionDenied,
     RateLimited,
     ServerError,
@@ -122,9 +119,9 @@ class Runner:
         self._held_back_until = -math.inf
         self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
         self._next_claim = -math.inf
-        self._deadlines: list[tuple[dt.datetime, str]] = []
-        """Heap of the times after which queued payouts are abandoned."""
+        self._others = OtherProcesses(repository, self._backlog, self.hurry)
         self._report = FailureLog(anyio.current_time).report
+        self._overdue = OverduePayouts(repository, self._report)
         self._waker: Waker | None = None
 
     def wake(self) -> None:
@@ -135,6 +132,7 @@ class Runner:
     def hurry(self) -> None:
         """Try every payout again now: an obstacle was removed."""
         self._held_back_until = -math.inf
+        self._others.resumed()
         self._backlog.hurry()
         self.wake()
 
@@ -165,7 +163,8 @@ class Runner:
                 try:
                     await self._claim(tasks)
                     waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
-                    await self._abandon_overdue()
+                    await self._overdue.abandon(self._others.pause)
+                    await self._notice_others()
                 except Exception as error:  # noqa: BLE001 - no failure ends the runner
                     # The journal may have claimed what it could not return. The claims of the old name end soon.
                     self._name = f"runner {uuid.uuid4()}"
@@ -179,7 +178,7 @@ class Runner:
 
     def _until_next_work(self) -> float:
         next_at = self._next_claim
-        if self._sending < self._concurrency:
+        if self._sending < self._concurrency and not self._others.is_paused:
             next_at = min(next_at, max(self._backlog.next_at, self._held_back_until))
         return max(0.0, next_at - anyio.current_time())
 
@@ -205,9 +204,9 @@ class Runner:
         key = payout.key
         match payout.state:
             case PayoutState.QUEUED:
-                if payout.not_after is not None:
-                    heapq.heappush(self._deadlines, (payout.not_after, key))
+                self._overdue.add(payout)
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
+                self._others.report(payout)
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 self._start(key, tasks, self._settle)
             case PayoutState.ACCEPTED:
@@ -225,18 +224,11 @@ class Runner:
         if not payout.state.is_under_way:
             self._backlog.settled(payout.key)
 
-    async def _abandon_overdue(self) -> None:
-        """Abandon payouts whose time has passed, also while nothing can be sent. One that fails holds up no other."""
-        now = self._repository.clock()
-        overdue: list[str] = []
-        while self._deadlines and self._deadlines[0][0] < now:
-            overdue.append(heapq.heappop(self._deadlines)[1])
-        for key in overdue:
-            try:
-                await self._repository.change(key, queueing.overdue)
-            except Exception as error:  # noqa: BLE001 - no failure ends the runner
-                self._report("an overdue payout could not be abandoned; it is tried again", error)
-                heapq.heappush(self._deadlines, (now + _OVERDUE_AGAIN, key))
+    async def _notice_others(self) -> None:
+        try:
+            await self._others.notice()
+        except Exception as error:  # noqa: BLE001 - no failure ends the runner
+            self._report("what other processes have changed is noticed later", error)
 
     # -- settling and following --------------------------------------------------------------------
 
@@ -271,7 +263,7 @@ class Runner:
     def _start_sending(self, tasks: TaskGroup) -> None:
         """Start as many senders as there is work and concurrency for."""
         now = anyio.current_time()
-        if now < self._held_back_until:
+        if now < self._held_back_until or self._others.is_paused:
             return
         while self._sending < self._concurrency:
             key = self._backlog.take(now)
@@ -314,6 +306,10 @@ class Runner:
         if isinstance(error, PayoutBlocked) and error.by_key is not None:
             await self._wait_for(key, (error.by_key,), "has been reviewed", is_recorded=True)
             return
+        if isinstance(error, PayoutsPaused):
+            self._others.is_paused = True
+            self._backlog.put_back(key, at=now)
+            return
         if isinstance(error, _FOR_ALL) and not (isinstance(error, JournalError) and error.key is not None):
             self._backlog.put_back(key, at=now)
             if now >= self._held_back_until:  # else another payout has failed in the same way just now
@@ -340,11 +336,21 @@ class Runner:
         now = anyio.current_time()
         until = now + (_LONGEST_WAIT if by_keys else _FIRST_WAIT)
         waiting = self._backlog.block(key, by_keys, now=now, until=until)
+        if await self._is_over(by_keys, for_review=is_recorded):
+            return
         for by_key in by_keys[:1]:
             for each in waiting:
                 if is_recorded and each == key:
                     continue
                 await self._record_wait(each, by_key, until_it)
+
+    async def _is_over(self, by_keys: tuple[str, ...], *, for_review: bool) -> bool:
+        """Return whether a wait for other payouts has ended before it was known to the backlog."""
+        try:
+            return await self._others.check(by_keys, for_review=for_review)
+        except Exception as error:  # noqa: BLE001 - it waits all the same
+            self._report("whether payouts still wait for another is checked later", error)
+            return False
 
     async def _record_wait(self, key: str, by_key: str, until_it: str) -> None:
         def wait(payout: Payout, _now: object) -> Payout | None:
