@@ -338,7 +338,8 @@ def test_pause_asks_nothing_and_resume_shows_what_waits(
     assert payouts_command(doubts, "pause") == Exit.OK
     assert capsys.readouterr() == ("Nothing more is sent until resume.\n", "")
     payouts_command(doubts, "health")
-    assert "paused     nothing is sent until upbit-async payouts resume" in capsys.readouterr().out
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "paused  " in line]
+    assert line.endswith("by ann; nothing is sent until upbit-async payouts resume")
     type_in(monkeypatch, "resume\n")
     assert payouts_command(doubts, "resume") == Exit.OK
     out, err = capsys.readouterr()

@@ -8,13 +8,14 @@ import io
 import json
 import re
 import shlex
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 from command_journals import SAMPLES, json_lines, payouts_command, write_journal
-from payout_samples import IN_DOUBT, PLANNED, WHEN
+from payout_samples import EVERY, IN_DOUBT, PLANNED, WHEN, planned
 
 from upbit_async import errors
 from upbit_async.cli import Exit
@@ -42,8 +43,8 @@ WITHDRAWAL_KEYS = [
 HISTORY_KEYS = ["at", "state", "note", "actor"]
 CHANGE_KEYS = ["position", "key", "previous", "state", "at", "reason", "actor"]
 HEALTH_KEYS = [
-    "journal_ok", "paused", "counts", "oldest_queued", "oldest_unknown", "oldest_needs_review",
-    "runner_seen_at", "reconciled_at",
+    "journal_ok", "paused", "pause", "counts", "unreadable", "open_abandoned", "oldest_queued",
+    "oldest_unknown", "oldest_needs_review", "runner_seen_at", "reconciled_at",
 ]  # fmt: skip
 
 
@@ -334,6 +335,53 @@ def test_json_of_health_is_stable(capsys: pytest.CaptureFixture[str], journal: s
 def test_health_without_reviews_is_ok(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = write_journal(tmp_path / "payouts.db", [PLANNED])
     assert payouts_command(path, "health") == Exit.OK
+
+
+def test_health_says_who_has_paused_since_when_and_why(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write_journal(tmp_path / "payouts.db", [PLANNED])
+    assert payouts_command(path, "pause", "--note", "audit", "--actor", "Ann") == Exit.OK
+    capsys.readouterr()
+    assert payouts_command(path, "health") == Exit.OK
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "paused" in line]
+    assert re.search(r"! paused +since 20\d\d-.* UTC \(.*\) by Ann: audit; nothing is sent until", line)
+    assert payouts_command(path, "health", "--json") == Exit.OK
+    (record,) = json_lines(capsys)
+    assert record["paused"] is True
+    assert (record["pause"]["actor"], record["pause"]["note"]) == ("Ann", "audit")
+    assert dt.datetime.fromisoformat(record["pause"]["since"]).utcoffset() == dt.timedelta(0)
+
+
+def test_health_counts_abandoned_payouts_that_may_have_been_paid(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    unsent = EVERY["given up unsent"]
+    assert unsent is not None
+    request = attrs.evolve(unsent.required_request, candidates=("w-1",))
+    path = write_journal(tmp_path / "payouts.db", [attrs.evolve(unsent, sent_request=request)])
+    assert payouts_command(path, "health") == Exit.NEEDS_REVIEW
+    assert "! abandoned  1 may have been paid all the same" in capsys.readouterr().out
+    assert payouts_command(path, "health", "--json") == Exit.NEEDS_REVIEW
+    assert json_lines(capsys)[0]["open_abandoned"] == 1
+
+
+def test_damaged_rows_are_counted_and_named_and_hide_no_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write_journal(tmp_path / "payouts.db", [PLANNED, planned("another", amount="14")])
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE payouts SET state = 'odd' WHERE key = 'k'")
+    connection.commit()
+    connection.close()
+    assert payouts_command(path, "health") == Exit.NEEDS_REVIEW
+    assert "! damaged    1 with a state that can't be read" in capsys.readouterr().out
+    assert payouts_command(path, "list") == Exit.OK
+    out, err = capsys.readouterr()
+    assert "another" in out
+    assert "payout 'k' can't be read" in err
+    assert payouts_command(path, "show", "k") == Exit.FAILED
+    assert "payout 'k' can't be read" in capsys.readouterr().err
 
 
 def test_health_of_a_journal_that_cannot_be_read_fails(

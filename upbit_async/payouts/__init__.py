@@ -59,7 +59,8 @@ The files, from the entry point down:
 - `payouts`: the class `Payouts`. Its methods: `requesting` (enqueue, send, wait), `running` (run, run_once), `reading`
   (get, list, changes, health), `resolving` (manual decisions), `operating` (pause, reconcile, compact). `arguments`:
   validation.
-- `runner`: works on all open payouts until it is cancelled. `driver`: sends one payout.
+- `runner`: works on all open payouts until it is cancelled. `driver`: sends one payout. `overdue`: abandons queued
+  payouts whose time has passed. `other_processes`: what a runner must notice of the others.
 - `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy. `preflight`: the checks before it.
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid.
 - `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
@@ -68,7 +69,7 @@ The files, from the entry point down:
 - `snapshot`: Upbit's list together with what the journal knows about it. `baseline`: reads the list. `shared_reads`:
   lets payouts share requests.
 - `recording`: checks and writes manual decisions. `repository`: applies state changes to the journal, and reports them.
-  `failure_log`: logs the same failure only once per period.
+  `reporting`: log records and events. `failure_log`: logs the same failure only once per period.
 - `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory/`: one in memory, for tests.
 
 Pure, without I/O and clocks:
@@ -79,6 +80,7 @@ Pure, without I/O and clocks:
 - `backlog`: which queued payout is sent next.
 - `departure`: the conditions under which a journal lets a copy depart. `amount_limit`: limits of the amounts.
 - `changes`, `health`, `payout_query`: what a journal reports about its payouts. `compacted`: what it keeps for ever.
+  `pause`: the pause, and what it means for each payout.
 - `decision`: the conclusion from Upbit's list and the journal about a payout whose answer was lost.
 - `observation`: the withdrawals in a snapshot that may be a payout.
 - `journal_time`: the time of leases and settling. `row_mac`: authentication of the journal's rows.
@@ -94,6 +96,7 @@ from upbit_async.payouts.journal import ConflictingPayout, Journal, Related, Sta
 from upbit_async.payouts.journal_time import JournalTime, Moment
 from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.memory import MemoryJournal
+from upbit_async.payouts.pause import Pause
 from upbit_async.payouts.payout import Evidence, HistoryEntry, MatchCriteria, Payout, PayoutState, SentRequest
 from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.payouts import Payouts
@@ -114,6 +117,7 @@ __all__ = [
     "MatchCriteria",
     "MemoryJournal",
     "Moment",
+    "Pause",
     "Payout",
     "PayoutChange",
     "PayoutQuery",

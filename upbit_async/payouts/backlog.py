@@ -63,6 +63,15 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._criteria)
 
+    def __contains__(self, key: str) -> bool:
+        """Return whether a payout is in the backlog."""
+        return key in self._criteria
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether payouts may be held up until others are settled."""
+        return bool(self._blocked)
+
     def add(self, key: str, criteria: MatchCriteria, *, at: float) -> None:
         """Add a payout that may be sent from a time on; one that is known already stays where it is."""
         if key in self._criteria:

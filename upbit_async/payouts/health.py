@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from upbit_async.payouts.pause import Pause
 from upbit_async.payouts.payout import PayoutState
 
 __all__ = ["PayoutsHealth"]
@@ -18,9 +19,11 @@ class PayoutsHealth:
 
     Attributes:
         journal_ok: Whether the journal can be read. If not, all other attributes have their defaults.
-        paused: Whether `Payouts.pause` is in force.
+        pause: The pause that is in force: since when, by whom and why; None if payouts are not paused.
         counts: Number of payouts in each state that occurs; compacted ones are left out.
         unreadable: Number of payouts whose state can't be read, because another program has changed their rows.
+        open_abandoned: Number of ``abandoned`` payouts that are open: a withdrawal may show that they were paid all the
+            same. Call `Payouts.resolve` or `Payouts.acknowledge` for each.
         oldest_queued: Time at which the oldest ``queued`` payout was requested, UTC; None if there is none.
         oldest_unknown: The same for ``unknown`` payouts.
         oldest_needs_review: The same for payouts that need review.
@@ -36,11 +39,17 @@ class PayoutsHealth:
     """
 
     journal_ok: bool
-    paused: bool = False
+    pause: Pause | None = None
     counts: Mapping[PayoutState, int] = attrs.field(factory=dict[PayoutState, int])
     unreadable: int = 0
+    open_abandoned: int = 0
     oldest_queued: dt.datetime | None = None
     oldest_unknown: dt.datetime | None = None
     oldest_needs_review: dt.datetime | None = None
     runner_seen_at: dt.datetime | None = None
     reconciled_at: dt.datetime | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether `Payouts.pause` is in force."""
+        return self.pause is not None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.health import PayoutsHealth
     from upbit_async.payouts.journal_time import JournalTime
     from upbit_async.payouts.manual import ManualDecision
+    from upbit_async.payouts.pause import Pause
     from upbit_async.payouts.payout_query import PayoutQuery
     from upbit_async.payouts.states import PayoutState
 
@@ -321,6 +322,10 @@ class Journal(Protocol):
 
     async def resume(self, decision: ManualDecision, at: dt.datetime) -> None:
         """Let payouts depart again."""
+        ...
+
+    async def pause_in_force(self) -> Pause | None:
+        """Return the newest decision to pause, unless a decision to resume came after it. It is read every second."""
         ...
 
     async def unowned(self) -> Sequence[Withdrawal]:

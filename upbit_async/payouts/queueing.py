@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from upbit_async.errors import PayoutsPaused
 from upbit_async.payouts.payout import HistoryEntry, Payout, PayoutState
 from upbit_async.payouts.transitions import moved
 
@@ -50,8 +51,8 @@ def promoted(payout: Payout, now: Now, not_after: dt.datetime | None = None) -> 
 
 
 def failed(payout: Payout, error: UpbitError, _now: Now | None = None) -> Payout | None:
-    """Record why the payout could not be sent; its state stays."""
-    if not payout.state.may_be_sent or str(payout.error) == str(error):
+    """Record why the payout could not be sent; its state stays. A pause is not recorded: see `pause.held_back`."""
+    if not payout.state.may_be_sent or str(payout.error) == str(error) or isinstance(error, PayoutsPaused):
         return None
     return attrs.evolve(payout, error=error)
 

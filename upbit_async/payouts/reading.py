@@ -46,7 +46,11 @@ class ReadingMethods:
                 if payout is None:
                     print("nothing was asked for under this key")
         """
-        return await self._repository.find(arguments.checked_key(key))
+        payout = await self._repository.find(arguments.checked_key(key))
+        if payout is None:
+            return None
+        (shown,) = await self._repository.shown([payout])
+        return shown
 
     async def list(
         self,
@@ -59,6 +63,9 @@ class ReadingMethods:
         limit: int = 100,
     ) -> builtins.list[Payout]:
         """Return payouts from the journal, newest first. Compacted payouts are left out.
+
+        So is a payout whose row is damaged; the log names it, and `get` raises. So do not conclude from a list that
+        there is no payout of a key: call `get`.
 
         Args:
             states: States of the payouts; None, the default, for all.
@@ -88,7 +95,7 @@ class ReadingMethods:
             limit=limit,
         )
         await self._repository.open()
-        return [*await self._repository.journal.select(query)]
+        return await self._repository.shown(await self._repository.journal.select(query))
 
     async def iter(
         self,
@@ -131,7 +138,7 @@ class ReadingMethods:
     async def _pages(self, query: PayoutQuery) -> AsyncGenerator[Payout, None]:
         while True:
             page = await self._repository.journal.select(query)
-            for payout in page:
+            for payout in await self._repository.shown(page):
                 yield payout
             if len(page) < query.limit:
                 return

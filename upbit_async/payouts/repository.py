@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import logging
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,18 +14,19 @@ import attrs
 from upbit_async.checks import FeeConvention, fee_convention_of
 from upbit_async.concurrency import KeyedLock
 from upbit_async.errors import JournalError
-from upbit_async.events import PayoutChanged
 from upbit_async.logs import logger
 from upbit_async.payouts import transitions
 from upbit_async.payouts.departure import UNCONDITIONAL
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import JournalTime, Now
+from upbit_async.payouts.pause import held_back
 from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.reporting import fields_of, report_change, report_reason
 from upbit_async.payouts.row_mac import JOURNAL_KEY_PURPOSE, JournalKeys, RowAuthenticator
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from upbit_async.payouts.departure import DepartureConditions
     from upbit_async.payouts.journal import Journal
@@ -40,7 +40,6 @@ Change: TypeAlias = Callable[[Payout, Now], Payout | None]
 _log = logger("upbit_async.payouts")
 _THIS_PROCESS = f"process {uuid.uuid4()}"
 """Tag of journal times that name no epoch: at least the readings of one process can be compared."""
-_ALARMING = frozenset({PayoutState.NEEDS_REVIEW, PayoutState.UNKNOWN})
 
 
 @attrs.define(eq=False)
@@ -104,7 +103,7 @@ class PayoutRepository:
                 latest = self._unwritten[key].latest
                 text = "%s is %s (%s), which is in no journal: %s"
                 failure = _as_journal_error(error)
-                _log.error(text, latest, latest.state, latest.uuid, failure, extra=_extra(latest))
+                _log.error(text, latest, latest.state, latest.uuid, failure, extra=fields_of(latest))
         self._is_bound = False
         await self.journal.aclose()
 
@@ -170,6 +169,13 @@ class PayoutRepository:
         if payout is None:
             raise ValueError(f"there is no payout {key!r} in this journal")
         return payout
+
+    async def shown(self, payouts: Sequence[Payout]) -> list[Payout]:
+        """Return payouts as callers see them: while payouts are paused, the reason of those that wait says so."""
+        if not any(each.state.may_be_sent for each in payouts):
+            return [*payouts]
+        pause = await self.journal.pause_in_force()
+        return [held_back(each, pause) for each in payouts]
 
     async def fee_convention(self) -> FeeConvention | None:
         """Return whether Upbit's amounts include the fee; None if its answers have not shown that yet."""
@@ -250,7 +256,7 @@ class PayoutRepository:
             failure = _as_journal_error(error)
             text = "%s is %s (%s), which could not be written: %s"
             _log.error(
-                text, payout, latest.state, latest.uuid or latest.reason, failure, extra=_extra(latest)
+                text, payout, latest.state, latest.uuid or latest.reason, failure, extra=fields_of(latest)
             )
             return attrs.evolve(latest, error=failure)
 
@@ -340,27 +346,12 @@ class PayoutRepository:
 
     def _report(self, before: Payout | None, after: Payout) -> None:
         if before is not None and before.state is after.state:
+            report_reason(before, after)
             return
         if after.state is PayoutState.QUEUED:
             for on_new_work, _ in self._runners:
                 on_new_work()
-        level = logging.WARNING if after.state in _ALARMING else logging.INFO
-        _log.log(level, "%s is %s: %s", after, after.state, after.reason, extra=_extra(after))
-        self._transport.emit(
-            PayoutChanged(
-                host=self._transport.host,
-                key=after.key,
-                previous=None if before is None else before.state.value,
-                state=after.state.value,
-                uuid=after.uuid,
-                note=after.reason,
-            )
-        )
-
-
-def _extra(payout: Payout) -> dict[str, str | None]:
-    """Return the fields that each log record about a payout has."""
-    return {"key": payout.key, "state": payout.state.value, "uuid": payout.uuid}
+        report_change(before, after, self._transport)
 
 
 def _as_journal_error(error: Exception) -> JournalError:

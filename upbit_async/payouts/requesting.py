@@ -254,7 +254,8 @@ class RequestingMethods:
         """
         payout = await self._repository.find(requested.key)
         if payout is not None and payout.state is not PayoutState.PLANNED:
-            return payout
+            (shown,) = await self._repository.shown([payout])
+            return shown
         raise NotSent(
             f"{requested} was not sent before the timeout, and nothing is sent under this key by itself: call send or "
             f"enqueue again with the key {requested.key!r}"
@@ -299,4 +300,5 @@ class RequestingMethods:
             settler=self._settler,
             last_settling=self._client.transport.timeouts.total,
         )
-        return await wait.end()
+        (payout,) = await self._repository.shown([await wait.end()])
+        return payout

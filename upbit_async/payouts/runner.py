@@ -15,7 +15,6 @@ compare-and-swap, so two runners that work on one payout do no harm.
 from __future__ import annotations
 
 import functools
-import heapq
 import math
 import uuid
 from typing import TYPE_CHECKING, Final
@@ -38,12 +37,13 @@ from upbit_async.errors import (
 from upbit_async.payouts import queueing
 from upbit_async.payouts.backlog import Backlog
 from upbit_async.payouts.failure_log import FailureLog
+from upbit_async.payouts.other_processes import OtherProcesses
+from upbit_async.payouts.overdue import OverduePayouts
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Awaitable, Callable, Iterator
 
     from anyio.abc import TaskGroup
@@ -76,7 +76,6 @@ _FOR_ALL: Final = (
     AuthenticationError,
     Banned,
     JournalError,
-    PayoutsPaused,
     PermissionDenied,
     RateLimited,
     ServerError,
@@ -122,9 +121,9 @@ class Runner:
         self._held_back_until = -math.inf
         self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
         self._next_claim = -math.inf
-        self._deadlines: list[tuple[dt.datetime, str]] = []
-        """Heap of the times after which queued payouts are abandoned."""
+        self._others = OtherProcesses(repository, self._backlog, self.hurry)
         self._report = FailureLog(anyio.current_time).report
+        self._overdue = OverduePayouts(repository, self._report)
         self._waker: Waker | None = None
 
     def wake(self) -> None:
@@ -135,6 +134,7 @@ class Runner:
     def hurry(self) -> None:
         """Try every payout again now: an obstacle was removed."""
         self._held_back_until = -math.inf
+        self._others.resumed()
         self._backlog.hurry()
         self.wake()
 
@@ -165,7 +165,8 @@ class Runner:
                 try:
                     await self._claim(tasks)
                     waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
-                    await self._abandon_overdue()
+                    await self._overdue.abandon(self._others.pause)
+                    await self._notice_others()
                 except Exception as error:  # noqa: BLE001 - no failure ends the runner
                     # The journal may have claimed what it could not return. The claims of the old name end soon.
                     self._name = f"runner {uuid.uuid4()}"
@@ -179,7 +180,7 @@ class Runner:
 
     def _until_next_work(self) -> float:
         next_at = self._next_claim
-        if self._sending < self._concurrency:
+        if self._sending < self._concurrency and not self._others.is_paused:
             next_at = min(next_at, max(self._backlog.next_at, self._held_back_until))
         return max(0.0, next_at - anyio.current_time())
 
@@ -205,10 +206,10 @@ class Runner:
         key = payout.key
         match payout.state:
             case PayoutState.QUEUED:
-                if payout.not_after is not None:
-                    heapq.heappush(self._deadlines, (payout.not_after, key))
+                self._overdue.add(payout)
                 self._claimed[key] = payout
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
+                self._others.report(payout)
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 self._start(key, tasks, self._settle)
             case PayoutState.ACCEPTED:
@@ -226,11 +227,11 @@ class Runner:
         if not payout.state.is_under_way:
             self._backlog.settled(payout.key)
 
-    async def _abandon_overdue(self) -> None:
-        """Abandon payouts whose time has passed, also while nothing can be sent."""
-        while self._deadlines and self._deadlines[0][0] < self._repository.clock():
-            await self._repository.change(self._deadlines[0][1], queueing.overdue)
-            heapq.heappop(self._deadlines)
+    async def _notice_others(self) -> None:
+        try:
+            await self._others.notice()
+        except Exception as error:  # noqa: BLE001 - no failure ends the runner
+            self._report("what other processes have changed is noticed later", error)
 
     # -- settling and following --------------------------------------------------------------------
 
@@ -265,7 +266,7 @@ class Runner:
     def _start_sending(self, tasks: TaskGroup) -> None:
         """Start as many senders as there is work and concurrency for."""
         now = anyio.current_time()
-        if now < self._held_back_until:
+        if now < self._held_back_until or self._others.is_paused:
             return
         while self._sending < self._concurrency:
             key = self._backlog.take(now)
@@ -308,6 +309,10 @@ class Runner:
         if isinstance(error, PayoutBlocked) and error.by_key is not None:
             await self._wait_for(key, (error.by_key,), "has been reviewed", is_recorded=True)
             return
+        if isinstance(error, PayoutsPaused):
+            self._others.is_paused = True
+            self._backlog.put_back(key, at=now)
+            return
         if isinstance(error, _FOR_ALL) and not (isinstance(error, JournalError) and error.key is not None):
             self._backlog.put_back(key, at=now)
             if now >= self._held_back_until:  # else another payout has failed in the same way just now
@@ -334,11 +339,21 @@ class Runner:
         now = anyio.current_time()
         until = now + (_LONGEST_WAIT if by_keys else _FIRST_WAIT)
         waiting = self._backlog.block(key, by_keys, now=now, until=until)
+        if await self._is_over(by_keys, for_review=is_recorded):
+            return
         for by_key in by_keys[:1]:
             for each in waiting:
                 if is_recorded and each == key:
                     continue
                 await self._record_wait(each, by_key, until_it)
+
+    async def _is_over(self, by_keys: tuple[str, ...], *, for_review: bool) -> bool:
+        """Return whether a wait for other payouts has ended before it was known to the backlog."""
+        try:
+            return await self._others.check(by_keys, for_review=for_review)
+        except Exception as error:  # noqa: BLE001 - it waits all the same
+            self._report("whether payouts still wait for another is checked later", error)
+            return False
 
     async def _record_wait(self, key: str, by_key: str, until_it: str) -> None:
         def wait(payout: Payout, _now: object) -> Payout | None:

@@ -179,7 +179,7 @@ class RunningMethods:
                 tasks.start_soon(advance, key)
         if failures:
             raise failures[0]
-        return [payout for payout in map(found.get, keys) if payout is not None]
+        return await self._repository.shown([each for each in map(found.get, keys) if each is not None])
 
     async def _accepted(self) -> dict[str, Payout]:
         """Return the accepted payouts by their keys, read with few calls: there may be thousands."""

@@ -22,13 +22,13 @@ from upbit_async.errors import (
     JournalError,
     NotSent,
     PayoutBlocked,
-    PayoutsPaused,
     RateLimited,
     UpbitError,
     raise_alone,
 )
 from upbit_async.payouts.departure import DeparturePaused, StaleBaseline
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
+from upbit_async.payouts.pause import paused_error
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.send_attempt import AttemptOptions, SendAttempt
 from upbit_async.payouts.unowned import SettleFirst
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.payouts.amount_limit import AmountLimit
     from upbit_async.payouts.baseline import Baseline
-    from upbit_async.payouts.manual import ManualDecision
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
     from upbit_async.payouts.unowned import UnownedCheck
@@ -161,7 +160,7 @@ class Sender:
                 if too_old >= _MOST_TOO_OLD:
                     raise_alone(_too_slow(payout))
             except DeparturePaused as paused:
-                raise_alone(_paused(payout, paused.decision))
+                raise_alone(paused_error(payout, paused.decision))
             except StaleRevision:
                 payout = await self._repository.read(payout.key)
         return payout
@@ -255,9 +254,3 @@ def _too_slow(payout: Payout) -> NotSent:
         f"{payout} was not sent: Upbit's list of withdrawals could not be read in time, so it was too old for a "
         "departure; check the network, and whether `reconcile` can move the mark"
     )
-
-
-def _paused(payout: Payout, decision: ManualDecision) -> PayoutsPaused:
-    by = f" by {decision.actor}" if decision.actor else ""
-    why = f": {decision.note}" if decision.note else ""
-    return PayoutsPaused(f"{payout} was not sent: payouts are paused{by}{why}; call resume to send again")

@@ -39,6 +39,7 @@ STATEMENTS = {
     "changes": queries.CHANGES,
     "open": queries.OPEN,
     "times of a state": health.TIMES,
+    "open and abandoned": health.OPEN_ABANDONED,
     "free payouts": claims.FREE,
     "claims of a runner": "SELECT number FROM payouts WHERE claimed_by = ?",
     "compactable": compaction.COMPACTABLE,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from upbit_async.cli.payouts.session import Session
     from upbit_async.cli.show import Show
-    from upbit_async.payouts import Payout, PayoutsHealth
+    from upbit_async.payouts import Pause, Payout, PayoutsHealth
 
 __all__ = ["export", "health", "list_payouts", "show", "withdrawals_of"]
 
@@ -148,7 +148,7 @@ async def withdrawals_of(
 def health(*, options: Options) -> Exit:
     """Show the state of all payouts, for monitoring.
 
-    The exit code is 1 if the journal can't be read, and 6 if a payout needs review.
+    The exit code is 1 if the journal can't be read, and 6 if people must look at a payout.
     """
 
     async def work() -> Exit:
@@ -160,7 +160,8 @@ def health(*, options: Options) -> Exit:
                 _show_health(found, session.show)
         if not found.journal_ok:
             return Exit.FAILED
-        return Exit.NEEDS_REVIEW if found.counts.get(PayoutState.NEEDS_REVIEW) else Exit.OK
+        must_look = found.counts.get(PayoutState.NEEDS_REVIEW) or found.open_abandoned or found.unreadable
+        return Exit.NEEDS_REVIEW if must_look else Exit.OK
 
     return asyncio.run(work())
 
@@ -170,8 +171,7 @@ def _show_health(health: PayoutsHealth, show: Show) -> None:
     show.check("journal", "can be read" if health.journal_ok else "can't be read", ok=health.journal_ok)
     if not health.journal_ok:
         return
-    paused = "nothing is sent until upbit-async payouts resume" if health.paused else "no"
-    show.check("paused", paused, ok=not health.paused)
+    show.check("paused", _pause_text(health.pause, now), ok=not health.paused)
     seen, reconciled = health.runner_seen_at, health.reconciled_at
     show.check("runner", f"seen {text.moment(seen, now)}" if seen else "never seen", ok=seen is not None)
     show.check(
@@ -187,6 +187,20 @@ def _show_health(health: PayoutsHealth, show: Show) -> None:
         if count := health.counts.get(state):
             since = f", the oldest of {text.moment(oldest[state], now)}" if oldest.get(state) else ""
             show.row(state.value, f"{count}{since}")
+    if count := health.open_abandoned:
+        show.check(
+            "abandoned", f"{count} may have been paid all the same: see list --state abandoned", ok=False
+        )
+    if count := health.unreadable:
+        show.check("damaged", f"{count} with a state that can't be read", ok=False)
+
+
+def _pause_text(pause: Pause | None, now: dt.datetime) -> str:
+    if pause is None:
+        return "no"
+    by = f" by {pause.actor}" if pause.actor else ""
+    why = f": {pause.note}" if pause.note else ""
+    return f"since {text.moment(pause.since, now)}{by}{why}; nothing is sent until upbit-async payouts resume"
 
 
 def export(

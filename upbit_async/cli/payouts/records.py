@@ -79,8 +79,13 @@ def change_record(change: PayoutChange) -> dict[str, Any]:
 
 def health_record(health: PayoutsHealth) -> dict[str, Any]:
     """Return the state of all payouts as a JSON object."""
-    counts = {state.value: count for state, count in health.counts.items()}
-    return {**_record(health), "counts": counts}
+    return {
+        "journal_ok": health.journal_ok,
+        "paused": health.paused,
+        **_record(health),
+        "pause": None if health.pause is None else _record(health.pause),
+        "counts": {state.value: count for state, count in health.counts.items()},
+    }
 
 
 def reconciliation_record(found: AccountReconciliation) -> dict[str, Any]:

@@ -36,9 +36,11 @@ from upbit_async.payouts.journal import (
     given_up,
 )
 from upbit_async.payouts.journal_time import JournalTime, Now
+from upbit_async.payouts.manual import ManualDecision
 from upbit_async.payouts.memory.claims import Claims
 from upbit_async.payouts.memory.table import PayoutTable
 from upbit_async.payouts.memory.withdrawals import UnownedWithdrawals
+from upbit_async.payouts.pause import Pause
 from upbit_async.payouts.payout import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
 
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.changes import PayoutChange
-    from upbit_async.payouts.manual import ManualDecision
     from upbit_async.payouts.payout_query import PayoutQuery
 
 __all__ = ["MemoryJournal"]
@@ -79,7 +80,7 @@ class MemoryJournal:
         self._claims = Claims()
         self._runner_seen_at: dt.datetime | None = None
         self._reconciled_at: dt.datetime | None = None
-        self._paused: ManualDecision | None = None
+        self._pause: Pause | None = None
         self._unowned = UnownedWithdrawals(lambda uuid: uuid.casefold() in self._table.owners)
         self._epochs: dict[EventLoopToken, str] = {}
 
@@ -132,8 +133,8 @@ class MemoryJournal:
             if known is not None and known.digest:
                 raise JournalError(f"{known} is compacted, so it can't change any more")
             departs = is_departure(old, changed)
-            if departs and self._paused is not None:
-                raise DeparturePaused(self._paused)
+            if departs and self._pause is not None:
+                raise DeparturePaused(ManualDecision(note=self._pause.note, actor=self._pause.actor))
             other = self._table.conflicting(changed, departs=departs)
             if other is not None:
                 raise ConflictingPayout(other.key)
@@ -236,8 +237,11 @@ class MemoryJournal:
                 oldest[each.state] = min(each.created_at, oldest.get(each.state, each.created_at))
             return PayoutsHealth(
                 journal_ok=True,
-                paused=self._paused is not None,
+                pause=self._pause,
                 counts=Counter(each.state for each in self._table.kept()),
+                open_abandoned=sum(
+                    each.is_open for each in self._table.kept() if each.state is PayoutState.ABANDONED
+                ),
                 oldest_queued=oldest.get(PayoutState.QUEUED),
                 oldest_unknown=oldest.get(PayoutState.UNKNOWN),
                 oldest_needs_review=oldest.get(PayoutState.NEEDS_REVIEW),
@@ -325,15 +329,19 @@ class MemoryJournal:
 
     async def pause(self, decision: ManualDecision, at: dt.datetime) -> None:
         """Let nothing depart from now on; see `Journal.pause`."""
-        del at
         await _checkpoint()
-        self._paused = decision
+        self._pause = Pause(since=at, note=decision.note, actor=decision.actor)
 
     async def resume(self, decision: ManualDecision, at: dt.datetime) -> None:
         """Let payouts depart again; see `Journal.resume`."""
         del decision, at
         await _checkpoint()
-        self._paused = None
+        self._pause = None
+
+    async def pause_in_force(self) -> Pause | None:
+        """Return the pause; see `Journal.pause_in_force`."""
+        await _checkpoint()
+        return self._pause
 
     async def compact(self, before: dt.datetime, now: dt.datetime) -> int:
         """Compact final payouts; see `Journal.compact`."""

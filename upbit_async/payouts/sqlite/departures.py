@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from upbit_async.errors import raise_alone
 from upbit_async.payouts.departure import (
     LIMIT_PERIOD,
     DepartureConditions,
@@ -15,6 +16,9 @@ from upbit_async.payouts.departure import (
 )
 from upbit_async.payouts.journal import ConflictingPayout
 from upbit_async.payouts.manual import ManualDecision
+from upbit_async.payouts.pause import Pause
+from upbit_async.payouts.sqlite.damage import damaged
+from upbit_async.payouts.sqlite.json_text import time_of
 from upbit_async.payouts.sqlite.rows import time_text
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ __all__ = [
     "check_equals",
     "check_pause",
     "pause",
-    "paused_by",
+    "pause_in_force",
 ]
 
 ALIKE: Final = "currency = :currency AND net_type = :net_type AND amount = :amount AND key <> :key"
@@ -61,9 +65,9 @@ def check_pause(connection: sqlite3.Connection) -> None:
     Raises:
         DeparturePaused: It is.
     """
-    decision = paused_by(connection)
-    if decision is not None:
-        raise DeparturePaused(decision)
+    pause = pause_in_force(connection)
+    if pause is not None:
+        raise DeparturePaused(ManualDecision(note=pause.note, actor=pause.actor))
 
 
 def check_equals(connection: sqlite3.Connection, row: Mapping[str, Any], *, departs: bool) -> None:
@@ -130,11 +134,13 @@ def pause(
     )
 
 
-def paused_by(connection: sqlite3.Connection) -> ManualDecision | None:
-    """Return the decision by which the journal is paused; None if it is not paused."""
-    found = connection.execute(
-        "SELECT is_paused, note, actor FROM pauses ORDER BY number DESC LIMIT 1"
-    ).fetchone()
+def pause_in_force(connection: sqlite3.Connection) -> Pause | None:
+    """Return the pause; None if the journal is not paused."""
+    found = connection.execute("SELECT * FROM pauses ORDER BY number DESC LIMIT 1").fetchone()
     if found is None or not found["is_paused"]:
         return None
-    return ManualDecision(note=found["note"], actor=found["actor"])
+    try:
+        since = time_of(found["at"])
+    except (TypeError, ValueError) as damage:
+        raise_alone(damaged(f"pause {found['number']}", damage))
+    return Pause(since=since, note=str(found["note"]), actor=found["actor"])

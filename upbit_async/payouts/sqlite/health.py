@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Final
 from upbit_async.payouts.health import PayoutsHealth
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite import status
-from upbit_async.payouts.sqlite.departures import paused_by
+from upbit_async.payouts.sqlite.departures import pause_in_force
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["COUNTS", "TIMES", "health"]
+__all__ = ["COUNTS", "OPEN_ABANDONED", "TIMES", "health"]
 
 COUNTS: Final = (
     "SELECT state, count(*) AS number, min(nullif(created_at, '')) AS oldest FROM payouts GROUP BY state"
+)
+# Of the abandoned payouts, of which there may be many, this index has only those of which a copy was recorded.
+OPEN_ABANDONED: Final = (
+    "SELECT count(*) AS number FROM payouts INDEXED BY unseen_ones "
+    "WHERE may_be_unseen AND is_open AND state = 'abandoned'"
 )
 TIMES: Final = "SELECT created_at FROM payouts WHERE state = ? ORDER BY created_at"
 
@@ -37,9 +42,10 @@ def health(connection: sqlite3.Connection) -> PayoutsHealth:
         oldest[state] = _time_of(row["oldest"]) or _oldest(connection, state)
     return PayoutsHealth(
         journal_ok=True,
-        paused=paused_by(connection) is not None,
+        pause=pause_in_force(connection),
         counts=counts,
         unreadable=unreadable,
+        open_abandoned=connection.execute(OPEN_ABANDONED).fetchone()["number"],
         oldest_queued=oldest.get(PayoutState.QUEUED),
         oldest_unknown=oldest.get(PayoutState.UNKNOWN),
         oldest_needs_review=oldest.get(PayoutState.NEEDS_REVIEW),

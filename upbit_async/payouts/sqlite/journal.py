@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.journal import Related
     from upbit_async.payouts.journal_time import JournalTime
     from upbit_async.payouts.manual import ManualDecision
+    from upbit_async.payouts.pause import Pause
     from upbit_async.payouts.payout import Payout, PayoutState
     from upbit_async.payouts.payout_query import PayoutQuery
 
@@ -216,6 +217,10 @@ class SqliteJournal:
     async def resume(self, decision: ManualDecision, at: dt.datetime) -> None:
         """Let payouts depart again; see `Journal.resume`."""
         await self._run(self._store.resume, decision, at)
+
+    async def pause_in_force(self) -> Pause | None:
+        """Return the pause; see `Journal.pause_in_force`."""
+        return await self._run(self._store.pause_in_force)
 
     async def health(self) -> PayoutsHealth:
         """Return the state of all payouts; see `Journal.health`."""

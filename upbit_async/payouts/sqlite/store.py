@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from upbit_async.payouts.journal import Related
     from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.manual import ManualDecision
+    from upbit_async.payouts.pause import Pause
     from upbit_async.payouts.payout import HistoryEntry, Payout
     from upbit_async.payouts.payout_query import PayoutQuery
 
@@ -54,6 +55,7 @@ READING: Final = frozenset(
         "health",
         "mark",
         "open_keys",
+        "pause_in_force",
         "position",
         "recent_answered",
         "related",
@@ -268,6 +270,11 @@ class Store:
         """Let payouts depart again; see `Journal.resume`."""
         with self._writing() as connection:
             departures.pause(connection, decision, at, is_paused=False)
+
+    def pause_in_force(self) -> Pause | None:
+        """Return the pause; see `Journal.pause_in_force`."""
+        with self._reading() as connection:
+            return departures.pause_in_force(connection)
 
     def compact(self, before: dt.datetime, now: Now, limit: int) -> int:
         """Compact some of the final payouts, and return how many there were; see `Journal.compact`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from upbit_async.errors import AmountLimitExceeded
 from upbit_async.payouts.amount_limit import AmountLimit
 from upbit_async.payouts.departure import DepartureConditions, DeparturePaused, StaleBaseline
 from upbit_async.payouts.manual import ManualDecision
+from upbit_async.payouts.pause import Pause
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.testing.journal_contract.samples import (
     DECISION,
@@ -61,6 +63,20 @@ class DepartureContract:
         assert await journal.get("b") is None
         await second_journal.resume(DECISION, UTC)
         assert (await sending(journal, "c")).state is PayoutState.SENDING
+
+    async def test_pause_in_force_is_the_newest_decision(
+        self, journal: Journal, second_journal: Journal
+    ) -> None:
+        """Another process reads it too."""
+        await journal.bind(HOST, "sg")
+        await second_journal.bind(HOST, "sg")
+        assert await journal.pause_in_force() is None
+        await journal.pause(DECISION, UTC)
+        at = UTC + dt.timedelta(minutes=1)
+        await second_journal.pause(ManualDecision(note="still", actor="Bob"), at)
+        assert await journal.pause_in_force() == Pause(since=at, note="still", actor="Bob")
+        await second_journal.resume(DECISION, at)
+        assert await journal.pause_in_force() is None
 
     async def test_paused_journal_stores_every_other_change(self, journal: Journal) -> None:
         """What has left already is followed and settled during a pause."""

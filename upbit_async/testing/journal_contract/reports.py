@@ -12,6 +12,7 @@ import pytest
 from upbit_async.errors import ChangesCompacted, JournalError
 from upbit_async.payouts import manual
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
+from upbit_async.payouts.pause import Pause
 from upbit_async.payouts.payout import Evidence, PayoutState
 from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.testing.journal_contract.samples import (
@@ -213,13 +214,25 @@ class ReportContract:
         await journal.reconcile("", [], old_mark=None, new_mark=None, at=UTC)
         health = await journal.health()
         assert health.paused
+        assert health.pause == Pause(since=UTC, note=DECISION.note, actor=DECISION.actor)
         assert health.reconciled_at is None
         assert health.runner_seen_at is not None
         assert before <= health.runner_seen_at <= dt.datetime.now(dt.UTC)
         await journal.resume(DECISION, UTC)
         await journal.reconcile("", [], old_mark=None, new_mark=None, at=UTC + _MOMENT, is_complete=True)
         health = await journal.health()
-        assert (health.paused, health.reconciled_at) == (False, UTC + _MOMENT)
+        assert (health.paused, health.pause, health.reconciled_at) == (False, None, UTC + _MOMENT)
+
+    async def test_health_counts_the_abandoned_payouts_that_are_open(self, journal: Journal) -> None:
+        """Only those of which a withdrawal may show that they were paid."""
+        await journal.bind(HOST, "sg")
+        await settled(journal, "a", PayoutState.ABANDONED, amount="1")
+        await settled(journal, "b", PayoutState.ABANDONED, amount="2")
+        doubt = await settled(journal, "doubt", PayoutState.ABANDONED)
+        request = attrs.evolve(doubt.required_request, candidates=("w-1",))
+        await journal.compare_and_swap(doubt, attrs.evolve(doubt, sent_request=request))
+        health = await journal.health()
+        assert (health.counts[PayoutState.ABANDONED], health.open_abandoned) == (3, 1)
 
     # -- compaction --------------------------------------------------------------------------------
 
