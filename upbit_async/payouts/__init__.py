@@ -31,7 +31,7 @@ The path of one payout, and what the journal shows if the process crashes or the
                            it was not sent, throttled or banned           as before (3)
                            the answer is lost                             unknown      unknown      unknown
       Settler.settle       reads Upbit's list after the settling time     accepted, not_sent, needs_review
-      Settler.follow       polls the withdrawal until it has ended        done, failed, cancelled, rejected
+      Follower.follow      polls the withdrawal until it has ended        done, failed, cancelled, rejected
 
     (1) when the lease is over    (2) the request is finished, and its outcome recorded
     (3) queued, or not_sent if an earlier copy counts; planned if only send had asked for it
@@ -63,13 +63,14 @@ The files, from the entry point down:
   payouts whose time has passed. `other_processes`: what a runner must notice of the others.
 - `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy. `preflight`: the checks before it.
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid.
-- `settling`: determines the outcome of a lost answer, and follows accepted payouts. `waiting`: waits up to a deadline.
+- `settling`: determines the outcome of a lost answer. `following`: polls accepted payouts. `waiting`: waits up to a
+  deadline.
 - `judging`: concludes from a snapshot what the outcome of a payout is.
 - `reconciliation`: compares the whole account with the journal.
 - `snapshot`: Upbit's list together with what the journal knows about it. `baseline`: reads the list. `shared_reads`:
   lets payouts share requests.
 - `recording`: checks and writes manual decisions. `repository`: applies state changes to the journal, and reports them.
-  `reporting`: log records and events. `failure_log`: logs the same failure only once per period.
+  `reporting`: log records and events. `failures`: which failures concern every payout, and a log of them.
 - `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory/`: one in memory, for tests.
 
 Pure, without I/O and clocks:

@@ -71,7 +71,7 @@ class RequireReview:
         candidates: The withdrawals that may be the payout.
         unexplained: The withdrawals that belong to no known payout.
         unreadable: The ids, in lower case, of rows that can't be read.
-        new: The ids, in lower case, of those of these withdrawals that are newer than the payout's baseline.
+        new: The ids, in lower case, of those candidates that are newer than the payout's baseline.
     """
 
     why: str
@@ -168,9 +168,9 @@ def decide(payout: Payout, seen: Observation) -> Conclusion:
     conclusion = _with_reservations(_conclusion(payout, seen), seen)
     if not isinstance(conclusion, RequireReview):
         return conclusion
-    rows = dict.fromkeys((*conclusion.candidates, *conclusion.unexplained))
-    new = (row.uuid.casefold() for row in rows if row.uuid.casefold() not in seen.recorded)
-    return attrs.evolve(conclusion, new=tuple(new))
+    uuids = dict.fromkeys(row.uuid.casefold() for row in conclusion.candidates)
+    new = tuple(uuid for uuid in uuids if uuid not in seen.recorded)
+    return attrs.evolve(conclusion, new=new)
 
 
 def _with_reservations(conclusion: Conclusion, seen: Observation) -> Conclusion:

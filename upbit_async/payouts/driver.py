@@ -26,6 +26,7 @@ from upbit_async.payouts.unowned import SettleFirst
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
+    from upbit_async.payouts.following import Follower
     from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.repository import Change, PayoutRepository
     from upbit_async.payouts.sending import Sender
@@ -42,7 +43,8 @@ class Driver:
         client: Client that checks payouts before they are sent.
         repository: Repository of the payouts.
         sender: Sender of payouts.
-        settler: Settler of payouts whose answer was lost, and follower of accepted ones.
+        settler: Settler of payouts whose answer was lost.
+        follower: Follower of accepted payouts.
         reads: Reads that the tasks share.
         check: Whether a preflight comes before a payout's first copy.
         resends: Whether a ``not_sent`` payout is sent again without a decision.
@@ -54,6 +56,7 @@ class Driver:
         repository: PayoutRepository,
         sender: Sender,
         settler: Settler,
+        follower: Follower,
         reads: SharedReads,
         *,
         check: bool,
@@ -63,6 +66,7 @@ class Driver:
         self._repository = repository
         self._sender = sender
         self._settler = settler
+        self._follower = follower
         self._preflight = PayoutPreflight(client.transport, reads)
         self._reads = reads
         self._check = check
@@ -158,7 +162,7 @@ class Driver:
                 with anyio.CancelScope(deadline=deadline):
                     payout = await self._settler.wait_until_settled(payout.key)
             if payout.state is PayoutState.ACCEPTED:
-                payout = await self._settler.follow(payout, deadline)
+                payout = await self._follower.follow(payout, deadline)
         except PollTimeout:
             return await self._repository.read(payout.key)
         except UpbitError as error:
@@ -194,9 +198,9 @@ class Driver:
                 if payout.state is PayoutState.UNKNOWN:
                     payout = await self._settler.settle(key, deadline=deadline)
             if payout.state is PayoutState.ACCEPTED:
-                payout = await self._settler.follow_until(payout, deadline)
+                payout = await self._follower.follow_until(payout, deadline)
         except UpbitError as error:
-            if _concerns_the_journal(error):
+            if isinstance(error, JournalError) and error.key is None:
                 raise
             return await self._with_error(payout, error)
         return payout
@@ -214,9 +218,9 @@ class Driver:
             JournalError: The journal can't be used.
         """
         try:
-            return await self._settler.follow_until(accepted.pop(key), deadline)
+            return await self._follower.follow_until(accepted.pop(key), deadline)
         except UpbitError as error:
-            if _concerns_the_journal(error):
+            if isinstance(error, JournalError) and error.key is None:
                 raise
             return attrs.evolve(await self._repository.read(key), error=error)
 
@@ -247,11 +251,6 @@ class Driver:
         with contextlib.suppress(JournalError):
             payout = await self._repository.read(payout.key)
         return attrs.evolve(payout, error=error)
-
-
-def _concerns_the_journal(error: UpbitError) -> bool:
-    """Return whether the journal as a whole failed, and not only one of its rows."""
-    return isinstance(error, JournalError) and error.key is None
 
 
 def _failed_by(error: UpbitError) -> Change:

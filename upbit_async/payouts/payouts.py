@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from upbit_async.client import UpbitClient
 from upbit_async.payouts import arguments
 from upbit_async.payouts.driver import Driver
+from upbit_async.payouts.following import Follower
 from upbit_async.payouts.journal import Journal
 from upbit_async.payouts.judging import Judge
 from upbit_async.payouts.operating import OperatingMethods
@@ -111,7 +112,8 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
             client.transport, repository, reads, client.withdraws.watcher, trailing=seconds
         )
         judge = Judge(client, snapshots)
-        settler = Settler(client, repository, judge, seconds)
+        settler = Settler(repository, judge, seconds)
+        self._follower = Follower(client, repository)
         self._reconciler = Reconciler(
             client.transport, repository, snapshots, judge, settler, settling_time=seconds
         )
@@ -128,6 +130,7 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
             repository,
             self._sender,
             settler,
+            self._follower,
             reads,
             check=flag("check", check),
             resends=inputs.choice("resend", resend, ("manual", "automatic")) == "automatic",

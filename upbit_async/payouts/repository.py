@@ -145,6 +145,10 @@ class PayoutRepository:
         for _, hurry in self._runners:
             hurry()
 
+    def has_unwritten(self, key: str) -> bool:
+        """Return whether the journal lacks changes of a payout."""
+        return key in self._unwritten
+
     # -- reading -----------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Payout | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.payouts.amount_limit import AmountLimit
     from upbit_async.payouts.driver import Driver
+    from upbit_async.payouts.following import Follower
     from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
@@ -44,6 +45,7 @@ class RequestingMethods:
     _client: UpbitClient
     _repository: PayoutRepository
     _settler: Settler
+    _follower: Follower
     _driver: Driver
     _amount_limits: Sequence[AmountLimit]
 
@@ -298,6 +300,7 @@ class RequestingMethods:
             inputs.timeout("timeout", timeout),
             repository=self._repository,
             settler=self._settler,
+            follower=self._follower,
             last_settling=self._client.transport.timeouts.total,
         )
         (payout,) = await self._repository.shown([await wait.end()])

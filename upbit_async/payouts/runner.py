@@ -9,7 +9,7 @@ compare-and-swap, so two runners that work on one payout do no harm.
     journal.claim ──▶ queued ─────▶ Backlog ──▶ Driver.drive, at most `concurrency` at once
                       sending,  ┐                │ accepted  │ unknown   │ not sent: back to the backlog, later
                       unknown  ─┴▶ Settler  ◀────┼───────────┘           └──────────────────────────────────────
-                      accepted ──▶ Settler.follow◀┘
+                      accepted ──▶ Follower ◀────┘
 """
 
 from __future__ import annotations
@@ -23,20 +23,14 @@ import anyio
 
 from upbit_async.concurrency import backoff, new_waker, open_task_group
 from upbit_async.errors import (
-    AuthenticationError,
-    Banned,
     JournalError,
     PayoutBlocked,
     PayoutsPaused,
-    PermissionDenied,
-    RateLimited,
-    ServerError,
-    TransportError,
     UpbitError,
 )
 from upbit_async.payouts import queueing
 from upbit_async.payouts.backlog import Backlog
-from upbit_async.payouts.failure_log import FailureLog
+from upbit_async.payouts.failures import FailureLog, concerns_every_payout
 from upbit_async.payouts.other_processes import OtherProcesses
 from upbit_async.payouts.overdue import OverduePayouts
 from upbit_async.payouts.payout import Payout, PayoutState
@@ -50,6 +44,7 @@ if TYPE_CHECKING:
 
     from upbit_async.concurrency import Waker
     from upbit_async.payouts.driver import Driver
+    from upbit_async.payouts.following import Follower
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
 
@@ -72,16 +67,6 @@ _RETIREMENT: Final = 5.0
 _WORKED_ON: Final = frozenset(
     {PayoutState.QUEUED, PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ACCEPTED}
 )
-_FOR_ALL: Final = (
-    AuthenticationError,
-    Banned,
-    JournalError,
-    PermissionDenied,
-    RateLimited,
-    ServerError,
-    TransportError,
-)
-"""Failures that concern every payout, so that the next one would fail in the same way."""
 
 
 class Runner:
@@ -90,7 +75,8 @@ class Runner:
     Args:
         repository: Repository of the payouts.
         driver: Sender of one payout.
-        settler: Settler of payouts whose answer was lost, and follower of accepted ones.
+        settler: Settler of payouts whose answer was lost.
+        follower: Follower of accepted payouts.
         reconcile: Reconciliation of the journal with Upbit's list.
         concurrency: Number of payouts that are sent at once.
     """
@@ -100,6 +86,7 @@ class Runner:
         repository: PayoutRepository,
         driver: Driver,
         settler: Settler,
+        follower: Follower,
         *,
         reconcile: Callable[[], Awaitable[object]],
         concurrency: int,
@@ -107,6 +94,7 @@ class Runner:
         self._repository = repository
         self._driver = driver
         self._settler = settler
+        self._follower = follower
         self._reconcile = reconcile
         self._concurrency = concurrency
         self._name = f"runner {uuid.uuid4()}"
@@ -213,8 +201,10 @@ class Runner:
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 self._start(key, tasks, self._settle)
             case PayoutState.ACCEPTED:
-                # Only key and withdrawal: there may be many thousands.
-                follow = functools.partial(self._settler.follow_withdrawal, uuid=payout.uuid or "")
+                # Not the whole payout: there may be many thousands.
+                follow = functools.partial(
+                    self._follower.follow_withdrawal, uuid=payout.uuid or "", last=payout.record
+                )
                 self._start(key, tasks, follow)
             case PayoutState.NOT_SENT if self._driver.resends_by_itself(payout):
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
@@ -313,7 +303,7 @@ class Runner:
             self._others.is_paused = True
             self._backlog.put_back(key, at=now)
             return
-        if isinstance(error, _FOR_ALL) and not (isinstance(error, JournalError) and error.key is not None):
+        if concerns_every_payout(error):
             self._backlog.put_back(key, at=now)
             if now >= self._held_back_until:  # else another payout has failed in the same way just now
                 pause = next(self._common_wait)

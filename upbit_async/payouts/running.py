@@ -7,6 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
+import attrs
 
 from upbit_async.concurrency import open_task_group
 from upbit_async.errors import ConfigurationError, JournalError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from upbit_async.client import UpbitClient
     from upbit_async.payouts.driver import Driver
+    from upbit_async.payouts.following import Follower
     from upbit_async.payouts.payout import Payout
     from upbit_async.payouts.reconciliation import Reconciler
     from upbit_async.payouts.repository import PayoutRepository
@@ -44,6 +46,7 @@ class RunningMethods:
     _sender: Sender
     _driver: Driver
     _settler: Settler
+    _follower: Follower
     _reconciler: Reconciler
 
     async def run(self, *, concurrency: int = 32, shutdown_timeout: float = 25.0) -> None:
@@ -91,6 +94,7 @@ class RunningMethods:
             self._repository,
             self._driver,
             self._settler,
+            self._follower,
             reconcile=self._reconciler.run_pass,
             concurrency=concurrency,
         )
@@ -157,6 +161,7 @@ class RunningMethods:
         """
         deadline = anyio.current_time() + inputs.timeout("timeout", timeout)
         await self._repository.open()
+        position = await self._repository.journal.position()
         keys = await self._repository.journal.open_keys()
         accepted = await self._accepted()
         found: dict[str, Payout | None] = {}
@@ -164,7 +169,7 @@ class RunningMethods:
 
         async def advance(key: str) -> None:
             try:
-                if key in accepted:
+                if key in accepted and not self._repository.has_unwritten(key):
                     found[key] = await self._driver.follow(key, accepted, deadline)
                 else:
                     found[key] = await self._driver.advance(key, deadline)
@@ -179,6 +184,9 @@ class RunningMethods:
                 tasks.start_soon(advance, key)
         if failures:
             raise failures[0]
+        for key in await self._changed_since(position):
+            if (payout := found.get(key)) is not None:  # another task or process may have changed it
+                found[key] = attrs.evolve(await self._repository.read(key), error=payout.error)
         return await self._repository.shown([each for each in map(found.get, keys) if each is not None])
 
     async def _accepted(self) -> dict[str, Payout]:
@@ -188,6 +196,14 @@ class RunningMethods:
         while page := await self._repository.journal.select(query):
             found |= {payout.key: payout for payout in page}
             query = query.after(page[-1])
+        return found
+
+    async def _changed_since(self, position: int) -> set[str]:
+        """Return the keys of the payouts that have changed since a position, in this process or in another."""
+        found: set[str] = set()
+        while page := await self._repository.journal.changes(position, _PAGE):
+            found |= {change.key for change in page}
+            position = page[-1].position
         return found
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""Settling: determines the outcome of payouts whose answer was lost, and follows accepted ones. Sends no money.
+"""Settling: determines the outcome of payouts whose answer was lost. Sends no money.
 
 A payout is *settled* when it is neither `sending` nor `unknown`. `sending` ends with the answer or with the lease; then
 the answer is lost. For a lost answer, `settle` waits for the settling time. Then the judge concludes from Upbit's list
@@ -10,7 +10,6 @@ one that needs review.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from upbit_async.concurrency import KeyedLock, backoff
-from upbit_async.errors import PollTimeout
 from upbit_async.payouts import transitions
 from upbit_async.payouts.decision import Adopt, DeclareNotSent, RequireReview, WaitFor
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
     from typing import TypeAlias
 
-    from upbit_async.client import UpbitClient
-    from upbit_async.models import Withdrawal
     from upbit_async.payouts.decision import Conclusion
     from upbit_async.payouts.journal_time import Now
     from upbit_async.payouts.judging import Judge
@@ -52,19 +48,15 @@ _CONSIDERED_UNSENT: Final = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED,
 
 
 class Settler:
-    """Settles payouts, and follows accepted ones.
+    """Settles payouts.
 
     Args:
-        client: Client that follows withdrawals.
         repository: Repository of the payouts.
         judge: Judge of payouts whose answer was lost.
         settling_time: Time after the loss of an answer for which the list may lag, in seconds.
     """
 
-    def __init__(
-        self, client: UpbitClient, repository: PayoutRepository, judge: Judge, settling_time: float
-    ) -> None:
-        self._client = client
+    def __init__(self, repository: PayoutRepository, judge: Judge, settling_time: float) -> None:
         self._repository = repository
         self._judge = judge
         self._settling_time = settling_time
@@ -145,68 +137,6 @@ class Settler:
             self._settling_time,
             now,
             is_bounded=sent_request.is_bounded,
-        )
-
-    async def follow(self, payout: Payout, deadline: float = math.inf) -> Payout:
-        """Wait until an accepted payout's withdrawal has ended, or until a deadline by the loop's clock.
-
-        Raises:
-            PollTimeout: The deadline comes first.
-            UpbitError: The withdrawal can't be polled any more.
-        """
-        return await self.follow_withdrawal(payout.key, uuid=payout.uuid or "", deadline=deadline)
-
-    async def follow_withdrawal(self, key: str, *, uuid: str, deadline: float = math.inf) -> Payout:
-        """Wait until the withdrawal of an accepted payout has ended, as `follow` does."""
-        poller = self._client.withdraws.poller(uuid)
-        timeout = None if math.isinf(deadline) else max(0.0, deadline - anyio.current_time())
-        try:
-            record = await poller.wait(timeout=timeout)
-        except PollTimeout:
-            if poller.last is not None:
-                await self._record_progress(key, poller.last)
-            raise
-        return await self._record_progress(key, record)
-
-    async def follow_until(self, payout: Payout, deadline: float) -> Payout:
-        """Follow an accepted payout until a deadline by the loop's clock, and record its progress as it is seen.
-
-        At least one poll is made. There is no last one at the deadline: for thousands it would take several seconds.
-
-        Raises:
-            UpbitError: The withdrawal can't be polled any more.
-        """
-        poller = self._client.withdraws.poller(payout.uuid or "")
-        with poller.subscribe() as subscription:
-            while payout.state is PayoutState.ACCEPTED and anyio.current_time() < deadline:
-                change = None
-                with anyio.CancelScope(deadline=deadline):
-                    change = await poller.next_change(subscription)
-                if change is None:
-                    break
-                payout = await self._with_progress(payout, change.record)
-            newest = subscription.record
-        if newest is None:
-            with contextlib.suppress(PollTimeout):
-                newest = await poller.wait(timeout=0)
-            newest = newest or poller.last
-        return payout if newest is None else await self._with_progress(payout, newest)
-
-    async def _with_progress(self, payout: Payout, record: Withdrawal) -> Payout:
-        """Record a withdrawal's progress, without a read of the journal if the payout is its newest revision."""
-        if payout.record == record:
-            return payout
-        changed = transitions.followed(payout, record, await self._repository.now())
-        if changed is None:
-            return payout
-        try:
-            return await self._repository.compare_and_swap(payout, changed)
-        except (StaleRevision, ConflictingPayout):
-            return await self._record_progress(payout.key, record)
-
-    async def _record_progress(self, key: str, record: Withdrawal) -> Payout:
-        return await self._repository.change(
-            key, lambda payout, now: transitions.followed(payout, record, now)
         )
 
     # -- settling ----------------------------------------------------------------------------------

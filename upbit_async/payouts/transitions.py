@@ -52,6 +52,8 @@ __all__ = [
 ]
 
 _NONCE_USED: Final = "nonce_used"
+_MOST_NEW: Final = 100
+"""Number of new candidates that a payout keeps: a review with more of them needs people in any case."""
 _ENDS: Final = {
     WithdrawalState.DONE: PayoutState.DONE,
     WithdrawalState.FAILED: PayoutState.FAILED,
@@ -333,7 +335,7 @@ def doubtful(
     sent_request = attrs.evolve(
         before,
         candidates=tuple(candidates),
-        new_candidates=tuple(dict.fromkeys((*before.new_candidates, *new))),
+        new_candidates=tuple(dict.fromkeys((*before.new_candidates, *new)))[:_MOST_NEW],
         reopened=before.reopened or is_late,
     )
     if payout.state is PayoutState.ABANDONED:

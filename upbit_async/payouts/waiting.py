@@ -13,6 +13,7 @@ from upbit_async.payouts.settling import LEASE_POLLS
 from upbit_async.polling import ends_waits
 
 if TYPE_CHECKING:
+    from upbit_async.payouts.following import Follower
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
 
@@ -30,6 +31,7 @@ class Wait:
         seconds: Timeout, in seconds; infinity for none.
         repository: Repository of the payouts.
         settler: Settler of payouts whose answer was lost.
+        follower: Follower of accepted payouts.
         last_settling: Time that settling at the deadline may take, in seconds.
     """
 
@@ -40,6 +42,7 @@ class Wait:
         *,
         repository: PayoutRepository,
         settler: Settler,
+        follower: Follower,
         last_settling: float,
     ) -> None:
         self._key = key
@@ -47,6 +50,7 @@ class Wait:
         self._deadline = anyio.current_time() + seconds
         self._repository = repository
         self._settler = settler
+        self._follower = follower
         self._last_settling = last_settling
         self._retries = backoff(_FIRST_RETRY, _LONGEST_RETRY, 2.0)
 
@@ -71,7 +75,7 @@ class Wait:
                 case PayoutState.UNKNOWN:
                     await self._settle(payout)
                 case PayoutState.ACCEPTED:
-                    await self._settler.follow(payout, self._deadline)
+                    await self._follower.follow(payout, self._deadline)
                 case _:
                     return payout
 

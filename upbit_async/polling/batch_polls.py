@@ -184,6 +184,7 @@ class PollResults(Generic[R]):
         change = transfer.update(record, at)
         for subscription in transfer.subscriptions:
             subscription.update(record, at)
+            subscription.was_polled = True
         if record.state.is_final:
             self._finish(transfer)
         else:
@@ -234,7 +235,8 @@ class PollResults(Generic[R]):
 
     def _end_poll(self, transfer: WatchedTransfer[R], began: float, error: UpbitError | None) -> None:
         """End a poll after which the transfer is still watched, and plan the next."""
-        now, transfer.last_poll_began = anyio.current_time(), began
+        now = transfer.last_poll_ended = anyio.current_time()
+        transfer.last_poll_began = began
         for subscription in transfer.subscriptions:
             subscription.end_poll(now, error)
             if subscription.is_ready:

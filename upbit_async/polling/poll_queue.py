@@ -9,8 +9,9 @@ A *sweep* polls the transfers that are due, in batches of up to 100. For example
 A is due, and begins the sweep. B and C are almost due (since their `earliest` time), so they join it: transfers that
 began together stay together. D fills up the last batch of the sweep, since the request is made anyway.
 
-While many transfers are polled, sweeps begin at least almost `first` seconds apart. Otherwise transfers that began one
-after the other would each cause a sweep of their own. A last poll at a deadline does not wait for that.
+While many transfers are polled, sweeps begin almost a second apart, or almost `first` seconds if that is shorter.
+Otherwise transfers that began one after the other would each cause a sweep of their own. A last poll at a deadline does
+not wait for that, and neither does the first poll of a transfer whose record is not known.
 
 A transfer whose row makes the answer for others unreadable is polled alone (`SinglePolls`).
 
@@ -52,6 +53,8 @@ _MAX_QUERY: Final = 8 * 1024
 """Characters of ids per request. Servers commonly accept lines of 8 KiB: nginx and Apache do by default."""
 _MANY: Final = 10
 """Number of transfers from which on sweeps keep a distance."""
+_DISTANCE: Final = 1.0
+"""Longest time between the beginnings of two sweeps that keep a distance, in seconds, before the jitter."""
 _ORDER_LIFETIME: Final = 0.25
 """Time for which an order of transfers is used, in seconds. Sorting many for each batch would be slow."""
 
@@ -145,7 +148,8 @@ class PollQueue(Generic[R]):
     def _poll_time(self, transfer: WatchedTransfer[R]) -> float:
         """Return when a sweep may poll a transfer that is due: in the present sweep, or in the next one."""
         is_in_this_sweep = transfer.earliest <= self._sweep_began
-        return transfer.due if is_in_this_sweep else max(transfer.due, self._next_sweep_at)
+        is_unknown = transfer.record is None  # its first poll is immediate
+        return transfer.due if is_in_this_sweep or is_unknown else max(transfer.due, self._next_sweep_at)
 
     def next_due_time_after(self, batch: Iterable[WatchedTransfer[R]]) -> float:
         """Return when, after a poll of a batch, its transfers or a single poll are due."""
@@ -185,7 +189,7 @@ class PollQueue(Generic[R]):
         self._order.sort(key=lambda each: (each.deadline > now, each.due))
         self._order.reverse()  # the most urgent is at the end, from which a list pops
         if began == now and len(idle) >= _MANY:
-            self._next_sweep_at = now + self._schedule.first * (1 - self._schedule.jitter)
+            self._next_sweep_at = now + min(self._schedule.first, _DISTANCE) * (1 - self._schedule.jitter)
 
     def _fill_ups(self, count: int, chosen: Container[str]) -> list[WatchedTransfer[R]]:
         """Return transfers that fill up a batch, by due time: of those that this sweep has not polled."""

@@ -64,6 +64,7 @@ class Subscription(Generic[R]):
         deadline: Deadline, by the event loop's clock; infinity for none. A poll that is running then is the last;
             otherwise a last one starts then.
         record: The transfer's newest record, or None.
+        was_polled: Whether a record was received since the start of the subscription.
         last_error: The error of the last poll, which did not end the wait; None if the poll succeeded.
         on_ready: Function that is called when the subscription becomes ready, for tasks that wait for many.
     """
@@ -81,6 +82,7 @@ class Subscription(Generic[R]):
         "on_ready",
         "record",
         "resume_token",
+        "was_polled",
     )
 
     def __init__(
@@ -104,6 +106,7 @@ class Subscription(Generic[R]):
         self._changes: list[StateChange[R]] = []
         self._final_error: UpbitError | ValueError | None = None
         self._expired = False
+        self.was_polled = False
         if last is not None:
             self.update(last, at)
 
@@ -175,6 +178,7 @@ class WatchedTransfer(Generic[R]):
         earliest: From this time on, it may join a batch of others that are due.
         due: Time of the next poll.
         last_poll_began: Start of the last poll.
+        last_poll_ended: End of the last poll.
         deadline: Earliest deadline of its subscriptions, without those whose last poll has ended.
         in_flight: Whether a poll of it is running.
         single_since: Since when it is polled alone; None if it is polled with others.
@@ -190,6 +194,7 @@ class WatchedTransfer(Generic[R]):
     earliest: float
     due: float
     last_poll_began: float = -math.inf
+    last_poll_ended: float = -math.inf
     deadline: float = math.inf
     in_flight: bool = False
     single_since: float | None = None

@@ -201,10 +201,11 @@ class LoopWatcher(Generic[R]):
             if (
                 transfer is None
                 or transfer.in_flight
-                or began <= max(transfer.started, transfer.last_poll_began)
+                or began <= max(transfer.started, transfer.last_poll_ended)
             ):
                 continue
             self._results.publish_record(transfer, record, began, at)
+            self._leader_followers.notify_due(transfer.due)
 
     def _watch(self, subscription: Subscription[R]) -> WatchedTransfer[R]:
         now = anyio.current_time()

@@ -99,11 +99,16 @@ class WithdrawalRecords(TransferRecords[Withdrawal]):
             and (exchange is None or (address.exchange_name or "").casefold() == exchange.casefold())
         ]
 
-    def poller(self, uuid: str) -> WithdrawalPoller:
+    def poller(self, uuid: str, *, last: Withdrawal | None = None) -> WithdrawalPoller:
         """Return a poller for a withdrawal. This sends no request.
 
         Args:
             uuid: Id of the withdrawal.
+            last: The withdrawal, if it was read just now. Then the first poll takes place after ``poll.first`` seconds;
+                otherwise, at once.
+
+        Raises:
+            ValueError: The id is empty, or `last` is another withdrawal.
 
         Example:
             .. code-block:: python
@@ -112,7 +117,7 @@ class WithdrawalRecords(TransferRecords[Withdrawal]):
                 async for change in client.withdraws.poller(sent.uuid).changes():
                     print(change.previous, change.state)
         """
-        return self._poller(inputs.text("uuid", uuid), None)
+        return self._poller(inputs.text("uuid", uuid), last)
 
     async def wait(
         self,

@@ -15,7 +15,7 @@ import attrs
 
 from upbit_async.errors import JournalError
 from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions, is_departure
-from upbit_async.payouts.failure_log import FailureLog
+from upbit_async.payouts.failures import FailureLog
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision, given_up
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.sqlite import (

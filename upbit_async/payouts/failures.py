@@ -1,4 +1,7 @@
-"""Log of failures, in which the same one appears once per period: one cause may concern thousands of payouts."""
+"""Failures of payouts: which of them concern every payout, and a log of them.
+
+One cause may concern thousands of payouts, so the same failure appears in the log once per period.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,22 @@ import logging
 import math
 from typing import TYPE_CHECKING, Final
 
-from upbit_async.errors import JournalError, UpbitError
+from upbit_async.errors import (
+    AuthenticationError,
+    Banned,
+    JournalError,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    TransportError,
+    UpbitError,
+)
 from upbit_async.logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FailureLog"]
+__all__ = ["FailureLog", "concerns_every_payout"]
 
 _log = logger("upbit_async.payouts")
 
@@ -20,6 +32,23 @@ _PERIOD: Final = 30.0
 """Time for which the same failure is not logged again, in seconds."""
 _MOST: Final = 100
 """Number of failures that are remembered."""
+
+
+_OF_EVERY_PAYOUT: Final = (
+    AuthenticationError,
+    Banned,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    TransportError,
+)
+
+
+def concerns_every_payout(error: Exception) -> bool:
+    """Return whether the next payout would fail in the same way."""
+    if isinstance(error, JournalError):
+        return error.key is None  # else only one row is damaged
+    return isinstance(error, _OF_EVERY_PAYOUT)
 
 
 class FailureLog:
