@@ -54,3 +54,25 @@ async def test_payout_that_was_not_sent_and_exceeds_a_limit_makes_few_requests(
         before = len(sandbox.requests)
         await anyio.sleep(_MINUTE)
         assert len(sandbox.requests) - before < 30
+
+
+async def test_further_copy_that_waits_for_another_payout_leaves_its_slot_to_others(
+    sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    """Before a further copy the list is read again, and it may show a withdrawal that is another payout's."""
+    journal = MemoryJournal()
+    await _not_sent(sandbox, journal, tron)
+    sandbox.knobs.amounts = "net of fee"
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
+    async with Payouts(sandbox.client(), journal, settling_time=300).running(concurrency=1) as payouts:
+        await payouts.enqueue("lost", **dict(tron, amount=14))  # is shown as 13
+        await anyio.sleep(5)
+        await payouts.retry("k")
+        await anyio.sleep(5)
+        await payouts.enqueue("other", **dict(tron, amount=500))
+        assert (await payouts.wait("other", timeout=20)).state is PayoutState.DONE
+        held = await payouts.get("k")
+        assert held is not None
+        assert held.state is PayoutState.QUEUED
+        assert "'lost'" in held.reason
+        assert len(sandbox.requests.of(*CREATE)) == 3  # the first copy, the lost one and the other

@@ -14,7 +14,7 @@ from internals import repository_of, settler_of, snapshots_of, unowned_check_of
 
 from upbit_async import NoLimiter
 from upbit_async.payouts import MemoryJournal, Payouts, PayoutState
-from upbit_async.payouts.unowned import SettleFirst
+from upbit_async.payouts.settling import SettleFirst
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
