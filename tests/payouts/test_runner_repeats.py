@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from clients import CREATE
 
 from upbit_async.payouts import AmountLimit, MemoryJournal, Payouts, PayoutState
+from upbit_async.payouts.departure import UNCONDITIONAL
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
+    import pytest
+
+    from upbit_async.payouts import JournalTime, Payout
     from upbit_async.sandbox import Sandbox
 
 _MINUTE = 60
@@ -76,3 +81,28 @@ async def test_further_copy_that_waits_for_another_payout_leaves_its_slot_to_oth
         assert held.state is PayoutState.QUEUED
         assert "'lost'" in held.reason
         assert len(sandbox.requests.of(*CREATE)) == 3  # the first copy, the lost one and the other
+
+
+class _SlowJournal(MemoryJournal):
+    """A journal that takes a while for its time and for each write."""
+
+    async def now(self) -> JournalTime:
+        await anyio.sleep(0.02)
+        return await super().now()
+
+    async def compare_and_swap(self, old: Payout, new: Payout, conditions: Any = UNCONDITIONAL) -> Payout:
+        await anyio.sleep(0.05)
+        return await super().compare_and_swap(old, new, conditions)
+
+
+async def test_cancelled_run_logs_no_warning(
+    sandbox: Sandbox, tron: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whenever it is cancelled: a shutdown is no failure."""
+    for step in range(60):
+        payouts = Payouts(sandbox.client(), _SlowJournal(), check=False, on_unowned="allow")
+        for number in range(6):
+            await payouts.enqueue(f"k{number}", **dict(tron, amount=20 + number // 2))
+        with anyio.move_on_after(step * 0.02):
+            await payouts.run(shutdown_timeout=5)
+    assert [line.getMessage() for line in caplog.records if line.levelno >= logging.WARNING] == []
