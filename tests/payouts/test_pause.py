@@ -167,6 +167,22 @@ async def test_resume_in_another_process_is_noticed_within_two_seconds_by_one_re
         assert len(sandbox.requests.of(*CREATE)) == 1
 
 
+async def test_enqueued_payouts_cause_no_more_reads_of_the_pause(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    journal = _CountingJournal(path)
+    async with Payouts(sandbox.client(), journal, check=False).running() as payouts:
+        await payouts.pause()
+        await payouts.enqueue("first", **tron)
+        await anyio.sleep(5)
+        journal.calls.clear()
+        for number in range(100):
+            await payouts.enqueue(f"k{number}", **dict(tron, amount=20 + number))
+            await anyio.sleep(0.1)
+        reads = sum(calls["pause_in_force"] for calls in journal.calls.values())
+    assert 5 <= reads <= 13
+
+
 _PASS = ["position", "mark", "related", "unowned", "reconcile", "unreported", "select", "recent_answered"]
 """Calls of a reconciliation, once a minute."""
 

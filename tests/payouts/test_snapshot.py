@@ -15,7 +15,7 @@ from journals import InlineJournal
 
 from upbit_async import NoLimiter
 from upbit_async.payouts import MemoryJournal, Payouts, PayoutState
-from upbit_async.payouts.unowned import SettleFirst
+from upbit_async.payouts.settling import SettleFirst
 from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:

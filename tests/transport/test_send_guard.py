@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import attrs
 import httpx
 import httpx2
@@ -107,6 +110,33 @@ async def test_guard_error_in_signing_is_raised_and_nothing_sent(
         assert server.requests == []
         await client.withdraws.create(**WITHDRAWAL)  # the connection is free again
     assert guard.calls == ["record_departure"]
+
+
+async def test_guard_that_raises_after_its_caller_was_cancelled_leaves_no_warning(
+    server: FaultServer, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The guard keeps its own record, and nothing was sent."""
+    writes, may_end = anyio.Event(), anyio.Event()
+
+    class SlowGuard(Guard):
+        async def record_departure(self) -> SigningParams:
+            with anyio.CancelScope(shield=True):  # as a guard that writes to its journal
+                writes.set()
+                await may_end.wait()
+            return await super().record_departure()
+
+    guard = SlowGuard(raises=LookupError("it has changed"))
+    async with client_for(server.url, **options) as client:
+        async with anyio.create_task_group() as tasks:
+            call = functools.partial(client.transport.call, guard=guard)
+            tasks.start_soon(call, CREATE_WITHDRAWAL, WITHDRAWAL)
+            await writes.wait()
+            tasks.cancel_scope.cancel()
+            may_end.set()
+        assert guard.calls == ["record_departure"]
+        assert server.requests == []
+        assert [line.getMessage() for line in caplog.records if line.levelno >= logging.WARNING] == []
+        await client.withdraws.create(**WITHDRAWAL)  # the connection is free again
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from upbit_async.payouts.arguments import raise_if_other
 from upbit_async.payouts.decision import may_turn_up
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.preflight import PayoutPreflight, is_passing
-from upbit_async.payouts.unowned import SettleFirst
+from upbit_async.payouts.settling import SettleFirst
 
 if TYPE_CHECKING:
     from upbit_async.client import UpbitClient

@@ -5,7 +5,10 @@ Without this, a runner would find out only when it tries again, up to half a min
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
+
+import anyio
 
 from upbit_async.errors import ChangesCompacted, JournalError
 from upbit_async.payouts.pause import held_back
@@ -23,11 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OtherProcesses"]
 
-_PAGE = 500
+_PAGE: Final = 500
+_PERIOD: Final = 0.9
+"""Shortest time between two reads, in seconds. A runner claims payouts more often while many are enqueued."""
 
 
 class OtherProcesses:
-    """View of the journal for one runner, which calls `notice` every second: one cheap read, or none.
+    """View of the journal for one runner, which calls `notice` at least every second.
 
     Args:
         repository: Repository of the payouts.
@@ -45,11 +50,20 @@ class OtherProcesses:
         self._on_resume = on_resume
         self.is_paused = False
         self.pause: Pause | None = None
+        self._next_read = -math.inf
         self._position: int | None = None
         """Position of the newest change that was read; None while no payout waits for another."""
 
     async def notice(self) -> None:
-        """Read what has changed. While payouts are paused, only whether they still are: `on_resume` tries all again."""
+        """Read what has changed: one cheap read, or none.
+
+        While payouts are paused, it is whether they still are. Otherwise it is which payouts were settled, if others
+        wait for any.
+        """
+        now = anyio.current_time()
+        if now < self._next_read:
+            return
+        self._next_read = now + _PERIOD
         if self.is_paused:
             await self._notice_pause()
         elif self._backlog.is_blocked:
@@ -115,7 +129,7 @@ class OtherProcesses:
             for_review: Whether the others wait for a review.
         """
         journal = self._repository.journal
-        if self._position is None:
+        if keys and self._position is None:
             self._position = await journal.position()
         for key in keys:
             payout = await journal.get(key)

@@ -35,7 +35,7 @@ from upbit_async.payouts.other_processes import OtherProcesses
 from upbit_async.payouts.overdue import OverduePayouts
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.payout_query import PayoutQuery
-from upbit_async.payouts.unowned import SettleFirst
+from upbit_async.payouts.settling import SettleFirst
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -31,7 +31,7 @@ from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.pause import paused_error
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.send_attempt import AttemptOptions, SendAttempt
-from upbit_async.payouts.unowned import SettleFirst
+from upbit_async.payouts.settling import SettleFirst
 from upbit_async.policy import Safety
 from upbit_async.protocol.replies import Failure
 from upbit_async.protocol.retry import Situation, wait_before_retry
@@ -136,7 +136,7 @@ class Sender:
         while payout.state is before:
             try:
                 if payout.sent_request is not None:
-                    payout = await self._settler.read_again(payout)
+                    payout = await self._settler.read_again(payout, waits=waits)
                     if payout.state is not before:
                         return payout
                 baseline = await self._check_unowned(payout, waits=waits, since=since)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     _Outcome: TypeAlias = Adopt | DeclareNotSent | RequireReview
 
-__all__ = ["LEASE_POLLS", "Settler"]
+__all__ = ["LEASE_POLLS", "SettleFirst", "Settler"]
 
 LEASE_POLLS: Final = 0.05, 1.0
 """First and longest wait between two reads of a payout that another task or process sends, in seconds."""
@@ -45,6 +45,18 @@ _CLOCK_STEP: Final = 0.001
 """Shortest sleep until the settling time is over, in seconds: a clock may not show that a shorter one has passed."""
 
 _CONSIDERED_UNSENT: Final = frozenset({PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED})
+
+
+class SettleFirst(Exception):
+    """Other payouts must be settled before this one may be sent. Nothing was sent.
+
+    Attributes:
+        keys: The keys of these payouts.
+    """
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__(f"payouts {', '.join(map(repr, keys))} must be settled first")
+        self.keys = keys
 
 
 class Settler:
@@ -190,19 +202,20 @@ class Settler:
             except (StaleRevision, ConflictingPayout):
                 continue
 
-    async def read_again(self, payout: Payout, deadline: float = math.inf) -> Payout:
+    async def read_again(self, payout: Payout, deadline: float = math.inf, *, waits: bool = True) -> Payout:
         """Read the list again for a payout that was not sent, or was abandoned after a copy was sent.
 
         A withdrawal that has turned up since requires a review. An abandoned payout keeps its state. So does a payout
         that waits for others when the deadline comes.
 
         Raises:
+            SettleFirst: Other payouts must be settled first, and `waits` is False.
             UpbitError: The list could not be read.
         """
         while True:
             is_settled = not await self.remaining_settling_time(payout)
             payout, outcome = await self._judge_after_others(
-                payout, self._judge.judge, deadline, applies=_is_considered_unsent
+                payout, self._judge.judge, deadline, applies=_is_considered_unsent, waits=waits
             )
             if outcome is None:
                 return payout
@@ -252,6 +265,7 @@ class Settler:
         deadline: float,
         *,
         applies: Callable[[Payout], bool],
+        waits: bool = True,
     ) -> tuple[Payout, _Outcome | None]:
         """Judge a payout as soon as the payouts that it waits for are settled.
 
@@ -263,6 +277,8 @@ class Settler:
             conclusion = await judge(payout)
             if not isinstance(conclusion, WaitFor):
                 return payout, conclusion
+            if not waits:
+                raise SettleFirst(conclusion.keys)
             waiting_for_this = frozenset({payout.key})
             currency = payout.criteria.currency
             if not await self.wait_until_all_settled(currency, conclusion.keys, waiting_for_this, deadline):

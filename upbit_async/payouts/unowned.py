@@ -21,6 +21,7 @@ from upbit_async.errors import PayoutBlocked
 from upbit_async.models import Withdrawal, WithdrawalState
 from upbit_async.payouts.decision import Claimants, other_claimants
 from upbit_async.payouts.payout import PayoutState
+from upbit_async.payouts.settling import SettleFirst
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -32,23 +33,11 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
     from upbit_async.payouts.snapshot import Snapshot, SnapshotReader
 
-__all__ = ["Comparison", "SettleFirst", "UnownedCheck", "compare", "could_be"]
+__all__ = ["Comparison", "UnownedCheck", "compare", "could_be"]
 
 _UNPAID: Final = frozenset({WithdrawalState.FAILED, WithdrawalState.CANCELLED, WithdrawalState.REJECTED})
 _MAY_TURN_UP: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ABANDONED})
 _MOST_SHOWN: Final = 5
-
-
-class SettleFirst(Exception):
-    """Other payouts must be settled before this one may be sent. Nothing was sent.
-
-    Attributes:
-        keys: The keys of these payouts.
-    """
-
-    def __init__(self, keys: tuple[str, ...]) -> None:
-        super().__init__(f"payouts {', '.join(map(repr, keys))} must be settled first")
-        self.keys = keys
 
 
 def could_be(intent: Intent, row: Withdrawal, fee_convention: FeeConvention | None) -> bool:

@@ -41,7 +41,7 @@ class SendGuard(Protocol):
         """Record that the request is going to be sent; return the nonce and the algorithm to sign it with.
 
         It is called once, before connecting. When it returns, the record survives a crash. An exception stops the
-        call, which raises it.
+        call, which raises it, unless the call was cancelled meanwhile.
         """
 
     @abc.abstractmethod

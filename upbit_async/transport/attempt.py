@@ -260,7 +260,16 @@ class Attempter:
             nonce, algorithm = str(uuid.uuid4()), None
             if guard is not None:
                 progress.hooks = [*progress.hooks, functools.partial(_check_guard, guard)]
-                signing = await guard.record_departure()
+                try:
+                    signing = await guard.record_departure()
+                except Exception as error:
+                    if not progress.is_cancelled:
+                        raise
+                    # No caller receives it. Nothing was sent, and the guard knows what it has recorded.
+                    _log.debug(
+                        "%s: its guard raised %s after the cancellation", call.asked, type(error).__name__
+                    )
+                    return NoAnswer(sent=False, what=CALLER_CANCELLED, advice=REPEAT_IF_WANTED)
                 nonce, algorithm = signing.nonce, signing.algorithm
             token = functools.partial(self._shared.token, nonce, call.message.query_hash, algorithm)
             if progress.is_cancelled:
