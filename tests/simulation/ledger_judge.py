@@ -63,7 +63,7 @@ def judge(trial: Trial) -> list[Verdict]:
     - *doubled*: more withdrawals for a key than one, and one for each new nonce that a person's false finding allowed.
     - *forgotten*: a payout that is not at rest although nothing was wrong for some time. A withdrawal that belongs to
       no payout and is not reported.
-    - *told wrongly*: ``not_sent``, ``declined`` or ``abandoned`` without candidates, although the ledger had the
+    - *reported wrongly*: ``not_sent``, ``declined`` or ``abandoned`` without candidates, although the ledger had the
       withdrawal, or got it by a copy that had departed before. An ended payout with a withdrawal that is not its own.
     - *untrue*: the former of these, if an assumption that ``not_sent`` rests on does not hold.
     - *unrecorded*: a payment that arrived without a departure in the journal.
@@ -82,7 +82,7 @@ def judge(trial: Trial) -> list[Verdict]:
     found: list[Verdict] = [Verdict("failure", seed, "", each) for each in trial.failures]
     for order in trial.scenario.orders:
         mine = [entry for entry in trial.ledger if entry.address == order.address]
-        checks = (_doubled, _forgotten, _told_wrongly, _unrecorded, _jammed, _reviews)
+        checks = (_doubled, _forgotten, _reported_wrongly, _unrecorded, _jammed, _reviews)
         found += [
             Verdict(what, seed, order.key, detail)
             for check in checks
@@ -129,7 +129,7 @@ def _strangers(trial: Trial) -> Iterator[tuple[str, str]]:
             yield "forgotten", f"withdrawal {entry.uuid} on the website is not reported"
 
 
-def _told_wrongly(trial: Trial, order: Order, mine: Sequence[LedgerEntry]) -> Iterator[tuple[str, str]]:
+def _reported_wrongly(trial: Trial, order: Order, mine: Sequence[LedgerEntry]) -> Iterator[tuple[str, str]]:
     created = [_seconds(entry.at) for entry in _created(mine)]
     commits = [each for each in trial.commits if each.after.key == order.key]
     departures = [each.at for each in commits if each.departs]
@@ -137,12 +137,12 @@ def _told_wrongly(trial: Trial, order: Order, mine: Sequence[LedgerEntry]) -> It
         if _denies(commit) and any(_contradicts(at, commit.at, departures) for at in created):
             is_certain = not trial.broken or commit.after.state is PayoutState.DECLINED
             yield (
-                "told wrongly" if is_certain else "untrue",
+                "reported wrongly" if is_certain else "untrue",
                 f"{commit.after.state} at {commit.at:.3f}: {commit.after.reason}; created at {created}",
             )
     for payout in (trial.rest.payouts.get(order.key), trial.at_end.get(order.key)):
         if payout is not None and payout.state in _ENDED and not _is_true(payout, trial, mine):
-            yield "told wrongly", f"it is {payout.state} with {payout.uuid} by {payout.evidence}"
+            yield "reported wrongly", f"it is {payout.state} with {payout.uuid} by {payout.evidence}"
 
 
 def _denies(commit: Commit) -> bool:

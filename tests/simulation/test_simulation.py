@@ -23,8 +23,8 @@ _UNUSED: Final = ("cli/", "testing/", "payouts/sqlite/")
 pytestmark = pytest.mark.timeout(120)  # new processes, in real time
 
 
-def test_no_payout_is_doubled_forgotten_or_told_wrongly() -> None:
-    results = run_seeds(_SEEDS)
+def test_no_payout_is_doubled_forgotten_or_reported_wrongly() -> None:
+    results = list(run_seeds(_SEEDS))
     failed = [result for result in results if {each.what for each in result.verdicts} - HARMLESS]
     assert failed == [], "\n".join(result.log for result in failed)
     assert is_good(results)
