@@ -30,7 +30,7 @@ async def test_enqueue_writes_the_payout_and_makes_no_request(
 ) -> None:
     payout = await payouts.enqueue("k", **tron)
     assert (payout.state, payout.revision, payout.error) == (PayoutState.QUEUED, 0, None)
-    assert payout.reason == "accepted; not sent yet"
+    assert payout.reason == "enqueued; run sends it"
     assert await elsewhere.get("k") == payout
     assert len(sandbox.requests) == 0
 
@@ -120,7 +120,7 @@ async def test_throttled_payout_returns_to_queued_with_its_reason(
     (payout,) = await payouts.run_once()
     assert payout.state is PayoutState.QUEUED
     assert isinstance(payout.error, errors.RateLimited)
-    assert payout.reason == str(payout.error)
+    assert payout.reason == f"{payout.error}; run tries it again by itself"
     sandbox.faults.clear()
     assert (await payouts.send("k", **tron)).state is PayoutState.DONE
 

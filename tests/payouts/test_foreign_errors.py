@@ -129,15 +129,23 @@ async def test_damaged_history_is_a_journal_error_without_a_cause(
 
 @pytest.mark.parametrize("damage", ["{", b"\xff", None])
 async def test_damaged_unowned_withdrawal_drops_the_decoder_exception(
-    payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any], damage: object
+    payouts: Payouts,
+    sandbox: Sandbox,
+    path: Path,
+    tron: dict[str, Any],
+    damage: object,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     sandbox.withdrawals.create_on_website("USDT", "TRX", "13", address=tron["address"])
     with pytest.raises(errors.PayoutBlocked):
         await payouts.send("k", **tron)
     change(path, "UPDATE unowned SET record = ?", damage)
-    with pytest.raises(errors.JournalError, match="a withdrawal can't be read") as caught:
+    with pytest.raises(errors.PayoutBlocked) as caught:
         await payouts.send("k", **tron)
     assert caught.value.__cause__ is caught.value.__context__ is None
+    (line,) = [line for line in caplog.records if line.levelno == logging.ERROR]
+    assert "which belongs to no payout, can't be read" in line.getMessage()
+    assert line.exc_info is None
 
 
 # -- sqlite/file, sqlite/trust and sqlite/schema ---------------------------------------------------

@@ -159,7 +159,9 @@ async def test_abandoned_payout_is_never_sent(
     await payouts.enqueue("k", **tron)
     payout = await payouts.abandon("k", note="the invoice was withdrawn")
     assert (payout.state, payout.evidence) == (PayoutState.ABANDONED, Evidence.MANUAL)
-    assert payout.reason == "manual decision: abandoned (the invoice was withdrawn)"
+    assert payout.reason == (
+        "manual decision: abandoned (the invoice was withdrawn); nothing was sent, and nothing will be"
+    )
     assert await elsewhere.send("k", **tron) == payout
     assert await elsewhere.abandon("k") == payout
     assert await elsewhere.wait("k") == payout

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from payout_samples import INTENT, UNKNOWN, WHEN
@@ -111,7 +112,10 @@ others = st.builds(
 
 @attrs.frozen
 class World:
-    """A ledger and a journal, and a payout whose answer was lost."""
+    """A ledger and a journal, and a payout whose answer was lost.
+
+    An earlier list has shown the withdrawals with the numbers `known_as_new` to be newer than its baseline.
+    """
 
     made: list[Made]
     others: list[Other]
@@ -121,6 +125,7 @@ class World:
     fee_convention: FeeConvention | None
     days: int
     forgets_matches: bool
+    known_as_new: frozenset[int] = frozenset()
 
     @property
     def rows(self) -> list[Withdrawal]:
@@ -134,7 +139,8 @@ class World:
         listed = [withdrawal(n) for n, each in enumerate(self.made[: self.baseline_at]) if not each.is_late]
         baseline = tuple(row.uuid for row in [*reversed(listed), *reversed(OLD)][:PAGE])
         intent = attrs.evolve(INTENT, started_at=NOW.utc - dt.timedelta(days=self.days))
-        sent_request = attrs.evolve(UNKNOWN.required_request, baseline=baseline)
+        new = tuple(f"w{number}" for number in sorted(self.known_as_new) if number >= self.baseline_at)
+        sent_request = attrs.evolve(UNKNOWN.required_request, baseline=baseline, new_candidates=new)
         return attrs.evolve(UNKNOWN, intent=intent, sent_request=sent_request)
 
     def related(self, shown: frozenset[str]) -> Related:
@@ -204,15 +210,18 @@ def worlds(draw: st.DrawFn, behind_the_mark: tuple[Evidence | str, ...] = (*CERT
     """Draw a world, with the owners that withdrawals behind the mark may have."""
     behind = draw(st.lists(made_by(*behind_the_mark), min_size=1, max_size=6))
     newer = draw(st.lists(made_by(*CERTAIN, *UNCERTAIN), max_size=3))
+    count = len(behind) + len(newer)
+    known_as_new = draw(st.integers(0, 2**count - 1))  # a bit for each, which is faster than a set
     return World(
         [*behind, *newer],
         draw(st.lists(others, max_size=2)),
-        baseline_at=draw(st.integers(0, len(behind) + len(newer))),
+        baseline_at=draw(st.integers(0, count)),
         mark_at=len(behind) - 1,
         rest_of_page=draw(st.sampled_from([0, 0, 1, 3, 40])),
         fee_convention=draw(st.sampled_from([None, *FeeConvention])),
         days=draw(st.sampled_from([0, 0, 0, 6, 7, 30])),
         forgets_matches=draw(st.booleans()),
+        known_as_new=frozenset(number for number in range(count) if known_as_new >> number & 1),
     )
 
 
@@ -227,7 +236,7 @@ def test_conclusion_from_the_mark_is_never_bolder_than_from_the_whole_list(world
     event(f"{type(short).__name__} where the whole list means {type(whole).__name__}")
     if isinstance(short, Adopt):
         assert isinstance(whole, Adopt)
-        assert whole.record == short.record
+        assert whole.record.uuid == short.record.uuid  # the journal's record may lack what the list shows
     if isinstance(short, DeclareNotSent):
         assert isinstance(whole, DeclareNotSent)
 
@@ -271,6 +280,22 @@ def test_payout_of_last_week_is_not_called_unsent_behind_the_mark() -> None:
     old = world_of(ELSEWHERE, ELSEWHERE, days=7)
     assert isinstance(old.back_to_mark(), RequireReview)
     assert isinstance(old.from_all(), DeclareNotSent)
+
+
+def test_recorded_withdrawal_is_adopted_if_an_earlier_list_has_shown_it_to_be_new() -> None:
+    unowned = Made("13", "unowned", "", is_late=False, lacks="")
+    world = world_of(unowned, ELSEWHERE)
+    assert isinstance(world.back_to_mark(), RequireReview)
+    known = attrs.evolve(world, known_as_new=frozenset({0})).back_to_mark()
+    assert isinstance(known, Adopt)
+    assert known.record.uuid == "w0"
+
+
+@pytest.mark.parametrize("lacks", ["fee", "transaction_type"])
+def test_incomplete_record_is_not_adopted_although_it_is_new(lacks: str) -> None:
+    unowned = Made("13", "unowned", "", is_late=False, lacks=lacks)
+    world = attrs.evolve(world_of(unowned, ELSEWHERE), known_as_new=frozenset({0}))
+    assert isinstance(world.back_to_mark(), RequireReview)
 
 
 def test_unowned_withdrawal_from_before_the_baseline_is_not_held_against_a_payout() -> None:

@@ -26,12 +26,6 @@ async def _put_two_into_review(payouts: Payouts, sandbox: Sandbox, tron: dict[st
     assert {payout.state for payout in await payouts.list()} == {PayoutState.NEEDS_REVIEW}
 
 
-_PASSED = pytest.mark.xfail(
-    strict=True,
-    reason="a withdrawal that the mark has passed is never matched, also if it was new when the review began",
-)
-
-
 @pytest.mark.parametrize("passes_before", [0, 2])
 async def test_run_once_ends_the_review_when_an_answer_has_shown_the_fee(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], passes_before: int
@@ -45,7 +39,6 @@ async def test_run_once_ends_the_review_when_an_answer_has_shown_the_fee(
     assert {payout.state for payout in await payouts.list()} == {PayoutState.DONE}
 
 
-@_PASSED
 async def test_service_ends_the_review_when_an_answer_has_shown_the_fee(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:
@@ -57,7 +50,6 @@ async def test_service_ends_the_review_when_an_answer_has_shown_the_fee(
     assert {payout.state for payout in await payouts.list()} == {PayoutState.DONE}
 
 
-@_PASSED
 async def test_review_ends_although_the_mark_has_passed_its_withdrawals(
     payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
 ) -> None:

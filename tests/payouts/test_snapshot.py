@@ -11,6 +11,7 @@ import anyio
 import pytest
 from clients import CREATE, LIST, WITHDRAWAL
 from internals import repository_of, settler_of, snapshots_of, unowned_check_of
+from journals import InlineJournal
 
 from upbit_async import NoLimiter
 from upbit_async.payouts import MemoryJournal, Payouts, PayoutState
@@ -19,6 +20,7 @@ from upbit_async.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from upbit_async.client import UpbitClient
     from upbit_async.payouts import Payout
@@ -251,3 +253,36 @@ async def test_300_lost_payouts_are_settled_in_30_requests(
         own = {entry.uuid: entry.amount for entry in sandbox.ledger.created}
         for payout in settled:
             assert payout.uuid is None or own[payout.uuid] == payout.criteria.amount
+
+
+# -- what a burst costs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("check", "requests_each", "per_second"), [(False, 1.25, 24), (True, 1.36, 22)])
+async def test_burst_of_payouts_uses_the_budget_for_withdrawals(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any], check: bool, requests_each: float, per_second: float
+) -> None:
+    count = 300
+    calls: list[str] = []
+    journal = InlineJournal(path)
+    journal.after = calls.append
+    async with Payouts(sandbox.client(), journal, check=check).running() as payouts:
+        began = anyio.current_time()
+        for number in range(count):
+            await payouts.enqueue(f"k{number}", **dict(tron, amount=20 + 10 * number))
+        await _until_created(sandbox, count)
+        seconds, requests = anyio.current_time() - began, len(sandbox.requests)
+        await anyio.sleep(10)
+        used = Counter(calls)
+        assert (await payouts.health()).counts == {PayoutState.DONE: count}
+    assert requests / count <= requests_each
+    assert count / seconds >= per_second
+    # A request in this process is checked twice right before it is sent; one over a socket is checked once.
+    own = {"add": 1, "compare_and_swap": 3, "get": 2 + 1}
+    assert {name: used.pop(name) / count for name in own} == own
+    assert used.total() / count <= 0.5  # shared by all
+
+
+async def _until_created(sandbox: Sandbox, count: int) -> None:
+    while len(sandbox.ledger.created) < count:  # noqa: ASYNC110 - the sandbox reports no event
+        await anyio.sleep(0.05)

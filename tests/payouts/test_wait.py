@@ -117,6 +117,33 @@ async def test_run_once_returns_when_its_timeout_is_over(
     assert anyio.current_time() - began == pytest.approx(10, abs=1)
 
 
+async def test_run_once_polls_each_accepted_payout_once_and_writes_only_what_is_new(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any]
+) -> None:
+    sandbox.withdrawals.transitions = Transitions.manual()
+    calls: list[str] = []
+    journal = InlineJournal(path)
+    async with Payouts(sandbox.client(), journal, check=False) as payouts:
+        for number in range(20):
+            await payouts.send(f"k{number}", **dict(tron, amount=20 + number), until="accepted")
+        created = sandbox.ledger.created
+        sandbox.withdrawals.set_state(created[3].uuid, "PROCESSING")
+        sandbox.withdrawals.set_state(created[4].uuid, "DONE")
+        journal.after = calls.append
+        requests = len(sandbox.requests)
+        found = await payouts.run_once(timeout=0)
+        assert len(sandbox.requests) == requests + 1
+        assert [payout.state.value for payout in found].count("done") == 1
+        stored = await payouts.get("k3")
+        assert stored is not None
+        assert stored.record == found[3].record
+        assert stored.record is not None
+        assert stored.record.state == "PROCESSING"
+        before = calls.count("compare_and_swap")
+        assert len(await payouts.run_once(timeout=0)) == 19
+        assert calls.count("compare_and_swap") == before
+
+
 async def test_run_once_timeout_applies_to_leases_and_settling(
     payouts: Payouts, sandbox: Sandbox, path: Path, tron: dict[str, Any]
 ) -> None:

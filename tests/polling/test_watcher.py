@@ -9,6 +9,7 @@ import logging
 import math
 import random
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -21,6 +22,9 @@ from upbit_async.policy import PollSchedule
 from upbit_async.polling import Watcher, WithdrawalPoller
 from upbit_async.polling.schedule import wait_after
 from upbit_async.region import Region
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 # --- many at once ---
 
@@ -328,6 +332,104 @@ async def test_record_known_beforehand_is_no_event(transfers: FakeTransferList) 
     await transfers.poller("u", withdrawal("u", "WAITING")).wait()
 
     assert [event.state for event in transfers.events if isinstance(event, StateChanged)] == ["DONE"]
+
+
+# --- many that begin one after the other ---
+
+
+async def test_transfers_that_begin_one_after_the_other_share_sweeps() -> None:
+    transfers = FakeTransferList(PollSchedule(first=1, jitter=0.2))
+    async with anyio.create_task_group() as tasks:
+        for number in range(200):
+            poller = transfers.open(f"u{number}", (0, "PROCESSING"), (3.5, "DONE"))
+            tasks.start_soon(poller.wait)
+            await anyio.sleep(0.04)
+    times = transfers.times()
+    assert len(times) <= 10 + 2 * times[-1]  # the first few are polled alone
+
+
+async def test_last_poll_at_a_deadline_does_not_wait_for_the_next_sweep() -> None:
+    transfers = FakeTransferList(PollSchedule(first=10, factor=1, longest=10))
+    pollers = [transfers.open(f"u{number}", (0, "PROCESSING"), (30, "DONE")) for number in range(20)]
+    async with anyio.create_task_group() as tasks:
+        for poller in pollers:
+            tasks.start_soon(poller.wait)
+        await anyio.sleep(1)
+        began = anyio.current_time()
+        with pytest.raises(PollTimeout):
+            await transfers.open("short", (0, "PROCESSING"), (50, "DONE")).wait(timeout=0.5)
+        assert anyio.current_time() - began == pytest.approx(0.5)
+
+
+# --- records from other requests ---
+
+
+@pytest.fixture
+async def waiting(transfers: FakeTransferList) -> AsyncGenerator[list[Withdrawal]]:
+    """Records that waits for the withdrawals "a" and "b" have returned; both have been polled once."""
+    ended: list[Withdrawal] = []
+
+    async def wait(uuid: str) -> None:
+        ended.append(await transfers.open(uuid, (0, "PROCESSING"), (100, "DONE")).wait())
+
+    async with anyio.create_task_group() as tasks:
+        for uuid in ("a", "b"):
+            tasks.start_soon(wait, uuid)
+        await anyio.sleep(0.5)
+        yield ended
+        tasks.cancel_scope.cancel()
+
+
+async def test_offered_record_ends_the_wait_without_a_poll(
+    transfers: FakeTransferList, waiting: list[Withdrawal]
+) -> None:
+    polls = len(transfers.requests)
+    transfers.watcher.offer([withdrawal("A", "DONE"), withdrawal("foreign")], began=anyio.current_time())
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
+    assert [(each.uuid, each.state) for each in waiting] == [("A", "DONE")]
+    assert len(transfers.requests) == polls
+    assert transfers.watcher.watched == 1
+
+
+async def test_offered_record_delays_the_next_poll(
+    transfers: FakeTransferList, waiting: list[Withdrawal]
+) -> None:
+    polls = len(transfers.requests)
+    for _ in range(20):
+        rows = [withdrawal(uuid, "PROCESSING") for uuid in ("a", "b")]
+        transfers.watcher.offer(rows, began=anyio.current_time())
+        await anyio.sleep(0.5)
+    assert len(transfers.requests) == polls
+    assert not waiting
+
+
+async def test_record_that_was_requested_before_the_last_poll_is_not_used(
+    transfers: FakeTransferList, waiting: list[Withdrawal]
+) -> None:
+    polled_at = transfers.times()[-1]
+    transfers.watcher.offer([withdrawal("a", "DONE")], began=polled_at - 0.1)
+    await anyio.sleep(0.1)
+    assert not waiting
+    assert transfers.watcher.watched == 2
+
+
+async def test_record_is_not_used_during_a_poll_of_its_transfer(transfers: FakeTransferList) -> None:
+    transfers.latency = 5
+    poller = transfers.open("a", (0, "PROCESSING"), (5, "DONE"))
+
+    async def offer() -> None:
+        await anyio.sleep(1)
+        transfers.watcher.offer([withdrawal("a", "FAILED")], began=anyio.current_time())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(offer)
+        assert (await poller.wait()).state == "DONE"
+
+
+async def test_record_that_nobody_waits_for_is_ignored(transfers: FakeTransferList) -> None:
+    transfers.watcher.offer([withdrawal("a", "DONE")], began=anyio.current_time())
+    assert transfers.watcher.watched == 0
 
 
 # --- event loops ---

@@ -121,7 +121,7 @@ def poll_schedule_of(client: UpbitClient) -> PollSchedule:
 
 def watcher_of(client: UpbitClient) -> Watcher[Withdrawal]:
     """Return the watcher of a client's withdrawals."""
-    return client.withdraws._watcher
+    return client.withdraws.watcher
 
 
 def single_polls(watcher: Watcher[Withdrawal]) -> int:

@@ -68,6 +68,7 @@ The files, from the entry point down:
 - `snapshot`: Upbit's list together with what the journal knows about it. `baseline`: reads the list. `shared_reads`:
   lets payouts share requests.
 - `recording`: checks and writes manual decisions. `repository`: applies state changes to the journal, and reports them.
+  `failure_log`: logs the same failure only once per period.
 - `journal`: the interface of a journal. `sqlite/`: a journal in a file. `memory/`: one in memory, for tests.
 
 Pure, without I/O and clocks:

@@ -94,9 +94,15 @@ class AmountLimit:
         if payout.criteria.currency != self.currency or self.per_day is None:
             return
         if departed + payout.criteria.amount > self.per_day:
+            of = (
+                f"{departed:f} {self.currency} of at most {self.per_day:f} may have been sent within 24 hours"
+            )
+            advice = "it can be sent when enough of that is older, or raise the AmountLimit"
+            if payout.criteria.amount > self.per_day:
+                of = f"its amount alone exceeds the limit of {self.per_day:f} {self.currency} within 24 hours"
+                advice = "raise the AmountLimit, or abandon it"
             raise AmountLimitExceeded(
-                f"{payout} was not sent: {departed:f} {self.currency} of at most {self.per_day:f} may have been sent "
-                "within 24 hours; it can be sent when enough of that is older, or raise the AmountLimit",
+                f"{payout} was not sent: {of}; {advice}",
                 currency=self.currency,
                 limit=self.per_day,
                 departed=departed,

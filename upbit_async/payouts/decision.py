@@ -71,12 +71,14 @@ class RequireReview:
         candidates: The withdrawals that may be the payout.
         unexplained: The withdrawals that belong to no known payout.
         unreadable: The ids, in lower case, of rows that can't be read.
+        new: The ids, in lower case, of those of these withdrawals that are newer than the payout's baseline.
     """
 
     why: str
     candidates: tuple[Withdrawal, ...] = ()
     unexplained: tuple[Withdrawal, ...] = ()
     unreadable: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
 
     @property
     def uuids(self) -> list[str]:
@@ -163,7 +165,15 @@ class Claimants:
 
 def decide(payout: Payout, seen: Observation) -> Conclusion:
     """Return the conclusion about a payout whose answer was lost, at the end of its settling time."""
-    conclusion = _conclusion(payout, seen)
+    conclusion = _with_reservations(_conclusion(payout, seen), seen)
+    if not isinstance(conclusion, RequireReview):
+        return conclusion
+    rows = dict.fromkeys((*conclusion.candidates, *conclusion.unexplained))
+    new = (row.uuid.casefold() for row in rows if row.uuid.casefold() not in seen.recorded)
+    return attrs.evolve(conclusion, new=tuple(new))
+
+
+def _with_reservations(conclusion: Conclusion, seen: Observation) -> Conclusion:
     match conclusion:
         case Adopt(record) if record.uuid.casefold() in seen.recorded:
             why = f"withdrawal {record.uuid}, which fits, may be older than this payout"

@@ -69,7 +69,14 @@ class Driver:
         self.resends = resends
         self._locks = KeyedLock()
 
-    async def drive(self, key: str, requested: Payout | None = None, *, waits: bool = True) -> Payout:
+    async def drive(
+        self,
+        key: str,
+        requested: Payout | None = None,
+        *,
+        claimed: Payout | None = None,
+        waits: bool = True,
+    ) -> Payout:
         """Send a payout that is planned or queued; return any other as it is.
 
         With ``resend="automatic"``, a ``not_sent`` payout is sent too. While another task or process is sending the
@@ -79,6 +86,8 @@ class Driver:
             key: The payout's key.
             requested: The payout that the caller requests, for a key that may not be in the journal yet; it is
                 compared with the row that is sent.
+            claimed: The payout as it was when it was claimed, which saves a read of the journal. If it has changed
+                since, the journal does not let it depart, and it is read again.
             waits: Whether to wait for other payouts that must be settled first, and for other tasks and processes.
 
         Returns:
@@ -95,7 +104,7 @@ class Driver:
         async with self._locks.hold(key) as hold:
             if hold.failure is not None:
                 raise copy.copy(hold.failure)  # the failure of the attempt that this call has joined
-            payout = await self._newest(key, requested, waits=waits)
+            payout = claimed or await self._newest(key, requested, waits=waits)
             try:
                 return await self._dispatch(payout, waits=waits)
             except UpbitError as error:
@@ -161,6 +170,10 @@ class Driver:
     async def advance(self, key: str, deadline: float) -> Payout | None:
         """Settle a payout if its answer was lost, send it if it is queued, and follow it until a deadline.
 
+        Args:
+            key: The payout's key.
+            deadline: The deadline, by the loop's clock.
+
         Returns:
             The updated payout; None if it was abandoned, and nothing has turned up since.
 
@@ -181,14 +194,31 @@ class Driver:
                 if payout.state is PayoutState.UNKNOWN:
                     payout = await self._settler.settle(key, deadline=deadline)
             if payout.state is PayoutState.ACCEPTED:
-                payout = await self._settler.follow(payout, deadline)
-        except PollTimeout:
-            return await self._repository.read(key)
+                payout = await self._settler.follow_until(payout, deadline)
         except UpbitError as error:
-            if isinstance(error, JournalError) and error.key is None:
+            if _concerns_the_journal(error):
                 raise
             return await self._with_error(payout, error)
         return payout
+
+    async def follow(self, key: str, accepted: dict[str, Payout], deadline: float) -> Payout:
+        """Follow an accepted payout until a deadline.
+
+        Args:
+            key: The payout's key.
+            accepted: The payout, among others, as it was read. It is removed, and not kept while it is followed: there
+                may be thousands.
+            deadline: The deadline, by the loop's clock.
+
+        Raises:
+            JournalError: The journal can't be used.
+        """
+        try:
+            return await self._settler.follow_until(accepted.pop(key), deadline)
+        except UpbitError as error:
+            if _concerns_the_journal(error):
+                raise
+            return attrs.evolve(await self._repository.read(key), error=error)
 
     async def _settle(self, payout: Payout, deadline: float) -> Payout:
         """Compare a payout with Upbit's list, if that can tell more about it."""
@@ -217,6 +247,11 @@ class Driver:
         with contextlib.suppress(JournalError):
             payout = await self._repository.read(payout.key)
         return attrs.evolve(payout, error=error)
+
+
+def _concerns_the_journal(error: UpbitError) -> bool:
+    """Return whether the journal as a whole failed, and not only one of its rows."""
+    return isinstance(error, JournalError) and error.key is None
 
 
 def _failed_by(error: UpbitError) -> Change:

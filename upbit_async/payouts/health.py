@@ -20,6 +20,7 @@ class PayoutsHealth:
         journal_ok: Whether the journal can be read. If not, all other attributes have their defaults.
         paused: Whether `Payouts.pause` is in force.
         counts: Number of payouts in each state that occurs; compacted ones are left out.
+        unreadable: Number of payouts whose state can't be read, because another program has changed their rows.
         oldest_queued: Time at which the oldest ``queued`` payout was requested, UTC; None if there is none.
         oldest_unknown: The same for ``unknown`` payouts.
         oldest_needs_review: The same for payouts that need review.
@@ -37,6 +38,7 @@ class PayoutsHealth:
     journal_ok: bool
     paused: bool = False
     counts: Mapping[PayoutState, int] = attrs.field(factory=dict[PayoutState, int])
+    unreadable: int = 0
     oldest_queued: dt.datetime | None = None
     oldest_unknown: dt.datetime | None = None
     oldest_needs_review: dt.datetime | None = None

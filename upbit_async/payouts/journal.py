@@ -96,6 +96,9 @@ class Related:
         unowned: All withdrawals in the currency that belong to no payout, and are not acknowledged.
         matched: All payouts in the currency whose withdrawal was only matched (`Evidence.MATCH`), without their
             histories.
+        unreadable: Keys of payouts whose records are damaged so far that any withdrawal in the currency may be theirs.
+        unreadable_unowned: Ids, in lower case, of withdrawals in the currency that belong to no payout, are not
+            acknowledged, and whose records are damaged.
 
     Example:
         .. code-block:: python
@@ -109,6 +112,8 @@ class Related:
     acknowledged: Collection[str] = frozenset()
     unowned: Sequence[Withdrawal] = ()
     matched: Sequence[Payout] = ()
+    unreadable: Collection[str] = ()
+    unreadable_unowned: Collection[str] = ()
 
     def owner_of(self, uuid: str, *, other_than: str | None = None) -> str | None:
         """Return the key of the payout that has a withdrawal, or None.
@@ -127,6 +132,11 @@ class Journal(Protocol):
     """Durable store of payouts. When a method returns, its change survives a crash of the machine.
 
     Every method may raise `JournalError`.
+
+    A record that is damaged must not stop the work on the others. A method that returns or adds one payout raises a
+    `JournalError` with its key. `claim`, `select` and `recent_answered` log it at level ERROR and leave the payout out;
+    `claim` claims it all the same, so that it is not tried again soon. `changes` raises when the next change is
+    damaged, because a reader of changes must miss none. `related` leaves nothing out: see `Related`.
 
     Example:
         .. code-block:: python

@@ -85,6 +85,7 @@ class Judge:
         rows = attrs.evolve(
             found,
             listed=await self._with_networks(found.listed, payout),
+            known_as_new=await self._with_networks(found.known_as_new, payout),
             recorded=await self._with_networks(found.recorded, payout),
         )
         conclusion = decide(

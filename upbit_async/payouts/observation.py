@@ -3,7 +3,8 @@
 If the snapshot's list reaches the payout's baseline, these are the rows that are new since then. If the baseline lies
 behind the reconciliation mark, the list shows the rows since the mark. The rows between come from the journal, which
 accounts for each of them. Those that Upbit's own answer or a manual decision has given to a payout are explained, and
-so are acknowledged ones. The others are *recorded*: they belong to no payout, or were only matched to one.
+so are acknowledged ones. The others are *recorded*: they belong to no payout, or were only matched to one. A recorded
+one may be older than the baseline, unless an earlier list has shown it to be new, and a review has stored that.
 
 `docs/explanation/payouts.md` proves that a conclusion from recorded rows is never bolder than one from the whole list.
 """
@@ -42,11 +43,13 @@ class NewRows:
 
     Attributes:
         listed: Those that the list shows.
-        recorded: Those that only the journal shows, by records that may be out of date.
+        known_as_new: Those that only the journal shows, but an earlier list has shown to be newer than the baseline.
+        recorded: Other ones that only the journal shows, by records that may be out of date.
         is_partial: Whether the list shows the withdrawals since the mark only.
     """
 
     listed: tuple[Withdrawal, ...]
+    known_as_new: tuple[Withdrawal, ...] = ()
     recorded: tuple[Withdrawal, ...] = ()
     is_partial: bool = False
 
@@ -64,7 +67,19 @@ def new_rows(payout: Payout, snapshot: Snapshot) -> NewRows:
         raise does_not_reach_back()
     listed = (*listing.newer_than(snapshot.mark), *_unsorted(snapshot))
     recorded = _without(_recorded(payout, snapshot), {row.uuid.casefold() for row in listed})
-    return NewRows(_without(listed, baseline), _without(recorded, baseline), is_partial=True)
+    known_as_new = [row for row in recorded if _is_known_as_new(payout, row)]
+    return NewRows(
+        listed=_without(listed, baseline),
+        known_as_new=tuple(known_as_new),
+        recorded=_without(recorded, {*baseline, *(row.uuid.casefold() for row in known_as_new)}),
+        is_partial=True,
+    )
+
+
+def _is_known_as_new(payout: Payout, row: Withdrawal) -> bool:
+    """Return whether an earlier list has shown a withdrawal to be new, and its record lacks nothing to compare."""
+    is_whole = row.fee is not None and row.transaction_type is not None
+    return is_whole and row.uuid.casefold() in payout.required_request.new_candidates
 
 
 def observation(
@@ -85,11 +100,11 @@ def observation(
         waiting_for_this: The keys of payouts that wait for this one.
     """
     related = snapshot.related
-    others = {each.key: each for each in (related.matched if rows.is_partial else ())}
-    others |= {each.key: each for each in related.payouts}
+    known = {each.key for each in related.payouts}
+    matched = (each for each in related.matched if rows.is_partial and each.key not in known)
     return Observation(
-        rows=(*rows.listed, *rows.recorded),
-        others=other_claimants(list(others.values()), payout.key, snapshot.now),
+        rows=(*rows.listed, *rows.known_as_new, *rows.recorded),
+        others=other_claimants([*related.payouts, *matched], payout.key, snapshot.now),
         made_without_payout=made_without_payout,
         excluded={*payout.required_request.excluded, *related.acknowledged},
         fee_convention=snapshot.fee_convention,
@@ -126,6 +141,8 @@ def _unsorted(snapshot: Snapshot) -> list[Withdrawal]:
 
 def _reservation(payout: Payout, snapshot: Snapshot, rows: NewRows) -> str:
     """Return why the rows prove neither a match nor that nothing was sent; empty if they may."""
+    if unreadable := [*snapshot.related.unreadable, *snapshot.related.unreadable_unowned]:
+        return f"the journal's row of {unreadable[0]!r} is damaged, so any withdrawal may belong to it"
     if not rows.is_partial:
         return ""
     if snapshot.now.utc - payout.created_at >= RETAINED:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from upbit_async.errors import PayoutBlocked, PayoutNotDone, UpbitError
+from upbit_async.errors import PayoutBlocked, PayoutNotDone, PayoutsPaused, UpbitError
 from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.payouts.journal_time import Moment
 from upbit_async.payouts.states import EDGES, PayoutState
 from upbit_async.protocol.send_guard import SigningParams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["EDGES", "Evidence", "HistoryEntry", "MatchCriteria", "Payout", "PayoutState", "SentRequest"]
 
@@ -114,6 +117,8 @@ class SentRequest:
         reopened: Whether the loss of a copy was recorded after the outcome had been decided.
         needs_new_nonce: Whether the next copy gets a new nonce.
         candidates: The withdrawals that a review is about, by their ids in lower case.
+        new_candidates: Candidates that Upbit's list has shown to be newer than the baseline. They stay a possible match
+            when the list does not reach back to them any more.
         excluded: The withdrawals that a review has excluded, by their ids in lower case.
         baseline: The newest withdrawals in the currency before the first copy, newest first, by their ids in lower
             case.
@@ -143,9 +148,24 @@ class SentRequest:
     reopened: bool = False
     needs_new_nonce: bool = False
     candidates: tuple[str, ...] = attrs.field(default=(), repr=False)
+    new_candidates: tuple[str, ...] = attrs.field(default=(), repr=False)
     excluded: tuple[str, ...] = attrs.field(default=(), repr=False)
     baseline: tuple[str, ...] = attrs.field(repr=False)
     mac: str = attrs.field(default="", repr=False)
+
+
+_AFTER_AN_END: Final = "Upbit releases the locked amount; to pay again, use a new key"
+_NEXT_STEPS: Final[Mapping[PayoutState, str]] = {
+    PayoutState.QUEUED: "run sends it",
+    PayoutState.SENDING: "its outcome follows with Upbit's answer, or after the end of its lease",
+    PayoutState.ACCEPTED: "run or wait follows it until it ends",
+    PayoutState.FAILED: _AFTER_AN_END,
+    PayoutState.CANCELLED: _AFTER_AN_END,
+    PayoutState.REJECTED: _AFTER_AN_END,
+    PayoutState.DECLINED: "no money has moved; remove the cause and call retry({key!r}), or use a new key",
+    PayoutState.ABANDONED: "nothing more is sent, which is no proof that nothing was sent before",
+}
+"""What happens next in a state, or what to do. In the other states the newest note says it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -230,9 +250,20 @@ class Payout:
     @property
     def reason(self) -> str:
         """Why it is in its state, and what to do: what prevents it from being sent, or its newest note."""
+        why = escaped(self.history[-1].note) if self.history else ""
         if self.state.may_be_sent and self.error is not None:
-            return str(self.error)
-        return escaped(self.history[-1].note) if self.history else ""
+            why = str(self.error)
+        return "; ".join(filter(None, (why, self._next_step)))
+
+    @property
+    def _next_step(self) -> str:
+        """What happens next, or what to do; empty if the newest note says it."""
+        if self.state is PayoutState.QUEUED and self.error is not None:
+            names_an_action = isinstance(self.error, (PayoutBlocked, PayoutsPaused))
+            return "" if names_an_action else "run tries it again by itself"
+        if self.state is PayoutState.ABANDONED and self.sent_request is None:
+            return "nothing was sent, and nothing will be"
+        return _NEXT_STEPS.get(self.state, "").format(key=self.key)
 
     @property
     def is_open(self) -> bool:

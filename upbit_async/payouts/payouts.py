@@ -107,7 +107,9 @@ class Payouts(RequestingMethods, RunningMethods, ManualDecisionMethods, Operatin
         keys = arguments.journal_keys_from(journal_keys)
         repository = PayoutRepository(journal, client.transport, clock or _utc_now, keys)
         reads = SharedReads()
-        snapshots = SnapshotReader(client.transport, repository, reads, trailing=seconds)
+        snapshots = SnapshotReader(
+            client.transport, repository, reads, client.withdraws.watcher, trailing=seconds
+        )
         judge = Judge(client, snapshots)
         settler = Settler(client, repository, judge, seconds)
         self._reconciler = Reconciler(

@@ -27,7 +27,7 @@ def planned(key: str, intent: Intent, mac: str = "") -> Payout:
 
 def enqueued(key: str, intent: Intent, mac: str = "", not_after: dt.datetime | None = None) -> Payout:
     """Return a new payout that `Payouts.run` sends."""
-    entry = HistoryEntry(at=intent.started_at, state=PayoutState.QUEUED, note="accepted; not sent yet")
+    entry = HistoryEntry(at=intent.started_at, state=PayoutState.QUEUED, note="enqueued")
     return Payout(
         key=key, state=PayoutState.QUEUED, intent=intent, history=(entry,), mac=mac, not_after=not_after
     )
@@ -37,7 +37,7 @@ def promoted(payout: Payout, now: Now, not_after: dt.datetime | None = None) -> 
     """Let `Payouts.run` send a payout that only its caller would send, also if its copy is held back only later."""
     sent_request = payout.sent_request
     if payout.state is PayoutState.PLANNED:
-        note = "accepted; not sent yet"
+        note = "enqueued"
         return moved(payout, PayoutState.QUEUED, now, note, error=None, not_after=not_after)
     if (
         payout.state is PayoutState.SENDING

@@ -18,7 +18,6 @@ import attrs
 from upbit_async.errors import DecodeError
 from upbit_async.events import UnownedWithdrawal
 from upbit_async.models import Withdrawal
-from upbit_async.payouts.baseline import read_list
 from upbit_async.payouts.decision import Adopt, Conclusion, DeclareNotSent, may_claim, may_turn_up
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.payout_query import PayoutQuery
@@ -177,7 +176,7 @@ class Reconciler:
         now = await self._repository.now()
         mark = await journal.mark(_ACCOUNT)
         oldest = now.utc - WITHOUT_MARK
-        listing = await read_list(self._transport, None, mark=mark, oldest=oldest)
+        listing = await self._snapshots.read_list(None, mark=mark, oldest=oldest)
         rows = listing.newer_than(mark)
         currencies = dict.fromkeys(needed)
         currencies |= {row.currency: None for row in (*rows, *await journal.unowned())}

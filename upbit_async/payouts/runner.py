@@ -35,9 +35,9 @@ from upbit_async.errors import (
     TransportError,
     UpbitError,
 )
-from upbit_async.logs import logger
 from upbit_async.payouts import queueing
 from upbit_async.payouts.backlog import Backlog
+from upbit_async.payouts.failure_log import FailureLog
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.unowned import SettleFirst
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
-_log = logger("upbit_async.payouts")
-
 _CLAIMED_AT_ONCE: Final = 500
 _CLAIM_PERIOD: Final = 1.0
 """Longest time between two claims, in seconds."""
@@ -68,9 +66,6 @@ _RECONCILIATION_PERIOD: Final = 60.0
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 """First and longest wait before failed work is repeated, in seconds."""
-_REPORT_PERIOD: Final = 30.0
-"""Time for which the same failure is not logged again, in seconds."""
-_MOST_REPORTED: Final = 100
 _RETIREMENT: Final = 5.0
 """Time for the journal to release the claims when the runner ends, in seconds."""
 
@@ -118,6 +113,8 @@ class Runner:
         self._name = f"runner {uuid.uuid4()}"
         self._backlog = Backlog()
         self._sending = 0
+        self._claimed: dict[str, Payout] = {}
+        """Payouts as they were claimed, until they are sent for the first time."""
         self._released: set[str] = set()
         self._working: set[str] = set()
         """Keys of the payouts that a task settles or follows."""
@@ -127,8 +124,7 @@ class Runner:
         self._next_claim = -math.inf
         self._deadlines: list[tuple[dt.datetime, str]] = []
         """Heap of the times after which queued payouts are abandoned."""
-        self._reported: dict[str, float] = {}
-        """When each failure may be logged again."""
+        self._report = FailureLog(anyio.current_time).report
         self._waker: Waker | None = None
 
     def wake(self) -> None:
@@ -211,6 +207,7 @@ class Runner:
             case PayoutState.QUEUED:
                 if payout.not_after is not None:
                     heapq.heappush(self._deadlines, (payout.not_after, key))
+                self._claimed[key] = payout
                 self._backlog.add(key, payout.criteria, at=anyio.current_time())
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 self._start(key, tasks, self._settle)
@@ -234,16 +231,6 @@ class Runner:
         while self._deadlines and self._deadlines[0][0] < self._repository.clock():
             await self._repository.change(self._deadlines[0][1], queueing.overdue)
             heapq.heappop(self._deadlines)
-
-    def _report(self, what: str, error: Exception) -> None:
-        """Log a failure, but the same one only once in a while: it may concern thousands of payouts."""
-        text = str(error) if isinstance(error, UpbitError) else type(error).__name__
-        now = anyio.current_time()
-        if now >= self._reported.get(text, -math.inf):
-            if len(self._reported) >= _MOST_REPORTED:
-                self._reported.clear()
-            self._reported[text] = now + _REPORT_PERIOD
-            _log.warning("%s: %s", what, text)
 
     # -- settling and following --------------------------------------------------------------------
 
@@ -296,11 +283,13 @@ class Runner:
 
     async def _send_once(self, key: str, tasks: TaskGroup) -> None:
         try:
-            payout = await self._driver.drive(key, waits=False)
+            payout = await self._driver.drive(key, claimed=self._claimed.pop(key, None), waits=False)
         except SettleFirst as first:
             await self._wait_for(key, first.keys, "is settled")
             return
         except Exception as error:  # noqa: BLE001 - no failure ends the runner
+            if isinstance(error, JournalError) and error.key is not None:  # the payout can't record it
+                self._report("a payout could not be sent; it is tried again", error)
             await self._fail(key, error)
             return
         is_to_be_sent = payout.state is PayoutState.QUEUED or self._driver.resends_by_itself(payout)

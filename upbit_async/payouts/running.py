@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import anyio
 
 from upbit_async.concurrency import open_task_group
 from upbit_async.errors import ConfigurationError, JournalError
+from upbit_async.logs import logger
+from upbit_async.payouts.payout import PayoutState
+from upbit_async.payouts.payout_query import PayoutQuery
 from upbit_async.payouts.runner import Runner
 from upbit_async.resources import inputs
 
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
     from upbit_async.payouts.settling import Settler
 
 __all__ = ["RunningMethods"]
+
+_log = logger("upbit_async.payouts")
+
+_PAGE: Final = 500
+"""Number of payouts that are read with one call."""
 
 
 class RunningMethods:
@@ -131,13 +139,15 @@ class RunningMethods:
 
         Args:
             timeout: Time to wait for leases, settling times and accepted payouts, in seconds; None, the default, for
-                no limit. A request that has begun is finished.
+                no limit. A withdrawal that is being sent is finished, and each accepted payout is polled at least
+                once.
 
         Returns:
             The payouts that were open, oldest first, updated. If one could not be followed, its `error` says why.
 
         Raises:
-            JournalError: The journal can't be used.
+            JournalError: The journal can't be used. If only the row of one payout is damaged, that is logged, and the
+                payout is left out.
 
         Example:
             .. code-block:: python
@@ -148,14 +158,21 @@ class RunningMethods:
         deadline = anyio.current_time() + inputs.timeout("timeout", timeout)
         await self._repository.open()
         keys = await self._repository.journal.open_keys()
+        accepted = await self._accepted()
         found: dict[str, Payout | None] = {}
         failures: list[JournalError] = []
 
         async def advance(key: str) -> None:
             try:
-                found[key] = await self._driver.advance(key, deadline)
+                if key in accepted:
+                    found[key] = await self._driver.follow(key, accepted, deadline)
+                else:
+                    found[key] = await self._driver.advance(key, deadline)
             except JournalError as failure:
-                failures.append(failure)
+                if failure.key is None:
+                    failures.append(failure)
+                else:  # only that row is damaged
+                    _log.error("%s", failure, extra={"key": key, "state": None, "uuid": None})
 
         async with anyio.create_task_group() as tasks:
             for key in keys:
@@ -163,6 +180,15 @@ class RunningMethods:
         if failures:
             raise failures[0]
         return [payout for payout in map(found.get, keys) if payout is not None]
+
+    async def _accepted(self) -> dict[str, Payout]:
+        """Return the accepted payouts by their keys, read with few calls: there may be thousands."""
+        found: dict[str, Payout] = {}
+        query = PayoutQuery(states=(PayoutState.ACCEPTED,), limit=_PAGE)
+        while page := await self._repository.journal.select(query):
+            found |= {payout.key: payout for payout in page}
+            query = query.after(page[-1])
+        return found
 
     async def aclose(self) -> None:
         """Close the journal. The client stays open."""

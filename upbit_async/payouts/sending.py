@@ -198,9 +198,9 @@ class Sender:
             if other.state.is_under_way and not waits:
                 raise SettleFirst((by_key,))
             other = await self._settler.wait_until_settled(by_key)
-        except JournalError:
-            raise
         except UpbitError as error:
+            if isinstance(error, JournalError) and error.key != by_key:  # else only its row is damaged
+                raise
             raise PayoutBlocked(
                 f"{blocked} must be settled first, and that failed ({error}); try again later, or compare with "
                 f"Upbit's website and call resolve({by_key!r}, …)",

@@ -10,6 +10,7 @@ one that needs review.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -166,6 +167,42 @@ class Settler:
                 await self._record_progress(key, poller.last)
             raise
         return await self._record_progress(key, record)
+
+    async def follow_until(self, payout: Payout, deadline: float) -> Payout:
+        """Follow an accepted payout until a deadline by the loop's clock, and record its progress as it is seen.
+
+        At least one poll is made. There is no last one at the deadline: for thousands it would take several seconds.
+
+        Raises:
+            UpbitError: The withdrawal can't be polled any more.
+        """
+        poller = self._client.withdraws.poller(payout.uuid or "")
+        with poller.subscribe() as subscription:
+            while payout.state is PayoutState.ACCEPTED and anyio.current_time() < deadline:
+                change = None
+                with anyio.CancelScope(deadline=deadline):
+                    change = await poller.next_change(subscription)
+                if change is None:
+                    break
+                payout = await self._with_progress(payout, change.record)
+            newest = subscription.record
+        if newest is None:
+            with contextlib.suppress(PollTimeout):
+                newest = await poller.wait(timeout=0)
+            newest = newest or poller.last
+        return payout if newest is None else await self._with_progress(payout, newest)
+
+    async def _with_progress(self, payout: Payout, record: Withdrawal) -> Payout:
+        """Record a withdrawal's progress, without a read of the journal if the payout is its newest revision."""
+        if payout.record == record:
+            return payout
+        changed = transitions.followed(payout, record, await self._repository.now())
+        if changed is None:
+            return payout
+        try:
+            return await self._repository.compare_and_swap(payout, changed)
+        except (StaleRevision, ConflictingPayout):
+            return await self._record_progress(payout.key, record)
 
     async def _record_progress(self, key: str, record: Withdrawal) -> Payout:
         return await self._repository.change(
@@ -331,7 +368,7 @@ def _changed_by(outcome: _Outcome, payout: Payout, now: Now) -> Payout | None:
         case DeclareNotSent():
             return transitions.not_found(payout, now)
         case RequireReview():
-            return transitions.doubtful(payout, outcome.why, outcome.uuids, now)
+            return transitions.doubtful(payout, outcome.why, outcome.uuids, now, new=outcome.new)
 
 
 def _changed_late(outcome: _Outcome, payout: Payout, now: Now, *, is_settled: bool) -> Payout | None:
@@ -356,4 +393,4 @@ def _changed_late(outcome: _Outcome, payout: Payout, now: Now, *, is_settled: bo
             return None
     if payout.state is PayoutState.ABANDONED and payout.candidates == tuple(doubt.uuids):
         return None
-    return transitions.doubtful(payout, doubt.why, doubt.uuids, now)
+    return transitions.doubtful(payout, doubt.why, doubt.uuids, now, new=doubt.new)

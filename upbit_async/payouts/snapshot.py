@@ -14,6 +14,7 @@ import datetime as dt
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
+import anyio
 import attrs
 
 from upbit_async.checks import FeeConvention
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.shared_reads import SharedReads
+    from upbit_async.polling import Watcher
     from upbit_async.protocol.endpoint import Transport
 
 __all__ = [
@@ -155,16 +157,24 @@ class SnapshotReader:
         transport: Transport that reads Upbit's list.
         repository: Repository of the payouts.
         reads: Reads that the tasks share.
+        watcher: What polls accepted payouts; it is given every list, which spares polls.
         trailing: Longest lag of Upbit's list, in seconds.
     """
 
     def __init__(
-        self, transport: Transport, repository: PayoutRepository, reads: SharedReads, *, trailing: float
+        self,
+        transport: Transport,
+        repository: PayoutRepository,
+        reads: SharedReads,
+        watcher: Watcher[Withdrawal],
+        *,
+        trailing: float,
     ) -> None:
         self._transport = transport
         self._repository = repository
         self._trailing = dt.timedelta(seconds=trailing)
         self._reads = reads
+        self._watcher = watcher
 
     async def read(
         self,
@@ -201,12 +211,29 @@ class SnapshotReader:
         if mark is None:
             baselines = list(_open_baselines(await journal.related(currency, ()), now))
         oldest = now.utc - WITHOUT_MARK
-        listing = await read_list(
-            self._transport, currency, mark=mark, oldest=oldest, baselines=baselines, confirm=confirm
+        listing = await self.read_list(
+            currency, mark=mark, oldest=oldest, baselines=baselines, confirm=confirm
         )
         snapshot = await self.with_journal(currency, listing, mark=mark, now=now, position=position)
         await self._store(snapshot)
         return snapshot
+
+    async def read_list(
+        self,
+        currency: str | None,
+        *,
+        mark: str | None,
+        oldest: dt.datetime,
+        baselines: Sequence[Sequence[str]] = (),
+        confirm: bool = False,
+    ) -> Listing:
+        """Return Upbit's list, as `baseline.read_list` does. Accepted payouts that it shows need not be polled."""
+        began = anyio.current_time()
+        listing = await read_list(
+            self._transport, currency, mark=mark, oldest=oldest, baselines=baselines, confirm=confirm
+        )
+        self._watcher.offer(listing.rows, began=began)
+        return listing
 
     async def with_journal(
         self, currency: str, listing: Listing, *, mark: str | None, now: Now, position: int

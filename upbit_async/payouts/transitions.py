@@ -284,7 +284,9 @@ def followed(payout: Payout, record: Withdrawal, now: Now) -> Payout | None:
         return None  # it may have been corrected while its former withdrawal was followed
     end = _ENDS.get(record.state)
     if end is not None:
-        return moved(payout, end, now, f"the withdrawal is {record.state.value}", record=record, error=None)
+        return moved(
+            payout, end, now, f"withdrawal {record.uuid} is {record.state.value}", record=record, error=None
+        )
     return None if record == payout.record else attrs.evolve(payout, record=record)
 
 
@@ -314,7 +316,9 @@ def cleared(payout: Payout, _now: Now) -> Payout | None:
     return attrs.evolve(payout, sent_request=attrs.evolve(sent_request, reopened=False))
 
 
-def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> Payout | None:
+def doubtful(
+    payout: Payout, why: str, candidates: Sequence[str], now: Now, *, new: Sequence[str] = ()
+) -> Payout | None:
     """Record that Upbit's list does not settle it; an abandoned payout stays abandoned.
 
     Args:
@@ -322,10 +326,16 @@ def doubtful(payout: Payout, why: str, candidates: Sequence[str], now: Now) -> P
         why: Why not.
         candidates: The withdrawals that may be it, by their ids in lower case.
         now: The present.
+        new: Those of them that the list has shown to be newer than the payout's baseline.
     """
     before = payout.required_request
     is_late = payout.state in {PayoutState.NOT_SENT, PayoutState.QUEUED, PayoutState.ABANDONED}
-    sent_request = attrs.evolve(before, candidates=tuple(candidates), reopened=before.reopened or is_late)
+    sent_request = attrs.evolve(
+        before,
+        candidates=tuple(candidates),
+        new_candidates=tuple(dict.fromkeys((*before.new_candidates, *new))),
+        reopened=before.reopened or is_late,
+    )
     if payout.state is PayoutState.ABANDONED:
         if sent_request == before:
             return None
@@ -365,7 +375,7 @@ def identified(
     changes: dict[str, Any] = {"uuid": record.uuid, "record": record, "evidence": evidence}
     # A match or a manual decision may prove wrong, and then the data is needed again.
     if sent_request is not None and evidence is Evidence.ANSWER:
-        sent_request = attrs.evolve(sent_request, baseline=(), candidates=(), excluded=())
+        sent_request = attrs.evolve(sent_request, baseline=(), candidates=(), new_candidates=(), excluded=())
     is_unexpected = evidence is Evidence.ANSWER and sent_request is None
     if is_unexpected or not _may_become(payout, state):
         note = f"an answer arrived when none was expected, and {note}"

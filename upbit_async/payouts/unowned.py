@@ -23,7 +23,7 @@ from upbit_async.payouts.decision import Claimants, other_claimants
 from upbit_async.payouts.payout import PayoutState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from upbit_async.models import Intent
     from upbit_async.payouts.baseline import Baseline
@@ -155,6 +155,8 @@ class UnownedCheck:
                 )
         if found.suspects and self._blocks:
             raise _blocked(payout, found.suspects)
+        if snapshot.related.unreadable_unowned and self._blocks:
+            raise _blocked_by_unreadable(payout, snapshot.related.unreadable_unowned)
         return snapshot.baseline
 
 
@@ -172,4 +174,16 @@ def _blocked(payout: Payout, rows: Sequence[Withdrawal]) -> PayoutBlocked:
         f"acknowledge({first!r}) if it is another payment, or {before}resolve({payout.key!r}, uuid=…) if it is "
         "this one",
         uuids=tuple(row.uuid.casefold() for row in rows),
+    )
+
+
+def _blocked_by_unreadable(payout: Payout, uuids: Collection[str]) -> PayoutBlocked:
+    """Return the error for unowned withdrawals of unknown amount: one of them may be this payment."""
+    first, *more = uuids
+    others = f" and {len(more)} more" if more else ""
+    return PayoutBlocked(
+        f"{payout} was not sent: the journal's row of withdrawal {first}{others}, which no payout owns, is damaged, so "
+        "it could be this payment; compare with Upbit's website, then call "
+        f"acknowledge({first!r}) if it is another payment",
+        uuids=tuple(uuids),
     )

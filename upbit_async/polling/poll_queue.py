@@ -9,6 +9,9 @@ A *sweep* polls the transfers that are due, in batches of up to 100. For example
 A is due, and begins the sweep. B and C are almost due (since their `earliest` time), so they join it: transfers that
 began together stay together. D fills up the last batch of the sweep, since the request is made anyway.
 
+While many transfers are polled, sweeps begin at least almost `first` seconds apart. Otherwise transfers that began one
+after the other would each cause a sweep of their own. A last poll at a deadline does not wait for that.
+
 A transfer whose row makes the answer for others unreadable is polled alone (`SinglePolls`).
 
 No transfer starves:
@@ -47,6 +50,8 @@ SINGLE_POLL_SPACING: Final = 0.25
 
 _MAX_QUERY: Final = 8 * 1024
 """Characters of ids per request. Servers commonly accept lines of 8 KiB: nginx and Apache do by default."""
+_MANY: Final = 10
+"""Number of transfers from which on sweeps keep a distance."""
 _ORDER_LIFETIME: Final = 0.25
 """Time for which an order of transfers is used, in seconds. Sorting many for each batch would be slow."""
 
@@ -70,6 +75,7 @@ class PollQueue(Generic[R]):
         self._rand = rand
         self._transfers: dict[str, WatchedTransfer[R]] = {}
         self._sweep_began = -math.inf
+        self._next_sweep_at = -math.inf
         self._order: list[WatchedTransfer[R]] = []
         self._ordered_at = -math.inf
         self._jitter_factor = draw_jitter_factor(schedule, rand)
@@ -131,7 +137,15 @@ class PollQueue(Generic[R]):
 
     def next_due_time(self) -> float:
         """Return when `next_batch` may return a batch; infinity if only the end of a poll can change that."""
-        return min(min((each.due for each in self._idle()), default=math.inf), self.singles.next_due_time())
+        due = deadline = math.inf
+        for each in self._idle():
+            due, deadline = min(due, self._poll_time(each)), min(deadline, each.deadline)
+        return min(due, deadline, self.singles.next_due_time())
+
+    def _poll_time(self, transfer: WatchedTransfer[R]) -> float:
+        """Return when a sweep may poll a transfer that is due: in the present sweep, or in the next one."""
+        is_in_this_sweep = transfer.earliest <= self._sweep_began
+        return transfer.due if is_in_this_sweep else max(transfer.due, self._next_sweep_at)
 
     def next_due_time_after(self, batch: Iterable[WatchedTransfer[R]]) -> float:
         """Return when, after a poll of a batch, its transfers or a single poll are due."""
@@ -161,7 +175,7 @@ class PollQueue(Generic[R]):
         idle = list(self._idle())
         # What becomes almost due during a sweep is left to the next one, or a sweep might never end.
         if all(each.earliest > self._sweep_began for each in idle):
-            if all(each.due > now for each in idle):
+            if all(self._poll_time(each) > now and each.deadline > now for each in idle):
                 self._order = []
                 return
             self._sweep_began = now
@@ -170,6 +184,8 @@ class PollQueue(Generic[R]):
         self._order = [each for each in idle if each.earliest <= began or each.due <= now]
         self._order.sort(key=lambda each: (each.deadline > now, each.due))
         self._order.reverse()  # the most urgent is at the end, from which a list pops
+        if began == now and len(idle) >= _MANY:
+            self._next_sweep_at = now + self._schedule.first * (1 - self._schedule.jitter)
 
     def _fill_ups(self, count: int, chosen: Container[str]) -> list[WatchedTransfer[R]]:
         """Return transfers that fill up a batch, by due time: of those that this sweep has not polled."""

@@ -35,7 +35,7 @@ from upbit_async.polling.subscription import Subscription, WatchedTransfer
 from upbit_async.protocol.rows import ReadableRows
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
 
 __all__ = ["MAX_POLLS", "LoopWatcher", "Watcher"]
 
@@ -111,6 +111,16 @@ class Watcher(Generic[R]):
             self._current_loop_watcher(), id_, last=last, resume_token=resume_token, deadline=deadline, at=at
         )
 
+    def offer(self, records: Iterable[R], *, began: float) -> None:
+        """Use records that another request has returned, as if they had been polled. This spares polls.
+
+        Args:
+            records: The records; those of transfers that are not watched are ignored.
+            began: Start of that request, by ``anyio.current_time``.
+        """
+        if self.watched:
+            self._current_loop_watcher().offer(records, began)
+
     def _current_loop_watcher(self) -> LoopWatcher[R]:
         # The state of a loop that was closed early, such as a leader that never ended, must not block the next loop.
         if self._loop_watcher is None or self._loop_watcher.loop != anyio.lowlevel.current_token():
@@ -133,7 +143,8 @@ class LoopWatcher(Generic[R]):
         self._first_wait = watcher.schedule.first
         self._utc_now = watcher.utc_now
         self._leader_followers = LeaderFollowers(self._poll_or_due_time, max_polls=MAX_POLLS)
-        results = PollResults(
+        self._id_of = watcher.id_of
+        self._results = PollResults(
             kind=watcher.kind,
             host=watcher.host,
             grace=watcher.schedule.grace,
@@ -145,7 +156,7 @@ class LoopWatcher(Generic[R]):
             fetch=watcher.fetch,
             id_of=watcher.id_of,
             queue=self.queue,
-            results=results,
+            results=self._results,
             utc_now=watcher.utc_now,
         )
 
@@ -181,6 +192,19 @@ class LoopWatcher(Generic[R]):
     def wake(self, waiter: Waiter) -> None:
         """Wake a waiter that sleeps, so that it checks again whether it is ready."""
         self._leader_followers.wake(waiter)
+
+    def offer(self, records: Iterable[R], began: float) -> None:
+        """Use records as if they had been polled, unless a later request may know better."""
+        at = self._utc_now()
+        for record in records:
+            transfer = self.queue.get(self._id_of(record))
+            if (
+                transfer is None
+                or transfer.in_flight
+                or began <= max(transfer.started, transfer.last_poll_began)
+            ):
+                continue
+            self._results.publish_record(transfer, record, began, at)
 
     def _watch(self, subscription: Subscription[R]) -> WatchedTransfer[R]:
         now = anyio.current_time()

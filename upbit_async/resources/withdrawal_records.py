@@ -25,7 +25,11 @@ __all__ = ["WithdrawalRecords"]
 
 
 class WithdrawalRecords(TransferRecords[Withdrawal]):
-    """Limits, addresses, records and pollers of withdrawals."""
+    """Limits, addresses, records and pollers of withdrawals.
+
+    Attributes:
+        watcher: What the pollers of this client share: it polls many withdrawals with few requests.
+    """
 
     def __init__(self, transport: Transport, schedule: PollSchedule) -> None:
         super().__init__(
@@ -34,7 +38,7 @@ class WithdrawalRecords(TransferRecords[Withdrawal]):
             single=GET_WITHDRAWAL,
             states=WithdrawalState,
         )
-        self._watcher: Watcher[Withdrawal] = Watcher(
+        self.watcher: Watcher[Withdrawal] = Watcher(
             self._fetch_by_uuid, schedule, kind="withdrawal", host=transport.host, emit=transport.emit
         )
 
@@ -156,5 +160,5 @@ class WithdrawalRecords(TransferRecords[Withdrawal]):
     def _poller(self, uuid: str, last: Withdrawal | None) -> WithdrawalPoller:
         transport = self._transport
         return WithdrawalPoller(
-            uuid, watcher=self._watcher, region=transport.region, host=transport.host, last=last
+            uuid, watcher=self.watcher, region=transport.region, host=transport.host, last=last
         )

@@ -326,8 +326,10 @@ def test_kept_error_keeps_no_file_open(path: Path) -> None:
     script = """
         with store._writing() as connection:
             connection.execute("UPDATE payouts SET evidence = 'answer', uuid = 'u', intent = '{}'")
+            connection.execute("UPDATE history SET state = 'odd'")
         kept = []
-        for ask in (lambda: store.get("before"), store.recent_answered, lambda: store.related("USDT", ["u"])):
+        raising = lambda: store.get("before"), lambda: store.add(planned("before")), lambda: store.changes(0, 1)
+        for ask in (*raising, store.recent_answered, lambda: store.related("USDT", ["u"])):
             try:
                 ask()
             except errors.JournalError as error:

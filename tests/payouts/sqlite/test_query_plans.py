@@ -10,7 +10,15 @@ import pytest
 from internals import reading
 
 from upbit_async.payouts import PayoutQuery, PayoutState
-from upbit_async.payouts.sqlite import claims, compaction, departures, queries, withdrawals
+from upbit_async.payouts.sqlite import (
+    claims,
+    compaction,
+    departures,
+    health,
+    queries,
+    related,
+    withdrawals,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,13 +31,14 @@ SCAN = re.compile(r"SCAN (?!CONSTANT)(?!\w+ USING)")
 STATEMENTS = {
     "payout by key": queries.BY_KEY,
     "history": queries.HISTORY,
-    "possible owners": queries.MAY_OWN,
-    "matched": queries.MATCHED,
-    "by uuid": queries.BY_UUID,
-    "compacted by uuid": queries.COMPACTED_BY_UUID,
+    "possible owners": related.MAY_OWN,
+    "matched": related.MATCHED,
+    "by uuid": related.BY_UUID,
+    "compacted by uuid": related.COMPACTED_BY_UUID,
     "recent answers": queries.RECENT,
     "changes": queries.CHANGES,
     "open": queries.OPEN,
+    "times of a state": health.TIMES,
     "free payouts": claims.FREE,
     "claims of a runner": "SELECT number FROM payouts WHERE claimed_by = ?",
     "compactable": compaction.COMPACTABLE,
@@ -88,7 +97,7 @@ def test_departures_of_equal_payouts_are_found_by_their_positions(store: Store) 
 
 def test_health_reads_one_index_and_no_payout(store: Store) -> None:
     with reading(store) as connection:
-        plan = steps(connection, queries.COUNTS)
+        plan = steps(connection, health.COUNTS)
     assert plan == ["SCAN payouts USING COVERING INDEX by_state"]
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from upbit_async.errors import raise_alone
+from upbit_async.errors import JournalError, raise_alone
 from upbit_async.payouts.journal_time import JournalTime, Moment, lease_is_over
+from upbit_async.payouts.sqlite.damage import damaged
 from upbit_async.payouts.sqlite.json_text import encoded
-from upbit_async.payouts.sqlite.rows import damaged
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection
 
     from upbit_async.payouts.payout import PayoutState
+    from upbit_async.payouts.sqlite.damage import OnDamage
 
 __all__ = ["FREE", "claim", "renew", "retire"]
 
@@ -23,7 +24,9 @@ FREE: Final = (
 )
 
 
-def renew(connection: sqlite3.Connection, runner: str, lease: float, now: JournalTime) -> None:
+def renew(
+    connection: sqlite3.Connection, runner: str, lease: float, now: JournalTime, on_damage: OnDamage
+) -> None:
     """Renew the lease of a runner, and release the claims of all others whose leases are over.
 
     A call that was made in another epoch counts from when it is first read in this one.
@@ -31,7 +34,13 @@ def renew(connection: sqlite3.Connection, runner: str, lease: float, now: Journa
     for row in connection.execute("SELECT name, called_at, lease FROM runners").fetchall():
         if row["name"] == runner:
             continue
-        called_at = _called_at(row)
+        try:
+            called_at = _called_at(row)
+        except JournalError as damage:
+            # Claims only divide the work. If that runner is alive, its next call makes the row again.
+            on_damage(damage)
+            retire(connection, row["name"])
+            continue
         if lease_is_over(called_at, row["lease"], now):
             retire(connection, row["name"])
         elif (seen_at := called_at.seen(now)) != called_at:
@@ -79,6 +88,7 @@ def retire(connection: sqlite3.Connection, runner: str) -> None:
 
 def _called_at(row: Any) -> Moment:
     try:
+        float(row["lease"])
         return Moment(tuple((str(epoch), float(seconds)) for epoch, seconds in json.loads(row["called_at"])))
     except (TypeError, ValueError) as damage:
         raise_alone(damaged(f"runner {row['name']!r}", damage))

@@ -14,7 +14,7 @@ from typing import Final, NoReturn, cast
 
 from upbit_async.errors import JournalError
 
-__all__ = ["decoded", "encoded"]
+__all__ = ["decoded", "encoded", "time_of"]
 
 _LONGEST: Final = 2**20
 _DEEPEST: Final = 32
@@ -58,6 +58,19 @@ def decoded(text: str, *, what: str) -> dict[str, object]:
             "of the journal, and find out by which program"
         )
     return value
+
+
+def time_of(text: str) -> dt.datetime:
+    """Return the time of a text.
+
+    Raises:
+        ValueError: It is no time, or has no time zone, so that it can't be compared with others.
+        TypeError: It is no text.
+    """
+    time = dt.datetime.fromisoformat(text)
+    if time.utcoffset() is None:
+        raise ValueError(f"{text!r:.40} has no time zone")
+    return time
 
 
 def _parsed(text: object) -> tuple[dict[str, object], str]:

@@ -1,53 +1,43 @@
-"""Queries about payouts and their changes, as SQL."""
+"""Queries about payouts and their changes, as SQL.
+
+A query for one payout raises if its row is damaged. One for several payouts leaves the row out and reports it.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
+import functools
 import heapq
 from typing import TYPE_CHECKING, Any, Final
 
-from upbit_async.errors import raise_alone
+import attrs
+
+from upbit_async.errors import JournalError, raise_alone
 from upbit_async.payouts.compacted import missing_changes
-from upbit_async.payouts.health import PayoutsHealth
-from upbit_async.payouts.journal import RECENT_ANSWERS, Related
+from upbit_async.payouts.journal import RECENT_ANSWERS
 from upbit_async.payouts.payout import Payout, PayoutState
 from upbit_async.payouts.sqlite import status
-from upbit_async.payouts.sqlite.departures import paused_by
-from upbit_async.payouts.sqlite.rows import (
-    change_of,
-    compacted_of,
-    damaged,
-    entry_of,
-    payout_of,
-    time_text,
-)
-from upbit_async.payouts.sqlite.withdrawals import ACKNOWLEDGED, unowned_in
+from upbit_async.payouts.sqlite.damage import readable
+from upbit_async.payouts.sqlite.rows import change_of, compacted_of, entry_of, key_of, payout_of, time_text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from upbit_async.payouts.changes import PayoutChange
     from upbit_async.payouts.payout_query import PayoutQuery
+    from upbit_async.payouts.sqlite.damage import OnDamage
 
 __all__ = [
     "BY_KEY",
-    "BY_UUID",
     "CHANGES",
-    "COMPACTED_BY_UUID",
-    "COUNTS",
     "HISTORY",
-    "MATCHED",
-    "MAY_OWN",
     "OPEN",
     "RECENT",
     "changes",
     "find",
-    "health",
     "open_keys",
     "position",
     "recent_answered",
-    "related",
     "select",
     "selection",
     "without_histories",
@@ -55,21 +45,10 @@ __all__ = [
 
 BY_KEY: Final = "SELECT * FROM payouts WHERE key = ?"
 HISTORY: Final = "SELECT state, at, note, actor FROM history WHERE key = ? ORDER BY position"
-# One query for each index: an OR over several would read the whole table.
-MAY_OWN: Final = (
-    "SELECT * FROM payouts WHERE state IN ('sending', 'unknown', 'needs_review') AND currency = :currency "
-    "UNION ALL SELECT * FROM payouts WHERE may_be_unseen AND currency = :currency"
-)
-MATCHED: Final = "SELECT * FROM payouts WHERE evidence = 'match' AND uuid IS NOT NULL AND currency = ?"
-BY_UUID: Final = "SELECT * FROM payouts WHERE uuid = ? COLLATE NOCASE"
-COMPACTED_BY_UUID: Final = "SELECT * FROM compacted WHERE uuid = ? COLLATE NOCASE"
 RECENT: Final = (
     "SELECT * FROM payouts WHERE evidence = 'answer' AND uuid IS NOT NULL ORDER BY number DESC LIMIT ?"
 )
 CHANGES: Final = "SELECT * FROM history WHERE position > ? ORDER BY position LIMIT ?"
-COUNTS: Final = (
-    "SELECT state, count(*) AS number, min(nullif(created_at, '')) AS oldest FROM payouts GROUP BY state"
-)
 _OPEN_STATES: Final = ", ".join(f"'{state.value}'" for state in PayoutState if not state.is_final)
 OPEN: Final = (
     f"SELECT number, key FROM payouts WHERE state IN ({_OPEN_STATES}) "  # noqa: S608 - our own words
@@ -86,14 +65,14 @@ def find(connection: sqlite3.Connection, key: str) -> Payout | None:
     return None if row is None else compacted_of(row)
 
 
-def open_keys(connection: sqlite3.Connection) -> list[str]:
+def open_keys(connection: sqlite3.Connection, on_damage: OnDamage) -> list[str]:
     """Return the keys of all open payouts, and of abandoned ones of which a copy was recorded."""
-    return [row["key"] for row in connection.execute(OPEN).fetchall()]
+    return readable(connection.execute(OPEN).fetchall(), key_of, on_damage)
 
 
-def without_histories(rows: Iterable[Any]) -> list[Payout]:
-    """Return each payout of the rows once, without its history."""
-    return list({row["key"]: payout_of(row, ()) for row in rows}.values())
+def without_histories(rows: Iterable[Any], on_damage: OnDamage) -> list[Payout]:
+    """Return the payouts of the rows, without their histories."""
+    return readable(rows, lambda row: payout_of(row, ()), on_damage)
 
 
 def _with_history(connection: sqlite3.Connection, row: Any) -> Payout:
@@ -102,74 +81,68 @@ def _with_history(connection: sqlite3.Connection, row: Any) -> Payout:
     return payout_of(row, map(entry_of, entries))
 
 
-# -- withdrawals -----------------------------------------------------------------------------------
-
-
-def related(connection: sqlite3.Connection, currency: str, uuids: Collection[str]) -> Related:
-    """Return what is known about withdrawals; see `upbit_async.payouts.journal.Journal.related`."""
-    rows = connection.execute(MAY_OWN, {"currency": currency}).fetchall()
-    compacted: list[Payout] = []
-    acknowledged: set[str] = set()
-    for uuid in uuids:
-        rows += connection.execute(BY_UUID, (uuid,)).fetchall()
-        found = connection.execute(COMPACTED_BY_UUID, (uuid,)).fetchone()
-        compacted += [] if found is None else [compacted_of(found)]
-        acknowledged.update(row["uuid"] for row in connection.execute(ACKNOWLEDGED, (uuid,)).fetchall())
-    return Related(
-        payouts=[*without_histories(rows), *compacted],
-        acknowledged=acknowledged,
-        unowned=unowned_in(connection, currency),
-        matched=without_histories(connection.execute(MATCHED, (currency,)).fetchall()),
-    )
-
-
-def recent_answered(connection: sqlite3.Connection) -> list[Payout]:
+def recent_answered(connection: sqlite3.Connection, on_damage: OnDamage) -> list[Payout]:
     """Return the newest payouts whose withdrawals Upbit's own answers named."""
-    return without_histories(connection.execute(RECENT, (RECENT_ANSWERS,)).fetchall())
+    return without_histories(connection.execute(RECENT, (RECENT_ANSWERS,)).fetchall(), on_damage)
 
 
 # -- selections ------------------------------------------------------------------------------------
 
 
-def select(connection: sqlite3.Connection, query: PayoutQuery) -> list[Payout]:
+def select(connection: sqlite3.Connection, query: PayoutQuery, on_damage: OnDamage) -> list[Payout]:
     """Return the payouts of a selection with their histories, newest first.
+
+    A damaged row makes no page shorter: a reader takes a short page for the last one.
 
     Raises:
         ValueError: No payout has the key `PayoutQuery.before_key`.
     """
     bounds = {} if query.before_key is None else _bounds(connection, query.before_key)
-    states = [None] if query.states is None or query.uuid is not None else list(query.states)
-    found = [_found(connection, query, state, bounds) for state in states]
-    newest = heapq.nlargest(query.limit, (row for rows in found for row in rows))
-    payouts = [
-        _with_history(
-            connection, connection.execute("SELECT * FROM payouts WHERE number = ?", (number,)).fetchone()
-        )
-        for _, number in newest
-    ]
-    return [each for each in payouts if query.selects(each)]
+    payouts: list[Payout] = []
+    while missing := query.limit - len(payouts):
+        places = _places(connection, attrs.evolve(query, limit=missing), bounds)
+        rows = [
+            connection.execute("SELECT * FROM payouts WHERE number = ?", (number,)).fetchone()
+            for _, number in places
+        ]
+        found = readable(rows, functools.partial(_with_history, connection), on_damage)
+        payouts += filter(query.selects, found)
+        if len(places) < missing:
+            break
+        bounds = _after(places[-1])
+    return payouts
+
+
+def _after(place: tuple[str, int]) -> dict[str, object]:
+    return {"before_time": place[0], "before_number": place[1]}
 
 
 def _bounds(connection: sqlite3.Connection, key: str) -> dict[str, object]:
     """Return the place of a payout in the order of selections."""
     row = connection.execute("SELECT created_at, number FROM payouts WHERE key = ?", (key,)).fetchone()
     if row is not None:
-        return {"before_time": row["created_at"], "before_number": row["number"]}
+        return _after((row["created_at"], row["number"]))
     row = connection.execute("SELECT * FROM compacted WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise ValueError(f"before_key must be the key of a payout, got {key!r}")
-    return {"before_time": time_text(compacted_of(row).created_at), "before_number": row["number"]}
+    return _after((time_text(compacted_of(row).created_at), row["number"]))
 
 
-def _found(
-    connection: sqlite3.Connection, query: PayoutQuery, state: PayoutState | None, bounds: dict[str, object]
+def _places(
+    connection: sqlite3.Connection, query: PayoutQuery, bounds: dict[str, object]
 ) -> list[tuple[str, int]]:
-    """Return the places of the newest payouts of a selection that are in one state, or in any if that is None.
+    """Return the places of the payouts of a selection: when each was requested, and its number."""
+    found: list[tuple[str, int]] = []
+    # A query for each state, because one for all of them would sort all payouts in them.
+    for state in [None] if query.states is None or query.uuid is not None else query.states:
+        rows = connection.execute(*selection(query, state, bounds)).fetchall()
+        found += [(row["created_at"], row["number"]) for row in rows]
+    return heapq.nlargest(query.limit, found, key=_in_the_order_of_sqlite)
 
-    A query for several states would sort all payouts in them.
-    """
-    statement, known = selection(query, state, bounds)
-    return [(row["created_at"], row["number"]) for row in connection.execute(statement, known).fetchall()]
+
+def _in_the_order_of_sqlite(place: tuple[object, int]) -> tuple[bool, tuple[object, int]]:
+    """Return what sorts places as SQLite does, also if the time of a damaged row is bytes: they come after all text."""
+    return isinstance(place[0], bytes), place
 
 
 def selection(
@@ -207,7 +180,7 @@ def selection(
     )
 
 
-# -- changes and health ----------------------------------------------------------------------------
+# -- changes ---------------------------------------------------------------------------------------
 
 
 def position(connection: sqlite3.Connection) -> int:
@@ -217,35 +190,22 @@ def position(connection: sqlite3.Connection) -> int:
 
 
 def changes(connection: sqlite3.Connection, after: int, limit: int) -> Sequence[PayoutChange]:
-    """Return the changes after a position.
+    """Return the changes after a position, up to the first one that is damaged.
 
     Raises:
         ChangesCompacted: Some of them were removed.
+        JournalError: The first of them is damaged. A reader must miss no change without knowing it.
     """
     oldest = status.compacted_to(connection)
     if after < oldest:
         raise missing_changes(after, oldest)
-    return [change_of(row) for row in connection.execute(CHANGES, (after, limit)).fetchall()]
-
-
-def health(connection: sqlite3.Connection) -> PayoutsHealth:
-    """Return the state of all payouts."""
-    rows = connection.execute(COUNTS).fetchall()
-    try:
-        oldest = {PayoutState(row["state"]): _time_of(row["oldest"]) for row in rows}
-    except ValueError as damage:
-        raise_alone(damaged("the state of its payouts", damage))
-    return PayoutsHealth(
-        journal_ok=True,
-        paused=paused_by(connection) is not None,
-        counts={PayoutState(row["state"]): row["number"] for row in rows},
-        oldest_queued=oldest.get(PayoutState.QUEUED),
-        oldest_unknown=oldest.get(PayoutState.UNKNOWN),
-        oldest_needs_review=oldest.get(PayoutState.NEEDS_REVIEW),
-        runner_seen_at=status.time_of(connection, status.RUNNER_SEEN_AT),
-        reconciled_at=status.time_of(connection, status.RECONCILED_AT),
-    )
-
-
-def _time_of(text: str | None) -> dt.datetime | None:
-    return None if text is None else dt.datetime.fromisoformat(text)
+    found: list[PayoutChange] = []
+    for row in connection.execute(CHANGES, (after, limit)).fetchall():
+        try:
+            found.append(change_of(row))
+        except JournalError as damage:
+            if found:
+                break
+            advice = f"to leave this change out, continue with changes(after={row['position']})"
+            raise_alone(JournalError(f"{damage}; {advice}"))
+    return found

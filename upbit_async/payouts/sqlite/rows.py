@@ -1,8 +1,7 @@
 """Conversion of payouts to database rows and back.
 
 All columns but the digest of a compacted payout are text and numbers that a person can read with SQLite's own shell.
-None of them holds an access key, a
-secret or a token.
+None of them holds an access key, a secret or a token.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from upbit_async.escaping import escaped
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.payouts.changes import PayoutChange
 from upbit_async.payouts.compacted import amount_text, digest_of, remains
-from upbit_async.payouts.journal_time import Moment
-from upbit_async.payouts.payout import Evidence, HistoryEntry, Payout, PayoutState, SentRequest
+from upbit_async.payouts.payout import Evidence, HistoryEntry, Payout, PayoutState
+from upbit_async.payouts.sqlite.damage import damaged, damaged_payout
 from upbit_async.payouts.sqlite.error_text import error_of, error_text
-from upbit_async.payouts.sqlite.json_text import decoded, encoded
+from upbit_async.payouts.sqlite.json_text import decoded, encoded, time_of
+from upbit_async.payouts.sqlite.request_text import request_of, request_text
 from upbit_async.protocol.decode import decode
-from upbit_async.protocol.send_guard import SigningParams
 from upbit_async.resources import inputs
 
 if TYPE_CHECKING:
@@ -33,9 +32,10 @@ __all__ = [
     "change_of",
     "compacted_of",
     "compacted_row",
-    "damaged",
     "entry_of",
     "entry_row",
+    "intent_of",
+    "key_of",
     "payout_of",
     "record_of",
     "record_text",
@@ -82,7 +82,7 @@ def row_of(payout: Payout) -> Row:
         "evidence": None if payout.evidence is None else payout.evidence.value,
         "record": None if payout.record is None else record_text(payout.record),
         "error": None if payout.error is None else error_text(payout.error),
-        "sent_request": None if sent_request is None else _sent_request_text(sent_request),
+        "sent_request": None if sent_request is None else request_text(sent_request),
         "mac": payout.mac,
         "not_after": None if payout.not_after is None else time_text(payout.not_after),
         "created_at": time_text(payout.created_at),
@@ -124,7 +124,7 @@ def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout
     try:
         what = f"payout {row['key']!r}"
         _check_types(row)
-        intent = _intent_of(decoded(row["intent"], what=what))
+        intent = intent_of(row["intent"], what=what)
         payout = Payout(
             key=row["key"],
             state=PayoutState(row["state"]),
@@ -136,15 +136,39 @@ def payout_of(row: Mapping[str, Any], history: Iterable[HistoryEntry]) -> Payout
             history=tuple(history),
             sent_request=None
             if row["sent_request"] is None
-            else _sent_request_of(decoded(row["sent_request"], what=what)),
+            else request_of(decoded(row["sent_request"], what=what)),
             revision=row["revision"],
-            not_after=None if row["not_after"] is None else dt.datetime.fromisoformat(row["not_after"]),
+            not_after=None if row["not_after"] is None else time_of(row["not_after"]),
             mac=row["mac"],
         )
         _check_agrees(payout, row)
-    except (ValueError, TypeError, LookupError, DecodeError) as damage:
-        raise_alone(damaged(f"payout {row['key']!r}", damage))
+    except _DAMAGE as damage:
+        raise_alone(damaged_payout(row, damage))
     return payout
+
+
+_DAMAGE: Final = (
+    ArithmeticError,
+    AttributeError,
+    DecodeError,
+    JournalError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What reading a row can raise if it holds JSON of another shape than was written."""
+
+
+def key_of(row: Mapping[str, Any]) -> str:
+    """Return the key of a row.
+
+    Raises:
+        JournalError: It is no text.
+    """
+    try:
+        return _required_text(row["key"])
+    except TypeError as damage:
+        raise_alone(damaged_payout(row, damage))
 
 
 def _check_types(row: Mapping[str, Any]) -> None:
@@ -202,7 +226,7 @@ def entry_of(row: Mapping[str, Any]) -> HistoryEntry:
     if not isinstance(row["note"], str) or not isinstance(row["actor"], (str, type(None))):
         raise TypeError("an entry of its history is not text")
     return HistoryEntry(
-        at=dt.datetime.fromisoformat(row["at"]),
+        at=time_of(row["at"]),
         state=PayoutState(row["state"]),
         note=row["note"],
         actor=row["actor"],
@@ -259,7 +283,7 @@ def compacted_of(row: Mapping[str, Any]) -> Payout:
             digest=_digest_text(row["digest"]),
         )
     except (ValueError, TypeError, OverflowError) as damage:
-        raise_alone(damaged(f"payout {row['key']!r}", damage))
+        raise_alone(damaged_payout(row, damage))
 
 
 def _digest_text(digest: object) -> str:
@@ -271,21 +295,10 @@ def _digest_text(digest: object) -> str:
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-# -- damage ----------------------------------------------------------------------------------------
-
-
 def _required_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"text was expected, found {type(value).__name__}")
     return value
-
-
-def damaged(what: str, damage: Exception) -> JournalError:
-    """Return the error for a row that this library did not write."""
-    return JournalError(
-        f"{what} can't be read from the journal ({damage}): the row was changed by something else; take a copy of the "
-        "journal, and find out by which program"
-    )
 
 
 # -- JSON ------------------------------------------------------------------------------------------
@@ -308,62 +321,33 @@ def _intent_text(intent: Intent) -> str:
     )
 
 
+def intent_of(text: str, *, what: str) -> Intent:
+    """Return the requested payment of a JSON text.
+
+    Args:
+        text: The text.
+        what: Name of the row, for the error.
+
+    Raises:
+        JournalError: The text is no JSON object.
+        ValueError: It is no requested payment.
+        TypeError: Likewise.
+        LookupError: Likewise.
+    """
+    return _intent_of(decoded(text, what=what))
+
+
 def _intent_of(value: Mapping[str, Any]) -> Intent:
     members = dict(value["members"])
     if not all(isinstance(text, str) for member in members.items() for text in member):
         raise ValueError("a member of its request is not text")
     inputs.decimal_text("amount", members["amount"])
     return Intent(
-        endpoint=value["endpoint"],
-        host=value["host"],
+        endpoint=_required_text(value["endpoint"]),
+        host=_required_text(value["host"]),
         members=members,
-        started_at=dt.datetime.fromisoformat(value["started_at"]),
+        started_at=time_of(value["started_at"]),
     )
-
-
-def _sent_request_text(sent_request: SentRequest) -> str:
-    # In the order of the attributes, as attrs.asdict would return them, but ten times as fast.
-    values = {name: getattr(sent_request, name) for name in _SENT_REQUEST}
-    values["signing"] = {"nonce": sent_request.signing.nonce, "algorithm": sent_request.signing.algorithm}
-    for name in ("left_at", "lost_at"):
-        moment: Moment | None = values[name]
-        values[name] = None if moment is None else {"readings": moment.readings}
-    return encoded(values)
-
-
-_SENT_REQUEST: Final = tuple(attribute.name for attribute in attrs.fields(SentRequest))
-
-
-def _sent_request_of(value: Mapping[str, Any]) -> SentRequest:
-    return SentRequest(
-        **{name: value[name] for name in _PLAIN},
-        signing=SigningParams(**value["signing"]),
-        previous_state=PayoutState(value["previous_state"]),
-        left_at=_moment_of(value["left_at"]),
-        left_utc=dt.datetime.fromisoformat(value["left_utc"]),
-        lost_at=None if value["lost_at"] is None else _moment_of(value["lost_at"]),
-        candidates=tuple(value["candidates"]),
-        excluded=tuple(value["excluded"]),
-        baseline=tuple(value["baseline"]),
-    )
-
-
-_PLAIN: Final = (
-    "signed_by",
-    "copies",
-    "owner",
-    "lease",
-    "is_bounded",
-    "arrived",
-    "answered",
-    "reopened",
-    "needs_new_nonce",
-    "mac",
-)
-
-
-def _moment_of(value: Mapping[str, Any]) -> Moment:
-    return Moment(tuple((epoch, seconds) for epoch, seconds in value["readings"]))
 
 
 def record_text(record: Withdrawal) -> str:
@@ -371,13 +355,17 @@ def record_text(record: Withdrawal) -> str:
     return encoded(attrs.asdict(record))
 
 
-def record_of(text: str) -> Withdrawal:
+def record_of(text: object, *, what: str = "a withdrawal") -> Withdrawal:
     """Return the withdrawal of a JSON text.
+
+    Args:
+        text: The text; SQLite may return something else.
+        what: Name of the withdrawal, for the error.
 
     Raises:
         JournalError: The text is damaged.
     """
     try:
         return _record_of(text)
-    except (TypeError, DecodeError) as damage:
-        raise_alone(damaged("a withdrawal", damage))
+    except (TypeError, ValueError, DecodeError) as damage:
+        raise_alone(damaged(what, damage))

@@ -6,7 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from upbit_async.errors import raise_alone
-from upbit_async.payouts.sqlite.rows import damaged, time_text
+from upbit_async.payouts.sqlite.damage import damaged
+from upbit_async.payouts.sqlite.rows import time_text
 
 if TYPE_CHECKING:
     import sqlite3

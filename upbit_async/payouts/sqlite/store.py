@@ -7,15 +7,27 @@ checked before a write. The unique indexes of the schema state the strictest of 
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from upbit_async.errors import JournalError
 from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions, is_departure
+from upbit_async.payouts.failure_log import FailureLog
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision, given_up
 from upbit_async.payouts.payout import PayoutState
-from upbit_async.payouts.sqlite import claims, compaction, departures, queries, status, withdrawals
+from upbit_async.payouts.sqlite import (
+    claims,
+    compaction,
+    departures,
+    health,
+    queries,
+    related,
+    status,
+    withdrawals,
+)
 from upbit_async.payouts.sqlite.file import File
 from upbit_async.payouts.sqlite.rows import COLUMNS, entry_row, row_of, time_text
 
@@ -75,6 +87,7 @@ class Store:
     def __init__(self, path: str, busy_timeout: float, *, group_shared: bool = False) -> None:
         self.path = path
         self._file = File(path, busy_timeout, group_shared=group_shared)
+        self._damages = FailureLog(time.monotonic)
 
     def bind(self, host: str, region: str) -> None:
         """Bind the file to one host and region; see `Journal.bind`."""
@@ -150,22 +163,22 @@ class Store:
     def open_keys(self) -> list[str]:
         """Return the keys of all open payouts, and of abandoned ones of which a copy was recorded."""
         with self._reading() as connection:
-            return queries.open_keys(connection)
+            return queries.open_keys(connection, self._left_out)
 
     def select(self, query: PayoutQuery) -> Sequence[Payout]:
         """Return the payouts of a selection; see `Journal.select`."""
         with self._reading() as connection:
-            return queries.select(connection, query)
+            return queries.select(connection, query, self._left_out)
 
     def related(self, currency: str, uuids: Collection[str]) -> Related:
         """Return what is known about withdrawals; see `Journal.related`."""
         with self._reading() as connection:
-            return queries.related(connection, currency, uuids)
+            return related.related(connection, currency, uuids, self._left_out)
 
     def recent_answered(self) -> Sequence[Payout]:
         """Return the newest payouts that Upbit's answers named; see `Journal.recent_answered`."""
         with self._reading() as connection:
-            return queries.recent_answered(connection)
+            return queries.recent_answered(connection, self._left_out)
 
     def position(self) -> int:
         """Return the position of the newest change; see `Journal.position`."""
@@ -180,7 +193,7 @@ class Store:
     def health(self) -> PayoutsHealth:
         """Return the state of all payouts; see `Journal.health`."""
         with self._reading() as connection:
-            return queries.health(connection)
+            return health.health(connection)
 
     # -- claims ------------------------------------------------------------------------------------
 
@@ -195,9 +208,10 @@ class Store:
     ) -> Sequence[Payout]:
         """Claim open payouts for a runner; see `Journal.claim`."""
         with self._writing() as connection:
-            claims.renew(connection, runner, lease, now.journal)
+            claims.renew(connection, runner, lease, now.journal, self._left_out)
             status.set_time(connection, status.RUNNER_SEEN_AT, now.utc)
-            return queries.without_histories(claims.claim(connection, runner, limit, states, released))
+            rows = claims.claim(connection, runner, limit, states, released)
+            return queries.without_histories(rows, self._left_out)
 
     def retire(self, runner: str) -> None:
         """Release all claims of a runner; see `Journal.retire`."""
@@ -235,12 +249,13 @@ class Store:
     def unowned(self) -> Sequence[Withdrawal]:
         """Return all withdrawals that belong to no payout; see `Journal.unowned`."""
         with self._reading() as connection:
-            return withdrawals.unowned(connection)
+            return withdrawals.unowned(connection, self._left_out)
 
     def unreported(self, now: dt.datetime, settling_time: float) -> Sequence[Withdrawal]:
         """Return the unowned withdrawals that were not reported yet; see `Journal.unreported`."""
         with self._writing() as connection:
-            return withdrawals.unreported(connection, now - dt.timedelta(seconds=settling_time))
+            before = now - dt.timedelta(seconds=settling_time)
+            return withdrawals.unreported(connection, before, self._left_out)
 
     # -- operation ---------------------------------------------------------------------------------
 
@@ -257,7 +272,11 @@ class Store:
     def compact(self, before: dt.datetime, now: Now, limit: int) -> int:
         """Compact some of the final payouts, and return how many there were; see `Journal.compact`."""
         with self._writing() as connection:
-            return compaction.compact(connection, before, now, limit)
+            return compaction.compact(connection, before, now, limit, self._left_out)
+
+    def _left_out(self, damage: JournalError) -> None:
+        """Report a damaged row that a reader has left out."""
+        self._damages.report("a damaged row is left out, the others are used", damage, level=logging.ERROR)
 
     # -- transactions ------------------------------------------------------------------------------
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from upbit_async.errors import JournalError
 from upbit_async.payouts.journal import ConflictingPayout
+from upbit_async.payouts.sqlite.damage import readable
 from upbit_async.payouts.sqlite.rows import record_of, record_text, time_text
 
 if TYPE_CHECKING:
     import datetime as dt
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.manual import ManualDecision
+    from upbit_async.payouts.sqlite.damage import OnDamage
 
 __all__ = [
     "ACKNOWLEDGED",
@@ -39,9 +42,11 @@ _HAS_NO_OWNER: Final = (
     "NOT EXISTS (SELECT 1 FROM payouts WHERE payouts.uuid = unowned.uuid COLLATE NOCASE) "
     "AND NOT EXISTS (SELECT 1 FROM compacted WHERE compacted.uuid = unowned.uuid COLLATE NOCASE)"
 )
-UNOWNED: Final = f"SELECT record FROM unowned WHERE NOT is_acknowledged AND currency = ? AND {_HAS_NO_OWNER}"  # noqa: S608 - our own words
+UNOWNED: Final = (
+    f"SELECT uuid, record FROM unowned WHERE NOT is_acknowledged AND currency = ? AND {_HAS_NO_OWNER}"  # noqa: S608 - our own words
+)
 ALL_UNOWNED: Final = (
-    f"SELECT record FROM unowned WHERE NOT is_acknowledged AND {_HAS_NO_OWNER} ORDER BY currency"  # noqa: S608
+    f"SELECT uuid, record FROM unowned WHERE NOT is_acknowledged AND {_HAS_NO_OWNER} ORDER BY currency"  # noqa: S608
 )
 UNREPORTED: Final = (
     "SELECT uuid, record FROM unowned WHERE NOT is_acknowledged AND NOT is_reported AND stored_at <= ? "  # noqa: S608
@@ -102,20 +107,41 @@ def acknowledge(
     )
 
 
-def unowned_in(connection: sqlite3.Connection, currency: str) -> Sequence[Withdrawal]:
-    """Return the withdrawals in a currency that belong to no payout and are not acknowledged."""
-    return [record_of(row["record"]) for row in connection.execute(UNOWNED, (currency,)).fetchall()]
+def unowned_in(
+    connection: sqlite3.Connection, currency: str, on_damage: OnDamage
+) -> tuple[list[Withdrawal], list[str]]:
+    """Return the withdrawals in a currency that belong to no payout and are not acknowledged.
+
+    Returns:
+        The withdrawals, and the ids, in lower case, of those whose records are damaged.
+    """
+    found: list[Withdrawal] = []
+    damaged: list[str] = []
+    for row in connection.execute(UNOWNED, (currency,)).fetchall():
+        try:
+            found.append(_record_of(row))
+        except JournalError as damage:
+            on_damage(damage)
+            damaged.append(str(row["uuid"]).casefold())
+    return found, damaged
 
 
-def unowned(connection: sqlite3.Connection) -> Sequence[Withdrawal]:
+def unowned(connection: sqlite3.Connection, on_damage: OnDamage) -> Sequence[Withdrawal]:
     """Return the withdrawals in any currency that belong to no payout and are not acknowledged."""
-    return [record_of(row["record"]) for row in connection.execute(ALL_UNOWNED).fetchall()]
+    return readable(connection.execute(ALL_UNOWNED).fetchall(), _record_of, on_damage)
 
 
-def unreported(connection: sqlite3.Connection, before: dt.datetime) -> Sequence[Withdrawal]:
+def unreported(
+    connection: sqlite3.Connection, before: dt.datetime, on_damage: OnDamage
+) -> Sequence[Withdrawal]:
     """Return the withdrawals that were stored by a time and not reported yet, and mark them as reported."""
     rows = connection.execute(UNREPORTED, (time_text(before),)).fetchall()
+    found = readable(rows, lambda row: (row["uuid"], _record_of(row)), on_damage)
     connection.executemany(
-        "UPDATE unowned SET is_reported = 1 WHERE uuid = ?", [(row["uuid"],) for row in rows]
+        "UPDATE unowned SET is_reported = 1 WHERE uuid = ?", [(uuid,) for uuid, _ in found]
     )
-    return [record_of(row["record"]) for row in rows]
+    return [record for _, record in found]
+
+
+def _record_of(row: Mapping[str, Any]) -> Withdrawal:
+    return record_of(row["record"], what=f"withdrawal {row['uuid']!r}, which belongs to no payout,")
