@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from trial import Trial
 
-__all__ = ["Result", "Summary", "is_good", "main", "replay", "run_seeds", "run_seeds_here"]
+__all__ = ["Result", "Summary", "is_good", "main", "new_processes", "replay", "run_seeds", "run_seeds_here"]
 
 _FEW: Final = 0.001
 """Largest share of payouts in review although their outcome is unambiguous."""
@@ -130,14 +130,14 @@ def run_seeds(seeds: Sequence[int], *, processes: int | None = None) -> Iterator
         seeds: The seeds.
         processes: Number of processes; None, the default, for one per processor.
     """
-    with _new_processes(processes or os.cpu_count() or 1) as pool:
+    with new_processes(processes or os.cpu_count() or 1) as pool:
         parts = [seeds[start : start + _PART] for start in range(0, len(seeds), _PART)]
         for part in pool.map(run_seeds_here, parts):
             yield from part
 
 
 @contextlib.contextmanager
-def _new_processes(count: int, *, hash_seed: int = 0) -> Generator[ProcessPoolExecutor]:
+def new_processes(count: int, *, hash_seed: int = 0) -> Generator[ProcessPoolExecutor]:
     """Start processes with a fixed seed of Python's hashes, so that a set has the same order in every run."""
     context = multiprocessing.get_context("spawn")
     with (
@@ -154,7 +154,7 @@ def _begin() -> None:
 
 def replay(seed: int, *, hash_seed: int = 0) -> str:
     """Return the event log of a simulation, run in a new process."""
-    with _new_processes(1, hash_seed=hash_seed) as pool:
+    with new_processes(1, hash_seed=hash_seed) as pool:
         return pool.submit(_log_of, seed).result()
 
 
