@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -18,16 +19,18 @@ from scenario_drawing import draw_scenario
 from world import simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from trial import Trial
 
-__all__ = ["Result", "Summary", "is_good", "main", "replay", "run_seeds", "run_seeds_here"]
+__all__ = ["Result", "Summary", "is_good", "main", "new_processes", "replay", "run_seeds", "run_seeds_here"]
 
 _FEW: Final = 0.001
 """Largest share of payouts in review although their outcome is unambiguous."""
 _COLLECTED_EVERY: Final = 20
 """Number of simulations between two runs of the garbage collector."""
+_PART: Final = 10
+"""Number of simulations that a process runs before it reports them."""
 _COLUMNS: Final = (
     "doubled",
     "forgotten",
@@ -120,29 +123,38 @@ def run_seeds_here(seeds: Iterable[int]) -> list[Result]:
     return results
 
 
-def run_seeds(seeds: Sequence[int], *, processes: int | None = None, hash_seed: int = 0) -> list[Result]:
-    """Run simulations in new processes.
+def run_seeds(seeds: Sequence[int], *, processes: int | None = None) -> Iterator[Result]:
+    """Run simulations in new processes, and yield their results in order.
 
     Args:
         seeds: The seeds.
         processes: Number of processes; None, the default, for one per processor.
-        hash_seed: Seed of Python's hashes, so that a set of texts has the same order in every run.
     """
-    count = processes or os.cpu_count() or 1
+    with new_processes(processes or os.cpu_count() or 1) as pool:
+        parts = [seeds[start : start + _PART] for start in range(0, len(seeds), _PART)]
+        for part in pool.map(run_seeds_here, parts):
+            yield from part
+
+
+@contextlib.contextmanager
+def new_processes(count: int, *, hash_seed: int = 0) -> Generator[ProcessPoolExecutor]:
+    """Start processes with a fixed seed of Python's hashes, so that a set has the same order in every run."""
+    context = multiprocessing.get_context("spawn")
     with (
         mock.patch.dict(os.environ, {"PYTHONHASHSEED": str(hash_seed)}),
-        ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool,
+        ProcessPoolExecutor(count, mp_context=context, initializer=_begin) as pool,
     ):
-        parts = [seeds[number::count] for number in range(count)]
-        return [result for part in pool.map(run_seeds_here, parts) for result in part]
+        yield pool
+
+
+def _begin() -> None:
+    """Ignore failures of clean-up code of crashed processes, which the garbage collector runs outside of any loop."""
+    sys.unraisablehook = lambda _failure: None
 
 
 def replay(seed: int, *, hash_seed: int = 0) -> str:
     """Return the event log of a simulation, run in a new process."""
-    with (
-        mock.patch.dict(os.environ, {"PYTHONHASHSEED": str(hash_seed)}),
-        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
-    ):
+    with new_processes(1, hash_seed=hash_seed) as pool:
         return pool.submit(_log_of, seed).result()
 
 
@@ -168,10 +180,11 @@ def main(arguments: Sequence[str]) -> int:
     numbers = [int(argument) for argument in arguments]
     count, first = (*numbers, *(10_000, 1)[len(numbers) :])
     start = time.monotonic()
-    results = run_seeds(range(first, first + count))
     if count == 1:
         _say(replay(first))
-    for result in results:
+    results: list[Result] = []
+    for result in run_seeds(range(first, first + count)):
+        results.append(result)
         _show_failures(result)
     _show_table(results)
     _say(f"{count} simulations in {time.monotonic() - start:.0f} s.")

@@ -163,8 +163,16 @@ def _is_true(payout: Payout, trial: Trial, mine: Sequence[LedgerEntry]) -> bool:
     if payout.uuid in {entry.uuid for entry in mine if entry.kind == _ENDED[payout.state]}:
         return True
     # Nothing that Upbit shows tells an equal withdrawal on the website apart; the documentation says so.
-    strangers = {entry.uuid for entry in trial.ledger if entry.address == STRANGER}
-    return payout.evidence is Evidence.MATCH and payout.uuid in strangers
+    strangers = {entry.uuid: _seconds(entry.at) for entry in trial.ledger if entry.address == STRANGER}
+    made_at = strangers.get(payout.uuid or "")
+    return payout.evidence is Evidence.MATCH and made_at is not None and made_at <= _judged_at(payout, trial)
+
+
+def _judged_at(payout: Payout, trial: Trial) -> float:
+    """Return when the outcome of a payout's last copy was first judged: no later withdrawal can be its own."""
+    commits = [each for each in trial.commits if each.after.key == payout.key]
+    departed = max(number for number, each in enumerate(commits) if each.departs)
+    return next(each.at for each in commits[departed:] if not each.after.state.is_under_way)
 
 
 def _unrecorded(trial: Trial, order: Order, mine: Sequence[LedgerEntry]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from users import call_for
 from workers import Worker
 
 from upbit_async.errors import ConfigurationError, JournalError, PayoutBlocked, UpbitError
-from upbit_async.payouts import Payout, PayoutState
+from upbit_async.payouts import Evidence, Payout, PayoutState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -166,6 +166,13 @@ class Person:
             case _:
                 pass
         await anyio.sleep(_PAUSE)
+
+    async def correct_matches(self) -> None:
+        """Correct the payouts that were matched to a withdrawal on the website."""
+        strangers = self._world.strangers()
+        for payout in list(self._world.journal.payouts.values()):
+            if payout.evidence is Evidence.MATCH and payout.uuid in strangers:
+                await self._resolve(payout)
 
 
 def _needs_new_nonce(payout: Payout) -> bool:

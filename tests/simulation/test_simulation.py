@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(120)  # new processes, in real time
 
 
 def test_no_payout_is_doubled_forgotten_or_reported_wrongly() -> None:
-    results = run_seeds(_SEEDS)
+    results = list(run_seeds(_SEEDS))
     failed = [result for result in results if {each.what for each in result.verdicts} - HARMLESS]
     assert failed == [], "\n".join(result.log for result in failed)
     assert is_good(results)

@@ -42,6 +42,8 @@ _BETWEEN_CHECK_AND_BYTE: Final = 0.2
 """Time between the last check of a copy and its first byte that only a stopped process takes, in seconds."""
 _SHORTEST_LIFE: Final = 2.0
 _LOOKS: Final = 5.0
+_RECONCILED_AFTER: Final = 75.0
+"""Time in which the account is reconciled once more when payouts are settled, in seconds."""
 _LONGEST_QUIET: Final = 600.0
 _LONGEST_END: Final = 900.0
 
@@ -123,9 +125,13 @@ class World(Watch):
         address = self.order(key).address
         return [entry.uuid for entry in self.sandbox.ledger.created if entry.address == address]
 
+    def strangers(self) -> list[str]:
+        """Return what was withdrawn on the website."""
+        return [entry.uuid for entry in self.sandbox.ledger.created if entry.address == STRANGER]
+
     def strangers_not_acknowledged(self) -> list[str]:
         """Return what was withdrawn on the website and is not acknowledged."""
-        uuids = [entry.uuid for entry in self.sandbox.ledger.created if entry.address == STRANGER]
+        uuids = self.strangers()
         known = self.journal.acknowledged(uuids)
         return [uuid for uuid in uuids if uuid not in known]
 
@@ -284,7 +290,7 @@ class World(Watch):
     async def _wait_for_rest(self) -> None:
         """Wait until every payout is at rest, and the account was reconciled."""
         start = self.loop.time()
-        await anyio.sleep(2 * _LOOKS)
+        await anyio.sleep(_RECONCILED_AFTER if self.scenario.strangers else 2 * _LOOKS)
         while self.loop.time() < start + _LONGEST_QUIET:
             if all(self._is_at_rest(order) for order in self.scenario.orders):
                 break
@@ -307,6 +313,7 @@ class World(Watch):
         Worker(self, "worker 1.end").run()
         start = self.loop.time()
         while self.loop.time() < start + _LONGEST_END:
+            await person.correct_matches()
             await person.acknowledge_strangers()
             for payout in self._open_payouts():
                 await person.finish(self.journal.payouts[payout.key])

@@ -21,7 +21,7 @@ from upbit_async.payouts import transitions
 from upbit_async.payouts.decision import Adopt, DeclareNotSent, RequireReview, WaitFor
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import remaining_settling_time
-from upbit_async.payouts.payout import Payout, PayoutState
+from upbit_async.payouts.payout import Payout, PayoutState, SentRequest
 from upbit_async.payouts.shared_reads import SharedReads
 
 if TYPE_CHECKING:
@@ -240,8 +240,8 @@ class Settler:
     async def reconsider(self, payout: Payout, deadline: float = math.inf) -> Payout:
         """Judge a payout that needs review again: what has become known since may settle it.
 
-        A withdrawal that turned up after the payout had been called not sent stays a matter for review. By then it is
-        as likely to be another withdrawal of that amount as a late copy.
+        A withdrawal that turned up after the payout had been called not sent, or after the review began, stays a matter
+        for review. By then it is as likely to be another withdrawal of that amount as a late copy.
 
         Raises:
             UpbitError: The list could not be read.
@@ -250,8 +250,7 @@ class Settler:
             payout, outcome = await self._judge_after_others(
                 payout, self._judge.judge_twice, deadline, applies=_may_be_reconsidered
             )
-            is_late_match = isinstance(outcome, Adopt) and payout.required_request.reopened
-            if outcome is None or isinstance(outcome, RequireReview) or is_late_match:
+            if outcome is None or _stays_in_review(outcome, payout.required_request):
                 return payout
             changed = _changed_by(outcome, payout, await self._repository.now())
             if changed is None:
@@ -299,12 +298,15 @@ def _is_considered_unsent(payout: Payout) -> bool:
 
 def _may_be_reconsidered(payout: Payout) -> bool:
     """Whether the list may settle a review: not if Upbit's own answers contradict each other."""
-    return (
-        payout.state is PayoutState.NEEDS_REVIEW
-        and payout.uuid is None
-        and payout.sent_request is not None
-        and not payout.sent_request.answered
-    )
+    request = payout.sent_request
+    is_unidentified = payout.state is PayoutState.NEEDS_REVIEW and payout.uuid is None
+    return is_unidentified and request is not None and not request.answered
+
+
+def _stays_in_review(outcome: _Outcome, request: SentRequest) -> bool:
+    if isinstance(outcome, Adopt):  # what the review was not about may have been made after it began
+        return request.reopened or outcome.record.uuid.casefold() not in request.candidates
+    return isinstance(outcome, RequireReview)
 
 
 def _changed_by(outcome: _Outcome, payout: Payout, now: Now) -> Payout | None:
