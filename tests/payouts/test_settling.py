@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import attrs
@@ -131,3 +131,26 @@ async def test_late_loss_is_cleared_only_by_a_list_that_proves_it(
     payout = await payouts.get("k")
     assert payout is not None
     assert (payout.state, payout.is_open) == (PayoutState.ABANDONED, not (proves and seconds > 30))
+
+
+@pytest.mark.parametrize("resend", ["manual", "automatic"])
+async def test_payout_that_was_not_sent_is_settled_while_others_are_sent(
+    sandbox: Sandbox, path: Path, tron: dict[str, Any], resend: Literal["manual", "automatic"]
+) -> None:
+    payouts = Payouts(sandbox.client(), InlineJournal(path), check=False, settling_time=5, resend=resend)
+    async with payouts.running():
+        await payouts.enqueue("first", **dict(tron, amount="15"))  # shows whether amounts include the fee
+        await payouts.wait("first")
+        sandbox.faults.add(Fault.reset_before(*CREATE))
+        await payouts.enqueue("lost", **dict(tron, amount="5000"))
+        await anyio.sleep(1)
+        for number in range(60):
+            lost_answers = [Fault.lose_answer(*CREATE)] if number % 10 == 0 else []
+            sandbox.faults.add(*lost_answers, Fault.slow(1.7, *CREATE))
+            await payouts.enqueue(f"other {number}", **dict(tron, amount=20 + 10 * number))
+            await anyio.sleep(1)
+        lost = await payouts.get("lost")
+    assert lost is not None
+    settled = next(entry for entry in lost.history if entry.state is PayoutState.NOT_SENT)
+    unknown = next(entry for entry in lost.history if entry.state is PayoutState.UNKNOWN)
+    assert (settled.at - unknown.at).total_seconds() <= 20

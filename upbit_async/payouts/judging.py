@@ -12,6 +12,7 @@ from upbit_async.checks import FeeConvention, fits
 from upbit_async.payouts.decision import DeclareNotSent, RequireReview, decide
 from upbit_async.payouts.observation import new_rows, observation
 from upbit_async.payouts.shared_reads import SharedReads
+from upbit_async.payouts.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.decision import Conclusion
     from upbit_async.payouts.payout import Payout
-    from upbit_async.payouts.snapshot import Snapshot, SnapshotReader
+    from upbit_async.payouts.snapshot import SnapshotReader
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Looks"]
 
 _CONFIRMATION_DELAY: Final = 1.0
 """Wait before a list that does not show the withdrawal is read a second time, in seconds."""
@@ -32,6 +33,28 @@ _GATHERING: Final = 0.1
 
 _MOST_NETWORKS: Final = 10_000
 """Number of withdrawals whose network is remembered."""
+
+
+@attrs.define(eq=False)
+class Looks:
+    """Snapshots by which a payout is judged.
+
+    They are kept while payouts that may explain their withdrawals are settled. A new list would show withdrawals of
+    payouts that are being sent by then, so the wait might never end.
+
+    Attributes:
+        revision: Revision of the payout that they are for: their lists were requested after its settling time.
+        snapshots: The snapshots, in the order of the looks.
+    """
+
+    revision: int = -1
+    snapshots: list[Snapshot] = attrs.field(factory=list[Snapshot])
+
+    def restart(self, payout: Payout) -> None:
+        """Forget the snapshots of an earlier revision of the payout."""
+        if payout.revision != self.revision:
+            self.revision = payout.revision
+            self.snapshots.clear()
 
 
 class Judge:
@@ -49,27 +72,37 @@ class Judge:
         self._networks: dict[str, str] = {}
 
     async def judge(
-        self, payout: Payout, waiting_for_this: Collection[str] = (), *, confirm: bool = False
+        self, payout: Payout, looks: Looks, waiting_for_this: Collection[str] = (), *, number: int = 0
     ) -> Conclusion:
-        """Judge a payout by a snapshot whose list is requested after this call.
+        """Judge a payout by one look: a snapshot whose list is requested after this call, or that was kept.
 
         Args:
             payout: The payout, of which a copy was recorded.
+            looks: The snapshots that were taken for it; this one is added.
             waiting_for_this: The keys of payouts that wait for this one.
-            confirm: Whether to look for rows that the list does not sort by time.
+            number: Number of the look; from the second on, rows that the list does not sort by time are searched.
 
         Raises:
             UpbitError: The list or a withdrawal could not be read, so nothing is concluded.
         """
-        snapshot = await self._snapshots.read(payout.criteria.currency, confirm=confirm, delay=_GATHERING)
+        looks.restart(payout)
+        if number < len(looks.snapshots):
+            snapshot = await self._snapshots.with_present_journal(looks.snapshots[number])
+        else:
+            currency = payout.criteria.currency
+            snapshot = await self._snapshots.read(currency, confirm=number > 0, delay=_GATHERING)
+            looks.snapshots.append(snapshot)
         return await self.judge_by(snapshot, payout, waiting_for_this)
 
-    async def judge_twice(self, payout: Payout, waiting_for_this: Collection[str] = ()) -> Conclusion:
-        """Judge a payout, and confirm by a second list that it was not sent: one list may be incomplete."""
-        conclusion = await self.judge(payout, waiting_for_this)
+    async def judge_twice(
+        self, payout: Payout, looks: Looks, waiting_for_this: Collection[str] = ()
+    ) -> Conclusion:
+        """Judge a payout, and confirm by a second look that it was not sent: one list may be incomplete."""
+        conclusion = await self.judge(payout, looks, waiting_for_this)
         if isinstance(conclusion, DeclareNotSent):
-            await anyio.sleep(_CONFIRMATION_DELAY)
-            conclusion = await self.judge(payout, waiting_for_this, confirm=True)
+            if len(looks.snapshots) == 1:
+                await anyio.sleep(_CONFIRMATION_DELAY)
+            conclusion = await self.judge(payout, looks, waiting_for_this, number=1)
         return conclusion
 
     async def judge_by(

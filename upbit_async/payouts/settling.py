@@ -21,6 +21,7 @@ from upbit_async.payouts import transitions
 from upbit_async.payouts.decision import Adopt, DeclareNotSent, RequireReview, WaitFor
 from upbit_async.payouts.journal import ConflictingPayout, StaleRevision
 from upbit_async.payouts.journal_time import remaining_settling_time
+from upbit_async.payouts.judging import Looks
 from upbit_async.payouts.payout import Payout, PayoutState, SentRequest
 from upbit_async.payouts.shared_reads import SharedReads
 
@@ -166,9 +167,10 @@ class Settler:
         Raises:
             UpbitError: The list could not be read, so nothing is decided.
         """
+        looks = Looks()
         while True:
             async with self._locks.hold(key):
-                found = await self._settle_once(key, waiting_for_this, deadline)
+                found = await self._settle_once(key, looks, waiting_for_this, deadline)
             if isinstance(found, Payout):
                 return found
             # No lock is held here: two payouts that wait for each other would deadlock.
@@ -179,7 +181,7 @@ class Settler:
                 return await self._repository.read(key)
 
     async def _settle_once(
-        self, key: str, waiting_for_this: frozenset[str], deadline: float
+        self, key: str, looks: Looks, waiting_for_this: frozenset[str], deadline: float
     ) -> Payout | WaitFor:
         """Settle a payout, unless others must be settled first."""
         while True:
@@ -191,7 +193,7 @@ class Settler:
                     return payout
                 await anyio.sleep(max(remaining, _CLOCK_STEP))
                 continue
-            conclusion = await self._judge.judge_twice(payout, waiting_for_this)
+            conclusion = await self._judge.judge_twice(payout, looks, waiting_for_this)
             if isinstance(conclusion, WaitFor):
                 return conclusion
             changed = _changed_by(conclusion, payout, await self._repository.now())
@@ -200,7 +202,7 @@ class Settler:
             try:
                 return await self._repository.compare_and_swap(payout, changed)
             except (StaleRevision, ConflictingPayout):
-                continue
+                looks.snapshots.clear()
 
     async def read_again(self, payout: Payout, deadline: float = math.inf, *, waits: bool = True) -> Payout:
         """Read the list again for a payout that was not sent, or was abandoned after a copy was sent.
@@ -260,7 +262,7 @@ class Settler:
     async def _judge_after_others(
         self,
         payout: Payout,
-        judge: Callable[[Payout], Awaitable[Conclusion]],
+        judge: Callable[[Payout, Looks], Awaitable[Conclusion]],
         deadline: float,
         *,
         applies: Callable[[Payout], bool],
@@ -272,8 +274,9 @@ class Settler:
             The payout as it was judged, and the outcome; None if the condition does not hold any more, or the deadline
             comes first.
         """
+        looks = Looks()
         while applies(payout):
-            conclusion = await judge(payout)
+            conclusion = await judge(payout, looks)
             if not isinstance(conclusion, WaitFor):
                 return payout, conclusion
             if not waits:

@@ -262,6 +262,18 @@ class SnapshotReader:
             position=position,
         )
 
+    async def with_present_journal(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot of the same list with what the journal knows now. Concurrent tasks share the reads."""
+        read = partial(
+            self.with_journal,
+            snapshot.currency,
+            snapshot.listing,
+            mark=snapshot.mark,
+            now=snapshot.now,
+            position=snapshot.position,
+        )
+        return await self._reads.share(("journal", id(snapshot.listing)), read)
+
     async def _with_ends(self, currency: str, related: Related, listing: Listing, now: Now) -> Related:
         """Add the payouts that made the oldest withdrawals of baselines that the list does not reach.
 
