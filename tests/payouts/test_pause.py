@@ -46,7 +46,7 @@ async def test_reason_of_what_waits_shows_the_pause_until_resume(
         assert f"payout {payout.key!r}" in payout.reason
     await payouts.resume()
     for payout in await payouts.list():
-        assert (payout.reason, payout.error, payout.revision) == ("accepted; not sent yet", None, 0)
+        assert (payout.reason, payout.error, payout.revision) == ("enqueued; run sends it", None, 0)
     assert await journal.position() == position
     await journal.aclose()
 
@@ -92,7 +92,7 @@ async def test_send_during_a_pause_records_no_reason_that_would_outlast_it(
     await payouts.resume()
     free = await payouts.get("k")
     assert free is not None
-    assert free.reason == "accepted; not sent yet"
+    assert free.reason == "enqueued; run sends it"
 
 
 async def test_paused_runner_makes_no_requests_and_names_each_payout_once(
