@@ -21,6 +21,7 @@ __all__ = [
     "Moment",
     "Now",
     "is_recent",
+    "later",
     "lease_is_over",
     "remaining_settling_time",
 ]
@@ -184,3 +185,15 @@ def is_recent(left_at: Moment, left_utc: dt.datetime, within: dt.timedelta, now:
 
 def _boot_of(epoch: str) -> str:
     return epoch.partition("/")[0]
+
+
+def later(known: Moment, other: Moment, now: JournalTime) -> Moment:
+    """Return the later of two moments.
+
+    Args:
+        known: A moment.
+        other: Another one, which was taken at a time that is compared with it.
+        now: That time.
+    """
+    elapsed = known.elapsed(now)
+    return known if elapsed is not None and elapsed < 0 else other

@@ -18,7 +18,7 @@ import attrs
 from upbit_async.checks import contradictions
 from upbit_async.errors import OutcomeUnknown
 from upbit_async.models import WithdrawalState
-from upbit_async.payouts.journal_time import Moment, lease_is_over
+from upbit_async.payouts.journal_time import Moment, later, lease_is_over
 from upbit_async.payouts.payout import EDGES, Evidence, HistoryEntry, Payout, PayoutState, SentRequest
 from upbit_async.protocol.send_guard import SigningParams
 
@@ -254,7 +254,10 @@ def _lost(
     if payout.state is PayoutState.SENDING and before.owner != lease_holder:
         # Another copy is being sent. Settling starts at its end, which is later.
         return None if sent_request == before else attrs.evolve(payout, sent_request=sent_request)
-    sent_request = attrs.evolve(sent_request, lost_at=Moment.at(now.journal), needs_new_nonce=False)
+    lost_at = Moment.at(now.journal)
+    if before.owner != lease_holder and before.lost_at is not None:
+        lost_at = later(before.lost_at, lost_at, now.journal)
+    sent_request = attrs.evolve(sent_request, lost_at=lost_at, needs_new_nonce=False)
     if payout.state in _SETTLE_AGAIN:
         return moved(
             payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, sent_request=sent_request
