@@ -13,7 +13,7 @@ __all__ = ["compressed"]
 
 _SHORTER: Final = {
     "runner._CLAIM_PERIOD": 0.1,
-    "runner._CLAIM_LEASE": 1.0,
+    "claims.CLAIM_LEASE": 1.0,
     "runner._FIRST_WAIT": 0.05,
     "runner._LONGEST_WAIT": 0.5,
     "runner._RECONCILIATION_PERIOD": 1.5,

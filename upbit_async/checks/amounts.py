@@ -52,7 +52,8 @@ def reasons(
     if limit.fixed is not None and truncated(amount, limit.fixed) != amount:
         yield Reason(
             "too_many_decimals",
-            f"{amount:f} {currency} has more than {limit.fixed} decimals: pass round_down=True to truncate them",
+            f"{amount:f} {currency} has more than {limit.fixed} decimals: use fewer, or let withdraws.send truncate "
+            "them with round_down=True",
         )
     if not amount:
         yield Reason(

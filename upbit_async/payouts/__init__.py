@@ -59,8 +59,9 @@ The files, from the entry point down:
 - `payouts`: the class `Payouts`. Its methods: `requesting` (enqueue, send, wait), `running` (run, run_once), `reading`
   (get, list, changes, health), `resolving` (manual decisions), `operating` (pause, reconcile, compact). `arguments`:
   validation.
-- `runner`: works on all open payouts until it is cancelled. `driver`: sends one payout. `overdue`: abandons queued
-  payouts whose time has passed. `other_processes`: what a runner must notice of the others.
+- `runner`: works on all open payouts until it is cancelled. `claims`: which payouts it works on. `driver`: sends one
+  payout. `overdue`: abandons queued payouts whose time has passed. `other_processes`: what a runner must notice of the
+  others.
 - `sending`: makes send attempts when that is safe. `send_attempt`: sends one copy. `preflight`: the checks before it.
 - `unowned`: blocks a payout that a withdrawal unknown to the journal may have paid.
 - `settling`: determines the outcome of a lost answer. `following`: polls accepted payouts. `waiting`: waits up to a

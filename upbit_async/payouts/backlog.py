@@ -84,6 +84,10 @@ class Backlog:
         """A time before which no payout may be sent; infinity if there is none."""
         return self._due[0][0] if self._due else math.inf
 
+    def can_send(self, now: float) -> bool:
+        """Return whether a payout may be sent now."""
+        return self.next_at <= now
+
     def take(self, now: float) -> str | None:
         """Return a payout to send now, and regard it as being sent; None if there is none."""
         while self._due and self._due[0][0] <= now:

@@ -158,6 +158,7 @@ _AFTER_AN_END: Final = "Upbit releases the locked amount; to pay again, use a ne
 _NEXT_STEPS: Final[Mapping[PayoutState, str]] = {
     PayoutState.QUEUED: "run sends it",
     PayoutState.SENDING: "its outcome follows with Upbit's answer, or after the end of its lease",
+    PayoutState.UNKNOWN: "run or wait determines its outcome after the settling time",
     PayoutState.ACCEPTED: "run or wait follows it until it ends",
     PayoutState.FAILED: _AFTER_AN_END,
     PayoutState.CANCELLED: _AFTER_AN_END,

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 import math
-import uuid
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -30,6 +29,7 @@ from upbit_async.errors import (
 )
 from upbit_async.payouts import queueing
 from upbit_async.payouts.backlog import Backlog
+from upbit_async.payouts.claims import CLAIM_LEASE, Claims
 from upbit_async.payouts.failures import FailureLog, concerns_every_payout
 from upbit_async.payouts.other_processes import OtherProcesses
 from upbit_async.payouts.overdue import OverduePayouts
@@ -51,12 +51,12 @@ if TYPE_CHECKING:
 __all__ = ["Runner"]
 
 _CLAIMED_AT_ONCE: Final = 500
+_QUEUED_AT_ONCE: Final = 32
+"""Number of queued payouts that are claimed at once, unless more are sent at once."""
 _CLAIM_PERIOD: Final = 1.0
 """Longest time between two claims, in seconds."""
 _SHORTEST_PERIOD: Final = 0.02
 """Shortest time between two rounds of the runner, in seconds."""
-_CLAIM_LEASE: Final = 15.0
-"""Time after its last claim for which a runner keeps its payouts, in seconds."""
 _RECONCILIATION_PERIOD: Final = 60.0
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
@@ -64,9 +64,9 @@ _LONGEST_WAIT: Final = 30.0
 _RETIREMENT: Final = 5.0
 """Time for the journal to release the claims when the runner ends, in seconds."""
 
-_WORKED_ON: Final = frozenset(
-    {PayoutState.QUEUED, PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ACCEPTED}
-)
+_QUEUED: Final = frozenset({PayoutState.QUEUED})
+_OTHERS: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ACCEPTED})
+"""The states of other payouts that are worked on."""
 
 
 class Runner:
@@ -97,18 +97,20 @@ class Runner:
         self._follower = follower
         self._reconcile = reconcile
         self._concurrency = concurrency
-        self._name = f"runner {uuid.uuid4()}"
+        self._claims = Claims(repository)
         self._backlog = Backlog()
         self._sending = 0
         self._claimed: dict[str, Payout] = {}
         """Payouts as they were claimed, until they are sent for the first time."""
-        self._released: set[str] = set()
         self._working: set[str] = set()
         """Keys of the payouts that a task settles or follows."""
         self._waits: dict[str, Iterator[float]] = {}
         self._held_back_until = -math.inf
         self._common_wait = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
         self._next_claim = -math.inf
+        self._next_claim_of_queued = -math.inf
+        self._has_left_queued = False
+        """Whether the last claim may have left queued payouts in the journal."""
         self._others = OtherProcesses(repository, self._backlog, self.hurry)
         self._report = FailureLog(anyio.current_time).report
         self._overdue = OverduePayouts(repository, self._report)
@@ -138,9 +140,9 @@ class Runner:
 
     async def _retire(self) -> None:
         try:
-            await self._repository.journal.retire(self._name)
+            await self._claims.retire()
         except Exception as error:  # noqa: BLE001 - a failure here must not hide why the runner ends
-            self._report(f"the claims of this process end with their lease, in {_CLAIM_LEASE:g} s", error)
+            self._report(f"the claims of this process end with their lease, in {CLAIM_LEASE:g} s", error)
 
     # -- claims ------------------------------------------------------------------------------------
 
@@ -148,7 +150,7 @@ class Runner:
         waits = backoff(_FIRST_WAIT, _LONGEST_WAIT, 2.0)
         while True:
             self._waker = new_waker()
-            if anyio.current_time() >= self._next_claim:
+            if anyio.current_time() >= min(self._next_claim, self._dry_at):
                 self._next_claim = anyio.current_time() + _CLAIM_PERIOD
                 try:
                     await self._claim(tasks)
@@ -156,8 +158,7 @@ class Runner:
                     await self._overdue.abandon(self._others.pause)
                     await self._notice_others()
                 except Exception as error:  # noqa: BLE001 - no failure ends the runner
-                    # The journal may have claimed what it could not return. The claims of the old name end soon.
-                    self._name = f"runner {uuid.uuid4()}"
+                    self._claims.restart()
                     pause = next(waits)
                     self._next_claim = anyio.current_time() + pause
                     self._report(f"payouts wait {pause:g} s for their journal", error)
@@ -166,28 +167,37 @@ class Runner:
                 await self._waker.wait()
             await anyio.sleep(_SHORTEST_PERIOD)  # what happens meanwhile is one piece of work
 
+    @property
+    def _dry_at(self) -> float:
+        """A time in the past if this runner has nothing to send, and the journal may have; else infinity."""
+        is_dry = self._has_left_queued and not self._backlog.can_send(anyio.current_time())
+        return -math.inf if is_dry else math.inf
+
     def _until_next_work(self) -> float:
-        next_at = self._next_claim
+        next_at = min(self._next_claim, self._dry_at)
         if self._sending < self._concurrency and not self._others.is_paused:
             next_at = min(next_at, max(self._backlog.next_at, self._held_back_until))
         return max(0.0, next_at - anyio.current_time())
 
     async def _claim(self, tasks: TaskGroup) -> None:
-        """Renew the lease, and claim what no other runner has claimed."""
-        while True:
-            released = frozenset(self._released)
-            claimed = await self._repository.journal.claim(
-                self._name,
-                lease=_CLAIM_LEASE,
-                limit=_CLAIMED_AT_ONCE,
-                states=_WORKED_ON,
-                released=released,
-            )
-            self._released -= released
-            for payout in claimed:
-                self._take(payout, tasks)
-            if len(claimed) < _CLAIMED_AT_ONCE:
-                return
+        """Renew the lease, and claim what no other runner has claimed.
+
+        Queued payouts are claimed a few at a time, so that runners share them, and few wait if this one is killed.
+        """
+        now = anyio.current_time()
+        if now >= self._next_claim_of_queued or not self._backlog.can_send(now):
+            self._next_claim_of_queued = now + _CLAIM_PERIOD
+            limit = max(self._concurrency, _QUEUED_AT_ONCE)
+            self._has_left_queued = await self._claim_page(_QUEUED, limit, tasks) == limit
+        while await self._claim_page(_OTHERS, _CLAIMED_AT_ONCE, tasks) == _CLAIMED_AT_ONCE:
+            pass
+
+    async def _claim_page(self, states: frozenset[PayoutState], limit: int, tasks: TaskGroup) -> int:
+        """Claim payouts in some states; return how many."""
+        claimed = await self._claims.claim(states, limit)
+        for payout in claimed:
+            self._take(payout, tasks)
+        return len(claimed)
 
     def _take(self, payout: Payout, tasks: TaskGroup) -> None:
         """Start what is next for a payout, by its state."""
@@ -212,7 +222,7 @@ class Runner:
                 self._release(payout)
 
     def _release(self, payout: Payout) -> None:
-        self._released.add(payout.key)
+        self._claims.release(payout.key)
         self._waits.pop(payout.key, None)
         if not payout.state.is_under_way:
             self._backlog.settled(payout.key)

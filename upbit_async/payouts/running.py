@@ -85,10 +85,7 @@ class RunningMethods:
         """
         concurrency = inputs.count("concurrency", concurrency)
         self._sender.shutdown_timeout = inputs.seconds("shutdown_timeout", shutdown_timeout)
-        if not self._client.transport.key_digest:
-            raise ConfigurationError(
-                "run can't send payouts without keys: pass credentials to the client, or only enqueue in this process"
-            )
+        self._check_keys()
         await self._repository.open()
         runner = Runner(
             self._repository,
@@ -114,6 +111,7 @@ class RunningMethods:
 
         Raises:
             JournalError: The journal can't be used, or belongs to another host or region.
+            ConfigurationError: There are no keys to sign with.
 
         Example:
             .. code-block:: python
@@ -124,6 +122,7 @@ class RunningMethods:
                     await payouts.enqueue("invoice-42", **invoice, address=address)
                     (await payouts.wait("invoice-42", timeout=3600)).raise_for_state()
         """
+        self._check_keys()
         run = functools.partial(self.run, concurrency=concurrency, shutdown_timeout=shutdown_timeout)
         async with self, open_task_group() as tasks:
             tasks.start_soon(run)
@@ -188,6 +187,12 @@ class RunningMethods:
             if (payout := found.get(key)) is not None:  # another task or process may have changed it
                 found[key] = attrs.evolve(await self._repository.read(key), error=payout.error)
         return await self._repository.shown([each for each in map(found.get, keys) if each is not None])
+
+    def _check_keys(self) -> None:
+        if not self._client.transport.key_digest:
+            raise ConfigurationError(
+                "run can't send payouts without keys: pass credentials to the client, or only enqueue in this process"
+            )
 
     async def _accepted(self) -> dict[str, Payout]:
         """Return the accepted payouts by their keys, read with few calls: there may be thousands."""

@@ -189,10 +189,10 @@ def expired(payout: Payout, now: Now) -> Payout | None:
         return unchanged
     seen = attrs.evolve(seen, needs_new_nonce=False)
     if sent_request.left_at.is_before_boot(now.journal):
-        note = f"the machine was restarted while {sent_request.owner} was sending it"
+        note = "the machine was restarted while it was being sent"
         seen = attrs.evolve(seen, lost_at=Moment.at(now.journal))
     elif lease_is_over(seen.left_at, seen.lease, now.journal):
-        note = f"{sent_request.owner} did not record an outcome within its lease, and may have crashed"
+        note = "the process that was sending it recorded no outcome within its lease, and may have crashed"
         seen = attrs.evolve(seen, lost_at=seen.left_at.later(seen.lease))
     else:
         return unchanged
@@ -308,7 +308,7 @@ def not_found(payout: Payout, now: Now) -> Payout:
     """Record that Upbit's list does not show the withdrawal."""
     note = (
         "Upbit's list shows no new withdrawal that could be it; to send exactly the same request again, call "
-        f"retry({payout.key!r})"
+        f'retry({payout.key!r}), which run does by itself with resend="automatic"'
     )
     return moved(payout, PayoutState.NOT_SENT, now, note, evidence=Evidence.MATCH, error=None)
 

@@ -361,7 +361,11 @@ def _no_answer(library: Any, error: Exception, progress: RequestProgress) -> NoA
 
 
 def _text_of(error: BaseException | None) -> str:
-    """Return the text of an error or of its cause; trio's network errors have no text themselves."""
+    """Return the text of an error or of its cause; trio's network errors have no text themselves.
+
+    That of a timeout names a cancel scope of anyio's, which tells nobody anything.
+    """
     while error is not None and not str(error):
         error = error.__cause__ or error.__context__
-    return "" if error is None else str(error)
+    text = "" if error is None else str(error)
+    return "" if text.startswith("Cancelled via cancel scope") else text
