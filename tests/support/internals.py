@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from upbit_async.client import UpbitClient
     from upbit_async.credentials import Credentials
     from upbit_async.models import Withdrawal
-    from upbit_async.payouts import Payouts, SqliteJournal
+    from upbit_async.payouts import MemoryJournal, Payouts, SqliteJournal
+    from upbit_async.payouts.driver import Driver
+    from upbit_async.payouts.manual import ManualDecision
+    from upbit_async.payouts.memory.table import PayoutTable
+    from upbit_async.payouts.memory.withdrawals import UnownedWithdrawals
     from upbit_async.payouts.reconciliation import Reconciler
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
@@ -45,16 +49,23 @@ __all__ = [
     "client_state",
     "close_file",
     "connection_of",
+    "decision_to_pause",
     "dispatcher_of",
+    "driver_of",
     "group_of",
     "held_locks",
     "journal_queues",
+    "known_unowned",
     "loop_states",
+    "memory_table",
+    "memory_withdrawals",
+    "name_sender",
     "poll_schedule_of",
     "reading",
     "reconciler_of",
     "register_key",
     "repository_of",
+    "set_changed_at",
     "settler_of",
     "single_polls",
     "snapshots_of",
@@ -128,6 +139,16 @@ def repository_of(payouts: Payouts) -> PayoutRepository:
     return payouts._repository
 
 
+def driver_of(payouts: Payouts) -> Driver:
+    """Return what sends single payouts."""
+    return payouts._driver
+
+
+def name_sender(payouts: Payouts, name: str) -> None:
+    """Give the sender of payouts, which holds the leases, a name that is the same in every run."""
+    payouts._sender._name = name
+
+
 def settler_of(payouts: Payouts) -> Settler:
     """Return what settles payouts whose answer was lost."""
     return payouts._settler
@@ -152,6 +173,34 @@ def held_locks(payouts: Payouts) -> list[Any]:
     """Return the keys of the locks that tasks hold or wait for."""
     owners = payouts._driver, payouts._sender, payouts._settler, payouts._repository
     return [key for owner in owners for key in owner._locks._queues]
+
+
+# -- the journal in memory -------------------------------------------------------------------------
+
+
+def memory_table(journal: MemoryJournal) -> PayoutTable:
+    """Return the payouts of a journal in memory."""
+    return journal._table
+
+
+def memory_withdrawals(journal: MemoryJournal) -> UnownedWithdrawals:
+    """Return the withdrawals that belong to no payout, and the marks, of a journal in memory."""
+    return journal._unowned
+
+
+def decision_to_pause(journal: MemoryJournal) -> ManualDecision | None:
+    """Return the decision by which a journal in memory is paused; None if it is not."""
+    return journal._paused
+
+
+def set_changed_at(table: PayoutTable, key: str, position: int) -> None:
+    """Set the position of a payout's last change."""
+    table._changed_at[key] = position
+
+
+def known_unowned(withdrawals: UnownedWithdrawals) -> dict[str, tuple[Withdrawal | None, bool]]:
+    """Return the records of withdrawals that belong to no payout, and whether they are acknowledged."""
+    return {uuid: (known.record, known.is_acknowledged) for uuid, known in withdrawals._known.items()}
 
 
 # -- the journal in SQLite -------------------------------------------------------------------------

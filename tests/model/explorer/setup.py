@@ -1,0 +1,59 @@
+"""Setup of one exploration: its bounds, and which assumptions are false."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+__all__ = ["ASSUMPTIONS", "Setup"]
+
+ASSUMPTIONS: Final = ("L", "N", "O", "NET", "PAUSE", "U", "TRUTH", "D")
+"""The assumptions, as `docs/explanation/payouts.md` names them."""
+
+
+def _check(_: object, __: object, value: frozenset[str]) -> None:
+    if unknown := value.difference(ASSUMPTIONS):
+        raise ValueError(f"there is no assumption {', '.join(sorted(unknown))}")
+
+
+@attrs.frozen(kw_only=True)
+class Setup:
+    """Bounds of an exploration.
+
+    Attributes:
+        amounts: Amount of each payout. Their keys are ``a``, ``b``, and so on.
+        processes: Number of processes that work on the journal.
+        copies: Number of copies of each payout that may be recorded.
+        crashes: Number of crashes.
+        refusals: Number of requests that the exchange declines or throttles.
+        foreign: Number of withdrawals that are made outside the library.
+        restores: Number of times the journal is replaced by its oldest backup.
+        pauses: Number of times people pause the journal.
+        decisions: Number of decisions of people: retry, resolve, abandon, acknowledge.
+        reconciles: Whether processes reconcile the account.
+        per_day: Limit of the amounts per day; None for none.
+        false: The assumptions that do not hold.
+    """
+
+    amounts: tuple[str, ...] = ("13",)
+    processes: int = 1
+    copies: int = 1
+    crashes: int = 0
+    refusals: int = 0
+    foreign: int = 0
+    restores: int = 0
+    pauses: int = 0
+    decisions: int = 0
+    reconciles: bool = False
+    per_day: str | None = None
+    false: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset[str], validator=_check)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the payouts."""
+        return tuple("abcdefgh"[: len(self.amounts)])
+
+    def holds(self, assumption: str) -> bool:
+        """Return whether an assumption holds."""
+        return assumption not in self.false

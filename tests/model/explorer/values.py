@@ -1,0 +1,107 @@
+"""Values of the explored states: compared by content, interned as small numbers, and rewritten when time passes.
+
+A state of the model consists of numbers. Each stands for a value of the library, such as a payout or a list of
+withdrawals. So states are cheap to compare and to hash, and what is computed from a value is computed once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Hashable
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+import attrs
+
+from upbit_async.models import Intent
+
+__all__ = ["Interned", "identity", "rewritten"]
+
+_PLAIN: Final = frozenset({str, int, float, type(None), Decimal, dt.datetime})
+_fields: dict[type, tuple[str, ...] | None] = {}
+
+
+def _fields_of(kind: type) -> tuple[str, ...] | None:
+    """Return the names of an attrs class's fields; None if it is no attrs class."""
+    if kind not in _fields:
+        _fields[kind] = tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else None
+    return _fields[kind]
+
+
+def identity(value: Any) -> Hashable:
+    """Return what distinguishes a value from others: its type and content, and of an error its attributes."""
+    kind = type(value)
+    if kind in _PLAIN:
+        plain: Hashable = value
+        return plain
+    if (names := _fields_of(kind)) is not None:
+        return kind, *[
+            each if type(each := getattr(value, name)) in _PLAIN else identity(each) for name in names
+        ]
+    if kind in {tuple, list}:
+        return kind, *map(identity, value)
+    if isinstance(value, Enum | bool):
+        return kind, value
+    if isinstance(value, frozenset | set):
+        return kind, frozenset(map(identity, value))
+    if isinstance(value, dict):
+        return kind, *((name, identity(each)) for name, each in value.items())
+    if isinstance(value, BaseException):
+        members = tuple((name, identity(each)) for name, each in vars(value).items() if name != "intent")
+        return kind, str(value), members
+    raise TypeError(f"a state can't contain a {kind.__name__}")
+
+
+def rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
+    """Return a value with all of its parts rewritten, from the outside in.
+
+    Args:
+        value: The value.
+        rewrite: Function that returns a part's replacement, or the part itself to look into its own parts.
+    """
+    changed = rewrite(value)
+    kind = type(value)
+    if changed is not value or kind in _PLAIN or kind is Intent:  # what was requested never changes
+        return changed
+    if (names := _fields_of(kind)) is not None:
+        changes: dict[str, Any] = {}
+        for name in names:
+            before = getattr(value, name)
+            after = rewritten(before, rewrite)
+            if after is not before:
+                changes[name] = after
+        return attrs.evolve(value, **changes) if changes else value
+    if kind in {list, tuple, frozenset}:
+        old: list[Any] = list(value)
+        new = [rewritten(each, rewrite) for each in old]
+        return kind(new) if any(a is not b for a, b in zip(old, new, strict=True)) else value
+    return value
+
+
+class Interned:
+    """Numbers of values: equal values have the same number."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+        self._numbers: dict[Hashable, int] = {}
+        self._by_object: dict[int, int] = {}  # of objects in `_values`, which are kept
+
+    def number(self, value: Any) -> int:
+        """Return a value's number."""
+        known = self._by_object.get(id(value))
+        if known is not None:
+            return known
+        key = identity(value)
+        number = self._numbers.setdefault(key, len(self._values))
+        if number == len(self._values):
+            self._values.append(value)
+            self._by_object[id(value)] = number
+        return number
+
+    def value(self, number: int) -> Any:
+        """Return the value of a number."""
+        return self._values[number]
+
+    def __len__(self) -> int:
+        return len(self._values)
