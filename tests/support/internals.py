@@ -9,6 +9,7 @@ have to expire, the journal's SQL) is reached through these functions, so that a
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, cast
 
 from upbit_async.payouts.sqlite import journal as journal_module
@@ -145,8 +146,9 @@ def driver_of(payouts: Payouts) -> Driver:
 
 
 def name_sender(payouts: Payouts, name: str) -> None:
-    """Give the sender of payouts, which holds the leases, a name that is the same in every run."""
+    """Give the sender of payouts, which holds the leases, a name that is the same in every run, and no attempts yet."""
     payouts._sender._name = name
+    payouts._sender._attempts = itertools.count(1)
 
 
 def settler_of(payouts: Payouts) -> Settler:

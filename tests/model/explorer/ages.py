@@ -9,6 +9,7 @@ stays as it is: all spans are over by then. That makes the number of states fini
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -17,15 +18,13 @@ from explorer.values import rewritten
 
 from upbit_async.payouts.journal_time import JournalTime, Moment
 
-__all__ = ["LONGEST_PAUSE", "NOW", "OLDEST", "STEP", "aged", "created_at"]
+__all__ = ["NOW", "OLDEST", "STEP", "aged", "created_at", "stay_apart", "times_in"]
 
 STEP: Final = 12.0
 """Length of a step, in seconds."""
 OLDEST: Final = 3
 """Age at which times stop, in steps."""
 _LIMIT: Final = -OLDEST * STEP
-LONGEST_PAUSE: Final = _LIMIT + STEP
-"""Reading of the clock from which an operation may not take another step: longer pauses have the same effect."""
 NOW: Final = JournalTime(0.0, "model/clock")
 
 
@@ -34,23 +33,40 @@ def created_at(age: int) -> dt.datetime:
     return EPOCH - dt.timedelta(seconds=min(age, OLDEST) * STEP)
 
 
-def older(seconds: float) -> float:
-    """Return a relative time one step later."""
+def aged(part: Any) -> Any:
+    """Return a time one step later; anything else as it is. It rewrites values (`explorer.values.rewritten`)."""
+    return _moved(part, _older)
+
+
+def times_in(value: Any) -> frozenset[float]:
+    """Return all times in a value, in seconds from the present."""
+    found: set[float] = set()
+
+    def add(seconds: float) -> float:
+        found.add(seconds)
+        return seconds
+
+    rewritten(value, lambda part: part if _moved(part, add) is None else part)
+    return frozenset(found)
+
+
+def stay_apart(times: Iterable[float]) -> bool:
+    """Return whether different times are still different one step later."""
+    before = set(times)
+    return len({_older(each) for each in before}) == len(before)
+
+
+def _older(seconds: float) -> float:
     return seconds - STEP if seconds > _LIMIT else seconds
 
 
-def aged(value: Any) -> Any:
-    """Return a value one step later."""
-    return rewritten(value, _aged)
-
-
-def _aged(part: Any) -> Any:
+def _moved(part: Any, move: Callable[[float], float]) -> Any:
     match part:
         case JournalTime():
-            return attrs.evolve(part, seconds=older(part.seconds))
+            return attrs.evolve(part, seconds=move(part.seconds))
         case Moment():
-            return Moment(tuple((epoch, older(seconds)) for epoch, seconds in part.readings))
+            return Moment(tuple((epoch, move(seconds)) for epoch, seconds in part.readings))
         case dt.datetime():
-            return EPOCH + dt.timedelta(seconds=older((part - EPOCH).total_seconds()))
+            return EPOCH + dt.timedelta(seconds=move((part - EPOCH).total_seconds()))
         case _:
             return part

@@ -129,6 +129,12 @@ class Exchange:
         requests = (*self.requests, request)
         return attrs.evolve(self, requests=tuple(sorted(requests, key=attrs.astuple)))
 
+    def without_senders(self, *names: str) -> Exchange:
+        """Return the exchange after processes have ended, or all of them: nobody waits for their answers."""
+        ended = [each for each in self.requests if each.sender and (not names or each.sender in names)]
+        changes = ((each, None if each.reply else attrs.evolve(each, sender="")) for each in ended)
+        return self.with_requests(*changes)
+
     def made(self, key: str, amount: str) -> Exchange:
         """Return the exchange with one more withdrawal."""
         new = Made(f"w{len(self.withdrawals) + 1}", key, amount)

@@ -137,8 +137,13 @@ def _outcome(before: dict[str, Payout], journal: MemoryJournal, result: Any) -> 
     table, withdrawals = memory_table(journal), memory_withdrawals(journal)
     written = tuple(key for key, row in table.payouts.items() if row is not before.get(key))
     appended = tuple(key for key in written if table.payouts[key].history)
-    rows = {key: _normal(row) for key, row in table.payouts.items()}
-    unowned = ((uuid, *known) for uuid, known in sorted(known_unowned(withdrawals).items()))
+    rows = {
+        key: _normal(row) if key in written else before[key] for key, row in table.payouts.items()
+    }
+    unowned = (
+        (uuid, record, is_acknowledged)
+        for uuid, (record, is_acknowledged) in sorted(known_unowned(withdrawals).items())
+    )
     state = JournalState(
         rows=tuple(rows[key] for key in sorted(rows)),
         unowned=tuple(unowned),

@@ -34,7 +34,8 @@ def normal(operation: str, owner: str, record: Record) -> Record:
     """
     if operation == "drive":
         return _after_departure(owner, _without_earlier_times(record))
-    return tuple(_without_position(each, is_timed=operation not in _UNTIMED) for each in record)
+    at = NOW if operation in _UNTIMED else None
+    return tuple(_without_position(each, at) for each in record)
 
 
 def _without_earlier_times(record: Record) -> Record:
@@ -43,11 +44,11 @@ def _without_earlier_times(record: Record) -> Record:
     return (*(NOW if isinstance(each, JournalTime) else each for each in record[:last]), *record[last:])
 
 
-def _without_position(reply: Any, *, is_timed: bool) -> Any:
+def _without_position(reply: Any, at: JournalTime | None) -> Any:
     """Only a departure compares positions."""
     if type(reply) is int:
         return 0
-    return NOW if isinstance(reply, JournalTime) and not is_timed else reply
+    return at if isinstance(reply, JournalTime) and at is not None else reply
 
 
 def _after_departure(owner: str, record: Record) -> Record:

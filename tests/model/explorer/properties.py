@@ -12,13 +12,15 @@ from upbit_async.payouts import Payout, PayoutState
 
 if TYPE_CHECKING:
     from explorer.exchange import Exchange
-    from explorer.world import State, World
+    from explorer.state import State
+    from explorer.world import World
 
-__all__ = ["LIMIT", "ONCE", "OWN", "TRUE", "is_at_rest", "problem_of"]
+__all__ = ["LIMIT", "ONCE", "OWN", "PAUSED", "TRUE", "is_at_rest", "problem_of"]
 
 ONCE: Final = "at most one withdrawal per key"
 TRUE: Final = "no payout is not_sent, declined or abandoned while its withdrawal exists"
 OWN: Final = "a payout has only its own withdrawal"
+PAUSED: Final = "nothing departs while the journal is paused"
 LIMIT: Final = "no more is sent than the limit per day"
 
 _UNPAID: Final = frozenset({PayoutState.NOT_SENT, PayoutState.DECLINED, PayoutState.ABANDONED})

@@ -13,7 +13,8 @@ import attrs
 from explorer.properties import is_at_rest, problem_of
 from explorer.service import replaced
 from explorer.setup import Setup
-from explorer.world import State, World
+from explorer.state import State
+from explorer.world import World
 
 __all__ = ["Exploration", "Violation", "explore"]
 
@@ -59,7 +60,7 @@ class _Search:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        first = world.initial()
+        first = world.initial
         self.numbers: dict[State, int] = {first: 0}
         self.states = [first]
         self.parents = array("q", [-1])

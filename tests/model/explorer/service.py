@@ -154,9 +154,7 @@ class Process:
             amount_limits=limits,
             clock=self._clock,
         )
-        name_sender(self.payouts, options.name)
         self._driver, self._settler = driver_of(self.payouts), settler_of(self.payouts)
-        _nonce.value = options.nonce
 
     def _clock(self) -> dt.datetime:
         """Return the time of day that belongs to the next reading of the journal's clock."""
@@ -166,6 +164,8 @@ class Process:
 
     def start(self, name: str, *arguments: Any) -> Coroutine[Any, Any, Any]:
         """Start an operation: a method of this class or of `Payouts`, by its name."""
+        name_sender(self.payouts, self._options.name)
+        _nonce.value = self._options.nonce
         method = getattr(self, name, None) or getattr(self.payouts, name)
         coroutine: Coroutine[Any, Any, Any] = method(*arguments)
         return coroutine

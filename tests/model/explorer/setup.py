@@ -8,7 +8,7 @@ import attrs
 
 __all__ = ["ASSUMPTIONS", "Setup"]
 
-ASSUMPTIONS: Final = ("L", "N", "O", "NET", "PAUSE", "U", "TRUTH", "D")
+ASSUMPTIONS: Final = ("L", "N", "O", "NET", "PAUSE", "U", "TRUTH", "D", "EQUAL")
 """The assumptions, as `docs/explanation/payouts.md` names them."""
 
 

@@ -80,12 +80,14 @@ def rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
 
 
 class Interned:
-    """Numbers of values: equal values have the same number."""
+    """Numbers of values: equal values have the same number. None has the number 0."""
 
     def __init__(self) -> None:
+        self._rewritten: dict[tuple[Hashable, int], int] = {}
         self._values: list[Any] = []
         self._numbers: dict[Hashable, int] = {}
         self._by_object: dict[int, int] = {}  # of objects in `_values`, which are kept
+        self.number(None)
 
     def number(self, value: Any) -> int:
         """Return a value's number."""
@@ -103,5 +105,17 @@ class Interned:
         """Return the value of a number."""
         return self._values[number]
 
-    def __len__(self) -> int:
-        return len(self._values)
+    def rewritten(self, number: int, reason: Hashable, rewrite: Callable[[Any], Any]) -> int:
+        """Return the number of a rewritten value.
+
+        Args:
+            number: The value's number.
+            reason: What distinguishes the function from others.
+            rewrite: Function as in `rewritten`.
+        """
+        known = self._rewritten.get((reason, number))
+        if known is None:
+            value = self._values[number]
+            after = rewritten(value, rewrite)
+            known = self._rewritten[reason, number] = number if after is value else self.number(after)
+        return known
