@@ -106,7 +106,7 @@ class Calls:
                     rows = tuple(upbit.listed(call.arguments[1]))
                     yield self._replied(local, rows, journal, exchange, "reads the list", "list")
             case "withdrawal":
-                found = next((each.row for each in upbit.withdrawals if each.uuid == call.arguments[0]), None)
+                found = upbit.shown(call.arguments[0])
                 missing = NotFound("no such withdrawal", status=404, name="not_found")
                 yield self._replied(local, found or Raised(missing), journal, exchange, "reads a withdrawal")
             case "first_byte":
@@ -223,7 +223,7 @@ def _answer(request: Request, upbit: Exchange) -> tuple[Any, str]:
         case reply if reply == THROTTLED:
             error = RateLimited("throttled", status=429, name="", retry_after=0.0)
         case uuid:
-            return next(each.row for each in upbit.withdrawals if each.uuid == uuid), uuid
+            return upbit.shown(uuid), uuid
     return Raised(error), request.reply
 
 

@@ -11,14 +11,17 @@ from explorer.ages import OLDEST, created_at
 
 from upbit_async.models import TransactionType, Withdrawal, WithdrawalState
 
-__all__ = ["DECLINED", "DROPPED", "FOREIGN", "NONCE_USED", "THROTTLED", "Exchange", "Made", "Request"]
+__all__ = ["DECLINED", "DROPPED", "FOREIGN", "NONCE_USED", "TAMPERED", "THROTTLED", "Exchange", "Made", "Request"]
 
 FOREIGN: Final = ""
 """Key of a withdrawal that was made outside the library."""
 NONCE_USED: Final = "nonce used"
+_FEE: Final = Decimal(1)
 DECLINED: Final = "declined"
 THROTTLED: Final = "throttled"
 DROPPED: Final = "dropped"
+TAMPERED: Final = "99"
+"""Amount that nobody has asked for."""
 
 
 @attrs.frozen
@@ -64,17 +67,16 @@ class Made:
     is_listed: bool = False
     is_displaced: bool = False
 
-    @property
-    def row(self) -> Withdrawal:
-        """The withdrawal as Upbit shows it."""
+    def row(self, *, shows_net: bool) -> Withdrawal:
+        """Return the withdrawal as Upbit shows it."""
         return Withdrawal(
             uuid=self.uuid,
             currency="USDT",
             net_type="TRX",
             state=WithdrawalState.PROCESSING,
-            amount=Decimal(self.amount),
+            amount=Decimal(self.amount) - (_FEE if shows_net else 0),
             created_at=created_at(OLDEST + 1 if self.is_displaced else self.age),
-            fee=Decimal(1),
+            fee=_FEE,
             transaction_type=TransactionType.DEFAULT,
         )
 
@@ -84,11 +86,13 @@ class Exchange:
     """The exchange and the network.
 
     Attributes:
+        shows_net: Whether it shows amounts without the fee.
         withdrawals: All withdrawals, oldest first.
         nonces: The nonces that were used.
         requests: The requests on their way.
     """
 
+    shows_net: bool = False
     withdrawals: tuple[Made, ...] = ()
     nonces: frozenset[str] = frozenset()
     requests: tuple[Request, ...] = ()
@@ -107,7 +111,12 @@ class Exchange:
         ordered = sorted(shown, key=lambda each: each.is_displaced)
         ids = [each.uuid for each in ordered]
         first = 0 if after is None else ids.index(after) + 1
-        return (each.row for each in ordered[first:])
+        return (each.row(shows_net=self.shows_net) for each in ordered[first:])
+
+    def shown(self, uuid: str) -> Withdrawal | None:
+        """Return a single withdrawal; None if there is none of that id."""
+        found = (each.row(shows_net=self.shows_net) for each in self.withdrawals if each.uuid == uuid)
+        return next(found, None)
 
     def request_of(self, sender: str) -> Request | None:
         """Return the request whose answer a process waits for."""

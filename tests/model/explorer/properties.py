@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from explorer.exchange import FOREIGN
+from explorer.exchange import FOREIGN, TAMPERED
 
 from upbit_async.errors import PayoutBlocked
 from upbit_async.payouts import Payout, PayoutState
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from explorer.state import State
     from explorer.world import World
 
-__all__ = ["LIMIT", "ONCE", "OWN", "PAUSED", "TRUE", "is_at_rest", "problem_of"]
+__all__ = ["ASKED", "LIMIT", "ONCE", "OWN", "PAUSED", "TRUE", "is_at_rest", "problem_of"]
 
 ONCE: Final = "at most one withdrawal per key"
 TRUE: Final = "no payout is not_sent, declined or abandoned while its withdrawal exists"
 OWN: Final = "a payout has only its own withdrawal"
+ASKED: Final = "only what was asked for is paid"
 PAUSED: Final = "nothing departs while the journal is paused"
 LIMIT: Final = "no more is sent than the limit per day"
 
@@ -46,6 +47,8 @@ def problem_of(world: World, state: State) -> str:
     own = [Decimal(each.amount) for each in upbit.withdrawals if each.key != FOREIGN]
     if world.setup.per_day is not None and sum(own) > Decimal(world.setup.per_day):
         return LIMIT
+    if any(each.amount == TAMPERED for each in upbit.withdrawals):
+        return ASKED
     for row in world.journal(state).rows:
         if row.state in _UNPAID and not row.candidates and upbit.of(row.key):
             return TRUE

@@ -29,6 +29,9 @@ class Setup:
         refusals: Number of requests that the exchange declines or throttles.
         foreign: Number of withdrawals that are made outside the library.
         restores: Number of times the journal is replaced by its oldest backup.
+        restores_quietly: Whether that happens only when nothing is on its way, and the list shows everything.
+        tampers: Number of times someone changes the amount of a payout in the journal.
+        shows_net: Whether the list shows amounts without the fee.
         pauses: Number of times people pause the journal.
         decisions: Number of decisions of people: retry, resolve, abandon, acknowledge.
         reconciles: Whether processes reconcile the account.
@@ -43,6 +46,9 @@ class Setup:
     refusals: int = 0
     foreign: int = 0
     restores: int = 0
+    restores_quietly: bool = False
+    tampers: int = 0
+    shows_net: bool = False
     pauses: int = 0
     decisions: int = 0
     reconciles: bool = False

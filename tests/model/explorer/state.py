@@ -49,6 +49,7 @@ class Budget:
         refusals: Number of further refusals.
         foreign: Number of further withdrawals outside the library.
         restores: Number of further restores of the journal.
+        tampers: Number of further changes of the journal by someone else.
         pauses: Number of further pauses.
         decisions: Number of further decisions of people.
     """
@@ -58,5 +59,6 @@ class Budget:
     refusals: int
     foreign: int
     restores: int
+    tampers: int
     pauses: int
     decisions: int

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 from explorer.ages import aged
 from explorer.calls import departure_age
-from explorer.exchange import DECLINED, FOREIGN, NONCE_USED, THROTTLED, Exchange
+from explorer.exchange import DECLINED, FOREIGN, NONCE_USED, TAMPERED, THROTTLED, Exchange
 from explorer.journal_state import JournalState
 from explorer.processes import Processes
 from explorer.setup import Setup
@@ -42,6 +42,7 @@ class Surroundings:
         yield from self._time(state)
         yield from self._foreign(state, budget)
         yield from self._restores(state, budget)
+        yield from self._tampering(state, budget)
         yield from self._pauses(state, budget)
 
     # -- the exchange ------------------------------------------------------------------------------
@@ -96,10 +97,9 @@ class Surroundings:
         yield Step(label, state._replace(exchange=exchange, budget=fewer))
 
     def _awaits_withdrawal(self, state: State) -> bool:
-        """Return whether a payout may still take a new withdrawal for its own: from its baseline to its outcome."""
-        operations = (self._processes.local(process).operation for process in state.processes if process)
+        """Return whether a payout may still take a new withdrawal for its own: from its departure to its outcome."""
         journal: JournalState = self._values.value(state.journal)
-        return any(name == "drive" for name, *_ in operations) or any(
+        return any(
             row.sent_request is not None and row.uuid is None and not row.state.is_final
             for row in journal.rows
         )
@@ -136,9 +136,28 @@ class Surroundings:
             return
         fewer = self._values.number(attrs.evolve(budget, restores=budget.restores - 1))
         upbit: Exchange = self._values.value(state.exchange)
+        is_quiet = not upbit.requests and all(each.is_listed for each in upbit.withdrawals)
+        if self._setup.restores_quietly and not is_quiet:
+            return
         exchange = self._values.number(upbit.without_senders())
         processes = (0,) * len(state.processes)
         yield Step("the journal is restored from a backup", State(self._backup, exchange, fewer, processes))
+
+    def _tampering(self, state: State, budget: Budget) -> Iterator[Step]:
+        """Yield a change of a payout's amount in the journal, by someone without its keys."""
+        if not budget.tampers:
+            return
+        fewer = self._values.number(attrs.evolve(budget, tampers=budget.tampers - 1))
+        journal: JournalState = self._values.value(state.journal)
+        for row in journal.rows:
+            members = {**row.intent.members, "amount": TAMPERED}
+            changed = attrs.evolve(row, intent=attrs.evolve(row.intent, members=members))
+            rows = tuple(changed if each is row else each for each in journal.rows)
+            number = self._values.number(attrs.evolve(journal, rows=rows))
+            yield Step(
+                f"someone changes the amount of {row.key} in the journal",
+                state._replace(journal=number, budget=fewer),
+            )
 
     def _pauses(self, state: State, budget: Budget) -> Iterator[Step]:
         journal: JournalState = self._values.value(state.journal)

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 from explorer.calls import Calls, Effect
-from explorer.exchange import Exchange
+from explorer.exchange import FOREIGN, Exchange
 from explorer.journal_state import JournalState
 from explorer.people import People
 from explorer.processes import Processes, left_by
@@ -43,7 +43,7 @@ class World:
         self._processes = Processes(self._values)
         self._calls = Calls(setup, self._values, self._processes)
         self._people = People(setup, self._values, self._processes, self._calls)
-        journal, exchange = self._values.number(JournalState()), self._values.number(Exchange())
+        journal, exchange = self._values.number(JournalState()), self._values.number(Exchange(setup.shows_net))
         for key, amount in zip(setup.keys, setup.amounts, strict=True):
             journal = self._people.decided(journal, exchange, "enqueue", key, amount)
         self._surroundings = Surroundings(setup, self._values, self._processes, journal)
@@ -53,6 +53,7 @@ class World:
             refusals=setup.refusals,
             foreign=setup.foreign,
             restores=setup.restores,
+            tampers=setup.tampers,
             pauses=setup.pauses,
             decisions=setup.decisions,
         )
@@ -118,10 +119,15 @@ class World:
     def _continued(self, state: State, number: int, process: int) -> Iterator[Step]:
         """Yield what an operation's next call may do."""
         for effect in self._calls.effects(state.journal, state.exchange, process):
-            if effect.departed and not self.has_copies_left(state, effect.departed):
+            if effect.departed and not self._may_depart(state, effect.departed):
                 continue
             problem = PAUSED if effect.departed and self.journal(state).is_paused else ""
             yield self._after(state, number, effect)._replace(problem=problem)
+
+    def _may_depart(self, state: State, key: str) -> bool:
+        """Return whether a copy may be recorded within the bounds, and while no equal withdrawal is made (**EQUAL**)."""
+        made = self.exchange(state).of(FOREIGN) if self.setup.holds("EQUAL") else ()
+        return self.has_copies_left(state, key) and all(each.age for each in made)
 
     def _after(self, state: State, number: int, effect: Effect) -> Step:
         processes = list(state.processes)
