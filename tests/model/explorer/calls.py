@@ -9,8 +9,8 @@ import attrs
 from explorer.ages import STEP
 from explorer.exchange import DECLINED, DROPPED, FOREIGN, NONCE_USED, THROTTLED, Exchange, Request
 from explorer.journal_state import JournalState, Outcome, bit_of, execute
-from explorer.processes import Local, Processes
-from explorer.replay import Call, Ended, Raised
+from explorer.processes import PERSON, Local, Processes
+from explorer.replay import NO_REPLY, Call, Ended, Raised
 from explorer.service import EPOCH
 from explorer.setup import Setup
 from explorer.values import Interned
@@ -29,7 +29,6 @@ _MERGED: Final = frozenset(
         ("list", "list"),
         ("related", "related"),
         ("related", "recent_answered"),
-        ("answer", "compare_and_swap"),
     }
 )
 """Calls that follow each other in one step.
@@ -39,6 +38,12 @@ nobody else can know of it.
 """
 
 
+_RECORDED: Final = frozenset({("answer", "compare_and_swap"), ("get", "compare_and_swap")})
+"""An outcome and its record, which are one step: nobody else can know of it before."""
+_READABLE: Final = frozenset(
+    {"get", "list", "mark", "position", "recent_answered", "reconcile", "related", "select", "unowned"}
+)
+"""Calls that write no payout."""
 _READS: Final = frozenset({"get", "position", "mark", "related", "recent_answered"})
 _NO_INTENT: Final = Intent(endpoint="", host="", members={}, started_at=EPOCH)
 
@@ -80,6 +85,7 @@ class Calls:
         self._values = values
         self._processes = processes
         self._effects: dict[tuple[int, int, int], list[Effect]] = {}
+        self._chains: dict[tuple[int, int, int, str], tuple[int, int, Ended | None]] = {}
         self._read: dict[tuple[int, str, Any], Outcome] = {}
 
     def effects(self, journal: int, exchange: int, process: int) -> list[Effect]:
@@ -181,15 +187,67 @@ class Calls:
         """Return the effect of a reply, which lets the operation continue to its next call."""
         process, ended = self._processes.replied(local, reply)
         label = f"{local.options.name} {text}"
+        if process and self._processes.starts_over(process, reply):
+            return Effect(f"{label}, and starts over", journal, exchange, 0)
+        if process and self._is_read_at_once(local, call, process):
+            journal, process, ended = self._read_on(journal, exchange, process, call)
+            call = "list"
         if ended is not None:
             return Effect(f"{label} ({_end(ended)})", journal, exchange, 0)
-        if self._processes.starts_over(process, reply):
+        if self._processes.starts_over(process, None):
             return Effect(f"{label}, and starts over", journal, exchange, 0)
-        if _is_merged(local, call, self._processes.call_of(process).name):
-            (effect,) = self.effects(journal, exchange, process)
-            is_silent = effect.journal == journal and effect.process
-            return attrs.evolve(effect, label=label if is_silent else f"{label}; {effect.label}")
+        if (call, self._processes.call_of(process).name) in _RECORDED and local.operation[0] == "drive":
+            if call == "answer" or local.has_written:
+                (effect,) = self.effects(journal, exchange, process)
+                return attrs.evolve(effect, label=f"{label}; {effect.label}")
         return Effect(label, journal, exchange, process)
+
+    def _is_read_at_once(self, local: Local, call: str, process: int) -> bool:
+        after = self._processes.call_of(process).name
+        return after in _READABLE and self._is_merged(local, call, after)
+
+    def _read_on(self, journal: int, exchange: int, process: int, call: str) -> tuple[int, int, Ended | None]:
+        """Return the journal and the operation after all calls that belong to the same step."""
+        key = journal, exchange, process, call
+        known = self._chains.get(key)
+        if known is None:
+            known = self._chains[key] = self._chain(journal, exchange, process, call)
+        return known
+
+    def _chain(self, journal: int, exchange: int, process: int, call: str) -> tuple[int, int, Ended | None]:
+        local = self._processes.local(process)
+        upbit: Exchange = self._values.value(exchange)
+        before, after = call, journal
+
+        def respond(next_one: Call) -> Any:
+            nonlocal before, after
+            if next_one.name not in _READABLE or not self._is_merged(local, before, next_one.name):
+                return NO_REPLY
+            before = next_one.name
+            if before == "list":
+                if not self._may_list(local, upbit):
+                    return NO_REPLY
+                return self._kept(tuple(upbit.listed(next_one.arguments[1])))
+            outcome = self._outcome(after, next_one)
+            after = self._values.number(outcome.state)
+            return self._kept(outcome.result if outcome.error is None else Raised(outcome.error))
+
+        process, ended = self._processes.continued(process, respond)
+        return after, process, ended
+
+    def _kept(self, reply: Any) -> Any:
+        """Return the one object that stands for all equal replies."""
+        return self._values.value(self._values.number(reply))
+
+    def _is_merged(self, local: Local, before: str, after: str) -> bool:
+        """Return whether a call follows another one in the same step."""
+        if self._setup.reads_at_once or local.options.name == PERSON:
+            return not (after == "get" and local.has_written)
+        if local.operation[0] == "drive":
+            return (before, after) in _MERGED
+        if after == "position":
+            return before != "reconcile"  # only a departure compares positions
+        return (before, after) in _MERGED
 
 
 def departure_age(journal: JournalState, local: Local) -> int:
@@ -199,18 +257,6 @@ def departure_age(journal: JournalState, local: Local) -> int:
         return 0
     (_, seconds), *_ = row.sent_request.left_at.readings
     return round(-seconds / STEP)
-
-
-def _is_merged(local: Local, before: str, after: str) -> bool:
-    """Return whether a call follows another one in the same step."""
-    if local.operation[0] == "drive":
-        if (before, after) == ("get", "compare_and_swap"):
-            return local.has_written  # an outcome is recorded
-    elif after == "position":
-        return before != "reconcile"  # only a departure compares positions
-    elif (before, after) == ("related", "list"):
-        return False
-    return (before, after) in _MERGED
 
 
 def _answer(request: Request, upbit: Exchange) -> tuple[Any, str]:

@@ -9,7 +9,7 @@ import attrs
 from explorer.ages import NOW, aged, stay_apart, times_in
 from explorer.journal_state import STALE
 from explorer.normal_form import holds_baseline, normal
-from explorer.replay import Call, Ended, Raised, next_call
+from explorer.replay import NO_REPLY, Call, Ended, Raised, next_call
 from explorer.service import Process, ServiceOptions
 from explorer.values import Interned, rewritten
 
@@ -82,15 +82,28 @@ class Processes:
         """Return an operation after the reply to its call: its number, or 0 and how it has ended."""
         return self._advance(attrs.evolve(local, record=(*local.record, self._values.number(reply))))
 
+    def continued(self, number: int, respond: Callable[[Call], Any]) -> tuple[int, Ended | None]:
+        """Return an operation after further calls.
+
+        Args:
+            number: The operation.
+            respond: Function that returns the reply to a call, or `NO_REPLY` for the call at which it stops.
+        """
+
+        def respond_with_time(call: Call) -> Any:
+            return NOW if call.name == "now" else respond(call)
+
+        return self._run(self.local(number), respond_with_time)
+
     def _advance(self, local: Local) -> tuple[int, Ended | None]:
         known = self._advanced.get(local)
         if known is None:
-            known = self._advanced[local] = self._run(local)
+            known = self._advanced[local] = self._run(local, _at_once)
         return known
 
-    def _run(self, local: Local) -> tuple[int, Ended | None]:
+    def _run(self, local: Local, respond: Callable[[Call], Any]) -> tuple[int, Ended | None]:
         replies = tuple(map(self._values.value, local.record))
-        found, record = next_call(lambda: self._service(local).start(*local.operation), replies, _at_once)
+        found, record = next_call(lambda: self._service(local).start(*local.operation), replies, respond)
         if isinstance(found, Ended):
             if found.error is not None and not isinstance(found.error, _EXPECTED):
                 raise found.error
@@ -216,4 +229,4 @@ def _staleness(written: frozenset[str], appended: int) -> Callable[[Any], Any]:
 
 
 def _at_once(call: Call) -> Any:
-    return NOW if call.name == "now" else None
+    return NOW if call.name == "now" else NO_REPLY

@@ -16,7 +16,7 @@ import functools
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from types import SimpleNamespace
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from unittest import mock
 
 import anyio
@@ -26,7 +26,7 @@ from upbit_async import concurrency
 from upbit_async.payouts import driver, judging, sending, send_attempt, settling, shared_reads
 from upbit_async.payouts.memory import journal as memory_journal
 
-__all__ = ["Call", "Ended", "Raised", "Record", "call", "next_call", "peek", "replaying", "summarised"]
+__all__ = ["NO_REPLY", "Call", "Ended", "Raised", "Record", "call", "next_call", "peek", "replaying", "summarised"]
 
 T = TypeVar("T")
 Record = tuple[Any, ...]
@@ -47,6 +47,10 @@ class Call:
 
     def __await__(self) -> Generator[Call, Any, Any]:
         return (yield self)
+
+
+NO_REPLY: Final = object()
+"""Stands for the reply to a call that a run stops at."""
 
 
 @attrs.frozen
@@ -104,14 +108,14 @@ def peek() -> Any:
 
 
 def next_call(
-    start: Callable[[], Coroutine[Any, Any, Any]], replies: Record, at_once: Callable[[Call], Any]
+    start: Callable[[], Coroutine[Any, Any, Any]], replies: Record, respond: Callable[[Call], Any]
 ) -> tuple[Call | Ended, Record]:
-    """Run a coroutine until a call without a recorded reply, or to its end.
+    """Run a coroutine until a call that has no reply yet, or to its end.
 
     Args:
         start: Function that starts it.
         replies: The replies that it has received.
-        at_once: Function that returns the reply to a call that needs no step; None for other calls.
+        respond: Function that returns the reply to a further call, or `NO_REPLY` at which the run stops.
 
     Returns:
         The call or the end, and the record up to there.
@@ -125,7 +129,7 @@ def next_call(
             if run.position < len(replies):
                 reply = replies[run.position]
                 run.position += 1
-            elif (reply := at_once(pending)) is None:
+            elif (reply := respond(pending)) is NO_REPLY:
                 return pending, tuple(run.record)
             run.record.append(reply)
             if isinstance(reply, Raised):

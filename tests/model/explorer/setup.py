@@ -23,6 +23,7 @@ class Setup:
 
     Attributes:
         amounts: Amount of each payout. Their keys are ``a``, ``b``, and so on.
+        reads_at_once: Whether what an operation reads before it writes is one step: others do nothing meanwhile.
         processes: Number of processes that work on the journal.
         copies: Number of copies of each payout that may be recorded.
         crashes: Number of crashes.
@@ -40,6 +41,7 @@ class Setup:
     """
 
     amounts: tuple[str, ...] = ("13",)
+    reads_at_once: bool = False
     processes: int = 1
     copies: int = 1
     crashes: int = 0
