@@ -60,6 +60,7 @@ class Effect:
         written: Keys of the payouts that were written.
         appended: Those of them whose histories became longer, as a position.
         departed: Key of the payout of which a copy was recorded; empty if none.
+        departed_ago: Steps since the time that was recorded for that.
     """
 
     label: str
@@ -69,6 +70,7 @@ class Effect:
     written: frozenset[str] = frozenset()
     appended: int = 0
     departed: str = ""
+    departed_ago: int = 0
 
 
 class Calls:
@@ -109,7 +111,7 @@ class Calls:
         match call.name:
             case "list":
                 if self._may_list(local, upbit):
-                    rows = tuple(upbit.listed(call.arguments[1]))
+                    rows = self._page(upbit, call)
                     yield self._replied(local, rows, journal, exchange, "reads the list", "list")
             case "withdrawal":
                 found = upbit.shown(call.arguments[0])
@@ -132,9 +134,13 @@ class Calls:
 
     def _may_list(self, local: Local, upbit: Exchange) -> bool:
         """Return whether a list may be read: for a baseline not while it hides an equal withdrawal (**EQUAL**)."""
-        if local.operation[0] != "drive" or not self._setup.holds("EQUAL"):
+        is_apart = self._setup.has_equal_foreign and self._setup.holds("EQUAL")
+        if local.operation[0] != "drive" or not is_apart:
             return True
         return all(each.is_listed for each in upbit.of(FOREIGN))
+
+    def _page(self, upbit: Exchange, call: Call) -> tuple[Any, ...]:
+        return tuple(upbit.listed(call.arguments[1]))[: self._setup.page_size]
 
     def _executed(self, local: Local, journal: int, exchange: int, call: Call) -> Effect:
         """Return the effect of a call to the journal."""
@@ -156,6 +162,7 @@ class Calls:
             written=effect.written | written,
             appended=effect.appended | appended,
             departed=effect.departed or departed,
+            departed_ago=departure_age(outcome.state, local) if departed else effect.departed_ago,
         )
 
     def _outcome(self, journal: int, call: Call) -> Outcome:
@@ -227,7 +234,7 @@ class Calls:
             if before == "list":
                 if not self._may_list(local, upbit):
                     return NO_REPLY
-                return self._kept(tuple(upbit.listed(next_one.arguments[1])))
+                return self._kept(self._page(upbit, next_one))
             outcome = self._outcome(after, next_one)
             after = self._values.number(outcome.state)
             return self._kept(outcome.result if outcome.error is None else Raised(outcome.error))

@@ -97,6 +97,15 @@ class Exchange:
     nonces: frozenset[str] = frozenset()
     requests: tuple[Request, ...] = ()
 
+    @classmethod
+    def with_older(cls, count: int, amount: str, *, shows_net: bool) -> Exchange:
+        """Return an exchange that lists withdrawals which were made long before."""
+        exchange = cls(shows_net)
+        for _ in range(count):
+            exchange = exchange.made(FOREIGN, amount)
+        older = tuple(attrs.evolve(each, age=OLDEST, is_listed=True) for each in exchange.withdrawals)
+        return attrs.evolve(exchange, withdrawals=older)
+
     def of(self, key: str) -> list[Made]:
         """Return the withdrawals of a payout."""
         return [each for each in self.withdrawals if each.key == key]

@@ -6,21 +6,20 @@ the property.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final
 from unittest import mock
 
 import attrs
-from explorer.properties import ASKED, LIMIT, ONCE, OWN, PAUSED, TRUE
+from explorer.properties import ASKED, LIMIT, ONCE, OWN, PAUSED, SERIAL, TRUE
+from explorer.search import Violation, explore
 from explorer.setup import Setup
 
 from upbit_async.payouts import Evidence, Payout, PayoutState, decision, recording, send_attempt, settling
 from upbit_async.payouts import snapshot as snapshots
 from upbit_async.payouts import transitions, unowned
-from upbit_async.payouts.decision import Adopt, DeclareNotSent
-from upbit_async.payouts.journal_time import Moment
+from upbit_async.payouts.decision import DeclareNotSent
 from upbit_async.payouts.memory import journal as memory_journal
 from upbit_async.payouts.memory.table import PayoutTable
 from upbit_async.payouts.row_mac import RowAuthenticator
@@ -43,6 +42,14 @@ class Mutation:
     breaks: str
     setup: Setup
     patch: Callable[[], AbstractContextManager[Any]]
+
+    def found(self) -> Violation | None:
+        """Return the shortest way on which the broken library violates the property; None if there is none."""
+        with self.patch():
+            exploration = explore(
+                self.setup, until=lambda violation: violation.problem == self.breaks, checks_rest=False
+            )
+        return next((each for each in exploration.violations if each.problem == self.breaks), None)
 
 
 def _with_new_nonce(
@@ -90,12 +97,6 @@ def _narrowly_not_sent(_payout: Payout, _unowned: Any, _owners: Any, _seen: Any,
     return DeclareNotSent()
 
 
-def _first_that_fits(payout: Payout, seen: Any, _real: Any = decision.decide) -> Any:
-    conclusion = _real(payout, seen)
-    candidates = getattr(conclusion, "candidates", ())
-    return Adopt(candidates[0]) if len(candidates) > 1 else conclusion
-
-
 def _owner_of_uuid_only(self: Any, changed: Payout, *, departs: bool) -> Payout | None:
     owner = None if changed.uuid is None else self.owners.get(changed.uuid)
     return self.payouts[owner] if owner not in {None, changed.key} else None
@@ -128,7 +129,6 @@ def _replacing(owner: Any, name: str, replacement: Any) -> Callable[[], Abstract
     return lambda: mock.patch.object(owner, name, replacement)
 
 
-LOST = Setup(copies=2, decisions=1)
 MUTATIONS: Final = {
     "a further copy gets another nonce": Mutation(
         ONCE,
@@ -148,30 +148,25 @@ MUTATIONS: Final = {
         ONCE, Setup(copies=2, crashes=1), _replacing(transitions, "expired", _crash_is_unsent)
     ),
     "the journal is not read before the first byte": Mutation(
-        TRUE, Setup(processes=2), _replacing(SendAttempt, "may_send", _always_may_send)
+        TRUE, Setup(processes=2, reads_at_once=True), _replacing(SendAttempt, "may_send", _always_may_send)
     ),
     "a baseline is used however old it is": Mutation(
         OWN, Setup(foreign=1), _replacing(SendAttempt, "_check_time", lambda *_: None)
     ),
     "a swap does not compare": Mutation(
         ONCE,
-        Setup(copies=2, processes=2),
+        Setup(copies=2, processes=2, reads_at_once=True),
         _replacing(memory_journal.MemoryJournal, "compare_and_swap", _swapping_without_comparing),
     ),
     "equal payouts are sent at once": Mutation(
-        OWN,
-        Setup(amounts=("13", "13"), processes=2),
+        SERIAL,
+        Setup(amounts=("13", "13"), processes=2, reads_at_once=True),
         _replacing(PayoutTable, "conflicting", _owner_of_uuid_only),
     ),
     "a payout that was not sent claims nothing": Mutation(
         OWN,
-        Setup(amounts=("13", "13"), false={"L"}),
+        Setup(amounts=("13", "13"), reads_at_once=True, false={"L"}),
         _replacing(decision, "may_turn_up", lambda *_: False),
-    ),
-    "the first of several withdrawals is adopted": Mutation(
-        OWN,
-        Setup(amounts=("13", "13"), false={"L"}),
-        _replacing(__import__("upbit_async.payouts.judging", fromlist=["judging"]), "decide", _first_that_fits),
     ),
     "a payout that no withdrawal fits exactly was not sent": Mutation(
         TRUE, Setup(shows_net=True), _replacing(decision, "_for_none", _narrowly_not_sent)
@@ -201,7 +196,7 @@ MUTATIONS: Final = {
     ),
     "a payout on its way does not count for the limit": Mutation(
         LIMIT,
-        Setup(amounts=("13", "14"), processes=2, per_day="20"),
+        Setup(amounts=("13", "14"), processes=2, per_day="20", reads_at_once=True),
         _replacing(memory_journal, "departed_lately", _only_accepted_counts),
     ),
     "the pause is not checked in the transaction": Mutation(

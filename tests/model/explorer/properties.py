@@ -11,15 +11,18 @@ from upbit_async.errors import PayoutBlocked
 from upbit_async.payouts import Payout, PayoutState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from explorer.exchange import Exchange
     from explorer.state import State
     from explorer.world import World
 
-__all__ = ["ASKED", "LIMIT", "ONCE", "OWN", "PAUSED", "TRUE", "is_at_rest", "problem_of"]
+__all__ = ["ASKED", "LIMIT", "ONCE", "OWN", "PAUSED", "SERIAL", "TRUE", "is_at_rest", "problem_of"]
 
 ONCE: Final = "at most one withdrawal per key"
 TRUE: Final = "no payout is not_sent, declined or abandoned while its withdrawal exists"
 OWN: Final = "a payout has only its own withdrawal"
+SERIAL: Final = "no two equal payouts are under way at once"
 ASKED: Final = "only what was asked for is paid"
 PAUSED: Final = "nothing departs while the journal is paused"
 LIMIT: Final = "no more is sent than the limit per day"
@@ -38,6 +41,10 @@ _RESTING: Final = frozenset(
 
 def problem_of(world: World, state: State) -> str:
     """Return the property that a state violates; empty if it violates none."""
+    rows = world.journal(state).rows
+    under_way = [row.criteria for row in rows if row.state.is_under_way]
+    if len(set(under_way)) < len(under_way):
+        return SERIAL
     upbit = world.exchange(state)
     if not upbit.withdrawals:
         return ""
@@ -49,7 +56,7 @@ def problem_of(world: World, state: State) -> str:
         return LIMIT
     if any(each.amount == TAMPERED for each in upbit.withdrawals):
         return ASKED
-    for row in world.journal(state).rows:
+    for row in rows:
         if row.state in _UNPAID and not row.candidates and upbit.of(row.key):
             return TRUE
         if row.uuid is not None and not _is_own(row, upbit):
@@ -68,14 +75,19 @@ def is_at_rest(world: World, state: State) -> bool:
     rows = world.journal(state).rows
     return all(
         row.state in _RESTING
-        or _waits_for_people(row, rows)
-        or (row.state is PayoutState.QUEUED and not world.has_copies_left(state, row.key))
+        or (row.state is PayoutState.QUEUED and _is_held_back(world, state, row, rows))
         for row in rows
     )
 
 
-def _waits_for_people(row: Payout, rows: tuple[Payout, ...]) -> bool:
-    """Return whether a queued payout is blocked by a withdrawal, or by a payout that needs review."""
-    if row.state is not PayoutState.QUEUED:
-        return False
-    return isinstance(row.error, PayoutBlocked) or any(other.holds_up_equals for other in rows)
+def _is_held_back(world: World, state: State, row: Payout, rows: Sequence[Payout]) -> bool:
+    """Return whether a queued payout waits for people, for another day, or is beyond the bounds."""
+    limit = world.setup.per_day
+    departed = sum(other.criteria.amount for other in rows if other.sent_request is not None and other is not row)
+    return (
+        isinstance(row.error, PayoutBlocked)
+        or any(other.holds_up_equals for other in rows)
+        or row.intent.members["amount"] == TAMPERED
+        or not world.has_copies_left(state, row.key)
+        or (limit is not None and departed + row.criteria.amount > Decimal(limit))
+    )

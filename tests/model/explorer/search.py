@@ -116,7 +116,7 @@ def explore(
         most_states: Number of states at which the search is given up.
         checks_rest: Whether to check that a state of rest can be reached from each state.
     """
-    with replaced():
+    with replaced(page_size=setup.page_size):
         search = _Search(World(setup))
         found: dict[str, Violation] = {}
         for number, state in enumerate(search.states):  # grows meanwhile

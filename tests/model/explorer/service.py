@@ -17,7 +17,7 @@ from internals import driver_of, name_sender, settler_of
 
 from upbit_async import UpbitClient
 from upbit_async.errors import NotSent
-from upbit_async.payouts import AmountLimit, Payouts, PayoutState, send_attempt, sending
+from upbit_async.payouts import AmountLimit, Payouts, PayoutState, baseline, send_attempt, sending
 from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions
 from upbit_async.payouts.journal_time import JournalTime
 from upbit_async.payouts.judging import Judge
@@ -25,6 +25,7 @@ from upbit_async.payouts.repository import PayoutRepository
 from upbit_async.payouts.settling import Settler
 from upbit_async.payouts.unowned import UnownedCheck
 from upbit_async.policy import RetryPolicy, Timeouts
+from upbit_async.protocol.endpoint import PAGE_SIZE
 from upbit_async.protocol.rows import ReadableRows
 from upbit_async.region import Region
 from upbit_async.resources.known_withdrawals import KnownWithdrawals
@@ -220,13 +221,18 @@ _SUMMARISED = (
 
 
 @contextlib.contextmanager
-def replaced() -> Iterator[None]:
-    """Replace what the library needs an event loop, randomness or a log for, and shorten the records."""
+def replaced(*, page_size: int = PAGE_SIZE) -> Iterator[None]:
+    """Replace what the library needs an event loop, randomness or a log for, and shorten the records.
+
+    Args:
+        page_size: Number of withdrawals on a page of the list.
+    """
     disabled = logging.root.manager.disable
     with replaying(), contextlib.ExitStack() as stack:
         uuids = SimpleNamespace(uuid4=lambda: _nonce.value)
         stack.enter_context(mock.patch.object(send_attempt, "uuid", uuids))
         stack.enter_context(mock.patch.object(sending, "os", SimpleNamespace(getpid=lambda: 1)))
+        stack.enter_context(mock.patch.object(baseline, "PAGE_SIZE", page_size))
         for owner, name in _SUMMARISED:
             stack.enter_context(mock.patch.object(owner, name, summarised(getattr(owner, name))))
         logging.disable()

@@ -6,6 +6,8 @@ from typing import Final
 
 import attrs
 
+from upbit_async.protocol.endpoint import PAGE_SIZE
+
 __all__ = ["ASSUMPTIONS", "Setup"]
 
 ASSUMPTIONS: Final = ("L", "N", "O", "NET", "PAUSE", "U", "TRUTH", "D", "EQUAL")
@@ -29,6 +31,9 @@ class Setup:
         crashes: Number of crashes.
         refusals: Number of requests that the exchange declines or throttles.
         foreign: Number of withdrawals that are made outside the library.
+        older: Number of withdrawals that were made outside the library long before.
+        foreign_amount: Amount of each of these; None for that of the first payout.
+        page_size: Number of withdrawals on a page of the list.
         restores: Number of times the journal is replaced by its oldest backup.
         restores_quietly: Whether that happens only when nothing is on its way, and the list shows everything.
         tampers: Number of times someone changes the amount of a payout in the journal.
@@ -47,6 +52,9 @@ class Setup:
     crashes: int = 0
     refusals: int = 0
     foreign: int = 0
+    older: int = 0
+    foreign_amount: str | None = None
+    page_size: int = PAGE_SIZE
     restores: int = 0
     restores_quietly: bool = False
     tampers: int = 0
@@ -56,6 +64,16 @@ class Setup:
     reconciles: bool = False
     per_day: str | None = None
     false: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset[str], validator=_check)
+
+    @property
+    def amount_outside(self) -> str:
+        """Amount of the withdrawals that are made outside the library."""
+        return self.amounts[0] if self.foreign_amount is None else self.foreign_amount
+
+    @property
+    def has_equal_foreign(self) -> bool:
+        """Whether withdrawals outside the library may have the amount of a payout."""
+        return self.amount_outside in self.amounts
 
     @property
     def keys(self) -> tuple[str, ...]:

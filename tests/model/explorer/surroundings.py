@@ -88,12 +88,13 @@ class Surroundings:
                     yield text, upbit.listing(made.uuid, is_displaced=True), budget
 
     def _foreign(self, state: State, budget: Budget) -> Iterator[Step]:
-        if not budget.foreign or (self._setup.holds("EQUAL") and self._awaits_withdrawal(state)):
+        is_apart = self._setup.has_equal_foreign and self._setup.holds("EQUAL")
+        if not budget.foreign or (is_apart and self._awaits_withdrawal(state)):
             return
         upbit: Exchange = self._values.value(state.exchange)
-        exchange = self._values.number(upbit.made(FOREIGN, self._setup.amounts[0]))
+        exchange = self._values.number(upbit.made(FOREIGN, self._setup.amount_outside))
         fewer = self._values.number(attrs.evolve(budget, foreign=budget.foreign - 1))
-        label = "someone withdraws the same amount outside the library"
+        label = "someone withdraws outside the library"
         yield Step(label, state._replace(exchange=exchange, budget=fewer))
 
     def _awaits_withdrawal(self, state: State) -> bool:

@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import attrs
 
-from upbit_async.models import Intent
+from upbit_async.models import Intent, Withdrawal
+from upbit_async.payouts import Payout, SentRequest
 
-__all__ = ["Interned", "identity", "rewritten"]
+__all__ = ["Interned", "rewritten"]
 
 _PLAIN: Final = frozenset({str, int, float, type(None), Decimal, dt.datetime})
+_LARGE: Final = frozenset({Intent, Payout, SentRequest, Withdrawal})
 _fields: dict[type, tuple[str, ...] | None] = {}
 
 
@@ -27,30 +29,6 @@ def _fields_of(kind: type) -> tuple[str, ...] | None:
     if kind not in _fields:
         _fields[kind] = tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else None
     return _fields[kind]
-
-
-def identity(value: Any) -> Hashable:
-    """Return what distinguishes a value from others: its type and content, and of an error its attributes."""
-    kind = type(value)
-    if kind in _PLAIN:
-        plain: Hashable = value
-        return plain
-    if (names := _fields_of(kind)) is not None:
-        return kind, *[
-            each if type(each := getattr(value, name)) in _PLAIN else identity(each) for name in names
-        ]
-    if kind in {tuple, list}:
-        return kind, *map(identity, value)
-    if isinstance(value, Enum | bool):
-        return kind, value
-    if isinstance(value, frozenset | set):
-        return kind, frozenset(map(identity, value))
-    if isinstance(value, dict):
-        return kind, *((name, identity(each)) for name, each in value.items())
-    if isinstance(value, BaseException):
-        members = tuple((name, identity(each)) for name, each in vars(value).items() if name != "intent")
-        return kind, str(value), members
-    raise TypeError(f"a state can't contain a {kind.__name__}")
 
 
 def rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
@@ -94,12 +72,41 @@ class Interned:
         known = self._by_object.get(id(value))
         if known is not None:
             return known
-        key = identity(value)
+        key = self._identity(value)
         number = self._numbers.setdefault(key, len(self._values))
         if number == len(self._values):
             self._values.append(value)
             self._by_object[id(value)] = number
         return number
+
+    def _identity(self, value: Any) -> Hashable:
+        """Return what distinguishes a value from others: its type and content, and of an error its attributes."""
+        kind = type(value)
+        if kind in _PLAIN:
+            plain: Hashable = value
+            return plain
+        if (names := _fields_of(kind)) is not None:
+            return kind, *[self._part(getattr(value, name)) for name in names]
+        if kind in {tuple, list}:
+            return kind, *map(self._part, value)
+        if isinstance(value, Enum | bool):
+            return kind, value
+        if isinstance(value, frozenset | set):
+            return kind, frozenset(map(self._part, value))
+        if isinstance(value, dict):
+            return kind, *((name, self._part(each)) for name, each in value.items())
+        if isinstance(value, BaseException):
+            members = tuple((name, self._part(each)) for name, each in vars(value).items() if name != "intent")
+            return kind, str(value), members
+        raise TypeError(f"a state can't contain a {kind.__name__}")
+
+    def _part(self, part: Any) -> Hashable:
+        """Return what distinguishes a part of a value; large parts have numbers themselves."""
+        kind = type(part)
+        if kind in _PLAIN:
+            plain: Hashable = part
+            return plain
+        return (kind, self.number(part)) if kind in _LARGE else self._identity(part)
 
     def value(self, number: int) -> Any:
         """Return the value of a number."""

@@ -43,7 +43,8 @@ class World:
         self._processes = Processes(self._values)
         self._calls = Calls(setup, self._values, self._processes)
         self._people = People(setup, self._values, self._processes, self._calls)
-        journal, exchange = self._values.number(JournalState()), self._values.number(Exchange(setup.shows_net))
+        upbit = Exchange.with_older(setup.older, setup.amount_outside, shows_net=setup.shows_net)
+        journal, exchange = self._values.number(JournalState()), self._values.number(upbit)
         for key, amount in zip(setup.keys, setup.amounts, strict=True):
             journal = self._people.decided(journal, exchange, "enqueue", key, amount)
         self._surroundings = Surroundings(setup, self._values, self._processes, journal)
@@ -119,15 +120,20 @@ class World:
     def _continued(self, state: State, number: int, process: int) -> Iterator[Step]:
         """Yield what an operation's next call may do."""
         for effect in self._calls.effects(state.journal, state.exchange, process):
-            if effect.departed and not self._may_depart(state, effect.departed):
+            if effect.departed and not self._may_depart(state, effect):
+                label = f"{_NAMES[number]} gives up to {' '.join(self._processes.local(process).operation)}"
+                yield Step(label, self._left(state, number))
                 continue
             problem = PAUSED if effect.departed and self.journal(state).is_paused else ""
             yield self._after(state, number, effect)._replace(problem=problem)
 
-    def _may_depart(self, state: State, key: str) -> bool:
-        """Return whether a copy may be recorded within the bounds, and while no equal withdrawal is made (**EQUAL**)."""
-        made = self.exchange(state).of(FOREIGN) if self.setup.holds("EQUAL") else ()
-        return self.has_copies_left(state, key) and all(each.age for each in made)
+    def _may_depart(self, state: State, effect: Effect) -> bool:
+        """Return whether a copy may be recorded within the bounds, and no equal withdrawal is made then (**EQUAL**)."""
+        is_apart = self.setup.has_equal_foreign and self.setup.holds("EQUAL")
+        made = self.exchange(state).of(FOREIGN) if is_apart else ()
+        return self.has_copies_left(state, effect.departed) and all(
+            each.age > effect.departed_ago for each in made
+        )
 
     def _after(self, state: State, number: int, effect: Effect) -> Step:
         processes = list(state.processes)
