@@ -1,4 +1,4 @@
-"""Sessions for nox: plain ``nox`` runs all checks except for the benchmarks and the thousand crashes."""
+"""Sessions for nox: plain ``nox`` runs all checks except for benchmarks, crashes and explorations."""
 
 from __future__ import annotations
 
@@ -198,6 +198,13 @@ def bench(session: nox.Session) -> None:
 def crashes(session: nox.Session) -> None:
     """Kill paying processes in a thousand schedules (on request). Arguments: how many, and the first seed."""
     _run_beside_rivals(session, "tests/crashes", arguments=session.posargs)
+
+
+@nox.session(python=PYTHONS[-1:])
+def explore(session: nox.Session) -> None:
+    """Explore all states of payouts within wide bounds (on request). Arguments: a command, see tests/model."""
+    _install(session, "tests")
+    session.run("python", "tests/model", *(session.posargs or ["long"]), env={"PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def _run_beside_rivals(session: nox.Session, *scripts: str, arguments: list[str] | None = None) -> None:

@@ -1,10 +1,13 @@
-"""Explore the states of payouts: ``python tests/model [table | mutations | short | long | trace ASSUMPTION...]``."""
+"""Explore the states of payouts: ``python tests/model [short | long | table | mutations | trace ASSUMPTION...]``."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from explorer.commands import main
+sys.path.append(str(Path(__file__).parents[1] / "support"))
 
 if __name__ == "__main__":
+    from explorer.commands import main
+
     sys.exit(main(sys.argv[1:]))

@@ -10,11 +10,11 @@ from explorer.ages import NOW, aged, stay_apart, times_in
 from explorer.journal_state import STALE
 from explorer.normal_form import holds_baseline, normal
 from explorer.replay import NO_REPLY, Call, Ended, Raised, next_call
-from explorer.service import Process, ServiceOptions
+from explorer.service import EPOCH, Process, ServiceOptions
 from explorer.values import Interned, rewritten
 
 from upbit_async.errors import UpbitError
-from upbit_async.payouts import DepartureConditions, Payout, SentRequest
+from upbit_async.payouts import DepartureConditions, HistoryEntry, Payout, SentRequest
 from upbit_async.payouts.baseline import Baseline
 from upbit_async.payouts.unowned import SettleFirst
 
@@ -138,6 +138,14 @@ class Processes:
             holds_baseline(self._values.value(each)) for each in local.record
         )
 
+    def is_reproducible(self, number: int) -> bool:
+        """Return whether a replay of an operation leads to its next call: rewriting has changed no decision."""
+        local = self.local(number)
+        replies = tuple(map(self._values.value, local.record))
+        found, _ = next_call(lambda: self._service(local).start(*local.operation), replies, _at_once)
+        calls = (rewritten(each, _without_note) for each in (found, self.call_of(number)))
+        return len(set(map(self._values.number, calls))) == 1
+
     # -- what others do ----------------------------------------------------------------------------
 
     def aged(self, number: int) -> int:
@@ -211,6 +219,11 @@ def left_by(name: str) -> Callable[[Any], Any]:
         return part
 
     return rewrite
+
+
+def _without_note(part: Any) -> Any:
+    """Rewrite the history, on which no decision depends: its notes name senders and are written with the time."""
+    return attrs.evolve(part, at=EPOCH, note="") if isinstance(part, HistoryEntry) and part.note else part
 
 
 def _staleness(written: frozenset[str], appended: int) -> Callable[[Any], Any]:

@@ -71,6 +71,14 @@ class World:
         exchange: Exchange = self._values.value(state.exchange)
         return exchange
 
+    def is_reproducible(self, process: int) -> bool:
+        """Return whether a replay of an operation leads to its next call."""
+        return self._processes.is_reproducible(process)
+
+    def describe(self, process: int) -> str:
+        """Return an operation and its next call as text."""
+        return f"{self._processes.local(process)} {self._processes.call_of(process)}"
+
     def has_copies_left(self, state: State, key: str) -> bool:
         """Return whether another copy of a payout may be recorded within the bounds."""
         return self._copies(state, key) < self.setup.copies
