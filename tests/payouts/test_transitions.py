@@ -253,6 +253,25 @@ def test_loss_after_an_expired_lease_settles_from_then_on() -> None:
     )
 
 
+def test_loss_that_is_written_after_the_loss_of_the_next_copy_does_not_shorten_its_settling() -> None:
+    over = transitions.expired(SENDING, LATER)
+    assert over is not None
+    not_sent = manual.resolved_as_not_sent(over, ANN, LATER)
+    queued = manual.queued(not_sent, ANN, LATER, needs_new_nonce=False, mac="")
+    much_later = at(10 * LEASE)
+    again = transitions.departing_again(queued, transitions.Lease("you", LEASE), much_later)
+    lost = transitions.lost(again, LOST, lease_holder="you", now=much_later)
+    assert lost is not None
+    for earlier in (WHEN, LATER):
+        both = transitions.lost(lost, LOST, lease_holder="me", now=earlier)
+        assert both is not None
+        assert both.required_request.lost_at == Moment.at(much_later.journal)
+    afterwards = at(11 * LEASE)
+    both = transitions.lost(lost, LOST, lease_holder="me", now=afterwards)
+    assert both is not None
+    assert both.required_request.lost_at == Moment.at(afterwards.journal)
+
+
 @pytest.mark.parametrize("error", [LOST, ARRIVED], ids=["lost", "arrived"])
 @pytest.mark.parametrize("name", ["given up unsent", "done", "said by a person"])
 def test_late_loss_is_recorded_and_reopens_the_question(name: str, error: errors.UpbitError) -> None:

@@ -252,7 +252,10 @@ def _lost(
     if payout.state is PayoutState.SENDING and before.owner != lease_holder:
         # Another copy is being sent. Settling starts at its end, which is later.
         return None if sent_request == before else attrs.evolve(payout, sent_request=sent_request)
-    sent_request = attrs.evolve(sent_request, lost_at=Moment.at(now.journal), needs_new_nonce=False)
+    lost_at = Moment.at(now.journal)
+    if before.owner != lease_holder and before.lost_at is not None:
+        lost_at = _later(before.lost_at, lost_at, now)
+    sent_request = attrs.evolve(sent_request, lost_at=lost_at, needs_new_nonce=False)
     if payout.state in _SETTLE_AGAIN:
         return moved(
             payout, PayoutState.UNKNOWN, now, note, error=error, evidence=None, sent_request=sent_request
@@ -261,6 +264,12 @@ def _lost(
         return moved(payout, payout.state, now, f"{note}; {payout.reason}", sent_request=sent_request)
     late = f"recorded late, when it was {payout.state}: {note}"
     return moved(payout, payout.state, now, late, sent_request=attrs.evolve(sent_request, reopened=True))
+
+
+def _later(known: Moment, lost_at: Moment, now: Now) -> Moment:
+    """Return the later of two losses: the newest copy may have been lost after an earlier one, but written before."""
+    elapsed = known.elapsed(now.journal)
+    return known if elapsed is not None and elapsed < 0 else lost_at
 
 
 def contested(payout: Payout, what: str, other: str, now: Now) -> Payout:
