@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
@@ -14,7 +14,6 @@ from explorer.properties import TRUE
 from explorer.search import explore
 from explorer.service import replaced
 from explorer.setup import Setup
-from explorer.state import State
 from explorer.values import Interned, rewritten
 from explorer.world import World
 from payout_samples import REFUSED, SENDING, UNKNOWN, WHEN, planned
@@ -22,6 +21,11 @@ from payout_samples import REFUSED, SENDING, UNKNOWN, WHEN, planned
 from upbit_async.payouts import DepartureConditions, Payout, StaleBaseline, StaleRevision, transitions
 from upbit_async.payouts.departure import UNCONDITIONAL
 from upbit_async.payouts.journal_time import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from explorer.state import State
 
 WITHOUT_L = Setup(false={"L"}, reads_at_once=True)
 
@@ -34,7 +38,7 @@ def test_equal_values_have_one_number_and_others_have_others() -> None:
     number = values.number(SENDING)
     assert values.number(attrs.evolve(SENDING)) == number
     assert values.number(UNKNOWN) != number
-    assert values.number(True) != values.number(1)  # noqa: FBT003 - they are equal to Python
+    assert values.number(True) != values.number(1)
     assert values.value(number) is SENDING
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -24,7 +23,7 @@ from upbit_async.payouts import MemoryJournal, Payout, Payouts
 from upbit_async.sandbox import Fault, Sandbox, Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
 MEMBERS: dict[str, Any] = {
     "currency": "USDT",

@@ -9,14 +9,16 @@ stays as it is: all spans are over by then. That makes the number of states fini
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+
 from explorer.service import EPOCH
 from explorer.values import rewritten
-
 from upbit_async.payouts.journal_time import JournalTime, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 __all__ = ["NOW", "OLDEST", "STEP", "aged", "created_at", "stay_apart", "times_in"]
 
@@ -25,6 +27,8 @@ STEP: Final = 12.0
 OLDEST: Final = 3
 """Age at which times stop, in steps."""
 _LIMIT: Final = -OLDEST * STEP
+_FUTURE: Final = 3600.0
+"""Relative time from which a time stays as it is, in seconds: a clock that is wrong by days has written it."""
 NOW: Final = JournalTime(0.0, "model/clock")
 
 
@@ -46,7 +50,11 @@ def times_in(value: Any) -> frozenset[float]:
         found.add(seconds)
         return seconds
 
-    rewritten(value, lambda part: part if _moved(part, add) is None else part)
+    def look(part: Any) -> Any:
+        _moved(part, add)
+        return part
+
+    rewritten(value, look)
     return frozenset(found)
 
 
@@ -57,7 +65,7 @@ def stay_apart(times: Iterable[float]) -> bool:
 
 
 def _older(seconds: float) -> float:
-    return seconds - STEP if seconds > _LIMIT else seconds
+    return seconds - STEP if _LIMIT < seconds < _FUTURE else seconds
 
 
 def _moved(part: Any, move: Callable[[float], float]) -> Any:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+
 from explorer.ages import STEP
 from explorer.exchange import DECLINED, DROPPED, FOREIGN, NONCE_USED, THROTTLED, Exchange, Request
 from explorer.journal_state import JournalState, Outcome, bit_of, execute
 from explorer.processes import PERSON, Local, Processes
 from explorer.replay import NO_REPLY, Call, Ended, Raised
 from explorer.service import EPOCH
-from explorer.setup import Setup
-from explorer.values import Interned
-
 from upbit_async.errors import NotFound, OutcomeUnknown, RateLimited, ValidationError
 from upbit_async.models import Intent
 from upbit_async.payouts import Payout
 from upbit_async.payouts.departure import is_departure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from explorer.setup import Setup
+    from explorer.values import Interned
 
 __all__ = ["Calls", "Effect", "departure_age"]
 
@@ -294,7 +297,7 @@ def _end(ended: Ended) -> str:
 def _text(call: Call, outcome: Outcome) -> str:
     """Return what a call to the journal does, as text."""
     if call.name != "compare_and_swap":
-            return _TEXTS.get(call.name, f"calls {call.name} of the journal")
+        return _TEXTS.get(call.name, f"calls {call.name} of the journal")
     new = call.arguments[1]
     if outcome.error is not None:
         return f"can't write {new.key} as {new.state} ({type(outcome.error).__name__})"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from explorer.assumptions import HEAD, SETUPS, rows_of, violations_without
 from explorer.explorations import LONG, SHORT
 from explorer.mutations import MUTATIONS
 from explorer.search import explore
-from explorer.setup import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from explorer.setup import Setup
 
 __all__ = ["main"]
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
-from explorer.ages import OLDEST, created_at
 
+from explorer.ages import OLDEST, created_at
 from upbit_async.models import TransactionType, Withdrawal, WithdrawalState
 
-__all__ = ["DECLINED", "DROPPED", "FOREIGN", "NONCE_USED", "TAMPERED", "THROTTLED", "Exchange", "Made", "Request"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "DECLINED",
+    "DROPPED",
+    "FOREIGN",
+    "NONCE_USED",
+    "TAMPERED",
+    "THROTTLED",
+    "Exchange",
+    "Made",
+    "Request",
+]
 
 FOREIGN: Final = ""
 """Key of a withdrawal that was made outside the library."""

@@ -22,6 +22,9 @@ SHORT: Final = {
     ),
     "a limit": Setup(amounts=("13", "14"), per_day="20", crashes=1, reads_at_once=True),
     "a pause": Setup(copies=2, crashes=1, processes=2, pauses=1, reads_at_once=True),
+    "a time of day that is wrong by 1,000 s": Setup(
+        amounts=("13", "13"), skew=-1000.0, reads_at_once=True
+    ),
     "someone changes the journal": Setup(copies=2, tampers=1, reads_at_once=True),
 }
 """Explorations of the tests."""
@@ -35,15 +38,16 @@ LONG: Final = {
     "two equal keys, two copies, two crashes": Setup(
         amounts=("13", "13"), copies=2, crashes=2, decisions=1, reads_at_once=True
     ),
-    "two equal keys, two processes": Setup(
-        amounts=("13", "13"), crashes=1, processes=2, reads_at_once=True
-    ),
+    "two equal keys, two processes": Setup(amounts=("13", "13"), crashes=1, processes=2, reads_at_once=True),
     "two keys that differ by the fee": Setup(
         amounts=("13", "14"), crashes=1, shows_net=True, reads_at_once=True
     ),
     "two keys, reconciliation": Setup(amounts=("13", "20"), crashes=1, reconciles=True, reads_at_once=True),
     "withdrawals outside the library, and crashes": Setup(
         copies=2, crashes=1, foreign=2, decisions=1, reads_at_once=True
+    ),
+    "two keys, a time of day that is 8 days ahead": Setup(
+        amounts=("13", "20"), crashes=1, skew=8 * 86_400.0, reads_at_once=True
     ),
     "two keys, two processes, a limit": Setup(
         amounts=("13", "14"), processes=2, per_day="20", reads_at_once=True

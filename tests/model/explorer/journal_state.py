@@ -10,13 +10,12 @@ Histories are left out: no decision depends on them.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from explorer.service import EPOCH
 from internals import decision_to_pause, known_unowned, memory_table, memory_withdrawals, set_changed_at
 
+from explorer.service import EPOCH
 from upbit_async.errors import PayoutBlocked
 from upbit_async.models import Withdrawal
 from upbit_async.payouts import ManualDecision, MemoryJournal, Payout, Related
@@ -137,9 +136,7 @@ def _outcome(before: dict[str, Payout], journal: MemoryJournal, result: Any) -> 
     table, withdrawals = memory_table(journal), memory_withdrawals(journal)
     written = tuple(key for key, row in table.payouts.items() if row is not before.get(key))
     appended = tuple(key for key in written if table.payouts[key].history)
-    rows = {
-        key: _normal(row) if key in written else before[key] for key, row in table.payouts.items()
-    }
+    rows = {key: _normal(row) if key in written else before[key] for key, row in table.payouts.items()}
     unowned = (
         (uuid, record, is_acknowledged)
         for uuid, (record, is_acknowledged) in sorted(known_unowned(withdrawals).items())

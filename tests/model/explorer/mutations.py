@@ -12,13 +12,21 @@ from typing import Any, Final
 from unittest import mock
 
 import attrs
+
 from explorer.properties import ASKED, LIMIT, ONCE, OWN, PAUSED, SERIAL, TRUE
 from explorer.search import Violation, explore
 from explorer.setup import Setup
-
-from upbit_async.payouts import Evidence, Payout, PayoutState, decision, recording, send_attempt, settling
+from upbit_async.payouts import (
+    Evidence,
+    Payout,
+    PayoutState,
+    decision,
+    recording,
+    settling,
+    transitions,
+    unowned,
+)
 from upbit_async.payouts import snapshot as snapshots
-from upbit_async.payouts import transitions, unowned
 from upbit_async.payouts.decision import DeclareNotSent
 from upbit_async.payouts.memory import journal as memory_journal
 from upbit_async.payouts.memory.table import PayoutTable
@@ -87,7 +95,11 @@ async def _always_may_send(self: Any, _real: Any = SendAttempt.may_send) -> bool
 
 
 async def _swapping_without_comparing(
-    self: Any, old: Payout, new: Payout, conditions: Any, _real: Any = memory_journal.MemoryJournal.compare_and_swap
+    self: Any,
+    old: Payout,
+    new: Payout,
+    conditions: Any,
+    _real: Any = memory_journal.MemoryJournal.compare_and_swap,
 ) -> Any:
     known = await self.get(old.key)
     return await _real(self, attrs.evolve(old, revision=known.revision), new, conditions)

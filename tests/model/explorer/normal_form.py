@@ -6,17 +6,19 @@ decisions are replaced by fixed ones that lead to the same decisions.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+
 from explorer.ages import NOW
 from explorer.journal_state import STALE
-from explorer.replay import Record
 from explorer.values import rewritten
-
 from upbit_async.payouts import Payout, PayoutState
 from upbit_async.payouts.baseline import Baseline
 from upbit_async.payouts.journal_time import JournalTime, Moment
+
+if TYPE_CHECKING:
+    from explorer.replay import Record
 
 __all__ = ["holds_baseline", "normal"]
 

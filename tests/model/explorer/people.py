@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
-from explorer.calls import Calls
+
 from explorer.exchange import FOREIGN, Exchange
 from explorer.journal_state import JournalState, bit_of
 from explorer.processes import PERSON, Processes
 from explorer.service import ServiceOptions
-from explorer.setup import Setup
 from explorer.state import Budget, State, Step
-from explorer.values import Interned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from explorer.calls import Calls
+    from explorer.setup import Setup
+    from explorer.values import Interned
 
 __all__ = ["People"]
 
@@ -52,7 +57,7 @@ class People:
 
     def decided(self, journal: int, exchange: int, *operation: str) -> int:
         """Return the journal after a decision; it stays as it is if the library refuses it."""
-        begun = self._processes.begun(ServiceOptions(PERSON), operation)
+        begun = self._processes.begun(ServiceOptions(PERSON, skew=self._setup.skew), operation)
         return self._calls.completed(journal, exchange, begun)
 
     def _possible(self, state: State) -> dict[int, str]:

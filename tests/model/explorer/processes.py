@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+
 from explorer.ages import NOW, aged, stay_apart, times_in
 from explorer.journal_state import STALE
 from explorer.normal_form import holds_baseline, normal
 from explorer.replay import NO_REPLY, Call, Ended, Raised, next_call
 from explorer.service import EPOCH, Process, ServiceOptions
 from explorer.values import Interned, rewritten
-
 from upbit_async.errors import UpbitError
 from upbit_async.payouts import DepartureConditions, HistoryEntry, Payout, SentRequest
 from upbit_async.payouts.baseline import Baseline
 from upbit_async.payouts.unowned import SettleFirst
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
 
 __all__ = ["LEFT", "PERSON", "Local", "Processes"]
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from explorer.exchange import FOREIGN, TAMPERED
-
 from upbit_async.errors import PayoutBlocked
 from upbit_async.payouts import Payout, PayoutState
 
@@ -74,8 +73,7 @@ def is_at_rest(world: World, state: State) -> bool:
         return False
     rows = world.journal(state).rows
     return all(
-        row.state in _RESTING
-        or (row.state is PayoutState.QUEUED and _is_held_back(world, state, row, rows))
+        row.state in _RESTING or (row.state is PayoutState.QUEUED and _is_held_back(world, state, row, rows))
         for row in rows
     )
 
@@ -83,7 +81,9 @@ def is_at_rest(world: World, state: State) -> bool:
 def _is_held_back(world: World, state: State, row: Payout, rows: Sequence[Payout]) -> bool:
     """Return whether a queued payout waits for people, for another day, or is beyond the bounds."""
     limit = world.setup.per_day
-    departed = sum(other.criteria.amount for other in rows if other.sent_request is not None and other is not row)
+    departed = sum(
+        other.criteria.amount for other in rows if other.sent_request is not None and other is not row
+    )
     return (
         isinstance(row.error, PayoutBlocked)
         or any(other.holds_up_equals for other in rows)

@@ -14,19 +14,32 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from types import SimpleNamespace
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from unittest import mock
 
 import anyio
 import attrs
 
 from upbit_async import concurrency
-from upbit_async.payouts import driver, judging, sending, send_attempt, settling, shared_reads
+from upbit_async.payouts import driver, judging, send_attempt, sending, settling, shared_reads
 from upbit_async.payouts.memory import journal as memory_journal
 
-__all__ = ["NO_REPLY", "Call", "Ended", "Raised", "Record", "call", "next_call", "peek", "replaying", "summarised"]
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+
+__all__ = [
+    "NO_REPLY",
+    "Call",
+    "Ended",
+    "Raised",
+    "Record",
+    "call",
+    "next_call",
+    "peek",
+    "replaying",
+    "summarised",
+]
 
 T = TypeVar("T")
 Record = tuple[Any, ...]
@@ -132,10 +145,7 @@ def next_call(
             elif (reply := respond(pending)) is NO_REPLY:
                 return pending, tuple(run.record)
             run.record.append(reply)
-            if isinstance(reply, Raised):
-                pending = coroutine.throw(reply.error)
-            else:
-                pending = coroutine.send(reply)
+            pending = coroutine.throw(reply.error) if isinstance(reply, Raised) else coroutine.send(reply)
     except StopIteration as stop:
         return Ended(stop.value), ()
     except Exception as error:  # noqa: BLE001 - any failure is an end
@@ -188,7 +198,7 @@ class _CancelScope(contextlib.AbstractContextManager["_CancelScope"]):
         self.cancel_called = False
         self.cancelled_caught = False
 
-    def __enter__(self) -> _CancelScope:
+    def __enter__(self) -> Self:
         self.open.append(self)
         return self
 

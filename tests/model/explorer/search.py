@@ -7,14 +7,19 @@ The first violation is found in the fewest steps. A property is violated by a st
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import attrs
+
 from explorer.properties import is_at_rest, problem_of
 from explorer.service import replaced
-from explorer.setup import Setup
-from explorer.state import State
 from explorer.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from explorer.setup import Setup
+    from explorer.state import State
 
 __all__ = ["Exploration", "Violation", "explore"]
 

@@ -6,15 +6,14 @@ import contextlib
 import datetime as dt
 import logging
 import math
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
 
 import attrs
-from explorer.replay import call, peek, replaying, summarised
 from internals import driver_of, name_sender, settler_of
 
+from explorer.replay import call, peek, replaying, summarised
 from upbit_async import UpbitClient
 from upbit_async.errors import NotSent
 from upbit_async.payouts import AmountLimit, Payouts, PayoutState, baseline, send_attempt, sending
@@ -31,6 +30,8 @@ from upbit_async.region import Region
 from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+
     from upbit_async.models import Withdrawal
     from upbit_async.payouts import Payout
 
@@ -189,7 +190,11 @@ class Process:
     async def enqueue(self, key: str, amount: str) -> Payout:
         """Ask for a payout."""
         return await self.payouts.enqueue(
-            key, currency=CURRENCY, net_type=NETWORK, amount=amount, address="TFakeTronWithdrawAddressFakeFakeFa"
+            key,
+            currency=CURRENCY,
+            net_type=NETWORK,
+            amount=amount,
+            address="TFakeTronWithdrawAddressFakeFakeFa",
         )
 
     async def resolve_as(self, key: str, uuid: str) -> Payout:

@@ -41,6 +41,7 @@ class Setup:
         pauses: Number of times people pause the journal.
         decisions: Number of decisions of people: retry, resolve, abandon, acknowledge.
         reconciles: Whether processes reconcile the account.
+        skew: Error of the processes' time of day, in seconds.
         per_day: Limit of the amounts per day; None for none.
         false: The assumptions that do not hold.
     """
@@ -62,6 +63,7 @@ class Setup:
     pauses: int = 0
     decisions: int = 0
     reconciles: bool = False
+    skew: float = 0.0
     per_day: str | None = None
     false: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset[str], validator=_check)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
+
 from explorer.ages import aged
 from explorer.calls import departure_age
 from explorer.exchange import DECLINED, FOREIGN, NONCE_USED, TAMPERED, THROTTLED, Exchange
-from explorer.journal_state import JournalState
-from explorer.processes import Processes
-from explorer.setup import Setup
 from explorer.state import Budget, State, Step
-from explorer.values import Interned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from explorer.journal_state import JournalState
+    from explorer.processes import Processes
+    from explorer.setup import Setup
+    from explorer.values import Interned
 
 __all__ = ["Surroundings"]
 

@@ -7,15 +7,17 @@ withdrawals. So states are cheap to compare and to hash, and what is computed fr
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from upbit_async.models import Intent, Withdrawal
 from upbit_async.payouts import Payout, SentRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
 
 __all__ = ["Interned", "rewritten"]
 
@@ -96,7 +98,9 @@ class Interned:
         if isinstance(value, dict):
             return kind, *((name, self._part(each)) for name, each in value.items())
         if isinstance(value, BaseException):
-            members = tuple((name, self._part(each)) for name, each in vars(value).items() if name != "intent")
+            members = tuple(
+                (name, self._part(each)) for name, each in vars(value).items() if name != "intent"
+            )
             return kind, str(value), members
         raise TypeError(f"a state can't contain a {kind.__name__}")
 

@@ -6,10 +6,10 @@ them: a request arrives, the list shows a withdrawal, an answer is lost, a proce
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
+
 from explorer.calls import Calls, Effect
 from explorer.exchange import FOREIGN, Exchange
 from explorer.journal_state import JournalState
@@ -17,12 +17,15 @@ from explorer.people import People
 from explorer.processes import Processes, left_by
 from explorer.properties import PAUSED
 from explorer.service import ServiceOptions
-from explorer.setup import Setup
 from explorer.state import Budget, State, Step
 from explorer.surroundings import Surroundings
 from explorer.values import Interned
-
 from upbit_async.payouts import PayoutState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from explorer.setup import Setup
 
 __all__ = ["World"]
 
@@ -119,7 +122,7 @@ class World:
         nonce = ""
         if operation[0] == "drive":
             nonce = f"{operation[1]}{self._copies(state, operation[1]) + 1}{_NAMES[number]}"
-        options = ServiceOptions(_NAMES[number], nonce, self.setup.per_day)
+        options = ServiceOptions(_NAMES[number], nonce, self.setup.per_day, self.setup.skew)
         process = self._processes.begun(options, operation)
         for step in self._continued(state, number, process):
             label = f"{_NAMES[number]} begins to {' '.join(operation)}:"
