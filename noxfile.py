@@ -202,9 +202,14 @@ def crashes(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[-1:])
 def explore(session: nox.Session) -> None:
-    """Explore all states of payouts within wide bounds (on request). Arguments: a command, see tests/model."""
+    """Explore all states of payouts within wide bounds (on request). Arguments: a command."""
     _install(session, "tests")
-    session.run("python", "tests/model", *(session.posargs or ["long"]), env={"PYTHONDONTWRITEBYTECODE": "1"})
+    session.run(
+        "python",
+        "tests/model/explore.py",
+        *(session.posargs or ["long"]),
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+    )
 
 
 def _run_beside_rivals(session: nox.Session, *scripts: str, arguments: list[str] | None = None) -> None:

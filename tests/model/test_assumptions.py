@@ -29,4 +29,4 @@ def test_a_row_of_the_table_is_what_is_found(assumptions: tuple[str, ...]) -> No
     rows = [row for row in ROWS if cells(row)[0] == assumptions]
     expected = {problem for row in rows for problem in cells(row)[1]}
     found = violations_without(assumptions, expected=expected)
-    assert list(rows_of(assumptions, found)) == rows, "run: python tests/model table"
+    assert list(rows_of(assumptions, found)) == rows, "run: python tests/model/explore.py table"

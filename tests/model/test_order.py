@@ -162,7 +162,7 @@ async def carried_out(sandbox: Sandbox, scenario: Sequence[tuple[str, str]]) -> 
 
 
 def without_repeated_check(calls: list[str]) -> list[str]:
-    """Return calls without the first check before a request: an injected HTTP client makes it twice, see `SendGuard`."""
+    """Return calls without the first of two checks before a request, which injected HTTP clients make."""
     check = ["get", "now"]
     repeated = {number for number in range(len(calls)) if calls[number : number + 4] == [*check, *check]}
     return [each for number, each in enumerate(calls) if not {number, number - 1} & repeated]

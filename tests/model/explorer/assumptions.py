@@ -13,13 +13,13 @@ from explorer.search import Violation, explore
 from explorer.setup import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 __all__ = ["HEAD", "SETUPS", "cells", "rows_of", "violations_without"]
 
 _ALONE: Final = Setup(copies=2, decisions=1, crashes=1, reads_at_once=True)
 _BEHIND: Final = Setup(copies=2, decisions=1, older=2, foreign_amount="7", page_size=2, reads_at_once=True)
-SETUPS: Final = {
+SETUPS: Final[Mapping[tuple[str, ...], Setup]] = {
     ("L",): _ALONE,
     ("O",): _BEHIND,
     ("NET",): _ALONE,

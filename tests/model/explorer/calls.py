@@ -206,11 +206,17 @@ class Calls:
             return Effect(f"{label} ({_end(ended)})", journal, exchange, 0)
         if self._processes.starts_over(process, None):
             return Effect(f"{label}, and starts over", journal, exchange, 0)
-        if (call, self._processes.call_of(process).name) in _RECORDED and local.operation[0] == "drive":
-            if call == "answer" or local.has_written:
-                (effect,) = self.effects(journal, exchange, process)
-                return attrs.evolve(effect, label=f"{label}; {effect.label}")
+        if self._is_recorded(local, call, process):
+            (effect,) = self.effects(journal, exchange, process)
+            return attrs.evolve(effect, label=f"{label}; {effect.label}")
         return Effect(label, journal, exchange, process)
+
+    def _is_recorded(self, local: Local, call: str, process: int) -> bool:
+        """Return whether the next call records an outcome that nobody else can know of before."""
+        calls = call, self._processes.call_of(process).name
+        if local.operation[0] != "drive" or calls not in _RECORDED:
+            return False
+        return call == "answer" or local.has_written
 
     def _is_read_at_once(self, local: Local, call: str, process: int) -> bool:
         after = self._processes.call_of(process).name

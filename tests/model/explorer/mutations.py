@@ -28,6 +28,7 @@ from upbit_async.payouts import (
 )
 from upbit_async.payouts import snapshot as snapshots
 from upbit_async.payouts.decision import DeclareNotSent
+from upbit_async.payouts.departure import departed_lately
 from upbit_async.payouts.memory import journal as memory_journal
 from upbit_async.payouts.memory.table import PayoutTable
 from upbit_async.payouts.row_mac import RowAuthenticator
@@ -122,7 +123,7 @@ async def _retry_without_finding(
     )
 
 
-def _only_accepted_counts(other: Payout, now: Any, _real: Any = memory_journal.departed_lately) -> bool:
+def _only_accepted_counts(other: Payout, now: Any, _real: Any = departed_lately) -> bool:
     return other.state is PayoutState.ACCEPTED and _real(other, now)
 
 
@@ -135,6 +136,13 @@ def _over_everything(rows: Any, mark: Any, _accounted: Any, **times: Any) -> Any
 
 
 _real_new_mark = snapshots.new_mark
+
+
+def _always(value: object) -> Callable[..., object]:
+    def same(*_: object, **__: object) -> object:
+        return value
+
+    return same
 
 
 def _replacing(owner: Any, name: str, replacement: Any) -> Callable[[], AbstractContextManager[Any]]:
@@ -151,7 +159,7 @@ MUTATIONS: Final = {
         TRUE, Setup(crashes=1), _replacing(transitions, "expired", _settling_from_departure)
     ),
     "settling takes no time": Mutation(
-        TRUE, Setup(), _replacing(settling, "remaining_settling_time", lambda *_, **__: 0.0)
+        TRUE, Setup(), _replacing(settling, "remaining_settling_time", _always(0.0))
     ),
     "a lost answer counts as an unsent request": Mutation(
         ONCE, Setup(copies=2), _replacing(transitions, "lost", _lost_is_unsent)
@@ -163,7 +171,7 @@ MUTATIONS: Final = {
         TRUE, Setup(processes=2, reads_at_once=True), _replacing(SendAttempt, "may_send", _always_may_send)
     ),
     "a baseline is used however old it is": Mutation(
-        OWN, Setup(foreign=1), _replacing(SendAttempt, "_check_time", lambda *_: None)
+        OWN, Setup(foreign=1), _replacing(SendAttempt, "_check_time", _always(None))
     ),
     "a swap does not compare": Mutation(
         ONCE,
@@ -178,7 +186,7 @@ MUTATIONS: Final = {
     "a payout that was not sent claims nothing": Mutation(
         OWN,
         Setup(amounts=("13", "13"), reads_at_once=True, false={"L"}),
-        _replacing(decision, "may_turn_up", lambda *_: False),
+        _replacing(decision, "may_turn_up", _always(False)),
     ),
     "a payout that no withdrawal fits exactly was not sent": Mutation(
         TRUE, Setup(shows_net=True), _replacing(decision, "_for_none", _narrowly_not_sent)
@@ -196,7 +204,7 @@ MUTATIONS: Final = {
     "unowned withdrawals block nothing": Mutation(
         ONCE,
         Setup(copies=2, restores=1, restores_quietly=True, false={"D"}),
-        _replacing(unowned, "could_be", lambda *_: False),
+        _replacing(unowned, "could_be", _always(False)),
     ),
     "a new nonce needs no finding": Mutation(
         ONCE,
@@ -204,7 +212,7 @@ MUTATIONS: Final = {
         _replacing(recording, "retry", _retry_without_finding),
     ),
     "the MAC is not compared": Mutation(
-        ASKED, Setup(tampers=1), _replacing(RowAuthenticator, "verifies", lambda *_: True)
+        ASKED, Setup(tampers=1), _replacing(RowAuthenticator, "verifies", _always(True))
     ),
     "a payout on its way does not count for the limit": Mutation(
         LIMIT,
@@ -212,7 +220,7 @@ MUTATIONS: Final = {
         _replacing(memory_journal, "departed_lately", _only_accepted_counts),
     ),
     "the pause is not checked in the transaction": Mutation(
-        PAUSED, Setup(pauses=1), _replacing(memory_journal, "is_departure", lambda *_: False)
+        PAUSED, Setup(pauses=1), _replacing(memory_journal, "is_departure", _always(False))
     ),
 }
 """All mutations, by what they break in the code."""

@@ -55,11 +55,11 @@ def _without_position(reply: Any, at: JournalTime | None) -> Any:
 
 def _after_departure(owner: str, record: Record) -> Record:
     """Forget the baseline and the revisions that a departure was decided by, and the check after it."""
-    for number, reply in enumerate(record):
-        if isinstance(reply, Payout) and reply.state is PayoutState.SENDING and _is_owned(reply, owner):
-            break
-    else:
+    departed = (number for number, reply in enumerate(record) if _is_departed(reply, owner))
+    number = next(departed, None)
+    if number is None:
         return record
+    reply: Payout = record[number]
     ((_, seconds), *_) = reply.required_request.left_at.readings
     at = attrs.evolve(NOW, seconds=seconds)
     last = max((i for i, each in enumerate(record[:number]) if holds_baseline(each)), default=0)
@@ -71,8 +71,13 @@ def _after_departure(owner: str, record: Record) -> Record:
     return (*before, reply, *after)
 
 
-def _is_owned(payout: Payout, owner: str) -> bool:
-    return payout.sent_request is not None and payout.sent_request.owner.startswith(f"{owner} of")
+def _is_departed(reply: Any, owner: str) -> bool:
+    """Return whether a reply is a payout of which a process has recorded a copy."""
+    return (
+        isinstance(reply, Payout)
+        and reply.state is PayoutState.SENDING
+        and reply.required_request.owner.startswith(f"{owner} of")
+    )
 
 
 def holds_baseline(reply: Any) -> bool:

@@ -47,6 +47,14 @@ class Local:
     has_written: bool = False
 
 
+@attrs.frozen
+class _Stale:
+    """Reason to rewrite an operation: payouts were written, and the histories of some became longer."""
+
+    written: frozenset[str]
+    appended: int
+
+
 class Processes:
     """Operations of processes, by their numbers.
 
@@ -179,11 +187,11 @@ class Processes:
             written: Keys of the payouts.
             appended: Those of them whose histories became longer, as a position.
         """
-        return self._rewritten(number, ("stale", written, appended), _staleness(written, appended))
+        return self._rewritten(number, _Stale(written, appended), _staleness(written, appended))
 
     def stale_record(self, local: Local, written: frozenset[str], appended: int) -> Local:
         """Return an operation after it has written payouts itself."""
-        reason, rewrite = ("stale", written, appended), _staleness(written, appended)
+        reason, rewrite = _Stale(written, appended), _staleness(written, appended)
         record = tuple(self._rewritten_reply(each, reason, rewrite) for each in local.record)
         return attrs.evolve(local, record=record)
 
@@ -207,8 +215,8 @@ class Processes:
 
     def _rewritten_reply(self, number: int, reason: Hashable, rewrite: Callable[[Any], Any]) -> int:
         reply = self._values.value(number)
-        if type(reply) is int and isinstance(reason, tuple) and reason[0] == "stale":
-            return self._values.number(reply | reason[2])
+        if type(reply) is int and isinstance(reason, _Stale):
+            return self._values.number(reply | reason.appended)
         return self._values.rewritten(number, reason, rewrite)
 
 

@@ -12,7 +12,6 @@ from upbit_async.payouts import Payout, PayoutState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from explorer.exchange import Exchange
     from explorer.state import State
     from explorer.world import World
 
@@ -40,31 +39,49 @@ _RESTING: Final = frozenset(
 
 def problem_of(world: World, state: State) -> str:
     """Return the property that a state violates; empty if it violates none."""
-    rows = world.journal(state).rows
-    under_way = [row.criteria for row in rows if row.state.is_under_way]
-    if len(set(under_way)) < len(under_way):
-        return SERIAL
+    checks = (problem for problem, is_violated in _CHECKS.items() if is_violated(world, state))
+    return next(checks, "")
+
+
+def _is_paid_twice(world: World, state: State) -> bool:
+    return any(len(world.exchange(state).of(key)) > 1 for key in world.setup.keys)
+
+
+def _is_unpaid_wrongly(world: World, state: State) -> bool:
     upbit = world.exchange(state)
-    if not upbit.withdrawals:
-        return ""
-    for key in world.setup.keys:
-        if len(upbit.of(key)) > 1:
-            return ONCE
-    own = [Decimal(each.amount) for each in upbit.withdrawals if each.key != FOREIGN]
-    if world.setup.per_day is not None and sum(own) > Decimal(world.setup.per_day):
-        return LIMIT
-    if any(each.amount == TAMPERED for each in upbit.withdrawals):
-        return ASKED
-    for row in rows:
-        if row.state in _UNPAID and not row.candidates and upbit.of(row.key):
-            return TRUE
-        if row.uuid is not None and not _is_own(row, upbit):
-            return OWN
-    return ""
+    unpaid = (row for row in world.journal(state).rows if row.state in _UNPAID and not row.candidates)
+    return any(upbit.of(row.key) for row in unpaid)
 
 
-def _is_own(row: Payout, upbit: Exchange) -> bool:
-    return any(made.uuid == row.uuid for made in upbit.of(row.key))
+def _has_anothers(world: World, state: State) -> bool:
+    upbit = world.exchange(state)
+    known = (row for row in world.journal(state).rows if row.uuid is not None)
+    return any(all(made.uuid != row.uuid for made in upbit.of(row.key)) for row in known)
+
+
+def _are_equals_under_way(world: World, state: State) -> bool:
+    under_way = [row.criteria for row in world.journal(state).rows if row.state.is_under_way]
+    return len(set(under_way)) < len(under_way)
+
+
+def _is_over_the_limit(world: World, state: State) -> bool:
+    made = world.exchange(state).withdrawals
+    own = sum(Decimal(each.amount) for each in made if each.key != FOREIGN)
+    return world.setup.per_day is not None and own > Decimal(world.setup.per_day)
+
+
+def _is_another_amount(world: World, state: State) -> bool:
+    return any(each.amount == TAMPERED for each in world.exchange(state).withdrawals)
+
+
+_CHECKS: Final = {
+    ONCE: _is_paid_twice,
+    TRUE: _is_unpaid_wrongly,
+    OWN: _has_anothers,
+    SERIAL: _are_equals_under_way,
+    LIMIT: _is_over_the_limit,
+    ASKED: _is_another_amount,
+}
 
 
 def is_at_rest(world: World, state: State) -> bool:

@@ -15,7 +15,7 @@ import contextlib
 import functools
 import math
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 from unittest import mock
 
 import anyio
@@ -26,7 +26,7 @@ from upbit_async.payouts import driver, judging, send_attempt, sending, settling
 from upbit_async.payouts.memory import journal as memory_journal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 
 __all__ = [
     "NO_REPLY",
@@ -191,7 +191,7 @@ class _Cancelled(BaseException):
 class _CancelScope(contextlib.AbstractContextManager["_CancelScope"]):
     """Cancel scope: work in it is cancelled at its next sleep if the deadline has passed at the beginning."""
 
-    open: list[_CancelScope] = []
+    open: ClassVar[list[_CancelScope]] = []
 
     def __init__(self, *, deadline: float = math.inf, shield: bool = False) -> None:
         self.deadline = deadline
@@ -232,7 +232,7 @@ class _Locks(Generic[T]):
     """Locks per key that are always free: each process works on one payout at a time."""
 
     @contextlib.asynccontextmanager
-    async def hold(self, _key: object) -> Any:
+    async def hold(self, _key: object) -> AsyncGenerator[concurrency.Hold]:
         yield concurrency.Hold()
 
     def is_held(self, _key: object) -> bool:
@@ -248,7 +248,7 @@ async def _run(work: Callable[[], Awaitable[T]], **_: object) -> T:
 
 
 @contextlib.contextmanager
-def replaying() -> Iterator[None]:
+def replaying() -> Generator[None]:
     """Replace what coroutines need an event loop for."""
     with contextlib.ExitStack() as stack:
         for module in (driver, judging, send_attempt, sending, settling, shared_reads, memory_journal):

@@ -30,7 +30,7 @@ from upbit_async.region import Region
 from upbit_async.resources.known_withdrawals import KnownWithdrawals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Generator, Sequence
 
     from upbit_async.models import Withdrawal
     from upbit_async.payouts import Payout
@@ -226,7 +226,7 @@ _SUMMARISED = (
 
 
 @contextlib.contextmanager
-def replaced(*, page_size: int = PAGE_SIZE) -> Iterator[None]:
+def replaced(*, page_size: int = PAGE_SIZE) -> Generator[None]:
     """Replace what the library needs an event loop, randomness or a log for, and shorten the records.
 
     Args:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from upbit_async.protocol.endpoint import PAGE_SIZE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["ASSUMPTIONS", "Setup"]
 
 ASSUMPTIONS: Final = ("L", "N", "O", "NET", "PAUSE", "U", "TRUTH", "D", "EQUAL")
 """The assumptions, as `docs/explanation/payouts.md` names them."""
+
+
+def _assumptions(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(names)
 
 
 def _check(_: object, __: object, value: frozenset[str]) -> None:
@@ -65,7 +72,7 @@ class Setup:
     reconciles: bool = False
     skew: float = 0.0
     per_day: str | None = None
-    false: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset[str], validator=_check)
+    false: frozenset[str] = attrs.field(default=frozenset[str](), converter=_assumptions, validator=_check)
 
     @property
     def amount_outside(self) -> str:

@@ -33,6 +33,11 @@ def _fields_of(kind: type) -> tuple[str, ...] | None:
     return _fields[kind]
 
 
+def _kind_of(value: object) -> Any:
+    """Return the type of a value, as a type of which pyright knows no more."""
+    return type(value)
+
+
 def rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
     """Return a value with all of its parts rewritten, from the outside in.
 
@@ -41,7 +46,7 @@ def rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
         rewrite: Function that returns a part's replacement, or the part itself to look into its own parts.
     """
     changed = rewrite(value)
-    kind = type(value)
+    kind = _kind_of(value)
     if changed is not value or kind in _PLAIN or kind is Intent:  # what was requested never changes
         return changed
     if (names := _fields_of(kind)) is not None:
@@ -83,30 +88,25 @@ class Interned:
 
     def _identity(self, value: Any) -> Hashable:
         """Return what distinguishes a value from others: its type and content, and of an error its attributes."""
-        kind = type(value)
-        if kind in _PLAIN:
-            plain: Hashable = value
-            return plain
+        kind = _kind_of(value)
         if (names := _fields_of(kind)) is not None:
             return kind, *[self._part(getattr(value, name)) for name in names]
-        if kind in {tuple, list}:
-            return kind, *map(self._part, value)
-        if isinstance(value, Enum | bool):
-            return kind, value
-        if isinstance(value, frozenset | set):
-            return kind, frozenset(map(self._part, value))
-        if isinstance(value, dict):
-            return kind, *((name, self._part(each)) for name, each in value.items())
+        parts: Any = value
         if isinstance(value, BaseException):
-            members = tuple(
-                (name, self._part(each)) for name, each in vars(value).items() if name != "intent"
-            )
-            return kind, str(value), members
-        raise TypeError(f"a state can't contain a {kind.__name__}")
+            parts = {name: each for name, each in vars(value).items() if name != "intent"}
+            return kind, str(value), self._part(parts)
+        if kind in {tuple, list}:
+            return kind, *map(self._part, parts)
+        if kind in {frozenset, set}:
+            return kind, frozenset(map(self._part, parts))
+        if kind is dict:
+            return kind, *((name, self._part(each)) for name, each in parts.items())
+        assert kind in _PLAIN or isinstance(value, Enum | bool), f"a state can't contain a {kind.__name__}"
+        return kind, parts
 
     def _part(self, part: Any) -> Hashable:
         """Return what distinguishes a part of a value; large parts have numbers themselves."""
-        kind = type(part)
+        kind = _kind_of(part)
         if kind in _PLAIN:
             plain: Hashable = part
             return plain

@@ -1,4 +1,7 @@
-"""Explore the states of payouts: ``python tests/model [short | long | table | mutations | trace ASSUMPTION...]``."""
+"""Explore the states of payouts.
+
+``python tests/model/explore.py [short | long | table | mutations | trace ASSUMPTION...]``
+"""
 
 from __future__ import annotations
 
