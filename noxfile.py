@@ -1,4 +1,4 @@
-"""Sessions for nox: plain ``nox`` runs all checks except for benchmarks, a thousand crashes, and 10,000 simulations."""
+"""Sessions for nox: plain ``nox`` runs all checks but the benchmarks, crashes, simulations and explorations."""
 
 from __future__ import annotations
 
@@ -205,6 +205,18 @@ def simulation(session: nox.Session) -> None:
     """Simulate a paying service in ten thousand scenarios (on request). Arguments: how many, and the first seed."""
     _install(session, "tests")
     session.run("python", "tests/simulation", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": "1"})
+
+
+@nox.session(python=PYTHONS[-1:])
+def explore(session: nox.Session) -> None:
+    """Explore all states of payouts within wide bounds (on request). Arguments: a command."""
+    _install(session, "tests")
+    session.run(
+        "python",
+        "tests/model/explore.py",
+        *(session.posargs or ["long"]),
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+    )
 
 
 def _run_beside_rivals(session: nox.Session, *scripts: str, arguments: list[str] | None = None) -> None:

@@ -73,7 +73,7 @@ def lose(path: Path) -> None:
 def test_each_assumption_has_its_row() -> None:
     section = PAGE.read_text(encoding="utf-8").split("\n## Assumptions\n")[1].split("\n## ")[0]
     named = re.findall(r"^\| \*\*(\w+)\*\* \|", section, re.MULTILINE)
-    assert named == ["L", "N", "O", "NET", "PAUSE", "U", "TRUTH", "D"]
+    assert named == ["L", "N", "O", "NET", "PAUSE", "U", "TRUTH", "D", "EQUAL"]
 
 
 # -- assumptions that do not hold ------------------------------------------------------------------

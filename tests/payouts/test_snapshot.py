@@ -69,6 +69,21 @@ async def test_first_mark_passes_withdrawals_from_before_the_seven_days(
     assert await journal.mark("USDT") == newest
 
 
+@pytest.mark.parametrize("by", ["snapshot", "reconciliation"])
+async def test_first_mark_of_a_clock_a_week_ahead_does_not_pass_a_lost_withdrawal(
+    by: str, payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any]
+) -> None:
+    now = sandbox.now
+    repository_of(payouts).clock = lambda: now + dt.timedelta(days=8)
+    sandbox.faults.add(Fault.lose_answer(*CREATE))
+    assert (await payouts.send("lost", **tron, until="accepted")).state is PayoutState.UNKNOWN
+    await anyio.sleep(100)
+    await payouts.send("other", **dict(tron, amount="20"), until="accepted")
+    await (snapshots_of(payouts).read("USDT") if by == "snapshot" else payouts.reconcile())
+    found = await settler_of(payouts).settle("lost")
+    assert found.uuid == sandbox.ledger.created[0].uuid
+
+
 async def test_mark_trails_the_newest_withdrawal(
     payouts: Payouts, sandbox: Sandbox, journal: MemoryJournal
 ) -> None:

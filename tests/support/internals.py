@@ -10,6 +10,7 @@ have to expire, the journal's SQL) is reached through these functions, so that a
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
 
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from upbit_async.credentials import Credentials
     from upbit_async.models import Withdrawal
     from upbit_async.payouts import MemoryJournal, Payouts, SqliteJournal
+    from upbit_async.payouts.driver import Driver
     from upbit_async.payouts.memory.table import PayoutTable
     from upbit_async.payouts.memory.withdrawals import UnownedWithdrawals
+    from upbit_async.payouts.pause import Pause
     from upbit_async.payouts.reconciliation import Reconciler
     from upbit_async.payouts.repository import PayoutRepository
     from upbit_async.payouts.settling import Settler
@@ -51,18 +54,23 @@ __all__ = [
     "close_file",
     "connection_of",
     "dispatcher_of",
+    "driver_of",
     "group_of",
     "held_locks",
     "journal_queues",
+    "known_unowned",
     "loop_states",
     "memory_table",
     "memory_unowned",
+    "name_sender",
+    "pause_of",
     "poll_schedule_of",
     "reading",
     "reconciler_of",
     "register_key",
     "repository_of",
     "separate_limits",
+    "set_changed_at",
     "settler_of",
     "single_polls",
     "snapshots_of",
@@ -143,6 +151,17 @@ def repository_of(payouts: Payouts) -> PayoutRepository:
     return payouts._repository
 
 
+def driver_of(payouts: Payouts) -> Driver:
+    """Return what sends single payouts."""
+    return payouts._driver
+
+
+def name_sender(payouts: Payouts, name: str) -> None:
+    """Give the sender of payouts, which holds the leases, a name that is the same in every run, and no attempts yet."""
+    payouts._sender._name = name
+    payouts._sender._attempts = itertools.count(1)
+
+
 def settler_of(payouts: Payouts) -> Settler:
     """Return what settles payouts whose answer was lost."""
     return payouts._settler
@@ -180,6 +199,21 @@ def memory_table(journal: MemoryJournal) -> PayoutTable:
 def memory_unowned(journal: MemoryJournal) -> UnownedWithdrawals:
     """Return the withdrawals that a journal in memory has stored as unowned or acknowledged."""
     return journal._unowned
+
+
+def pause_of(journal: MemoryJournal) -> Pause | None:
+    """Return the pause of a journal in memory, without letting another task run; None if there is none."""
+    return journal._pause
+
+
+def set_changed_at(table: PayoutTable, key: str, position: int) -> None:
+    """Set the position of a payout's last change."""
+    table._changed_at[key] = position
+
+
+def known_unowned(withdrawals: UnownedWithdrawals) -> dict[str, tuple[Withdrawal | None, bool]]:
+    """Return the records of withdrawals that belong to no payout, and whether they are acknowledged."""
+    return {uuid: (known.record, known.is_acknowledged) for uuid, known in withdrawals._known.items()}
 
 
 # -- the journal in SQLite -------------------------------------------------------------------------

@@ -201,9 +201,9 @@ class Reconciler:
             await self._store(snapshot, unowned[currency], accounted, latest)
         moved = mark
         if latest is not None:
-            moved = new_mark(
-                rows, mark, accounted, latest=latest, oldest=None if mark is not None else oldest
-            )
+            claimed = frozenset[str]().union(*(snapshot.claimed for snapshot in snapshots.values()))
+            oldest_compared = None if mark is not None else oldest
+            moved = new_mark(rows, mark, accounted, latest=latest, oldest=oldest_compared, claimed=claimed)
         await journal.reconcile(
             _ACCOUNT, (), old_mark=mark, new_mark=moved, at=now.utc, is_complete=not problem
         )
@@ -226,7 +226,8 @@ class Reconciler:
         if latest is not None:
             oldest = None if snapshot.mark is not None else snapshot.now.utc - WITHOUT_MARK
             rows = snapshot.listing.newer_than(mark)
-            moved = new_mark(rows, mark, accounted, latest=latest, oldest=oldest)
+            claimed = snapshot.claimed
+            moved = new_mark(rows, mark, accounted, latest=latest, oldest=oldest, claimed=claimed)
         if unowned or moved != mark:
             await journal.reconcile(currency, unowned, old_mark=mark, new_mark=moved, at=snapshot.now.utc)
 

@@ -25,7 +25,7 @@ from upbit_async.payouts.journal import Related
 from upbit_async.payouts.journal_time import Moment, Now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.repository import PayoutRepository
@@ -85,6 +85,22 @@ class Snapshot:
         return tuple(row for row in self.listing.rows if row.created_at is None or row.created_at >= oldest)
 
     @cached_property
+    def claimed(self) -> frozenset[str]:
+        """The withdrawals that a payout with an unknown withdrawal may own, by their ids; none if there is a mark.
+
+        The mark has passed none of them.
+        """
+        if self.mark is not None:
+            return frozenset()
+        claimants = Claimants(
+            each
+            for each in self.related.payouts
+            if each.state.may_have_unknown_withdrawal or may_turn_up(each, self.now)
+        )
+        claimed = (row for row in self.listing.rows if any(claimants.of(row, self.fee_convention)))
+        return frozenset(row.uuid.casefold() for row in claimed)
+
+    @cached_property
     def times(self) -> Mapping[str, dt.datetime]:
         """The times at which withdrawals were made, as far as they are known, by the ids in lower case."""
         payouts = (*self.related.payouts, *self.related.matched)
@@ -130,6 +146,7 @@ def new_mark(
     *,
     latest: dt.datetime,
     oldest: dt.datetime | None = None,
+    claimed: Collection[str] = (),
 ) -> str | None:
     """Return the newest withdrawal up to which every withdrawal is accounted for.
 
@@ -139,14 +156,16 @@ def new_mark(
         accounted: The withdrawals that are accounted for, by their ids in lower case.
         latest: Time at which the mark ends; a withdrawal that was made before it can't turn up any more.
         oldest: Time before which withdrawals count as accounted for; None for no time.
+        claimed: Withdrawals that do not, by their ids in lower case: the clock that `oldest` is from may be wrong.
     """
     for row in reversed(rows):
         if row.created_at is None or row.created_at > latest:
             break
-        is_old = oldest is not None and row.created_at < oldest
-        if not is_old and row.uuid.casefold() not in accounted:
+        uuid = row.uuid.casefold()
+        is_old = oldest is not None and row.created_at < oldest and uuid not in claimed
+        if not is_old and uuid not in accounted:
             break
-        mark = row.uuid.casefold()
+        mark = uuid
     return mark
 
 
@@ -301,7 +320,8 @@ class SnapshotReader:
         moved, latest = mark, self.settled_until(listing)
         if latest is not None and not problem_of(listing, accounted):
             oldest = None if mark is not None else snapshot.now.utc - WITHOUT_MARK
-            moved = new_mark(listing.newer_than(mark), mark, accounted, latest=latest, oldest=oldest)
+            rows = listing.newer_than(mark)
+            moved = new_mark(rows, mark, accounted, latest=latest, oldest=oldest, claimed=snapshot.claimed)
         if unowned or moved != mark:
             await self._repository.journal.reconcile(
                 snapshot.currency, unowned, old_mark=mark, new_mark=moved, at=snapshot.now.utc
