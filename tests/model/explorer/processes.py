@@ -24,7 +24,7 @@ __all__ = ["LEFT", "PERSON", "Local", "Processes"]
 
 PERSON: Final = "P"
 """Name of the process in which people decide."""
-LEFT: Final = "gone"
+LEFT: Final = "left"
 """Name of all senders that have no operation any more."""
 _EXPECTED: Final = UpbitError, ValueError, SettleFirst
 """Exceptions by which an operation ends."""
@@ -165,7 +165,7 @@ class Processes:
     def may_pause(self, number: int) -> bool:
         """Return whether time may pass before the next call of an operation.
 
-        It may not if times of its record could not be told apart any more: its decisions would not be the same.
+        It may not if times of its record could not be distinguished any more: its decisions would not be the same.
         """
         known = self._pauses.get(number)
         if known is None:
