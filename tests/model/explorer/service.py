@@ -135,9 +135,11 @@ class ModelClient(UpbitClient):
 
         self._transport = cast("Any", ModelTransport())
         self._known = KnownWithdrawals()
-        self.withdraws = cast(
-            "Any", SimpleNamespace(get=get, watcher=SimpleNamespace(offer=lambda *_, **__: None))
-        )
+
+        def offer(_records: object, *, began: float) -> None:
+            """Ignore records: nothing is polled."""
+
+        self.withdraws = cast("Any", SimpleNamespace(get=get, watcher=SimpleNamespace(offer=offer)))
 
 
 class Process:

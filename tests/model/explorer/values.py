@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -60,7 +60,8 @@ def rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
     if kind in {list, tuple, frozenset}:
         old: list[Any] = list(value)
         new = [rewritten(each, rewrite) for each in old]
-        return kind(new) if any(a is not b for a, b in zip(old, new, strict=True)) else value
+        make = cast("Callable[[list[Any]], Any]", kind)
+        return make(new) if any(a is not b for a, b in zip(old, new, strict=True)) else value
     return value
 
 
