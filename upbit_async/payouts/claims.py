@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from upbit_async.payouts.payout import Payout, PayoutState
     from upbit_async.payouts.repository import PayoutRepository
 
-__all__ = ["CLAIM_LEASE", "Claims"]
+__all__ = ["CLAIM_LEASE", "RunnerClaims"]
 
 CLAIM_LEASE: Final = 5.0
 """Time after its last claim for which a runner keeps its payouts, in seconds."""
 
 
-class Claims:
+class RunnerClaims:
     """Claims of one runner.
 
     Args:

@@ -29,7 +29,7 @@ from upbit_async.errors import (
 )
 from upbit_async.payouts import queueing
 from upbit_async.payouts.backlog import Backlog
-from upbit_async.payouts.claims import CLAIM_LEASE, Claims
+from upbit_async.payouts.claims import CLAIM_LEASE, RunnerClaims
 from upbit_async.payouts.failures import FailureLog, concerns_every_payout
 from upbit_async.payouts.other_processes import OtherProcesses
 from upbit_async.payouts.overdue import OverduePayouts
@@ -97,7 +97,7 @@ class Runner:
         self._follower = follower
         self._reconcile = reconcile
         self._concurrency = concurrency
-        self._claims = Claims(repository)
+        self._claims = RunnerClaims(repository)
         self._backlog = Backlog()
         self._sending = 0
         self._claimed: dict[str, Payout] = {}
