@@ -64,9 +64,8 @@ _LONGEST_WAIT: Final = 30.0
 _RETIREMENT: Final = 5.0
 """Time for the journal to release the claims when the runner ends, in seconds."""
 
-_QUEUED: Final = frozenset({PayoutState.QUEUED})
 _OTHERS: Final = frozenset({PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ACCEPTED})
-"""The states of other payouts that are worked on."""
+_WORKED_ON: Final = _OTHERS | {PayoutState.QUEUED}
 
 
 class Runner:
@@ -188,7 +187,9 @@ class Runner:
         if now >= self._next_claim_of_queued or not self._backlog.can_send(now):
             self._next_claim_of_queued = now + _CLAIM_PERIOD
             limit = max(self._concurrency, _QUEUED_AT_ONCE)
-            self._has_left_queued = await self._claim_page(_QUEUED, limit, tasks) == limit
+            self._has_left_queued = await self._claim_page(_WORKED_ON, limit, tasks) == limit
+            if not self._has_left_queued:
+                return
         while await self._claim_page(_OTHERS, _CLAIMED_AT_ONCE, tasks) == _CLAIMED_AT_ONCE:
             pass
 

@@ -108,6 +108,7 @@ class WithdrawalRecords(TransferRecords[Withdrawal]):
                 otherwise, at once.
 
         Raises:
+            TypeError: `last` is not a withdrawal.
             ValueError: The id is empty, or `last` is another withdrawal.
 
         Example:
@@ -117,6 +118,8 @@ class WithdrawalRecords(TransferRecords[Withdrawal]):
                 async for change in client.withdraws.poller(sent.uuid).changes():
                     print(change.previous, change.state)
         """
+        if last is not None and not isinstance(last, Withdrawal):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"last must be a Withdrawal, got {type(last).__name__}")
         return self._poller(inputs.text("uuid", uuid), last)
 
     async def wait(
