@@ -30,12 +30,14 @@ class _EqualPayouts:
         not_before: Time before which none of them is sent.
         sending: Key of the one that is being sent, or None.
         blocked_by: Keys of payouts that must be settled before one is sent.
+        until_it: What must happen to these, as text for people.
     """
 
     waiting: list[tuple[float, int, str]] = attrs.field(factory=list[tuple[float, int, str]])
     not_before: float = -math.inf
     sending: str | None = None
     blocked_by: frozenset[str] = frozenset()
+    until_it: str = ""
 
     @property
     def next_at(self) -> float:
@@ -72,12 +74,18 @@ class Backlog:
         """Whether payouts may be held up until others are settled."""
         return bool(self._blocked)
 
-    def add(self, key: str, criteria: MatchCriteria, *, at: float) -> None:
-        """Add a payout that may be sent from a time on; one that is known already stays where it is."""
+    def add(self, key: str, criteria: MatchCriteria, *, at: float) -> tuple[str, str] | None:
+        """Add a payout that may be sent from a time on; one that is known already stays where it is.
+
+        Returns:
+            If it is held up, the key of a payout for which it waits, and what must happen to that; else None.
+        """
         if key in self._criteria:
-            return
+            return None
         self._criteria[key] = criteria
         self._wait(key, at)
+        group = self._groups[criteria]
+        return (min(group.blocked_by), group.until_it) if group.blocked_by else None
 
     @property
     def next_at(self) -> float:
@@ -117,14 +125,24 @@ class Backlog:
         self._groups[self._criteria[key]].sending = None
         self._wait(key, at)
 
-    def block(self, key: str, by_keys: Collection[str], *, now: float, until: float) -> list[str]:
+    def block(
+        self, key: str, by_keys: Collection[str], *, now: float, until: float, until_it: str = "is settled"
+    ) -> list[str]:
         """Put a payout back, and hold up its equals until other payouts are settled, or until a time.
+
+        Args:
+            key: The payout's key.
+            by_keys: Keys of the others.
+            now: The present.
+            until: That time.
+            until_it: What must happen to the others, as text for people.
 
         Returns:
             The keys of the payouts that are held up.
         """
         group = self._groups[self._criteria[key]]
         group.sending, group.not_before, group.blocked_by = None, until, frozenset(by_keys)
+        group.until_it = until_it
         for by_key in by_keys:
             self._blocked.setdefault(by_key, set()).add(self._criteria[key])
         self._wait(key, now)

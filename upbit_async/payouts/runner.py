@@ -194,7 +194,6 @@ class Runner:
             pass
 
     async def _claim_page(self, states: frozenset[PayoutState], limit: int, tasks: TaskGroup) -> int:
-        """Claim payouts in some states; return how many."""
         claimed = await self._claims.claim(states, limit)
         for payout in claimed:
             self._take(payout, tasks)
@@ -207,7 +206,8 @@ class Runner:
             case PayoutState.QUEUED:
                 self._overdue.add(payout)
                 self._claimed[key] = payout
-                self._backlog.add(key, payout.criteria, at=anyio.current_time())
+                if wait := self._backlog.add(key, payout.criteria, at=anyio.current_time()):
+                    tasks.start_soon(self._record_wait, key, *wait)
                 self._others.report(payout)
             case PayoutState.SENDING | PayoutState.UNKNOWN:
                 self._start(key, tasks, self._settle)
@@ -339,7 +339,7 @@ class Runner:
         """
         now = anyio.current_time()
         until = now + (_LONGEST_WAIT if by_keys else _FIRST_WAIT)
-        waiting = self._backlog.block(key, by_keys, now=now, until=until)
+        waiting = self._backlog.block(key, by_keys, now=now, until=until, until_it=until_it)
         if await self._is_over(by_keys, for_review=is_recorded):
             return
         for by_key in by_keys[:1]:
@@ -358,10 +358,9 @@ class Runner:
 
     async def _record_wait(self, key: str, by_key: str, until_it: str) -> None:
         def wait(payout: Payout, _now: object) -> Payout | None:
-            text = (
-                f"{payout} waits until payout {by_key!r}, from which Upbit's list can't tell it, {until_it}"
-            )
-            return queueing.failed(payout, PayoutBlocked(text, by_key=by_key))
+            other = f"payout {by_key!r}, from which Upbit's list can't tell it,"
+            error = PayoutBlocked(f"{payout} waits until {other} {until_it}", by_key=by_key)
+            return queueing.failed(payout, error)
 
         try:
             await self._repository.change(key, wait)
