@@ -91,7 +91,8 @@ async def resolve_as_not_sent(
 ) -> Payout:
     """Record that Upbit does not have a payout, and acknowledge its candidates as no payouts.
 
-    A candidate of another payout that is open may be that one, so it is only excluded for this one.
+    A candidate that another payout has, or that is a candidate of another open one, may be that one. So it is only
+    excluded for this one.
 
     Raises:
         ValueError: Upbit's own answer has named its withdrawal.
@@ -107,8 +108,9 @@ async def resolve_as_not_sent(
         )
     currency = payout.criteria.currency
     for uuid in candidates:
-        others = (await repository.journal.related(currency, [uuid])).payouts
-        if not any(uuid in other.candidates for other in others if other.is_open and other.key != payout.key):
+        related = await repository.journal.related(currency, [uuid])
+        others = (each for each in related.payouts if each.key != payout.key)
+        if not any(other.is_withdrawal(uuid) or uuid in _open_candidates(other) for other in others):
             await acknowledge(repository, uuid, currency, decision)
     return await repository.read(payout.key)
 
@@ -215,3 +217,7 @@ async def _swap(repository: PayoutRepository, payout: Payout, changed: Payout) -
         raise_alone(_belongs_to(conflict.by_key, changed.uuid))
     except StaleRevision:
         raise_alone(PayoutConflict(f"{payout} has changed just now; read it again, then repeat the call"))
+
+
+def _open_candidates(payout: Payout) -> tuple[str, ...]:
+    return payout.candidates if payout.is_open else ()
