@@ -37,8 +37,7 @@ async def test_offered_record_ends_the_wait_without_a_poll(
 ) -> None:
     polls = len(transfers.requests)
     transfers.watcher.offer([withdrawal("A", "DONE"), withdrawal("foreign")], began=anyio.current_time())
-    await anyio.lowlevel.checkpoint()
-    await anyio.lowlevel.checkpoint()
+    await anyio.sleep(0.1)
     assert [(each.uuid, each.state) for each in waiting] == [("A", "DONE")]
     assert len(transfers.requests) == polls
     assert transfers.watcher.watched == 1
