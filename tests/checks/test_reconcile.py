@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upbit_async.checks import conclude, matches
+from upbit_async.checks import FeeConvention, conclude, fits, matches, possible_amounts
 from upbit_async.models import Intent, TransactionType, Withdrawal, WithdrawalState
 
 START = dt.datetime(2025, 7, 4, 15, tzinfo=dt.UTC)
@@ -161,3 +161,18 @@ def test_matches_are_never_known_or_of_another_currency(rows: list[Withdrawal]) 
     assert all(each in rows and each.uuid.casefold() != "a" for each in found)
     assert all(each.currency == "USDT" and each.net_type != "ETH" for each in found)
     assert len({abs(each.amount - 13) == 0 for each in found}) <= 1
+
+
+@given(
+    st.decimals("0.1", 40, places=1),
+    st.none() | st.decimals(0, 3, places=1),
+    st.decimals("0.1", 40, places=2),
+)
+def test_withdrawal_fits_requests_of_its_possible_amounts_alone(
+    shown: Decimal, fee: Decimal | None, other: Decimal
+) -> None:
+    record = row(amount=shown, fee=fee)
+    possible = possible_amounts(record)
+    for amount in {*possible, shown, shown + 1, other}:
+        intent = attrs.evolve(INTENT, members=MEMBERS | {"amount": str(amount)})
+        assert any(fits(intent, record, each) for each in FeeConvention) == (amount in possible)

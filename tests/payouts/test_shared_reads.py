@@ -88,7 +88,7 @@ async def test_requests_begin_a_second_apart_only_while_many_ask() -> None:
 
     async def ask(number: int) -> None:
         await anyio.sleep(number / 100)
-        answers.append(await reads.share("list", upbit.read, paced=True))
+        answers.append(await reads.share("list", upbit.read, period=1))
 
     async with anyio.create_task_group() as tasks:
         for number in range(200):
@@ -98,8 +98,28 @@ async def test_requests_begin_a_second_apart_only_while_many_ask() -> None:
     began = anyio.current_time()
     for _ in range(10):
         await anyio.sleep(0.6)
-        await reads.share("list", upbit.read, paced=True)
+        await reads.share("list", upbit.read, period=1)
     assert anyio.current_time() - began < 10 * 0.75
+
+
+async def test_urgent_task_makes_the_request_sooner_for_all_that_wait() -> None:
+    reads, upbit, answered = SharedReads(), Upbit([0.1]), list[float]()
+    began = anyio.current_time()
+
+    async def ask(seconds: float, period: float) -> None:
+        await anyio.sleep(seconds)
+        await reads.share("list", upbit.read, period=period)
+        answered.append(anyio.current_time() - began)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(ask, 0, 0)  # the first request serves many
+        tasks.start_soon(ask, 1, 30)
+        tasks.start_soon(ask, 2, 20)
+        tasks.start_soon(ask, 3, 5)
+        tasks.start_soon(ask, 6, 7)
+    assert answered == pytest.approx([0.1] * 4 + [5.1] * 3 + [6.1], abs=0.05)
+    assert upbit.requests == 3
 
 
 async def test_questions_do_not_wait_for_each_other() -> None:

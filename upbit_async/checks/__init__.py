@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from upbit_async.checks.fee_convention import FeeConvention, contradictions, fee_convention_of, fits
+from upbit_async.checks.fee_convention import (
+    FeeConvention,
+    contradictions,
+    fee_convention_of,
+    fits,
+    possible_amounts,
+)
 from upbit_async.checks.preflight import Preflight, PreflightRequest, judge
 from upbit_async.checks.reconcile import Reconciliation, conclude, matches
 
@@ -17,4 +23,5 @@ __all__ = [
     "fits",
     "judge",
     "matches",
+    "possible_amounts",
 ]

@@ -13,11 +13,12 @@ from upbit_async.checks.reconcile import EXACT, differs_by_fee, is_alike
 from upbit_async.escaping import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
+    from decimal import Decimal
 
     from upbit_async.models import Intent, Withdrawal
 
-__all__ = ["FeeConvention", "contradictions", "fee_convention_of", "fits"]
+__all__ = ["FeeConvention", "contradictions", "fee_convention_of", "fits", "possible_amounts"]
 
 
 class FeeConvention(enum.Enum):
@@ -51,6 +52,12 @@ def fits(intent: Intent, record: Withdrawal, fee_convention: FeeConvention) -> b
             return record.amount == amount
         case FeeConvention.NET:
             return fee is not None and EXACT.add(record.amount, fee) == amount
+
+
+def possible_amounts(record: Withdrawal) -> Collection[Decimal]:
+    """Return the amounts of the requests that a withdrawal may fit, under any fee convention."""
+    amounts = [record.amount, *(() if record.fee is None else [EXACT.add(record.amount, record.fee)])]
+    return dict.fromkeys(amounts)
 
 
 def fee_convention_of(known: Iterable[tuple[Intent, Withdrawal]]) -> FeeConvention | None:

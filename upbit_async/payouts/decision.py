@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from upbit_async.checks import FeeConvention, fits
-from upbit_async.checks.reconcile import EXACT
+from upbit_async.checks import FeeConvention, fits, possible_amounts
 from upbit_async.errors import DecodeError
 from upbit_async.models import Withdrawal
 from upbit_async.payouts.journal_time import CLAIM_DAYS, is_recent
@@ -154,10 +153,7 @@ class Claimants:
 
     def of(self, row: Withdrawal, fee_convention: FeeConvention | None) -> Iterator[Payout]:
         """Yield those that may own a withdrawal."""
-        amounts = dict.fromkeys(
-            [row.amount, row.amount if row.fee is None else EXACT.add(row.amount, row.fee)]
-        )
-        for amount in amounts:
+        for amount in possible_amounts(row):
             for payout in self._by_amount.get(amount, ()):
                 if may_claim(payout, row, fee_convention):
                     yield payout
@@ -278,9 +274,10 @@ def may_claim(other: Payout, row: Withdrawal, fee_convention: FeeConvention | No
         return False
     if not (other.state.may_have_unknown_withdrawal or other.may_be_unseen):
         return False
+    if not _fits_somehow(other, row, fee_convention):
+        return False
     uuid = row.uuid.casefold()
-    cannot_be_its = sent_request is not None and uuid in {*sent_request.baseline, *sent_request.excluded}
-    return not cannot_be_its and _fits_somehow(other, row, fee_convention)
+    return sent_request is None or (uuid not in sent_request.excluded and uuid not in sent_request.baseline)
 
 
 def _fits_somehow(payout: Payout, row: Withdrawal, fee_convention: FeeConvention | None) -> bool:

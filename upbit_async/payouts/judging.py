@@ -31,6 +31,9 @@ _CONFIRMATION_DELAY: Final = 1.0
 _GATHERING: Final = 0.1
 """Wait before a list is requested, in seconds, so that payouts that were lost together share it."""
 
+_PERIOD: Final = 3.0
+"""Shortest time between two lists for payouts that were lost one after another, in seconds."""
+
 _MOST_NETWORKS: Final = 10_000
 """Number of withdrawals whose network is remembered."""
 
@@ -90,7 +93,9 @@ class Judge:
             snapshot = await self._snapshots.with_present_journal(looks.snapshots[number])
         else:
             currency = payout.criteria.currency
-            snapshot = await self._snapshots.read(currency, confirm=number > 0, delay=_GATHERING)
+            confirm = number > 0  # by those that the previous list served, so together
+            period = 0.0 if confirm else _PERIOD
+            snapshot = await self._snapshots.read(currency, confirm=confirm, delay=_GATHERING, period=period)
             looks.snapshots.append(snapshot)
         return await self.judge_by(snapshot, payout, waiting_for_this)
 

@@ -14,6 +14,7 @@ from upbit_async.checks import PreflightRequest
 from upbit_async.errors import PreflightFailed
 from upbit_async.models import TransactionType
 from upbit_async.models.reason import Reason
+from upbit_async.payouts.shared_reads import PERIOD
 from upbit_async.resources.procedure import preflight
 
 if TYPE_CHECKING:
@@ -118,5 +119,5 @@ class _SharedCalls:
         """Return the answer to a request that began after the payout asked."""
         key = endpoint.label, frozenset((params or {}).items())
         return await self._reads.share(
-            key, partial(self._transport.call, endpoint, params), since=self._since, paced=True
+            key, partial(self._transport.call, endpoint, params), since=self._since, period=PERIOD
         )

@@ -5,16 +5,18 @@ is proof for a payout only if it was requested after the payout asked. So a task
 waits for the next one, which serves all tasks that wait by then. A task that asks several questions can name the moment
 of the first: requests that began after it serve the others too.
 
-While many tasks ask the same question, its requests can be paced: they begin at least `_PERIOD` apart, so that each
-serves many.
+While many tasks ask the same question, its requests can be paced: they begin some time apart, so that each serves many.
+Each task names that time. A task that can't wait as long as another makes the request sooner, for both.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 import attrs
 
 from upbit_async.errors import UpbitError
@@ -22,14 +24,14 @@ from upbit_async.errors import UpbitError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-__all__ = ["SharedReads"]
+__all__ = ["PERIOD", "SharedReads"]
 
 T = TypeVar("T")
 
-_PERIOD: Final = 1.0
-"""Shortest time between the beginnings of two requests for one question while many tasks ask it, in seconds."""
+PERIOD: Final = 1.0
+"""Usual time between the beginnings of two requests for one question while many tasks ask it, in seconds."""
 _MANY: Final = 4
-"""Number of tasks that a request must have served for the next one to wait for `_PERIOD`."""
+"""Number of tasks that a request must have served for the next one to be paced."""
 _KEPT: Final = 10.0
 """Time for which the newest answer to a question is kept, in seconds."""
 
@@ -57,13 +59,21 @@ class _Asker:
 
     Attributes:
         since: Number of the newest request that had begun when the task asked; only later ones serve it.
+        earliest: When the request that this task waits for may begin, by the event loop's clock.
+        period: Shortest time between that and the beginning of a request that served many, in seconds.
         answer: The answer, or the failure of the request; None while there is none.
         woken: Event that wakes the task; None while it does not sleep.
     """
 
     since: int
+    earliest: float
+    period: float
     answer: _Value[Any] | UpbitError | None = None
     woken: anyio.Event | None = None
+
+    def due(self, crowded: float) -> float:
+        """Return when the request is due if this task is the most urgent; `crowded` is as for a question."""
+        return max(self.earliest, crowded + self.period)
 
     async def sleep(self) -> None:
         """Sleep until `wake` is called."""
@@ -82,10 +92,36 @@ class _Question:
     """The tasks that ask one question, in the order in which they came.
 
     Invariant: if tasks sleep and no request is in flight, one of them has been woken and has not run yet.
+
+    Attributes:
+        askers: The tasks.
+        is_in_flight: Whether a task makes a request, or waits until it is due.
+        crowded: When the newest request began if it served many, by the event loop's clock.
+        due: When the request begins that is waited for.
+        hurried: Event that is set when `due` becomes earlier.
     """
 
     askers: dict[_Asker, None] = attrs.field(factory=dict[_Asker, None])
     is_in_flight: bool = False
+    crowded: float = -math.inf
+    due: float = math.inf
+    hurried: anyio.Event = attrs.field(factory=anyio.Event)
+
+    async def wait_until_due(self) -> None:
+        """Wait until the most urgent task's request is due, also if that task comes during the wait."""
+        await anyio.lowlevel.checkpoint()  # for tasks that ask at the same time
+        self.due = min(asker.due(self.crowded) for asker in self.askers if asker.answer is None)
+        while anyio.current_time() < self.due:
+            self.hurried = anyio.Event()
+            with anyio.CancelScope(deadline=self.due):
+                await self.hurried.wait()
+
+    def join(self, asker: _Asker) -> None:
+        """Add a task; a request that is waited for begins earlier if this task is more urgent."""
+        self.askers[asker] = None
+        if (due := asker.due(self.crowded)) < self.due:
+            self.due = due
+            self.hurried.set()
 
     def wake_next(self) -> None:
         """Wake the first task without an answer, to make the next request, unless a request is in flight."""
@@ -117,7 +153,7 @@ class SharedReads:
         *,
         delay: float = 0.0,
         since: int | None = None,
-        paced: bool = False,
+        period: float = 0.0,
     ) -> T:
         """Return the answer to a request that begins after this call, or began after an earlier moment.
 
@@ -126,24 +162,23 @@ class SharedReads:
             read: Function that makes the request. It must be the same for all tasks of a key.
             delay: Wait before the request, in seconds, in which other tasks may join.
             since: The `moment` after which the request must have begun; None, the default, for the present.
-            paced: Whether the request waits for `_PERIOD` while many tasks ask the question.
+            period: Shortest time since the beginning of the previous request if that one served many tasks, in seconds.
 
         Raises:
             UpbitError: The request failed. All tasks that shared it raise a copy.
             Exception: Anything else that `read` raises is raised here alone, and the next task makes the request again.
         """
-        asker = _Asker(self._begun if since is None else since)
+        asker = _Asker(self._begun if since is None else since, anyio.current_time() + delay, period)
         newest = self._newest.get(key)
         if newest is not None and newest.number > asker.since:
             known: T = newest.value
             return known
-        question = self._questions.setdefault(key, _Question())
-        question.askers[asker] = None
+        question = self._questions.setdefault(key, _Question(crowded=_crowded(newest)))
+        question.join(asker)
         try:
             while asker.answer is None:
                 if not question.is_in_flight:
-                    wait = max(delay, self._remaining_period(key)) if paced else delay
-                    return await self._read_for(key, question, read, wait)
+                    return await self._read_for(key, question, read)
                 await asker.sleep()
         finally:
             del question.askers[asker]
@@ -155,20 +190,19 @@ class SharedReads:
         value: T = asker.answer.value
         return value
 
-    async def _read_for(
-        self, key: Hashable, question: _Question, read: Callable[[], Awaitable[T]], delay: float
-    ) -> T:
+    async def _read_for(self, key: Hashable, question: _Question, read: Callable[[], Awaitable[T]]) -> T:
         """Make a request, and give its answer to all tasks that had asked before it began."""
         answer: _Value[T] | UpbitError | None = None  # stays None if this task is cancelled
         number = self._begun  # of a request that has not begun: it serves nobody
         question.is_in_flight = True
         try:
-            await anyio.sleep(delay)
+            await question.wait_until_due()
             self._begun += 1
             number, began_at = self._begun, anyio.current_time()
             value = await read()
             served = sum(asker.since < number for asker in question.askers)
             answer = _Value(value, number, began_at, served)
+            question.crowded = _crowded(answer)
             self._keep(key, answer)
         except UpbitError as failure:
             answer = copy.copy(failure)
@@ -181,12 +215,6 @@ class SharedReads:
                     asker.wake()
         return value
 
-    def _remaining_period(self, key: Hashable) -> float:
-        newest = self._newest.get(key)
-        if newest is None or newest.served < _MANY:
-            return 0.0
-        return newest.began_at + _PERIOD - anyio.current_time()
-
     def _keep(self, key: Hashable, answer: _Value[Any]) -> None:
         """Keep the newest answer to a question, and forget old ones."""
         self._newest.pop(key, None)  # so that the oldest come first
@@ -194,3 +222,8 @@ class SharedReads:
         oldest = anyio.current_time() - _KEPT
         for each in [key for key, known in self._newest.items() if known.began_at < oldest]:
             del self._newest[each]
+
+
+def _crowded(newest: _Value[Any] | None) -> float:
+    """Return when the newest request began, by the event loop's clock, if it served many tasks."""
+    return newest.began_at if newest is not None and newest.served >= _MANY else -math.inf

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import attrs
 
-from upbit_async.checks import FeeConvention
+from upbit_async.checks import FeeConvention, possible_amounts
 from upbit_async.logs import logger
 from upbit_async.payouts.baseline import LANDMARKS, TOLERANCE, Baseline, Listing, read_list
 from upbit_async.payouts.decision import Claimants, may_turn_up
@@ -26,6 +26,7 @@ from upbit_async.payouts.journal_time import Moment, Now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from decimal import Decimal
 
     from upbit_async.models import Withdrawal
     from upbit_async.payouts.repository import PayoutRepository
@@ -83,6 +84,16 @@ class Snapshot:
             return self.listing.newer_than(self.mark)
         oldest = self.now.utc - WITHOUT_MARK
         return tuple(row for row in self.listing.rows if row.created_at is None or row.created_at >= oldest)
+
+    @cached_property
+    def unowned_by_amount(self) -> Mapping[Decimal, Sequence[Withdrawal]]:
+        """The recent withdrawals and those that are stored as unowned, by the amounts that they may be payments of."""
+        rows = {row.uuid.casefold(): row for row in (*self.related.unowned, *self.recent)}
+        found: dict[Decimal, list[Withdrawal]] = {}
+        for row in rows.values():
+            for amount in possible_amounts(row):
+                found.setdefault(amount, []).append(row)
+        return found
 
     @cached_property
     def claimed(self) -> frozenset[str]:
@@ -202,7 +213,7 @@ class SnapshotReader:
         confirm: bool = False,
         delay: float = 0.0,
         since: int | None = None,
-        paced: bool = False,
+        period: float = 0.0,
     ) -> Snapshot:
         """Return a snapshot whose list is requested after this call, or was after an earlier moment.
 
@@ -211,7 +222,7 @@ class SnapshotReader:
             confirm: Whether to read further pages, to find rows that the list does not sort by time.
             delay: Wait before the request, in seconds, in which other tasks may join.
             since: That moment; see `SharedReads.share`.
-            paced: Whether the request waits while many tasks ask; see `SharedReads.share`.
+            period: Shortest time since the previous request while many tasks ask, in seconds; see `SharedReads.share`.
 
         Raises:
             DecodeError: The list lacks the mark, or ends after a full page.
@@ -219,7 +230,7 @@ class SnapshotReader:
             UpbitError: The list could not be read.
         """
         read = partial(self._read, currency, confirm=confirm)
-        return await self._reads.share((currency, confirm), read, delay=delay, since=since, paced=paced)
+        return await self._reads.share((currency, confirm), read, delay=delay, since=since, period=period)
 
     async def _read(self, currency: str, *, confirm: bool) -> Snapshot:
         journal = self._repository.journal

@@ -22,6 +22,7 @@ from upbit_async.models import Withdrawal, WithdrawalState
 from upbit_async.payouts.decision import Claimants, other_claimants
 from upbit_async.payouts.payout import PayoutState
 from upbit_async.payouts.settling import SettleFirst
+from upbit_async.payouts.shared_reads import PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -73,7 +74,8 @@ def compare(payout: Payout, snapshot: Snapshot) -> Comparison:
     wait_for: dict[str, None] = {}
     read_again: dict[str, None] = {}
     suspects: list[Withdrawal] = []
-    for row in {row.uuid.casefold(): row for row in (*related.unowned, *snapshot.recent)}.values():
+    amount = payout.intent.amount
+    for row in () if amount is None else snapshot.unowned_by_amount.get(amount, ()):
         if row.uuid.casefold() in explained or not could_be(payout.intent, row, snapshot.fee_convention):
             continue
         found = list(claimants.of(row, snapshot.fee_convention))
@@ -126,7 +128,7 @@ class UnownedCheck:
         currency = payout.criteria.currency
         tried: set[str] = set()
         while True:
-            snapshot = await self._snapshots.read(currency, since=since, paced=True)
+            snapshot = await self._snapshots.read(currency, since=since, period=PERIOD)
             since = None
             found = compare(payout, snapshot)
             if found.wait_for:
