@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upbit_async.payouts.journal_time import JournalTime, Moment, lease_is_over
+from upbit_async.payouts.sqlite import machine_clock
 from upbit_async.payouts.sqlite.machine_clock import epoch, now
 
 if TYPE_CHECKING:
@@ -189,6 +191,22 @@ def test_invalid_offsets_leave_the_epoch_empty(proc: Path, content: bytes) -> No
 
 def test_system_without_proc_has_no_epoch(tmp_path: Path) -> None:
     assert epoch(tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize("moves", ["later", "backwards", "in a child"])
+def test_epoch_is_read_again_where_it_may_have_changed(monkeypatch: pytest.MonkeyPatch, moves: str) -> None:
+    tags = iter(["before", "after"])
+    monkeypatch.setattr(machine_clock, "epoch", lambda: next(tags))
+    monkeypatch.setattr(machine_clock, "_newest_epoch", None)
+    clock, process = [1000.0], [10]
+    monkeypatch.setattr(machine_clock, "_seconds", lambda: clock[0])
+    monkeypatch.setattr(os, "getpid", lambda: process[0])
+    assert now() == JournalTime(1000.0, "before")
+    clock[0] += 0.09
+    assert now() == JournalTime(1000.09, "before")
+    clock[0] += {"later": 0.02, "backwards": -0.1, "in a child": 0.0}[moves]
+    process[0] += moves == "in a child"
+    assert now().epoch == "after"
 
 
 # Differences

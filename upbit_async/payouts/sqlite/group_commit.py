@@ -1,8 +1,7 @@
 """Group commit: calls that wait at the same time share one transaction, and with it one flush of the disk.
 
-A call joins a queue and takes a lock. The task that gets the lock runs what is queued in one call of a worker thread,
-its own call first. The others then find their calls done. So a disk that flushes 100 times a second commits many
-hundred changes in that second.
+A call joins a queue. One of the tasks that wait runs what is queued in one call of a worker thread, and then wakes the
+tasks whose calls have ended. So a disk that flushes 100 times a second commits many hundred changes in that second.
 
 Each call can fail alone: its own changes are undone, and the others are committed. If the commit fails, all of them
 fail. Reads do not share a transaction with writes, so they do not fail if another process keeps the file locked.
@@ -24,7 +23,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from upbit_async.concurrency import OnCancel, OwnedTasks, run_to_completion
+from upbit_async.concurrency import OnCancel, OwnedTasks, Waker, new_waker, run_to_completion
 from upbit_async.errors import JournalError
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ class JournalCall(Generic[T]):
         results: What it has returned, if anything.
         failure: What it has raised.
         ended: Event that is set when it has ended; None until it begins.
+        waker: What wakes its task; None while the task does not sleep.
     """
 
     work: Callable[[], T]
@@ -68,6 +68,23 @@ class JournalCall(Generic[T]):
     results: list[T] = attrs.field(factory=list[T])
     failure: Exception | None = None
     ended: anyio.Event | None = None
+    waker: Waker | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.ended is not None and self.ended.is_set()
+
+    async def sleep(self) -> None:
+        """Sleep until `wake` is called."""
+        self.waker = new_waker()
+        await self.waker.wait()
+
+    def wake(self) -> None:
+        """Wake the task if it sleeps."""
+        if self.waker is not None:
+            self.waker.set()
+            self.waker = None
 
     def make(self) -> None:
         """Make the call, and keep what it returns or raises."""
@@ -95,6 +112,8 @@ class JournalCall(Generic[T]):
 class GroupCommit:
     """Queue of the calls of one journal in one event loop.
 
+    Invariant: if calls are queued and no batch runs, the task of the oldest one has been woken, or has not slept yet.
+
     Args:
         store: The journal's store.
     """
@@ -102,7 +121,7 @@ class GroupCommit:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._queue: dict[JournalCall[Any], None] = {}  # in the order of the calls
-        self._lock = anyio.Lock()
+        self._batch_runs = False
         self._tasks = OwnedTasks()
         self.limiter = anyio.CapacityLimiter(1)
 
@@ -111,16 +130,36 @@ class GroupCommit:
         call = JournalCall(work, kind)
         self._queue[call] = None
         try:
-            async with self._lock:
-                if call.ended is None:
-                    await run_to_completion(self._run_batch, on_cancel=_wait, tasks=self._tasks)
+            while not call.is_over:
+                # No await from this check to the sleep, or to `_batch_runs = True`.
+                if self._batch_runs:
+                    await call.sleep()
+                else:
+                    await self._lead()
+        except GeneratorExit:  # the event loop was closed: no task is left to wake
+            raise
         except BaseException:
             if call.ended is None:
                 self._queue.pop(call, None)
             else:
                 await run_to_completion(call.ended.wait, on_cancel=_wait, tasks=self._tasks)
+            self._wake_oldest()
             raise
+        self._wake_oldest()
         return call.outcome()
+
+    def _wake_oldest(self) -> None:
+        """Wake the task of the oldest call to run the next batch, unless a batch runs."""
+        if self._queue and not self._batch_runs:
+            next(iter(self._queue)).wake()
+
+    async def _lead(self) -> None:
+        """Run a batch, also if the task is cancelled meanwhile."""
+        self._batch_runs = True
+        try:
+            await run_to_completion(self._run_batch, on_cancel=_wait, tasks=self._tasks)
+        finally:
+            self._batch_runs = False
 
     async def _run_batch(self) -> None:
         """Make the oldest call, and those after it of the same kind."""
@@ -141,6 +180,8 @@ class GroupCommit:
                 if not call.results and call.failure is None:
                     call.fail(JournalError(problem))
             ended.set()
+            for call in batch:
+                call.wake()
 
     def _transaction(self, kind: Kind) -> Callable[[], AbstractContextManager[Connection]] | None:
         """Return what begins the transaction of a batch; None if there is none."""
