@@ -20,7 +20,7 @@ from fault_server import Connection, FaultServer, http, serve
 from internals import client_state, loop_states
 from trio.testing import MockClock
 
-from upbit_async import UpbitClient, errors, events
+from upbit_async import Timeouts, UpbitClient, errors, events
 from upbit_async.sandbox import Fault, Sandbox
 
 Cancel = Callable[[Callable[[], Awaitable[Any]], int], Awaitable[bool]]
@@ -267,7 +267,7 @@ async def test_bursts_share_ten_connections() -> None:
         await anyio.sleep(0.001)
         await connection.send(http(200))
 
-    async with serve(behaviour) as server, client_for(server.url) as client:
+    async with serve(behaviour) as server, client_for(server.url, timeouts=Timeouts()) as client:
         for _ in range(10):
             async with anyio.create_task_group() as tasks:
                 for _ in range(50):
