@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from runs import main
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 if __name__ == "__main__":
+    from runs import main
+
     sys.exit(main(sys.argv[1:]))

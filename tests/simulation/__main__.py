@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-_TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / "support"), str(_TESTS / "crashes")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 if __name__ == "__main__":
     from campaign import main
