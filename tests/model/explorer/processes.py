@@ -9,7 +9,7 @@ import attrs
 from explorer.ages import NOW, aged, stay_apart, times_in
 from explorer.journal_state import STALE
 from explorer.normal_form import holds_baseline, normal
-from explorer.replay import NO_REPLY, Call, Ended, Raised, next_call
+from explorer.replay import NO_REPLY, Call, Ended, Judged, Raised, next_call
 from explorer.service import EPOCH, Process, ServiceOptions
 from explorer.values import Interned, rewritten
 from upbit_async.errors import UpbitError
@@ -140,7 +140,7 @@ class Processes:
         It is in the same state then as if it had not begun.
         """
         local = self.local(number)
-        if local.has_written or local.options.name == PERSON:
+        if local.has_written or local.options.name == PERSON or self._waiting_since(local):
             return False
         if isinstance(reply, Raised):
             return self.call_of(number).name != "withdrawal"
@@ -166,12 +166,26 @@ class Processes:
         """Return whether time may pass before the next call of an operation.
 
         It may not if times of its record could not be distinguished any more: its decisions would not be the same.
+        Before it began to wait for others, it has compared no times that it compares again.
         """
         known = self._pauses.get(number)
         if known is None:
-            times = map(self._times, self.local(number).record)
+            local = self.local(number)
+            times = map(self._times, local.record[self._waiting_since(local) :])
             known = self._pauses[number] = stay_apart(frozenset[float]().union(*times))
         return known
+
+    def _waiting_since(self, local: Local) -> int:
+        """Return the length of an operation's record when it began to wait for other payouts; 0 if it does not.
+
+        The payout itself, which it reads then, belongs to it.
+        """
+        waits = (number for number, each in enumerate(local.record, 2) if self._begins_to_wait(each))
+        return max(waits, default=0)
+
+    def _begins_to_wait(self, reply: int) -> bool:
+        value = self._values.value(reply)
+        return isinstance(value, Judged) and value.waits
 
     def _times(self, reply: int) -> frozenset[float]:
         known = self._times_in.get(reply)
@@ -239,7 +253,7 @@ def _without_note(part: Any) -> Any:
 def _staleness(written: frozenset[str], appended: int) -> Callable[[Any], Any]:
     def rewrite(part: Any) -> Any:
         match part:
-            case Payout() if part.key in written and part.revision == 0:
+            case Payout() | Judged() if part.key in written and part.revision == 0:
                 return attrs.evolve(part, revision=STALE)
             case Baseline():
                 return attrs.evolve(part, position=part.position | appended)
