@@ -20,7 +20,7 @@ from upbit_async.payouts.journal_time import JournalTime, Moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["NOW", "OLDEST", "STEP", "aged", "created_at", "stay_apart", "times_in"]
+__all__ = ["NOW", "OLDEST", "STEP", "aged", "are_recent", "created_at", "stay_apart", "times_in"]
 
 STEP: Final = 12.0
 """Length of a step, in seconds."""
@@ -62,6 +62,11 @@ def stay_apart(times: Iterable[float]) -> bool:
     """Return whether different times are still different one step later."""
     before = set(times)
     return len({_older(each) for each in before}) == len(before)
+
+
+def are_recent(times: Iterable[float]) -> bool:
+    """Return whether none of the times is old already, so that one step later they are as far apart as now."""
+    return all(each > _LIMIT for each in times)
 
 
 def _older(seconds: float) -> float:

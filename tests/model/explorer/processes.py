@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from explorer.ages import NOW, aged, stay_apart, times_in
+from explorer.ages import NOW, aged, are_recent, stay_apart, times_in
 from explorer.journal_state import STALE
 from explorer.normal_form import holds_baseline, normal
 from explorer.replay import NO_REPLY, Call, Ended, Judged, Raised, next_call
@@ -171,21 +171,23 @@ class Processes:
         known = self._pauses.get(number)
         if known is None:
             local = self.local(number)
-            times = map(self._times, local.record[self._waiting_since(local) :])
-            known = self._pauses[number] = stay_apart(frozenset[float]().union(*times))
+            since = self._waiting_since(local)
+            times = frozenset[float]().union(*map(self._times, local.record[since:]))
+            known = self._pauses[number] = stay_apart(times) and (not since or are_recent(times))
         return known
 
     def _waiting_since(self, local: Local) -> int:
         """Return the length of an operation's record when it began to wait for other payouts; 0 if it does not.
 
-        The payout itself, which it reads then, belongs to it.
+        The payout itself, which may be read then, belongs to it.
         """
-        waits = (number for number, each in enumerate(local.record, 2) if self._begins_to_wait(each))
-        return max(waits, default=0)
-
-    def _begins_to_wait(self, reply: int) -> bool:
-        value = self._values.value(reply)
-        return isinstance(value, Judged) and value.waits
+        replies = list(map(self._values.value, local.record))
+        judged = (number for number, each in enumerate(replies) if isinstance(each, Judged) and each.waits)
+        last = max(judged, default=None)
+        if last is None:
+            return 0
+        after = replies[last + 1 : last + 2]
+        return last + 1 + sum(isinstance(each, Payout) and each.key == replies[last].key for each in after)
 
     def _times(self, reply: int) -> frozenset[float]:
         known = self._times_in.get(reply)

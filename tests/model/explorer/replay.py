@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 
     from upbit_async.payouts import Payout
-    from upbit_async.payouts.snapshot import Snapshot
 
 __all__ = [
     "NO_REPLY",
@@ -245,7 +244,7 @@ class Judged:
     result: Any
     key: str
     revision: int = -1
-    snapshots: tuple[Snapshot, ...] = ()
+    snapshots: tuple[snapshot.Snapshot, ...] = ()
 
     @property
     def waits(self) -> bool:
