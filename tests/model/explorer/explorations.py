@@ -21,7 +21,7 @@ SHORT: Final = {
         copies=2, restores=1, restores_quietly=True, false={"D"}, reads_at_once=True
     ),
     "a limit": Setup(amounts=("13", "14"), per_day="20", crashes=1, reads_at_once=True),
-    "a pause": Setup(copies=2, crashes=1, processes=2, pauses=1, reads_at_once=True),
+    "a pause": Setup(crashes=1, processes=2, pauses=1, reads_at_once=True),
     "a time of day that is wrong by 1,000 s": Setup(amounts=("13", "13"), skew=-1000.0, reads_at_once=True),
     "someone changes the journal": Setup(copies=2, tampers=1, reads_at_once=True),
 }

@@ -62,3 +62,13 @@ class Budget:
     tampers: int
     pauses: int
     decisions: int
+
+    def without(self, name: str) -> Budget:
+        """Return the budget with one less of what an attribute counts."""
+        return attrs.evolve(self, **{name: getattr(self, name) - 1})
+
+    def with_copy(self, number: int) -> Budget:
+        """Return the budget after a further copy of a payout, given by its number."""
+        copies = list(self.copies)
+        copies[number] += 1
+        return attrs.evolve(self, copies=tuple(copies))
