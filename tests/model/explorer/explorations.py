@@ -23,6 +23,8 @@ SHORT: Final = {
     "a limit": Setup(amounts=("13", "14"), per_day="20", crashes=1, reads_at_once=True),
     "a pause": Setup(crashes=1, processes=2, pauses=1, reads_at_once=True),
     "a time of day that is wrong by 1,000 s": Setup(amounts=("13", "13"), skew=-1000.0, reads_at_once=True),
+    "withdrawals that end": Setup(crashes=1, ends=2, foreign=1, reads_at_once=True),
+    "the machine is restarted": Setup(copies=2, crashes=1, restarts=1, reads_at_once=True),
     "someone changes the journal": Setup(copies=2, tampers=1, reads_at_once=True),
 }
 """Explorations of the tests."""

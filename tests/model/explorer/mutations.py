@@ -193,7 +193,7 @@ MUTATIONS: Final = {
     ),
     "the mark reaches the newest withdrawal": Mutation(
         TRUE,
-        Setup(amounts=("13", "20"), reads_at_once=True),
+        Setup(amounts=("13", "20"), reconciles=True, reads_at_once=True),
         _replacing(SnapshotReader, "settled_until", _newest_row),
     ),
     "the mark passes what is not accounted for": Mutation(

@@ -224,7 +224,7 @@ class Processes:
         if known is None:
             local = self.local(number)
             record = [self._rewritten_reply(each, reason, rewrite) for each in local.record]
-            call = rewritten(self.call_of(number), rewrite)
+            call = self._values.rewritten_value(self.call_of(number), reason, rewrite)
             known = self._reached(local, tuple(map(self._values.value, record)), call)
             self._moved[reason, number] = known
         return known

@@ -138,7 +138,14 @@ class ModelClient(UpbitClient):
         def offer(_records: object, *, began: float) -> None:
             """Ignore records: nothing is polled."""
 
-        self.withdraws = cast("Any", SimpleNamespace(get=get, watcher=SimpleNamespace(offer=offer)))
+        def poller(uuid: str, **_: object) -> SimpleNamespace:
+            async def wait(**_: object) -> Any:
+                return await get(uuid)
+
+            return SimpleNamespace(wait=wait)
+
+        watcher = SimpleNamespace(offer=offer)
+        self.withdraws = cast("Any", SimpleNamespace(get=get, watcher=watcher, poller=poller))
 
 
 class Process:
@@ -189,6 +196,10 @@ class Process:
         if payout.state is PayoutState.NEEDS_REVIEW:
             return await self._settler.reconsider(payout)
         return await self._settler.read_again(payout, -math.inf)
+
+    async def follow(self, key: str) -> Payout:
+        """Record that the withdrawal of an accepted payout has ended."""
+        return await self._driver.finish(await self._settler.expire(key))
 
     async def enqueue(self, key: str, amount: str) -> Payout:
         """Ask for a payout."""

@@ -51,6 +51,8 @@ class Budget:
         restores: Number of further restores of the journal.
         tampers: Number of further changes of the journal by someone else.
         pauses: Number of further pauses.
+        ends: Number of further withdrawals that end.
+        restarts: Number of further restarts of the machine.
         decisions: Number of further decisions of people.
     """
 
@@ -61,6 +63,8 @@ class Budget:
     restores: int
     tampers: int
     pauses: int
+    ends: int
+    restarts: int
     decisions: int
 
     def without(self, name: str) -> Budget:

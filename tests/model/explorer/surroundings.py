@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from explorer.ages import aged
+from explorer.ages import aged, before_restart
 from explorer.calls import departure_age
 from explorer.exchange import DECLINED, FOREIGN, NONCE_USED, TAMPERED, THROTTLED, Exchange
 from explorer.state import Budget, State, Step
+from upbit_async.models import WithdrawalState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from explorer.values import Interned
 
 __all__ = ["Surroundings"]
+
+_ENDS: Final = WithdrawalState.DONE, WithdrawalState.CANCELLED
+"""How withdrawals end. `WithdrawalState.FAILED` and `REJECTED` are treated as cancelled ones are."""
 
 
 class Surroundings:
@@ -48,6 +52,7 @@ class Surroundings:
         yield from self._restores(state, budget)
         yield from self._tampering(state, budget)
         yield from self._pauses(state, budget)
+        yield from self._restarts(state, budget)
 
     # -- the exchange ------------------------------------------------------------------------------
 
@@ -55,7 +60,11 @@ class Surroundings:
         key = state.exchange, state.budget
         if key not in self._arrived:
             upbit: Exchange = self._values.value(state.exchange)
-            arrivals = (*self._requests(upbit, budget), *self._listings(upbit, budget))
+            arrivals = (
+                *self._requests(upbit, budget),
+                *self._listings(upbit, budget),
+                *self._ends(upbit, budget),
+            )
             self._arrived[key] = [
                 (label, self._values.number(exchange), self._values.number(after))
                 for label, exchange, after in arrivals
@@ -90,6 +99,16 @@ class Surroundings:
                 if not self._setup.holds("O"):
                     text = f"the list shows {made.uuid} behind older ones"
                     yield text, upbit.listing(made.uuid, is_displaced=True), budget
+
+    @staticmethod
+    def _ends(upbit: Exchange, budget: Budget) -> Iterator[tuple[str, Exchange, Budget]]:
+        """Yield the ends of withdrawals."""
+        if not budget.ends:
+            return
+        for made in upbit.withdrawals:
+            for state in () if made.state.is_final else _ENDS:
+                text = f"withdrawal {made.uuid} ends: {state}"
+                yield text, upbit.ended(made.uuid, state), budget.without("ends")
 
     def _foreign(self, state: State, budget: Budget) -> Iterator[Step]:
         is_apart = self._setup.has_equal_foreign and self._setup.holds("EQUAL")
@@ -174,6 +193,17 @@ class Surroundings:
         elif budget.pauses:
             paused = self._values.changed(state.journal, "paused", lambda each: attrs.evolve(each, is_paused=True))
             yield Step("people pause", state._replace(journal=paused, budget=self._fewer(state, "pauses")))
+
+    def _restarts(self, state: State, budget: Budget) -> Iterator[Step]:
+        """Yield a restart of the machine, which ends all processes, connections and readings of its clock."""
+        if not budget.restarts:
+            return
+        journal = self._values.rewritten(state.journal, "restarted", before_restart)
+        exchange = self._values.changed(state.exchange, "restarted", lambda upbit: upbit.without_connections())
+        processes = (0,) * len(state.processes)
+        yield Step(
+            "the machine is restarted", State(journal, exchange, self._fewer(state, "restarts"), processes)
+        )
 
     def _fewer(self, state: State, name: str) -> int:
         """Return the budget with one less of what is counted under a name."""

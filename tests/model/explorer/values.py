@@ -175,13 +175,17 @@ class Interned:
         """
         known = self._rewritten.get((reason, number))
         if known is None:
-
-            def rewrite_large(part: Any) -> Any:
-                before = self.number(part)
-                after = self.rewritten(before, reason, rewrite)
-                return part if after == before else self._values[after]
-
             value = self._values[number]
-            after = rewritten(value, rewrite, rewrite_large)
+            after = self.rewritten_value(value, reason, rewrite)
             known = self._rewritten[reason, number] = number if after is value else self.number(after)
         return known
+
+    def rewritten_value(self, value: Any, reason: Hashable, rewrite: Callable[[Any], Any]) -> Any:
+        """Return a rewritten value, as `rewritten` does, for one that needs no number."""
+
+        def rewrite_large(part: Any) -> Any:
+            before = self.number(part)
+            after = self.rewritten(before, reason, rewrite)
+            return part if after == before else self._values[after]
+
+        return rewritten(value, rewrite, rewrite_large)

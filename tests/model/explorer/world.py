@@ -57,6 +57,8 @@ class World:
             restores=setup.restores,
             tampers=setup.tampers,
             pauses=setup.pauses,
+            ends=setup.ends,
+            restarts=setup.restarts,
             decisions=setup.decisions,
         )
         self.initial = State(journal, exchange, self._values.number(budget), (0,) * setup.processes)
@@ -112,6 +114,8 @@ class World:
                 yield "settle", row.key
             elif row.state in _COMPARED and row.sent_request is not None and upbit.withdrawals:
                 yield "compare", row.key
+            elif row.state is PayoutState.ACCEPTED and upbit.has_ended(row.uuid or ""):
+                yield "follow", row.key
         if self.setup.reconciles and upbit.withdrawals:
             yield ("reconcile",)
 
