@@ -99,11 +99,14 @@ class Calls:
         return known
 
     def completed(self, journal: int, exchange: int, process: int) -> int:
-        """Return the journal after a whole operation, taken in one step."""
+        """Return the journal after a whole operation, taken in one step; as it is if the operation has to wait."""
+        after = journal
         while process:
-            (effect,) = self.effects(journal, exchange, process)
-            journal, process = effect.journal, effect.process
-        return journal
+            (effect,) = self.effects(after, exchange, process)
+            if effect.process == process:
+                return journal
+            after, process = effect.journal, effect.process
+        return after
 
     def _effects_of(self, journal: int, exchange: int, process: int) -> Iterator[Effect]:
         local, call = self._processes.local(process), self._processes.call_of(process)
