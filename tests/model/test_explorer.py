@@ -156,7 +156,7 @@ def test_unknown_assumption_is_refused() -> None:
 def test_command_prints_what_it_finds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["short", "refusals"]) == 0
     assert main(["mutations", "settling takes no time"]) == 0
-    assert main(["trace", "NET"]) == 0
+    assert main(["trace", "EQUAL"]) == 0
     assert main(["nonsense"]) == 2
     shown = capsys.readouterr().out
     assert "refusals: 934 states" in shown

@@ -20,7 +20,17 @@ from upbit_async.payouts.journal_time import JournalTime, Moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["NOW", "OLDEST", "STEP", "aged", "are_recent", "before_restart", "created_at", "stay_apart", "times_in"]
+__all__ = [
+    "NOW",
+    "OLDEST",
+    "STEP",
+    "aged",
+    "are_recent",
+    "before_restart",
+    "created_at",
+    "stay_apart",
+    "times_in",
+]
 
 STEP: Final = 12.0
 """Length of a step, in seconds."""
@@ -87,7 +97,7 @@ def _moved(part: Any, move: Callable[[float], float]) -> Any:
         case Moment():
             return Moment(
                 tuple(
-                    (epoch, move(seconds) if epoch == NOW.epoch else seconds)
+                    (epoch, seconds if epoch == _BEFORE_RESTART.epoch else move(seconds))
                     for epoch, seconds in part.readings
                 )
             )

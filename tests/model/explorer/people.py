@@ -65,6 +65,8 @@ class People:
         if key not in self._decisions:
             found: dict[int, str] = {}
             for operation in self._operations(state, sending):
+                if self._setup.decides and operation[0] not in self._setup.decides:
+                    continue
                 journal = self.decided(state.journal, state.exchange, *operation)
                 if journal != state.journal:
                     found.setdefault(journal, f"people: {' '.join(operation)}")

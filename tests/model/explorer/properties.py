@@ -27,9 +27,7 @@ PAUSED: Final = "nothing departs while the journal is paused"
 LIMIT: Final = "no more is sent than the limit per day"
 
 _UNPAID: Final = frozenset({PayoutState.NOT_SENT, PayoutState.DECLINED, PayoutState.ABANDONED})
-_ENDED: Final = frozenset(
-    {PayoutState.DONE, PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED}
-)
+_ENDED: Final = frozenset({PayoutState.DONE, PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED})
 _RESTING: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ACCEPTED, PayoutState.NEEDS_REVIEW})
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from explorer.setup import Setup
     from explorer.state import State
 
-__all__ = ["Exploration", "Violation", "explore"]
+__all__ = ["NO_REST", "Exploration", "Violation", "explore"]
 
 NO_REST = "from every state, a state of rest can be reached"
 

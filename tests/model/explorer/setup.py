@@ -49,6 +49,7 @@ class Setup:
         ends: Number of withdrawals that end: they are paid, or cancelled.
         restarts: Number of times the machine is restarted, which ends all processes.
         decisions: Number of decisions of people: retry, resolve, abandon, acknowledge.
+        decides: Names of the decisions that people take; empty for all.
         reconciles: Whether processes reconcile the account.
         skew: Error of the processes' time of day, in seconds.
         per_day: Limit of the amounts per day; None for none.
@@ -73,6 +74,7 @@ class Setup:
     ends: int = 0
     restarts: int = 0
     decisions: int = 0
+    decides: tuple[str, ...] = ()
     reconciles: bool = False
     skew: float = 0.0
     per_day: str | None = None

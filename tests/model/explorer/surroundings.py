@@ -188,10 +188,14 @@ class Surroundings:
     def _pauses(self, state: State, budget: Budget) -> Iterator[Step]:
         journal: JournalState = self._values.value(state.journal)
         if journal.is_paused:
-            resumed = self._values.changed(state.journal, "resumed", lambda each: attrs.evolve(each, is_paused=False))
+            resumed = self._values.changed(
+                state.journal, "resumed", lambda each: attrs.evolve(each, is_paused=False)
+            )
             yield Step("people resume", state._replace(journal=resumed))
         elif budget.pauses:
-            paused = self._values.changed(state.journal, "paused", lambda each: attrs.evolve(each, is_paused=True))
+            paused = self._values.changed(
+                state.journal, "paused", lambda each: attrs.evolve(each, is_paused=True)
+            )
             yield Step("people pause", state._replace(journal=paused, budget=self._fewer(state, "pauses")))
 
     def _restarts(self, state: State, budget: Budget) -> Iterator[Step]:
@@ -199,7 +203,9 @@ class Surroundings:
         if not budget.restarts:
             return
         journal = self._values.rewritten(state.journal, "restarted", before_restart)
-        exchange = self._values.changed(state.exchange, "restarted", lambda upbit: upbit.without_connections())
+        exchange = self._values.changed(
+            state.exchange, "restarted", lambda upbit: upbit.without_connections()
+        )
         processes = (0,) * len(state.processes)
         yield Step(
             "the machine is restarted", State(journal, exchange, self._fewer(state, "restarts"), processes)
