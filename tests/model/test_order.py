@@ -31,6 +31,7 @@ MEMBERS: dict[str, Any] = {
     "amount": "13",
     "address": "TFakeTronWithdrawAddressFakeFakeFa",
 }
+OTHER_MEMBERS: dict[str, Any] = {**MEMBERS, "amount": "20"}
 NOT_EXPLORED = {"aclose", "bind", "unreported"}
 """Calls that the explorer leaves out, because they change no payout."""
 
@@ -156,7 +157,7 @@ async def carried_out(sandbox: Sandbox, scenario: Sequence[tuple[str, str]]) -> 
         operations: dict[str, Callable[[], Any]] = {
             "drive": lambda: driver_of(payouts).drive("a", waits=False),
             "drive b": lambda: driver_of(payouts).drive("b", waits=False),
-            "enqueue b 20": lambda: payouts.enqueue("b", **{**MEMBERS, "amount": "20"}),
+            "enqueue b 20": lambda: payouts.enqueue("b", **OTHER_MEMBERS),
             "settle": lambda: settler_of(payouts).settle("a"),
             "compare": lambda: compare(payouts),
             "retry": lambda: payouts.retry("a"),

@@ -6,7 +6,7 @@ the property.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Any, Final
@@ -143,7 +143,7 @@ async def _taking_baseline_within_limit(
 
 
 @contextmanager
-def _checking_limits_early() -> Iterator[None]:
+def _checking_limits_early() -> Generator[None]:
     with (
         mock.patch.object(UnownedCheck, "check_and_take_baseline", _taking_baseline_within_limit),
         mock.patch.object(memory_journal, "check_amounts", _always(None)),

@@ -181,13 +181,13 @@ class Processes:
 
         The payout itself, which may be read then, belongs to it.
         """
-        replies = list(map(self._values.value, local.record))
-        judged = (number for number, each in enumerate(replies) if isinstance(each, Judged) and each.waits)
-        last = max(judged, default=None)
-        if last is None:
-            return 0
-        after = replies[last + 1 : last + 2]
-        return last + 1 + sum(isinstance(each, Payout) and each.key == replies[last].key for each in after)
+        since, key = 0, ""
+        for number, each in enumerate(map(self._values.value, local.record), 1):
+            if isinstance(each, Judged) and each.waits:
+                since, key = number, each.key
+            elif since == number - 1 > 0 and isinstance(each, Payout) and each.key == key:
+                since = number
+        return since
 
     def _times(self, reply: int) -> frozenset[float]:
         known = self._times_in.get(reply)
