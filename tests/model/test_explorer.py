@@ -110,7 +110,7 @@ def test_position_is_the_set_of_the_payouts_that_have_changed_since(position: in
     [
         Setup(copies=2, crashes=1, processes=2),
         Setup(amounts=("13", "13"), reads_at_once=True),
-        Setup(amounts=("13", "20"), reads_at_once=True),
+        Setup(amounts=("13", "14"), shows_net=True, reads_at_once=True),
     ],
 )
 def test_rewritten_operation_is_where_a_replay_leads(setup: Setup) -> None:

@@ -62,7 +62,7 @@ def rewritten(
     Args:
         value: The value.
         rewrite: Function that returns a part's replacement, or the part itself to look into its own parts.
-        rewrite_large: Function that returns a large part with all of its own parts rewritten.
+        rewrite_large: Function that returns a large part with all of its parts rewritten.
     """
     changed = rewrite(value)
     kind = _kind_of(value)
