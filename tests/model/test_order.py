@@ -31,6 +31,7 @@ MEMBERS: dict[str, Any] = {
     "amount": "13",
     "address": "TFakeTronWithdrawAddressFakeFakeFa",
 }
+OTHER_MEMBERS: dict[str, Any] = {**MEMBERS, "amount": "20"}
 NOT_EXPLORED = {"aclose", "bind", "unreported"}
 """Calls that the explorer leaves out, because they change no payout."""
 
@@ -39,6 +40,12 @@ SCENARIOS: dict[str, list[tuple[str, str]]] = {
     "lost, and found in the list": [("drive", "lost"), ("settle", "")],
     "lost, and sent again": [("drive", "dropped"), ("settle", ""), ("retry", ""), ("drive", "answered")],
     "lost twice": [("drive", "dropped"), ("settle", ""), ("retry", ""), ("drive", "lost"), ("settle", "")],
+    "lost, and waits for another": [
+        ("drive", "dropped"),
+        ("enqueue b 20", ""),
+        ("drive b", "lost"),
+        ("settle", ""),
+    ],
     "abandoned, and compared": [("drive", "dropped"), ("settle", ""), ("abandon", ""), ("compare", "")],
     "resolved, and sent with a new nonce": [
         ("drive", "dropped"),
@@ -48,7 +55,7 @@ SCENARIOS: dict[str, list[tuple[str, str]]] = {
         ("drive", "answered"),
     ],
 }
-"""Operations, and what happens to the request of each."""
+"""Operations, and what happens to the request of each. They are about payout ``a``, unless they name another."""
 
 
 def shown(name: str, arguments: Sequence[Any]) -> str:
@@ -68,14 +75,16 @@ class Model:
 
     journal: JournalState = attrs.field(factory=JournalState)
     exchange: Exchange = attrs.field(factory=Exchange)
+    key: str = ""
     fate: str = ""
     calls: list[str] = attrs.field(factory=list[str])
 
     def run(self, operation: str, fate: str, number: int) -> None:
         self.fate = fate
         options = ServiceOptions("A", nonce=f"n{number}")
-        arguments = ("a", "13") if operation == "enqueue" else ("a",)
-        next_call(lambda: Process(options).start(operation, *arguments), (), self.respond)
+        name, key, *rest = (*operation.split(), "a") if " " not in operation else operation.split()
+        self.key = key
+        next_call(lambda: Process(options).start(name, key, *rest), (), self.respond)
 
     def respond(self, call: Call) -> Any:
         match call.name:
@@ -85,7 +94,8 @@ class Model:
             case "list":
                 return tuple(self.exchange.listed(call.arguments[1]))
             case "first_byte":
-                request = Request("a", call.arguments[0], "13", "A")
+                nonce, members = call.arguments
+                request = Request(self.key, nonce, dict(members)["amount"], "A")
                 self.exchange = self.exchange.sent(request)
                 if self.fate != "dropped":
                     self.exchange = self.exchange.executed(request)
@@ -113,7 +123,7 @@ class Model:
 def explored(scenario: Sequence[tuple[str, str]]) -> list[str]:
     model = Model()
     with replaced():
-        for number, (operation, fate) in enumerate([("enqueue", ""), *scenario]):
+        for number, (operation, fate) in enumerate([("enqueue a 13", ""), *scenario]):
             model.run(operation, fate, number)
             model.later()
     return model.calls
@@ -146,7 +156,9 @@ async def carried_out(sandbox: Sandbox, scenario: Sequence[tuple[str, str]]) -> 
     async with Payouts(sandbox.client(), cast("Any", journal), check=False) as payouts:
         operations: dict[str, Callable[[], Any]] = {
             "drive": lambda: driver_of(payouts).drive("a", waits=False),
-            "settle": lambda: settler_of(payouts).settle("a", deadline=-math.inf),
+            "drive b": lambda: driver_of(payouts).drive("b", waits=False),
+            "enqueue b 20": lambda: payouts.enqueue("b", **OTHER_MEMBERS),
+            "settle": lambda: settler_of(payouts).settle("a"),
             "compare": lambda: compare(payouts),
             "retry": lambda: payouts.retry("a"),
             "retry_with_new_nonce": lambda: payouts.retry("a", new_nonce=True),
@@ -162,9 +174,10 @@ async def carried_out(sandbox: Sandbox, scenario: Sequence[tuple[str, str]]) -> 
 
 
 def without_repeated_check(calls: list[str]) -> list[str]:
-    """Return calls without the first of two checks before a request, which injected HTTP clients make."""
+    """Return calls without the second of two checks after a departure, which injected HTTP clients make."""
     check = ["get", "now"]
-    repeated = {number for number in range(len(calls)) if calls[number : number + 4] == [*check, *check]}
+    departures = (number for number, each in enumerate(calls) if each.endswith("-> sending"))
+    repeated = {number + 3 for number in departures if calls[number + 1 : number + 5] == [*check, *check]}
     return [each for number, each in enumerate(calls) if not {number, number - 1} & repeated]
 
 

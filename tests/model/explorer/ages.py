@@ -20,7 +20,17 @@ from upbit_async.payouts.journal_time import JournalTime, Moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["NOW", "OLDEST", "STEP", "aged", "created_at", "stay_apart", "times_in"]
+__all__ = [
+    "NOW",
+    "OLDEST",
+    "STEP",
+    "aged",
+    "are_recent",
+    "before_restart",
+    "created_at",
+    "stay_apart",
+    "times_in",
+]
 
 STEP: Final = 12.0
 """Length of a step, in seconds."""
@@ -29,7 +39,9 @@ OLDEST: Final = 3
 _LIMIT: Final = -OLDEST * STEP
 _FUTURE: Final = 3600.0
 """Relative time from which a time stays as it is, in seconds: a clock that is wrong by days has written it."""
-NOW: Final = JournalTime(0.0, "model/clock")
+NOW: Final = JournalTime(0.0, "this boot/clock")
+_BEFORE_RESTART: Final = JournalTime(0.0, "an earlier boot/clock")
+"""Any time before a restart of the machine: such times are compared with no others."""
 
 
 def created_at(age: int) -> dt.datetime:
@@ -40,6 +52,11 @@ def created_at(age: int) -> dt.datetime:
 def aged(part: Any) -> Any:
     """Return a time one step later; anything else as it is. It rewrites values (`explorer.values.rewritten`)."""
     return _moved(part, _older)
+
+
+def before_restart(part: Any) -> Any:
+    """Return a time of the journal's clock as one before the machine was restarted; anything else as it is."""
+    return Moment.at(_BEFORE_RESTART) if isinstance(part, Moment) else part
 
 
 def times_in(value: Any) -> frozenset[float]:
@@ -64,6 +81,11 @@ def stay_apart(times: Iterable[float]) -> bool:
     return len({_older(each) for each in before}) == len(before)
 
 
+def are_recent(times: Iterable[float]) -> bool:
+    """Return whether none of the times is old already, so that one step later they are as far apart as now."""
+    return all(each > _LIMIT for each in times)
+
+
 def _older(seconds: float) -> float:
     return seconds - STEP if _LIMIT < seconds < _FUTURE else seconds
 
@@ -73,7 +95,12 @@ def _moved(part: Any, move: Callable[[float], float]) -> Any:
         case JournalTime():
             return attrs.evolve(part, seconds=move(part.seconds))
         case Moment():
-            return Moment(tuple((epoch, move(seconds)) for epoch, seconds in part.readings))
+            return Moment(
+                tuple(
+                    (epoch, seconds if epoch == _BEFORE_RESTART.epoch else move(seconds))
+                    for epoch, seconds in part.readings
+                )
+            )
         case dt.datetime():
             return EPOCH + dt.timedelta(seconds=move((part - EPOCH).total_seconds()))
         case _:

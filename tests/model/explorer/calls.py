@@ -8,7 +8,7 @@ import attrs
 
 from explorer.ages import STEP
 from explorer.exchange import DECLINED, DROPPED, FOREIGN, NONCE_USED, THROTTLED, Exchange, Request
-from explorer.journal_state import JournalState, Outcome, bit_of, execute
+from explorer.journal_state import READS, JournalState, Outcome, bit_of, execute
 from explorer.processes import PERSON, Local, Processes
 from explorer.replay import NO_REPLY, Call, Ended, Raised
 from explorer.service import EPOCH
@@ -43,11 +43,8 @@ nobody else can know of it.
 
 _RECORDED: Final = frozenset({("answer", "compare_and_swap"), ("get", "compare_and_swap")})
 """An outcome and its record, which are one step: nobody else can know of it before."""
-_READABLE: Final = frozenset(
-    {"get", "list", "mark", "position", "recent_answered", "reconcile", "related", "select", "unowned"}
-)
+_READABLE: Final = READS | {"list", "reconcile"}
 """Calls that write no payout."""
-_READS: Final = frozenset({"get", "position", "mark", "related", "recent_answered"})
 _NO_INTENT: Final = Intent(endpoint="", host="", members={}, started_at=EPOCH)
 
 
@@ -102,11 +99,14 @@ class Calls:
         return known
 
     def completed(self, journal: int, exchange: int, process: int) -> int:
-        """Return the journal after a whole operation, taken in one step."""
+        """Return the journal after a whole operation, taken in one step; as it is if the operation has to wait."""
+        after = journal
         while process:
-            (effect,) = self.effects(journal, exchange, process)
-            journal, process = effect.journal, effect.process
-        return journal
+            (effect,) = self.effects(after, exchange, process)
+            if effect.process == process:
+                return journal
+            after, process = effect.journal, effect.process
+        return after
 
     def _effects_of(self, journal: int, exchange: int, process: int) -> Iterator[Effect]:
         local, call = self._processes.local(process), self._processes.call_of(process)
@@ -169,7 +169,7 @@ class Calls:
         )
 
     def _outcome(self, journal: int, call: Call) -> Outcome:
-        if call.name not in _READS:
+        if call.name not in READS:
             return execute(self._journal(journal), call.name, call.arguments)
         key = journal, call.name, call.arguments
         if key not in self._read:

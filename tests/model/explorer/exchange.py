@@ -70,6 +70,7 @@ class Made:
         age: Steps since it was made.
         is_listed: Whether the list shows it.
         is_displaced: Whether the list shows it behind older ones, with a plausible time.
+        state: Its state.
     """
 
     uuid: str
@@ -78,6 +79,7 @@ class Made:
     age: int = 0
     is_listed: bool = False
     is_displaced: bool = False
+    state: WithdrawalState = WithdrawalState.PROCESSING
 
     def row(self, *, shows_net: bool) -> Withdrawal:
         """Return the withdrawal as Upbit shows it."""
@@ -85,7 +87,7 @@ class Made:
             uuid=self.uuid,
             currency="USDT",
             net_type="TRX",
-            state=WithdrawalState.PROCESSING,
+            state=self.state,
             amount=Decimal(self.amount) - (_FEE if shows_net else 0),
             created_at=created_at(OLDEST + 1 if self.is_displaced else self.age),
             fee=_FEE,
@@ -139,6 +141,10 @@ class Exchange:
         found = (each.row(shows_net=self.shows_net) for each in self.withdrawals if each.uuid == uuid)
         return next(found, None)
 
+    def has_ended(self, uuid: str) -> bool:
+        """Return whether a withdrawal has ended."""
+        return any(each.uuid == uuid and each.state.is_final for each in self.withdrawals)
+
     def request_of(self, sender: str) -> Request | None:
         """Return the request whose answer a process waits for."""
         return next((each for each in self.requests if each.sender == sender), None)
@@ -189,6 +195,20 @@ class Exchange:
                 attrs.evolve(each, is_listed=True, is_displaced=is_displaced) if each.uuid == uuid else each
                 for each in self.withdrawals
             ),
+        )
+
+    def ended(self, uuid: str, state: WithdrawalState) -> Exchange:
+        """Return the exchange after a withdrawal has ended."""
+        withdrawals = (
+            attrs.evolve(each, state=state) if each.uuid == uuid else each for each in self.withdrawals
+        )
+        return attrs.evolve(self, withdrawals=tuple(withdrawals))
+
+    def without_connections(self) -> Exchange:
+        """Return the exchange after the machine was restarted: it sends no more for any request."""
+        rest = self.without_senders()
+        return attrs.evolve(
+            rest, requests=tuple(attrs.evolve(each, is_closed=True) for each in rest.requests)
         )
 
     def later(self, *, lists_all: bool, drops_late: bool) -> Exchange:

@@ -21,13 +21,25 @@ SHORT: Final = {
         copies=2, restores=1, restores_quietly=True, false={"D"}, reads_at_once=True
     ),
     "a limit": Setup(amounts=("13", "14"), per_day="20", crashes=1, reads_at_once=True),
-    "a pause": Setup(copies=2, crashes=1, processes=2, pauses=1, reads_at_once=True),
+    "a pause": Setup(crashes=1, processes=2, pauses=1, reads_at_once=True),
     "a time of day that is wrong by 1,000 s": Setup(amounts=("13", "13"), skew=-1000.0, reads_at_once=True),
+    "withdrawals that end": Setup(crashes=1, ends=2, foreign=1, reads_at_once=True),
+    "the machine is restarted": Setup(copies=2, crashes=1, restarts=1, reads_at_once=True),
     "someone changes the journal": Setup(copies=2, tampers=1, reads_at_once=True),
 }
 """Explorations of the tests."""
 
 LONG: Final = {
+    "one key, two copies, two processes, a pause": Setup(
+        copies=2, crashes=1, processes=2, pauses=1, reads_at_once=True
+    ),
+    "two equal keys, one decision": Setup(amounts=("13", "13"), decisions=1, reads_at_once=True),
+    "withdrawals that end, and decisions": Setup(
+        copies=2, crashes=1, ends=2, foreign=1, decisions=1, reads_at_once=True
+    ),
+    "two restarts of the machine": Setup(
+        copies=2, crashes=1, restarts=2, decisions=1, processes=2, reads_at_once=True
+    ),
     "one key, two copies, two crashes, three decisions": Setup(copies=2, crashes=2, decisions=3),
     "one key, two processes, call by call": Setup(copies=2, crashes=2, processes=2),
     "one key, two processes, decisions": Setup(

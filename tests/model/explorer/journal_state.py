@@ -24,8 +24,10 @@ from upbit_async.payouts.departure import DepartureConditions
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["STALE", "JournalState", "Outcome", "bit_of", "execute"]
+__all__ = ["READS", "STALE", "JournalState", "Outcome", "bit_of", "execute"]
 
+READS: Final = frozenset({"get", "mark", "position", "recent_answered", "related", "select", "unowned"})
+"""Methods that change nothing."""
 STALE: Final = -2
 """Revision of a payout that has changed since."""
 _PAUSED: Final = ManualDecision(note="paused")
@@ -93,7 +95,7 @@ def execute(state: JournalState, name: str, arguments: tuple[Any, ...]) -> Outco
         result = _completed(_started(journal, name, arguments))
     except Exception as error:  # noqa: BLE001 - the caller handles it
         return Outcome(state, error=error)
-    return _outcome(before, journal, result)
+    return Outcome(state, _reply(result)) if name in READS else _outcome(before, journal, result)
 
 
 def _started(journal: MemoryJournal, name: str, arguments: tuple[Any, ...]) -> Coroutine[Any, Any, Any]:

@@ -6,17 +6,19 @@ the property.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
 from typing import Any, Final
 from unittest import mock
 
 import attrs
 
 from explorer.properties import ASKED, LIMIT, ONCE, OWN, PAUSED, SERIAL, TRUE
-from explorer.search import Violation, explore
+from explorer.search import NO_REST, Violation, explore
 from explorer.setup import Setup
 from upbit_async.payouts import (
+    AmountLimit,
     Evidence,
     Payout,
     PayoutState,
@@ -34,6 +36,7 @@ from upbit_async.payouts.memory.table import PayoutTable
 from upbit_async.payouts.row_mac import RowAuthenticator
 from upbit_async.payouts.send_attempt import SendAttempt
 from upbit_async.payouts.snapshot import SnapshotReader
+from upbit_async.payouts.unowned import UnownedCheck
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -56,7 +59,9 @@ class Mutation:
         """Return the shortest way on which the broken library violates the property; None if there is none."""
         with self.patch():
             exploration = explore(
-                self.setup, until=lambda violation: violation.problem == self.breaks, checks_rest=False
+                self.setup,
+                until=lambda violation: violation.problem == self.breaks,
+                checks_rest=self.breaks == NO_REST,
             )
         return next((each for each in exploration.violations if each.problem == self.breaks), None)
 
@@ -127,6 +132,25 @@ def _only_accepted_counts(other: Payout, now: Any, _real: Any = departed_lately)
     return other.state is PayoutState.ACCEPTED and _real(other, now)
 
 
+async def _taking_baseline_within_limit(
+    self: Any, payout: Payout, *, _real: Any = UnownedCheck.check_and_take_baseline, **options: Any
+) -> Any:
+    baseline = await _real(self, payout, **options)
+    related = await self._repository.journal.related(payout.criteria.currency, baseline.uuids)
+    sent = (each for each in related.payouts if each.key != payout.key and each.sent_request is not None)
+    _PER_DAY.check_day(payout, sum((each.criteria.amount for each in sent), Decimal()))
+    return baseline
+
+
+@contextmanager
+def _checking_limits_early() -> Generator[None]:
+    with (
+        mock.patch.object(UnownedCheck, "check_and_take_baseline", _taking_baseline_within_limit),
+        mock.patch.object(memory_journal, "check_amounts", _always(None)),
+    ):
+        yield
+
+
 def _newest_row(_self: Any, listing: Any) -> Any:
     return max((row.created_at for row in listing.rows), default=None)
 
@@ -136,6 +160,7 @@ def _over_everything(rows: Any, mark: Any, _accounted: Any, **times: Any) -> Any
 
 
 _real_new_mark = snapshots.new_mark
+_PER_DAY: Final = AmountLimit("USDT", per_day="20")
 
 
 def _always(value: object) -> Callable[..., object]:
@@ -173,6 +198,9 @@ MUTATIONS: Final = {
     "a baseline is used however old it is": Mutation(
         OWN, Setup(foreign=1), _replacing(SendAttempt, "_check_time", _always(None))
     ),
+    "a lease never ends": Mutation(
+        NO_REST, Setup(crashes=1), _replacing(transitions, "lease_is_over", _always(False))
+    ),
     "a swap does not compare": Mutation(
         ONCE,
         Setup(copies=2, processes=2, reads_at_once=True),
@@ -198,7 +226,7 @@ MUTATIONS: Final = {
     ),
     "the mark passes what is not accounted for": Mutation(
         TRUE,
-        Setup(amounts=("13", "20"), reconciles=True, reads_at_once=True),
+        Setup(amounts=("13", "20"), reads_at_once=True),
         _replacing(snapshots, "new_mark", _over_everything),
     ),
     "unowned withdrawals block nothing": Mutation(
@@ -211,6 +239,11 @@ MUTATIONS: Final = {
         Setup(copies=2, decisions=1, false={"L"}),
         _replacing(recording, "retry", _retry_without_finding),
     ),
+    "a finding about one payout acknowledges the candidate of another": Mutation(
+        TRUE,
+        Setup(amounts=("13", "13"), decisions=1, decides=("resolve_as_not_sent",), reads_at_once=True),
+        _replacing(recording, "_open_candidates", _always(())),
+    ),
     "the MAC is not compared": Mutation(
         ASKED, Setup(tampers=1), _replacing(RowAuthenticator, "verifies", _always(True))
     ),
@@ -218,6 +251,11 @@ MUTATIONS: Final = {
         LIMIT,
         Setup(amounts=("13", "14"), processes=2, per_day="20", reads_at_once=True),
         _replacing(memory_journal, "departed_lately", _only_accepted_counts),
+    ),
+    "the limit is checked before the transaction": Mutation(
+        LIMIT,
+        Setup(amounts=("13", "14"), processes=2, per_day="20", reads_at_once=True),
+        _checking_limits_early,
     ),
     "the pause is not checked in the transaction": Mutation(
         PAUSED, Setup(pauses=1), _replacing(memory_journal, "is_departure", _always(False))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from explorer.exchange import FOREIGN, Exchange
 from explorer.journal_state import JournalState, bit_of
 from explorer.processes import PERSON, Processes
@@ -44,7 +42,7 @@ class People:
         budget: Budget = self._values.value(state.budget)
         if not budget.decisions:
             return
-        fewer = self._values.number(attrs.evolve(budget, decisions=budget.decisions - 1))
+        fewer = self._values.changed(state.budget, "decisions", lambda each: each.without("decisions"))
         for journal, label in self._possible(state).items():
             before: JournalState = self._values.value(state.journal)
             after: JournalState = self._values.value(journal)
@@ -67,6 +65,8 @@ class People:
         if key not in self._decisions:
             found: dict[int, str] = {}
             for operation in self._operations(state, sending):
+                if self._setup.decides and operation[0] not in self._setup.decides:
+                    continue
                 journal = self.decided(state.journal, state.exchange, *operation)
                 if journal != state.journal:
                     found.setdefault(journal, f"people: {' '.join(operation)}")

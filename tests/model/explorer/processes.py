@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from explorer.ages import NOW, aged, stay_apart, times_in
+from explorer.ages import NOW, aged, are_recent, stay_apart, times_in
 from explorer.journal_state import STALE
 from explorer.normal_form import holds_baseline, normal
-from explorer.replay import NO_REPLY, Call, Ended, Raised, next_call
+from explorer.replay import NO_REPLY, Call, Ended, Judged, Raised, next_call
 from explorer.service import EPOCH, Process, ServiceOptions
 from explorer.values import Interned, rewritten
 from upbit_async.errors import UpbitError
@@ -140,7 +140,7 @@ class Processes:
         It is in the same state then as if it had not begun.
         """
         local = self.local(number)
-        if local.has_written or local.options.name == PERSON:
+        if local.has_written or local.options.name == PERSON or self._waiting_since(local):
             return False
         if isinstance(reply, Raised):
             return self.call_of(number).name != "withdrawal"
@@ -166,12 +166,28 @@ class Processes:
         """Return whether time may pass before the next call of an operation.
 
         It may not if times of its record could not be distinguished any more: its decisions would not be the same.
+        Before it began to wait for others, it has compared no times that it compares again.
         """
         known = self._pauses.get(number)
         if known is None:
-            times = map(self._times, self.local(number).record)
-            known = self._pauses[number] = stay_apart(frozenset[float]().union(*times))
+            local = self.local(number)
+            since = self._waiting_since(local)
+            times = frozenset[float]().union(*map(self._times, local.record[since:]))
+            known = self._pauses[number] = stay_apart(times) and (not since or are_recent(times))
         return known
+
+    def _waiting_since(self, local: Local) -> int:
+        """Return the length of an operation's record when it began to wait for other payouts; 0 if it does not.
+
+        The payout itself, which may be read then, belongs to it.
+        """
+        since, key = 0, ""
+        for number, each in enumerate(map(self._values.value, local.record), 1):
+            if isinstance(each, Judged) and each.waits:
+                since, key = number, each.key
+            elif since == number - 1 > 0 and isinstance(each, Payout) and each.key == key:
+                since = number
+        return since
 
     def _times(self, reply: int) -> frozenset[float]:
         known = self._times_in.get(reply)
@@ -208,7 +224,7 @@ class Processes:
         if known is None:
             local = self.local(number)
             record = [self._rewritten_reply(each, reason, rewrite) for each in local.record]
-            call = rewritten(self.call_of(number), rewrite)
+            call = self._values.rewritten_value(self.call_of(number), reason, rewrite)
             known = self._reached(local, tuple(map(self._values.value, record)), call)
             self._moved[reason, number] = known
         return known
@@ -239,7 +255,7 @@ def _without_note(part: Any) -> Any:
 def _staleness(written: frozenset[str], appended: int) -> Callable[[Any], Any]:
     def rewrite(part: Any) -> Any:
         match part:
-            case Payout() if part.key in written and part.revision == 0:
+            case Payout() | Judged() if part.key in written and part.revision == 0:
                 return attrs.evolve(part, revision=STALE)
             case Baseline():
                 return attrs.evolve(part, position=part.position | appended)

@@ -15,26 +15,20 @@ if TYPE_CHECKING:
     from explorer.state import State
     from explorer.world import World
 
-__all__ = ["ASKED", "LIMIT", "ONCE", "OWN", "PAUSED", "SERIAL", "TRUE", "is_at_rest", "problem_of"]
+__all__ = ["ASKED", "ENDED", "LIMIT", "ONCE", "OWN", "PAUSED", "SERIAL", "TRUE", "is_at_rest", "problem_of"]
 
 ONCE: Final = "at most one withdrawal per key"
 TRUE: Final = "no payout is not_sent, declined or abandoned while its withdrawal exists"
 OWN: Final = "a payout has only its own withdrawal"
+ENDED: Final = "a payout has ended only as its withdrawal has"
 SERIAL: Final = "no two equal payouts are under way at once"
 ASKED: Final = "only what was asked for is paid"
 PAUSED: Final = "nothing departs while the journal is paused"
 LIMIT: Final = "no more is sent than the limit per day"
 
 _UNPAID: Final = frozenset({PayoutState.NOT_SENT, PayoutState.DECLINED, PayoutState.ABANDONED})
-_RESTING: Final = frozenset(
-    {
-        PayoutState.NOT_SENT,
-        PayoutState.DECLINED,
-        PayoutState.ABANDONED,
-        PayoutState.ACCEPTED,
-        PayoutState.NEEDS_REVIEW,
-    }
-)
+_ENDED: Final = frozenset({PayoutState.DONE, PayoutState.FAILED, PayoutState.CANCELLED, PayoutState.REJECTED})
+_RESTING: Final = frozenset({PayoutState.NOT_SENT, PayoutState.ACCEPTED, PayoutState.NEEDS_REVIEW})
 
 
 def problem_of(world: World, state: State) -> str:
@@ -59,6 +53,12 @@ def _has_anothers(world: World, state: State) -> bool:
     return any(all(made.uuid != row.uuid for made in upbit.of(row.key)) for row in known)
 
 
+def _has_ended_otherwise(world: World, state: State) -> bool:
+    ends = {made.uuid: made.state.value for made in world.exchange(state).withdrawals}
+    ended = (row for row in world.journal(state).rows if row.state in _ENDED)
+    return any(ends.get(row.uuid or "") != row.state.name for row in ended)
+
+
 def _are_equals_under_way(world: World, state: State) -> bool:
     under_way = [row.criteria for row in world.journal(state).rows if row.state.is_under_way]
     return len(set(under_way)) < len(under_way)
@@ -78,6 +78,7 @@ _CHECKS: Final = {
     ONCE: _is_paid_twice,
     TRUE: _is_unpaid_wrongly,
     OWN: _has_anothers,
+    ENDED: _has_ended_otherwise,
     SERIAL: _are_equals_under_way,
     LIMIT: _is_over_the_limit,
     ASKED: _is_another_amount,
@@ -90,7 +91,9 @@ def is_at_rest(world: World, state: State) -> bool:
         return False
     rows = world.journal(state).rows
     return all(
-        row.state in _RESTING or (row.state is PayoutState.QUEUED and _is_held_back(world, state, row, rows))
+        row.state in _RESTING
+        or row.state.is_final
+        or (row.state is PayoutState.QUEUED and _is_held_back(world, state, row, rows))
         for row in rows
     )
 

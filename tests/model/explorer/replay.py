@@ -6,7 +6,8 @@ clock so far. So a step is taken by running the coroutine from its beginning wit
 its next call. The arguments and the record are its state, and they are plain values.
 
 A record is kept short. When a `summarised` function returns, its result replaces the replies that it has received:
-nothing that comes later can depend on them.
+nothing that comes later can depend on them. And a function that sleeps until something has changed begins again
+(`waiting`): the replies that it has received are forgotten.
 """
 
 from __future__ import annotations
@@ -22,16 +23,29 @@ import anyio
 import attrs
 
 from upbit_async import concurrency
-from upbit_async.payouts import driver, judging, send_attempt, sending, settling, shared_reads, snapshot
+from upbit_async.payouts import (
+    Related,
+    driver,
+    judging,
+    send_attempt,
+    sending,
+    settling,
+    shared_reads,
+    snapshot,
+)
+from upbit_async.payouts.decision import DeclareNotSent, WaitFor
 from upbit_async.payouts.memory import journal as memory_journal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 
+    from upbit_async.payouts import Payout
+
 __all__ = [
     "NO_REPLY",
     "Call",
     "Ended",
+    "Judged",
     "Raised",
     "Record",
     "call",
@@ -39,6 +53,7 @@ __all__ = [
     "peek",
     "replaying",
     "summarised",
+    "waiting",
 ]
 
 T = TypeVar("T")
@@ -94,6 +109,18 @@ class _Summary:
     result: Any
 
 
+class _Asleep(BaseException):
+    """Sleep until something has changed.
+
+    Attributes:
+        begin: Length of the record before the function that waits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin = 0
+
+
 @attrs.define
 class _Run:
     """The present replay: what is left of the old record, and the new one."""
@@ -131,7 +158,7 @@ def next_call(
         respond: Function that returns the reply to a further call, or `NO_REPLY` at which the run stops.
 
     Returns:
-        The call or the end, and the record up to there.
+        The call or the end, and the record up to there. An operation that would only wait ends.
     """
     run = _Run(list(replies))
     _runs.append(run)
@@ -148,11 +175,18 @@ def next_call(
             pending = coroutine.throw(reply.error) if isinstance(reply, Raised) else coroutine.send(reply)
     except StopIteration as stop:
         return Ended(stop.value), ()
+    except _Asleep as asleep:
+        waits_in = tuple(run.record[: asleep.begin])
     except Exception as error:  # noqa: BLE001 - any failure is an end
         return Ended(error=error), ()
     finally:
         coroutine.close()
         _runs.pop()
+    return next_call(start, waits_in, _without_reply) if waits_in else (Ended(), ())
+
+
+def _without_reply(_call: Call) -> Any:
+    return NO_REPLY
 
 
 def summarised(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
@@ -179,6 +213,81 @@ def summarised(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable
         return result
 
     return wrapper
+
+
+def waiting(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """Return a coroutine function that begins again when it sleeps."""
+
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> T:
+        begin = len(_runs[-1].record)
+        try:
+            return await function(*args, **kwargs)
+        except _Asleep as asleep:
+            asleep.begin = asleep.begin or begin
+            raise
+
+    return wrapper
+
+
+@attrs.frozen
+class Judged:
+    """Result of `Judge.judge`, in place of the replies that it has received.
+
+    Attributes:
+        result: The conclusion.
+        key: Key of the payout.
+        revision: Revision of the payout that the snapshots are for.
+        snapshots: The snapshots, if it may be judged by them again; without what is read again then.
+    """
+
+    result: Any
+    key: str
+    revision: int = -1
+    snapshots: tuple[snapshot.Snapshot, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether others must be settled first, and the payout is judged by these snapshots again."""
+        return isinstance(self.result, WaitFor)
+
+
+def _judging(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Return `Judge.judge` so that its replies are forgotten when it returns, except for the snapshots."""
+
+    @functools.wraps(function)
+    async def wrapper(
+        judge: Any, payout: Payout, looks: judging.Looks, waiting_for_this: Any = (), *, number: int = 0
+    ) -> Any:
+        run = _runs[-1]
+        known = run.next_reply
+        begin = len(run.record)
+        if isinstance(known, Judged):
+            run.position += 1
+            looks.revision, looks.snapshots = known.revision, list(known.snapshots)
+        else:
+            try:
+                result = await function(judge, payout, looks, waiting_for_this, number=number)
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                result = Raised(error)
+            known = _judged(result, payout.key, looks, number)
+            if number:  # the snapshots of the first look are in this summary, too
+                run.record[begin - 1] = attrs.evolve(run.record[begin - 1], revision=-1, snapshots=())
+        run.record[begin:] = [known]
+        if isinstance(known.result, Raised):
+            raise known.result.error
+        return known.result
+
+    return wrapper
+
+
+def _judged(result: Any, key: str, looks: judging.Looks, number: int) -> Judged:
+    is_needed = isinstance(result, WaitFor) or (isinstance(result, DeclareNotSent) and not number)
+    if not is_needed:
+        return Judged(result, key)
+    nothing = Related(payouts=())
+    kept = (attrs.evolve(each, related=nothing, fee_convention=None, position=0) for each in looks.snapshots)
+    return Judged(result, key, looks.revision, tuple(kept))
 
 
 # -- anyio without an event loop ---------------------------------------------------------------------
@@ -214,6 +323,12 @@ async def _sleep(_seconds: float) -> None:
         raise _Cancelled
 
 
+async def _sleep_until_changed(seconds: float) -> None:
+    """Sleep while another payout is sent, or settling takes time."""
+    await _sleep(seconds)
+    raise _Asleep
+
+
 async def _checkpoint() -> None:
     """Let no other task run: journals are used one call at a time."""
 
@@ -226,6 +341,7 @@ _ANYIO = SimpleNamespace(
     lowlevel=SimpleNamespace(checkpoint=_checkpoint),
     sleep=_sleep,
 )
+_SETTLING_ANYIO = SimpleNamespace(**{**vars(_ANYIO), "sleep": _sleep_until_changed})
 
 
 class _Locks(Generic[T]):
@@ -256,13 +372,14 @@ def replaying() -> Generator[None]:
             judging,
             send_attempt,
             sending,
-            settling,
             shared_reads,
             snapshot,
             memory_journal,
         )
         for module in uses_anyio:
             stack.enter_context(mock.patch.object(module, "anyio", _ANYIO))
+        stack.enter_context(mock.patch.object(settling, "anyio", _SETTLING_ANYIO))
+        stack.enter_context(mock.patch.object(judging.Judge, "judge", _judging(judging.Judge.judge)))
         for module in (driver, sending, settling):
             stack.enter_context(mock.patch.object(module, "KeyedLock", _Locks))
         stack.enter_context(mock.patch.object(send_attempt, "run_to_completion", _run))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from explorer.setup import Setup
     from explorer.state import State
 
-__all__ = ["Exploration", "Violation", "explore"]
+__all__ = ["NO_REST", "Exploration", "Violation", "explore"]
 
 NO_REST = "from every state, a state of rest can be reached"
 
@@ -71,6 +71,7 @@ class _Search:
         self.parents = array("q", [-1])
         self.labels = [""]
         self.steps = 0
+        self._problems: dict[tuple[int, int], str] = {}
         self.edges = array("q")
         """Pairs of states: before and after each step."""
 
@@ -81,6 +82,13 @@ class _Search:
             self.parents.append(parent)
             self.labels.append(label)
         return number
+
+    def problem_of(self, state: State) -> str:
+        """Return the property that a state violates, by its journal and its exchange; empty if it violates none."""
+        key = state.journal, state.exchange
+        if key not in self._problems:
+            self._problems[key] = problem_of(self.world, state)
+        return self._problems[key]
 
     def trace(self, number: int) -> tuple[str, ...]:
         steps: list[str] = []
@@ -133,7 +141,7 @@ def explore(
                 after = search.add(number, step.label, step.state)
                 if checks_rest:
                     search.edges.extend((number, after))
-                problem = step.problem or (problem_of(search.world, step.state) if after == known else "")
+                problem = step.problem or (search.problem_of(step.state) if after == known else "")
                 if problem and problem not in found:
                     trace = (*search.trace(number), step.label)
                     violation = found[problem] = Violation(problem, trace)

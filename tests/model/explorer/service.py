@@ -13,13 +13,12 @@ from unittest import mock
 import attrs
 from internals import driver_of, name_sender, settler_of
 
-from explorer.replay import call, peek, replaying, summarised
+from explorer.replay import call, peek, replaying, summarised, waiting
 from upbit_async import UpbitClient
 from upbit_async.errors import NotSent
 from upbit_async.payouts import AmountLimit, Payouts, PayoutState, baseline, send_attempt, sending
 from upbit_async.payouts.departure import UNCONDITIONAL, DepartureConditions
 from upbit_async.payouts.journal_time import JournalTime
-from upbit_async.payouts.judging import Judge
 from upbit_async.payouts.repository import PayoutRepository
 from upbit_async.payouts.settling import Settler
 from upbit_async.payouts.unowned import UnownedCheck
@@ -139,7 +138,14 @@ class ModelClient(UpbitClient):
         def offer(_records: object, *, began: float) -> None:
             """Ignore records: nothing is polled."""
 
-        self.withdraws = cast("Any", SimpleNamespace(get=get, watcher=SimpleNamespace(offer=offer)))
+        def poller(uuid: str, **_: object) -> SimpleNamespace:
+            async def wait(**_: object) -> Any:
+                return await get(uuid)
+
+            return SimpleNamespace(wait=wait)
+
+        watcher = SimpleNamespace(offer=offer)
+        self.withdraws = cast("Any", SimpleNamespace(get=get, watcher=watcher, poller=poller))
 
 
 class Process:
@@ -181,15 +187,19 @@ class Process:
         return await self._driver.drive(key, waits=False)
 
     async def settle(self, key: str) -> Payout:
-        """Settle a payout whose answer is lost, if its settling time is over."""
-        return await self._settler.settle(key, deadline=-math.inf)
+        """Settle a payout whose answer is lost, and before it those that it waits for, as `run` does."""
+        return await self._settler.settle(key)
 
     async def compare(self, key: str) -> Payout:
         """Compare a payout that was not sent, was abandoned or needs review with Upbit's list once more."""
         payout = await self._settler.expire(key)
         if payout.state is PayoutState.NEEDS_REVIEW:
-            return await self._settler.reconsider(payout, -math.inf)
+            return await self._settler.reconsider(payout)
         return await self._settler.read_again(payout, -math.inf)
+
+    async def follow(self, key: str) -> Payout:
+        """Record that the withdrawal of an accepted payout has ended."""
+        return await self._driver.finish(await self._settler.expire(key))
 
     async def enqueue(self, key: str, amount: str) -> Payout:
         """Ask for a payout."""
@@ -220,10 +230,10 @@ class Process:
 
 _nonce = SimpleNamespace(value="")
 _SUMMARISED = (
-    (Judge, "judge"),
     (UnownedCheck, "check_and_take_baseline"),
     (Settler, "expire"),
     (Settler, "read_again"),
+    (Settler, "wait_until_all_settled"),
     (PayoutRepository, "conclude"),
     (PayoutRepository, "fee_convention"),
 )
@@ -242,6 +252,8 @@ def replaced(*, page_size: int = PAGE_SIZE) -> Generator[None]:
         stack.enter_context(mock.patch.object(send_attempt, "uuid", uuids))
         stack.enter_context(mock.patch.object(sending, "os", SimpleNamespace(getpid=lambda: 1)))
         stack.enter_context(mock.patch.object(baseline, "PAGE_SIZE", page_size))
+        wait = waiting(Settler.wait_until_settled)
+        stack.enter_context(mock.patch.object(Settler, "wait_until_settled", wait))
         for owner, name in _SUMMARISED:
             stack.enter_context(mock.patch.object(owner, name, summarised(getattr(owner, name))))
         logging.disable()

@@ -46,7 +46,10 @@ class Setup:
         tampers: Number of times someone changes the amount of a payout in the journal.
         shows_net: Whether the list shows amounts without the fee.
         pauses: Number of times people pause the journal.
+        ends: Number of withdrawals that end: they are paid, or cancelled.
+        restarts: Number of times the machine is restarted, which ends all processes.
         decisions: Number of decisions of people: retry, resolve, abandon, acknowledge.
+        decides: Names of the decisions that people take; empty for all.
         reconciles: Whether processes reconcile the account.
         skew: Error of the processes' time of day, in seconds.
         per_day: Limit of the amounts per day; None for none.
@@ -68,7 +71,10 @@ class Setup:
     tampers: int = 0
     shows_net: bool = False
     pauses: int = 0
+    ends: int = 0
+    restarts: int = 0
     decisions: int = 0
+    decides: tuple[str, ...] = ()
     reconciles: bool = False
     skew: float = 0.0
     per_day: str | None = None

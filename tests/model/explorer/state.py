@@ -51,6 +51,8 @@ class Budget:
         restores: Number of further restores of the journal.
         tampers: Number of further changes of the journal by someone else.
         pauses: Number of further pauses.
+        ends: Number of further withdrawals that end.
+        restarts: Number of further restarts of the machine.
         decisions: Number of further decisions of people.
     """
 
@@ -61,4 +63,16 @@ class Budget:
     restores: int
     tampers: int
     pauses: int
+    ends: int
+    restarts: int
     decisions: int
+
+    def without(self, name: str) -> Budget:
+        """Return the budget with one less of what an attribute counts."""
+        return attrs.evolve(self, **{name: getattr(self, name) - 1})
+
+    def with_copy(self, number: int) -> Budget:
+        """Return the budget after a further copy of a payout, given by its number."""
+        copies = list(self.copies)
+        copies[number] += 1
+        return attrs.evolve(self, copies=tuple(copies))

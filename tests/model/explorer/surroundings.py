@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from explorer.ages import aged
+from explorer.ages import aged, before_restart
 from explorer.calls import departure_age
 from explorer.exchange import DECLINED, FOREIGN, NONCE_USED, TAMPERED, THROTTLED, Exchange
 from explorer.state import Budget, State, Step
+from upbit_async.models import WithdrawalState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from explorer.values import Interned
 
 __all__ = ["Surroundings"]
+
+_ENDS: Final = WithdrawalState.DONE, WithdrawalState.CANCELLED
+"""How withdrawals end. `WithdrawalState.FAILED` and `REJECTED` are treated as cancelled ones are."""
 
 
 class Surroundings:
@@ -38,7 +42,6 @@ class Surroundings:
         self._processes = processes
         self._backup = backup
         self._arrived: dict[tuple[int, int], list[tuple[str, int, int]]] = {}
-        self._later: dict[int, int] = {}
 
     def steps(self, state: State) -> Iterator[Step]:
         """Yield all of them."""
@@ -49,6 +52,7 @@ class Surroundings:
         yield from self._restores(state, budget)
         yield from self._tampering(state, budget)
         yield from self._pauses(state, budget)
+        yield from self._restarts(state, budget)
 
     # -- the exchange ------------------------------------------------------------------------------
 
@@ -56,7 +60,11 @@ class Surroundings:
         key = state.exchange, state.budget
         if key not in self._arrived:
             upbit: Exchange = self._values.value(state.exchange)
-            arrivals = (*self._requests(upbit, budget), *self._listings(upbit, budget))
+            arrivals = (
+                *self._requests(upbit, budget),
+                *self._listings(upbit, budget),
+                *self._ends(upbit, budget),
+            )
             self._arrived[key] = [
                 (label, self._values.number(exchange), self._values.number(after))
                 for label, exchange, after in arrivals
@@ -76,7 +84,7 @@ class Surroundings:
             if not is_used or not holds("N"):
                 yield f"Upbit executes a copy of {request.key}", upbit.executed(request), budget
             if budget.refusals and request.sender and not is_used:
-                fewer = attrs.evolve(budget, refusals=budget.refusals - 1)
+                fewer = budget.without("refusals")
                 for reply in (DECLINED, THROTTLED):
                     yield f"Upbit answers: {reply}", upbit.refused(request, reply), fewer
                     if not holds("U"):
@@ -92,15 +100,27 @@ class Surroundings:
                     text = f"the list shows {made.uuid} behind older ones"
                     yield text, upbit.listing(made.uuid, is_displaced=True), budget
 
+    @staticmethod
+    def _ends(upbit: Exchange, budget: Budget) -> Iterator[tuple[str, Exchange, Budget]]:
+        """Yield the ends of withdrawals."""
+        if not budget.ends:
+            return
+        for made in upbit.withdrawals:
+            for state in () if made.state.is_final else _ENDS:
+                text = f"withdrawal {made.uuid} ends: {state}"
+                yield text, upbit.ended(made.uuid, state), budget.without("ends")
+
     def _foreign(self, state: State, budget: Budget) -> Iterator[Step]:
         is_apart = self._setup.has_equal_foreign and self._setup.holds("EQUAL")
         if not budget.foreign or (is_apart and self._awaits_withdrawal(state)):
             return
-        upbit: Exchange = self._values.value(state.exchange)
-        exchange = self._values.number(upbit.made(FOREIGN, self._setup.amount_outside))
-        fewer = self._values.number(attrs.evolve(budget, foreign=budget.foreign - 1))
+
+        def made(upbit: Exchange) -> Exchange:
+            return upbit.made(FOREIGN, self._setup.amount_outside)
+
+        exchange = self._values.changed(state.exchange, "made outside", made)
         label = "someone withdraws outside the library"
-        yield Step(label, state._replace(exchange=exchange, budget=fewer))
+        yield Step(label, state._replace(exchange=exchange, budget=self._fewer(state, "foreign")))
 
     def _awaits_withdrawal(self, state: State) -> bool:
         """Return whether a payout may still take a new withdrawal for its own: from its departure to its outcome."""
@@ -118,13 +138,13 @@ class Surroundings:
             return
         if self._setup.holds("PAUSE") and any(self._is_late(state, process) for process in busy):
             return
-        if state.exchange not in self._later:
-            upbit: Exchange = self._values.value(state.exchange)
-            later = upbit.later(lists_all=self._setup.holds("L"), drops_late=self._setup.holds("NET"))
-            self._later[state.exchange] = self._values.number(later)
+
+        def later(upbit: Exchange) -> Exchange:
+            return upbit.later(lists_all=self._setup.holds("L"), drops_late=self._setup.holds("NET"))
+
         processes = tuple(process and self._processes.aged(process) for process in state.processes)
         journal = self._values.rewritten(state.journal, "aged", aged)
-        exchange = self._later[state.exchange]
+        exchange = self._values.changed(state.exchange, "later", later)
         yield Step("time passes", State(journal, exchange, state.budget, processes))
 
     def _is_late(self, state: State, process: int) -> bool:
@@ -140,20 +160,20 @@ class Surroundings:
         """Yield the return of an old journal, which ends all processes (**D**)."""
         if not budget.restores or self._setup.holds("D"):
             return
-        fewer = self._values.number(attrs.evolve(budget, restores=budget.restores - 1))
         upbit: Exchange = self._values.value(state.exchange)
         is_quiet = not upbit.requests and all(each.is_listed for each in upbit.withdrawals)
         if self._setup.restores_quietly and not is_quiet:
             return
         exchange = self._values.number(upbit.without_senders())
         processes = (0,) * len(state.processes)
+        fewer = self._fewer(state, "restores")
         yield Step("the journal is restored from a backup", State(self._backup, exchange, fewer, processes))
 
     def _tampering(self, state: State, budget: Budget) -> Iterator[Step]:
         """Yield a change of a payout's amount in the journal, by someone without its keys."""
         if not budget.tampers:
             return
-        fewer = self._values.number(attrs.evolve(budget, tampers=budget.tampers - 1))
+        fewer = self._fewer(state, "tampers")
         journal: JournalState = self._values.value(state.journal)
         for row in journal.rows:
             members = {**row.intent.members, "amount": TAMPERED}
@@ -168,9 +188,29 @@ class Surroundings:
     def _pauses(self, state: State, budget: Budget) -> Iterator[Step]:
         journal: JournalState = self._values.value(state.journal)
         if journal.is_paused:
-            resumed = self._values.number(attrs.evolve(journal, is_paused=False))
+            resumed = self._values.changed(
+                state.journal, "resumed", lambda each: attrs.evolve(each, is_paused=False)
+            )
             yield Step("people resume", state._replace(journal=resumed))
         elif budget.pauses:
-            fewer = self._values.number(attrs.evolve(budget, pauses=budget.pauses - 1))
-            paused = self._values.number(attrs.evolve(journal, is_paused=True))
-            yield Step("people pause", state._replace(journal=paused, budget=fewer))
+            paused = self._values.changed(
+                state.journal, "paused", lambda each: attrs.evolve(each, is_paused=True)
+            )
+            yield Step("people pause", state._replace(journal=paused, budget=self._fewer(state, "pauses")))
+
+    def _restarts(self, state: State, budget: Budget) -> Iterator[Step]:
+        """Yield a restart of the machine, which ends all processes, connections and readings of its clock."""
+        if not budget.restarts:
+            return
+        journal = self._values.rewritten(state.journal, "restarted", before_restart)
+        exchange = self._values.changed(
+            state.exchange, "restarted", lambda upbit: upbit.without_connections()
+        )
+        processes = (0,) * len(state.processes)
+        yield Step(
+            "the machine is restarted", State(journal, exchange, self._fewer(state, "restarts"), processes)
+        )
+
+    def _fewer(self, state: State, name: str) -> int:
+        """Return the budget with one less of what is counted under a name."""
+        return self._values.changed(state.budget, name, lambda budget: budget.without(name))

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from explorer.calls import Calls, Effect
 from explorer.exchange import FOREIGN, Exchange
 from explorer.journal_state import JournalState
@@ -59,6 +57,8 @@ class World:
             restores=setup.restores,
             tampers=setup.tampers,
             pauses=setup.pauses,
+            ends=setup.ends,
+            restarts=setup.restarts,
             decisions=setup.decisions,
         )
         self.initial = State(journal, exchange, self._values.number(budget), (0,) * setup.processes)
@@ -114,6 +114,8 @@ class World:
                 yield "settle", row.key
             elif row.state in _COMPARED and row.sent_request is not None and upbit.withdrawals:
                 yield "compare", row.key
+            elif row.state is PayoutState.ACCEPTED and upbit.has_ended(row.uuid or ""):
+                yield "follow", row.key
         if self.setup.reconciles and upbit.withdrawals:
             yield ("reconcile",)
 
@@ -155,10 +157,8 @@ class World:
         processes[number] = effect.process
         budget = state.budget
         if effect.departed:
-            before: Budget = self._values.value(budget)
-            copies = list(before.copies)
-            copies[self.setup.keys.index(effect.departed)] += 1
-            budget = self._values.number(attrs.evolve(before, copies=tuple(copies)))
+            copy = self.setup.keys.index(effect.departed)
+            budget = self._values.changed(budget, f"copy {copy}", lambda each: each.with_copy(copy))
         after = State(effect.journal, effect.exchange, budget, tuple(processes))
         return Step(effect.label, after if effect.process else self._left(after, number))
 
@@ -167,7 +167,7 @@ class World:
         budget: Budget = self._values.value(state.budget)
         if not budget.crashes or not self._processes.local(process).has_written:
             return
-        fewer = self._values.number(attrs.evolve(budget, crashes=budget.crashes - 1))
+        fewer = self._values.changed(state.budget, "crashes", lambda each: each.without("crashes"))
         yield Step(f"{_NAMES[number]} crashes", self._left(state._replace(budget=fewer), number))
 
     def _left(self, state: State, number: int) -> State:
@@ -175,9 +175,8 @@ class World:
         name = _NAMES[number]
         processes = [process and self._processes.left(process, name) for process in state.processes]
         processes[number] = 0
-        upbit = self.exchange(state)
-        exchange = state.exchange
-        if upbit.request_of(name) is not None:
-            exchange = self._values.number(upbit.without_senders(name))
+        exchange = self._values.changed(
+            state.exchange, f"without {name}", lambda upbit: upbit.without_senders(name)
+        )
         journal = self._values.rewritten(state.journal, ("left", name), left_by(name))
         return State(journal, exchange, state.budget, tuple(processes))
