@@ -19,6 +19,7 @@ _SHORTER: Final = {
     "runner._RECONCILIATION_PERIOD": 1.5,
     "judging._CONFIRMATION_DELAY": 0.1,
     "judging._GATHERING": 0.03,
+    "judging._PERIOD": 0.2,
 }
 """Seconds, by the name of the constant within `upbit_async.payouts`."""
 

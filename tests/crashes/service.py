@@ -51,12 +51,24 @@ async def _live(task: Task, interruptions: Interruptions, seconds: float | None)
         payouts = open_payouts(client, task, interruptions)
         async with payouts.running(shutdown_timeout=_SHUTDOWN_TIMEOUT):
             with anyio.move_on_after(seconds) as scope:
-                async with anyio.create_task_group() as tasks:
-                    for invoice in task.invoices:
-                        tasks.start_soon(_pay_one, payouts, invoice, task)
-                        if not _was_enqueued(invoice, task):
-                            await anyio.sleep(task.style.stagger)
+                while await _pay_all(payouts, task):
+                    pass
             return not scope.cancelled_caught
+
+
+async def _pay_all(payouts: Payouts, task: Task) -> bool:
+    """Wait until each payout rests. Return whether one was not sent: a review has ended by itself meanwhile."""
+    async with anyio.create_task_group() as tasks:
+        for invoice in task.invoices:
+            tasks.start_soon(_pay_one, payouts, invoice, task)
+            if not _was_enqueued(invoice, task):
+                await anyio.sleep(task.style.stagger)
+    try:
+        resting = [await payouts.get(invoice.key) for invoice in task.invoices]
+    except UpbitError as error:  # the journal is locked
+        note(error)
+        return True
+    return any(payout is not None and payout.state is PayoutState.NOT_SENT for payout in resting)
 
 
 async def _pay_one(payouts: Payouts, invoice: Invoice, task: Task) -> None:

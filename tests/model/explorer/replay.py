@@ -342,6 +342,8 @@ _ANYIO = SimpleNamespace(
     sleep=_sleep,
 )
 _SETTLING_ANYIO = SimpleNamespace(**{**vars(_ANYIO), "sleep": _sleep_until_changed})
+_ANYIO_OF_READS = SimpleNamespace(**{**vars(_ANYIO), "current_time": lambda: math.inf})
+"""A clock by which every request is due."""
 
 
 class _Locks(Generic[T]):
@@ -372,13 +374,13 @@ def replaying() -> Generator[None]:
             judging,
             send_attempt,
             sending,
-            shared_reads,
             snapshot,
             memory_journal,
         )
         for module in uses_anyio:
             stack.enter_context(mock.patch.object(module, "anyio", _ANYIO))
         stack.enter_context(mock.patch.object(settling, "anyio", _SETTLING_ANYIO))
+        stack.enter_context(mock.patch.object(shared_reads, "anyio", _ANYIO_OF_READS))
         stack.enter_context(mock.patch.object(judging.Judge, "judge", _judging(judging.Judge.judge)))
         for module in (driver, sending, settling):
             stack.enter_context(mock.patch.object(module, "KeyedLock", _Locks))
