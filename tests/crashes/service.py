@@ -13,12 +13,14 @@ from upbit_async.errors import AmountLimitExceeded, PayoutBlocked, UpbitError
 from upbit_async.payouts import PayoutState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from process import Task
     from schedules import Invoice
 
     from upbit_async.payouts import Payout, Payouts
 
-__all__ = ["ENQUEUED", "enqueue", "serve", "wait_until_it_rests"]
+__all__ = ["ENQUEUED", "enqueue", "is_any_unsent", "serve", "wait_until_it_rests"]
 
 ENQUEUED: Final = "enqueued.jsonl"
 """Records of the keys for which `enqueue` has returned. From then on nobody enqueues them again."""
@@ -63,8 +65,13 @@ async def _pay_all(payouts: Payouts, task: Task) -> bool:
             tasks.start_soon(_pay_one, payouts, invoice, task)
             if not _was_enqueued(invoice, task):
                 await anyio.sleep(task.style.stagger)
+    return await is_any_unsent(payouts, task.invoices)
+
+
+async def is_any_unsent(payouts: Payouts, invoices: Sequence[Invoice]) -> bool:
+    """Return whether a payout was not sent, or can't be read now."""
     try:
-        resting = [await payouts.get(invoice.key) for invoice in task.invoices]
+        resting = [await payouts.get(invoice.key) for invoice in invoices]
     except UpbitError as error:  # the journal is locked
         note(error)
         return True
