@@ -20,6 +20,8 @@ _SHORTER: Final = {
     "judging._CONFIRMATION_DELAY": 0.1,
     "judging._GATHERING": 0.03,
     "judging._PERIOD": 0.2,
+    "preflight.PERIOD": 0.05,
+    "unowned.PERIOD": 0.05,
 }
 """Seconds, by the name of the constant within `upbit_async.payouts`."""
 

@@ -12,7 +12,7 @@ import anyio
 from interruptions import Interruptions
 from process import connect, has_ended, note, open_payouts
 from records import read, record
-from service import enqueue, is_any_unsent, wait_until_it_rests
+from service import enqueue, moves_again, wait_until_it_rests
 
 from upbit_async.errors import PayoutBlocked, UpbitError
 from upbit_async.payouts import Payouts, PayoutState, SqliteJournal
@@ -189,7 +189,7 @@ async def audit(task: Task) -> None:
                 while is_any_left:  # a review that has ended may have held others up
                     await _until_it_works(payouts.reconcile)
                     await _serve(payouts, task.invoices, task)
-                    is_any_left = await is_any_unsent(payouts, task.invoices)
+                    is_any_left = await moves_again(payouts, task.invoices)
             return
         for invoice in (*task.invoices, *task.last_invoices):
             payout = await payouts.get(invoice.key)

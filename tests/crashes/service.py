@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from upbit_async.payouts import Payout, Payouts
 
-__all__ = ["ENQUEUED", "enqueue", "is_any_unsent", "serve", "wait_until_it_rests"]
+__all__ = ["ENQUEUED", "enqueue", "moves_again", "serve", "wait_until_it_rests"]
 
 ENQUEUED: Final = "enqueued.jsonl"
 """Records of the keys for which `enqueue` has returned. From then on nobody enqueues them again."""
@@ -29,6 +29,9 @@ _LIVES: Final = 12
 """Number of lives that end early. On a busy machine a life may be too short for anything, so the next has no end."""
 _SHUTDOWN_TIMEOUT: Final = 0.4
 _CHECK_PERIOD: Final = 0.3
+_MOVING: Final = frozenset(
+    {PayoutState.NOT_SENT, PayoutState.SENDING, PayoutState.UNKNOWN, PayoutState.ACCEPTED}
+)
 
 
 async def serve(task: Task) -> None:
@@ -59,23 +62,23 @@ async def _live(task: Task, interruptions: Interruptions, seconds: float | None)
 
 
 async def _pay_all(payouts: Payouts, task: Task) -> bool:
-    """Wait until each payout rests. Return whether one was not sent: a review has ended by itself meanwhile."""
+    """Wait until each payout rests. Return whether one moves again meanwhile."""
     async with anyio.create_task_group() as tasks:
         for invoice in task.invoices:
             tasks.start_soon(_pay_one, payouts, invoice, task)
             if not _was_enqueued(invoice, task):
                 await anyio.sleep(task.style.stagger)
-    return await is_any_unsent(payouts, task.invoices)
+    return await moves_again(payouts, task.invoices)
 
 
-async def is_any_unsent(payouts: Payouts, invoices: Sequence[Invoice]) -> bool:
-    """Return whether a payout was not sent, or can't be read now."""
+async def moves_again(payouts: Payouts, invoices: Sequence[Invoice]) -> bool:
+    """Return whether a payout does not rest any more, or can't be read now: its review has ended by itself."""
     try:
         resting = [await payouts.get(invoice.key) for invoice in invoices]
     except UpbitError as error:  # the journal is locked
         note(error)
         return True
-    return any(payout is not None and payout.state is PayoutState.NOT_SENT for payout in resting)
+    return any(payout is not None and payout.state in _MOVING for payout in resting)
 
 
 async def _pay_one(payouts: Payouts, invoice: Invoice, task: Task) -> None:
