@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -49,6 +50,27 @@ async def test_resolve_can_correct_an_earlier_decision(
     assert (await payouts.resolve("k", not_sent=True)).state is PayoutState.NOT_SENT
     payout = await payouts.resolve("k", uuid=ours)
     assert (payout.state, payout.uuid, payout.evidence) == (PayoutState.DONE, ours, Evidence.MANUAL)
+
+
+@pytest.mark.parametrize("finding", ["match", "manual"])
+async def test_resolve_refuses_a_payout_of_which_a_further_copy_is_being_sent(
+    payouts: Payouts, sandbox: Sandbox, tron: dict[str, Any], finding: str
+) -> None:
+    sandbox.faults.add(Fault.reset_before(*CREATE))
+    assert (await payouts.send("k", **tron)).state is PayoutState.NOT_SENT
+    if finding == "manual":
+        await payouts.resolve("k", not_sent=True)
+    await payouts.retry("k")
+    sandbox.faults.add(Fault(*CREATE, delay=3))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(payouts.send, "k", **tron, until="accepted"))
+        await anyio.sleep(1)
+        assert len(sandbox.ledger.created) == 1
+        with pytest.raises(ValueError, match="a copy of it is being sent"):
+            await payouts.resolve("k", not_sent=True)
+    payout = await payouts.get("k")
+    assert payout is not None
+    assert payout.uuid == sandbox.ledger.created[0].uuid
 
 
 async def test_resolve_refuses_a_withdrawal_of_the_baseline(

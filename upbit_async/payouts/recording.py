@@ -34,10 +34,13 @@ def raise_if_not_resolvable(payout: Payout) -> None:
     """Check that a payout can be resolved: its outcome is open, or rests on a match or a manual decision.
 
     Raises:
-        ValueError: The outcome is certain, or nothing was sent.
+        ValueError: The outcome is certain, nothing was sent, or a copy is being sent: a finding about an earlier copy
+            would be recorded for that one.
     """
     if payout.digest:
         raise ValueError(f"{payout} was compacted, so its outcome can't be changed any more")
+    if payout.state is PayoutState.SENDING:
+        raise ValueError(f"{payout} can't be resolved while a copy of it is being sent; wait for its outcome")
     is_open = (
         payout.state in _RESOLVABLE
         or bool(payout.candidates)

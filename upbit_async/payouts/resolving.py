@@ -54,7 +54,8 @@ class ManualDecisionMethods:
 
         Raises:
             ValueError: Neither or both of `uuid` and `not_sent` are given, there is no payout of that key, its outcome
-                is certain, or the withdrawal has another currency, network or amount or is older than the payout.
+                is certain, a copy of it is being sent, or the withdrawal has another currency, network or amount or is
+                older than the payout.
             PayoutConflict: The withdrawal belongs to another payout, or the payout has just changed.
             NotFound: Upbit has no such withdrawal.
 
