@@ -232,7 +232,7 @@ async def test_another_process_sees_a_payout_being_sent(
         tasks.start_soon(lambda: payouts.send("k", **tron))
         await anyio.sleep(1)
         assert [each.state for each in await open_payouts(elsewhere)] == [PayoutState.SENDING]
-        with pytest.raises(ValueError, match="nothing to resolve"):
+        with pytest.raises(ValueError, match="while a copy of it is being sent"):
             await elsewhere.resolve("k", not_sent=True)
         assert (await elsewhere.wait("k", timeout=1)).state is PayoutState.SENDING
         assert (await elsewhere.send("k", **tron)).state is PayoutState.DONE
