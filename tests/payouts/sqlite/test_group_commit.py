@@ -257,6 +257,33 @@ async def test_cancelled_caller_waits_for_the_end_of_a_call_that_has_begun(journ
     assert set(await journal.open_keys()) == begun
 
 
+@REAL
+@pytest.mark.parametrize("cancels", ["the one that runs the batch", "one that waits in it"])
+async def test_call_that_waits_behind_a_cancelled_one_is_made(journal: SqliteJournal, cancels: str) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    original = store_of(journal).add
+
+    def add(payout: Any) -> Any:
+        entered.set()
+        leave.wait(10)
+        return original(payout)
+
+    store_of(journal).add = add  # type: ignore[method-assign]
+    async with anyio.create_task_group() as others, anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.add, planned("first"))
+        if cancels == "one that waits in it":
+            tasks.start_soon(journal.add, planned("second", amount="14"))
+        await anyio.to_thread.run_sync(entered.wait)
+        others.start_soon(journal.add, planned("behind", amount="15"))
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0.05)
+            leave.set()
+        others.cancel_scope.deadline = anyio.current_time() + 5
+    assert "behind" in await journal.open_keys()
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_natively_cancelled_call_is_made_wholly_or_not_at_all(journal: SqliteJournal) -> None:
     """asyncio cancels a task as often as it is asked to, also while it waits under a shield."""

@@ -139,14 +139,20 @@ class GroupCommit:
         except GeneratorExit:  # the event loop was closed: no task is left to wake
             raise
         except BaseException:
-            if call.ended is None:
-                self._queue.pop(call, None)
-            else:
-                await run_to_completion(call.ended.wait, on_cancel=_wait, tasks=self._tasks)
-            self._wake_oldest()
+            try:
+                await self._withdraw(call)
+            finally:  # in a cancelled scope, each await raises again
+                self._wake_oldest()
             raise
         self._wake_oldest()
         return call.outcome()
+
+    async def _withdraw(self, call: JournalCall[Any]) -> None:
+        """Remove a call that has not begun from the queue; wait for the end of one that has."""
+        if call.ended is None:
+            self._queue.pop(call, None)
+        else:
+            await run_to_completion(call.ended.wait, on_cancel=_wait, tasks=self._tasks)
 
     def _wake_oldest(self) -> None:
         """Wake the task of the oldest call to run the next batch, unless a batch runs."""
