@@ -31,7 +31,7 @@ __all__ = ["STRANGER", "Cast", "Program", "Trial", "perform"]
 Program: TypeAlias = "Callable[[Task], Awaitable[None]]"
 """Program of one process."""
 
-_LONGEST: Final = 90.0
+_LONGEST: Final = 40.0
 """Time after which a process counts as stuck, in seconds."""
 STRANGER: Final = "address of a withdrawal made elsewhere"
 _LONG_READ: Final = 10.0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HARMLESS", "NAIVE", "OURS", "SDK", "Payer", "Tally", "main", "run"]
 
-_AT_ONCE: Final = 5
+_AT_ONCE: Final = 12
 _START_INTERVAL: Final = 0.1
 _FEW: Final = 0.001
 _COUNTED: Final = (

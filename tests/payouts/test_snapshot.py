@@ -235,7 +235,7 @@ async def test_looks_are_requested_after_the_end_of_each_payouts_settling_time(
             await anyio.sleep(0.3)
 
 
-@pytest.mark.parametrize("older", [0, 1200])
+@pytest.mark.parametrize("older", [0, 2500])
 async def test_300_lost_payouts_are_settled_in_30_requests(
     sandbox: Sandbox, journal: MemoryJournal, tron: dict[str, Any], older: int
 ) -> None:

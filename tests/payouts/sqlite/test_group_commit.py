@@ -51,6 +51,33 @@ def batches(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> list[str
     return kinds
 
 
+@attrs.frozen
+class Gate:
+    """Gate at which each addition to a journal waits, in the journal's thread.
+
+    Attributes:
+        entered: Set when an addition has reached the gate.
+        leave: Set it to let all of them pass.
+    """
+
+    entered: threading.Event = attrs.field(factory=threading.Event)
+    leave: threading.Event = attrs.field(factory=threading.Event)
+
+
+@pytest.fixture
+def gate(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    gate = Gate()
+    original = store_of(journal).add
+
+    def add(payout: Any) -> Any:
+        gate.entered.set()
+        gate.leave.wait(10)
+        return original(payout)
+
+    monkeypatch.setattr(store_of(journal), "add", add)
+    return gate
+
+
 def payouts(number: int) -> list[Any]:
     return [planned(f"k{each}", amount=f"{each + 1}") for each in range(number)]
 
@@ -201,40 +228,23 @@ async def test_damaged_row_fails_its_own_call_only(journal: SqliteJournal) -> No
 
 
 @REAL
-async def test_call_that_is_cancelled_while_it_waits_is_not_made(journal: SqliteJournal) -> None:
+async def test_call_that_is_cancelled_while_it_waits_is_not_made(journal: SqliteJournal, gate: Gate) -> None:
     """The file stays locked for the first call; the second is cancelled before its turn."""
-    entered, leave = threading.Event(), threading.Event()
-    original = store_of(journal).add
-
-    def add(payout: Any) -> Any:
-        if payout.key == "slow":
-            entered.set()
-            leave.wait(10)
-        return original(payout)
-
-    store_of(journal).add = add  # type: ignore[method-assign]
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.add, planned("slow", amount="1"))
-        await anyio.to_thread.run_sync(entered.wait)
+        await anyio.to_thread.run_sync(gate.entered.wait)
         with anyio.move_on_after(0.01) as scope:
             await journal.add(planned("cancelled", amount="2"))
         assert scope.cancelled_caught
-        leave.set()
+        gate.leave.set()
     assert list(await journal.open_keys()) == ["slow"]
 
 
 @REAL
-async def test_cancelled_caller_waits_for_the_end_of_a_call_that_has_begun(journal: SqliteJournal) -> None:
+async def test_cancelled_caller_waits_for_the_end_of_a_call_that_has_begun(
+    journal: SqliteJournal, gate: Gate
+) -> None:
     """Its own or another's task may be the one that runs the transaction."""
-    entered, leave = threading.Event(), threading.Event()
-    original = store_of(journal).add
-
-    def add(payout: Any) -> Any:
-        entered.set()
-        leave.wait(10)
-        return original(payout)
-
-    store_of(journal).add = add  # type: ignore[method-assign]
     ended: list[str] = []
     begun: set[str] = set()
 
@@ -247,39 +257,32 @@ async def test_cancelled_caller_waits_for_the_end_of_a_call_that_has_begun(journ
     async with anyio.create_task_group() as tasks:
         for number in range(3):
             tasks.start_soon(call, f"k{number}", f"{number + 1}")
-        await anyio.to_thread.run_sync(entered.wait)
+        await anyio.to_thread.run_sync(gate.entered.wait)
         tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await anyio.sleep(0.05)
             begun |= {"k0", "k1", "k2"} - set(ended)
-            leave.set()
+            gate.leave.set()
     assert begun
     assert set(await journal.open_keys()) == begun
 
 
 @REAL
 @pytest.mark.parametrize("cancels", ["the one that runs the batch", "one that waits in it"])
-async def test_call_that_waits_behind_a_cancelled_one_is_made(journal: SqliteJournal, cancels: str) -> None:
-    entered, leave = threading.Event(), threading.Event()
-    original = store_of(journal).add
-
-    def add(payout: Any) -> Any:
-        entered.set()
-        leave.wait(10)
-        return original(payout)
-
-    store_of(journal).add = add  # type: ignore[method-assign]
+async def test_call_that_waits_behind_a_cancelled_one_is_made(
+    journal: SqliteJournal, gate: Gate, cancels: str
+) -> None:
     async with anyio.create_task_group() as others, anyio.create_task_group() as tasks:
         tasks.start_soon(journal.add, planned("first"))
         if cancels == "one that waits in it":
             tasks.start_soon(journal.add, planned("second", amount="14"))
-        await anyio.to_thread.run_sync(entered.wait)
+        await anyio.to_thread.run_sync(gate.entered.wait)
         others.start_soon(journal.add, planned("behind", amount="15"))
         await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await anyio.sleep(0.05)
-            leave.set()
+            gate.leave.set()
         others.cancel_scope.deadline = anyio.current_time() + 5
     assert "behind" in await journal.open_keys()
 
@@ -324,24 +327,17 @@ async def test_thread_that_can_not_be_started_is_a_journal_error(
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_end_of_the_event_loop_leaves_no_caller_without_an_outcome(journal: SqliteJournal) -> None:
+async def test_end_of_the_event_loop_leaves_no_caller_without_an_outcome(
+    journal: SqliteJournal, gate: Gate
+) -> None:
     """asyncio.run cancels every task at its end, also the one that waits for the thread."""
-    entered, leave = threading.Event(), threading.Event()
-    original = store_of(journal).add
-
-    def add(payout: Any) -> Any:
-        entered.set()
-        leave.wait(10)
-        return original(payout)
-
-    store_of(journal).add = add  # type: ignore[method-assign]
     here = asyncio.all_tasks()
     callers = [asyncio.create_task(journal.add(payout)) for payout in payouts(2)]
-    await anyio.to_thread.run_sync(entered.wait)
+    await anyio.to_thread.run_sync(gate.entered.wait)
     (worker,) = asyncio.all_tasks() - here - set(callers)
     worker.cancel()
     await asyncio.wait(callers)
-    leave.set()
+    gate.leave.set()
     assert callers[0].cancelled()
     with pytest.raises(errors.JournalError, match=r"the event loop ended .* the call may have been made"):
         callers[1].result()
